@@ -1,0 +1,1 @@
+"""The door: one module a topic, options in, one call, exit code out."""

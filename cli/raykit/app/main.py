@@ -1,0 +1,60 @@
+"""The `raykit` command: its topics, and the one place where errors are caught."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from raykit import __version__
+from raykit.app import output
+from raykit.errors import RaykitError
+
+app = typer.Typer(
+    name="raykit",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"raykit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def raykit(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True),
+) -> None:
+    """Deploy Ray clusters on Kubernetes, and measure them."""
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code (`errors.EXIT_CODES`)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        app(args=words, prog_name="raykit")
+    except RaykitError as error:
+        output.show_error(_command(words), error, _wants_json(words))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough: end quietly, as other programs do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    own = words[: words.index("--")] if "--" in words else words
+    joined = " ".join(own)
+    return any(form in joined for form in ("-o json", "--output json", "--output=json", "-ojson"))
+
+
+def _command(words: Sequence[str]) -> str:
+    return next((word for word in words if not word.startswith("-")), "raykit")

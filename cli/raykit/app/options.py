@@ -1,0 +1,31 @@
+"""Options that several commands share: one meaning each, everywhere."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(str, Enum):
+    """How a result is printed."""
+
+    text = "text"
+    json = "json"
+
+
+Output = Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="local|URL|CLUSTER", help="Where to run. [env: RAYKIT_ON]"),
+]
+Context = Annotated[
+    str | None, typer.Option("--context", help="kubeconfig context, as in kubectl.")
+]
+Namespace = Annotated[
+    str | None, typer.Option("-n", "--namespace", help="Kubernetes namespace, as in kubectl.")
+]
+SpecFile = Annotated[Path, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the cluster.")]

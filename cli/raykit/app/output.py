@@ -1,0 +1,134 @@
+"""All printing: results on stdout, progress and errors on stderr, JSON as a contract.
+
+With `-o json` every command prints exactly one envelope with the keys `schema`, `command`, `data`
+and `error`; a job's own output then goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from raykit.errors import RaykitError
+from raykit.measure.phases import Phase
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+ENVELOPE_SCHEMA = 1
+BOLD, RED, GREEN, DIM = "1", "31", "32", "2"
+
+
+def width() -> int:
+    """Columns to fill: the terminal's, at most 100; 80 where there is none."""
+    return min(shutil.get_terminal_size((80, 24)).columns, 100)
+
+
+def styled(text: str, code: str, stream: TextIO) -> str:
+    """The text in a style where the stream is a terminal and NO_COLOR is unset."""
+    if not stream.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def envelope(command: str, data: object, error: RaykitError | None = None) -> str:
+    """One JSON document: the contract of `-o json`."""
+    return json.dumps(
+        {
+            "schema": ENVELOPE_SCHEMA,
+            "command": command,
+            "data": data,
+            "error": error.as_dict() if error else None,
+        },
+        indent=2,
+    )
+
+
+def show(command: str, data: Any, as_json: bool, text: Callable[[Any], str]) -> None:
+    """Print a result: the envelope, or what `text` makes of the data."""
+    print(envelope(command, data) if as_json else text(data))
+
+
+def show_error(command: str, error: RaykitError, as_json: bool, data: object = None) -> None:
+    """Print an error: the envelope on stdout, or what, evidence and next on stderr."""
+    if as_json:
+        print(envelope(command, data, error))
+        return
+    lines = [styled("error: ", RED, sys.stderr) + error.what]
+    lines += [f"  {line}" for line in error.evidence]
+    if error.next:
+        lines.append(styled("next: ", BOLD, sys.stderr) + error.next)
+    print("\n".join(lines), file=sys.stderr)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as aligned columns, two spaces apart, numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [
+        max(len(name), *(len(row[column]) for row in cells)) if cells else len(name)
+        for column, name in enumerate(header)
+    ]
+    numeric = [
+        bool(cells) and all(_is_number(row[column]) for row in cells)
+        for column in range(len(header))
+    ]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(wide) if right else cell.ljust(wide)
+            for cell, wide, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in [list(header), *cells]
+    )
+
+
+def _is_number(cell: str) -> bool:
+    return cell in {"", "-"} or cell.split(" ")[0].rstrip("x%s").replace(".", "", 1).isdigit()
+
+
+class Screen:
+    """The listener for people: a spinner on a terminal, plain lines otherwise, all on stderr."""
+
+    def __init__(self, job_stream: TextIO | None = None) -> None:
+        self.job_stream = job_stream or sys.stdout
+        self.status: Status | None = None
+        self.title = ""
+
+    def step_started(self, title: str) -> None:
+        self.title = title
+        if not sys.stderr.isatty():
+            return
+        from rich.console import Console
+
+        self.status = Console(file=sys.stderr).status(f"{title} …", spinner="dots")
+        self.status.start()
+
+    def step_detail(self, text: str) -> None:
+        if self.status:
+            self.status.update(f"{self.title} … {text}")
+
+    def step_finished(self, phase: Phase, title: str) -> None:
+        self._stop_spinner()
+        tick = styled("✓", GREEN, sys.stderr)
+        print(f"{tick} {title} ({phase.seconds:.1f} s)", file=sys.stderr, flush=True)
+
+    def step_failed(self, title: str) -> None:
+        self._stop_spinner()
+        print(f"{styled('✗', RED, sys.stderr)} {title}", file=sys.stderr, flush=True)
+
+    def note(self, text: str) -> None:
+        self._stop_spinner()
+        print(text, file=sys.stderr, flush=True)
+
+    def job_output(self, chunk: bytes) -> None:
+        self._stop_spinner()
+        self.job_stream.buffer.write(chunk)
+        self.job_stream.flush()
+
+    def _stop_spinner(self) -> None:
+        if self.status:
+            self.status.stop()
+            self.status = None

@@ -1,0 +1,24 @@
+"""An address at which a Ray head answers, and what must be sent along to be let in."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the Jobs API of one Ray head is spoken to.
+
+    url: base address; a path, as of a Kubernetes service proxy, is kept.
+    headers: sent with every request (a token, a Kubernetes credential); never written anywhere.
+    secrets: texts that must be replaced in everything that is written, such as the token.
+    target: what a record says of it, such as `{"kind": "local"}`.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    target: Mapping[str, object] = field(default_factory=dict)
+    tls: ssl.SSLContext | bool = True

@@ -1,0 +1,118 @@
+"""What can go wrong, and the exit code that says so.
+
+RaykitError                     1    a bug in raykit (never raised bare)
+├── UsageError                  2    wrong usage
+├── SpecError                   3    a spec is invalid: every problem at once
+├── MissingError                4    something is missing before we start
+├── KubernetesError             5    Kubernetes refused, or was not ready in time
+├── JobsApiError                6    Ray Jobs API unreachable, refused, or not authorised
+├── RecordError                 7    a run record is missing, unreadable or could not be written
+├── ConflictError               8    drift, or something that exists differs
+├── DataError                   9    input data corrupt, incomplete or unreadable
+├── ConditionError             10    a condition given by --fail-if does not hold
+├── JobFailedError             20    the user's job FAILED
+├── JobStoppedError            21    the user's job was STOPPED
+├── JobTimeoutError            22    the user's job still runs after --timeout
+└── InterruptedByUserError    130    Ctrl-C or SIGTERM while following
+
+Below 20 it is raykit or the platform; from 20 on it is the job. The texts of EXIT_CODES are the
+README's table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class RaykitError(Exception):
+    """One line `what`, the `evidence` line by line, and `next`: one line on what to run now."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, evidence: Sequence[str] = (), next: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.evidence = tuple(evidence)
+        self.next = next
+
+    def as_dict(self) -> dict[str, object]:
+        """The error as the `error` object of a JSON envelope."""
+        return {
+            "kind": type(self).__name__,
+            "exit_code": self.exit_code,
+            "what": self.what,
+            "evidence": list(self.evidence),
+            "next": self.next,
+        }
+
+
+class UsageError(RaykitError):
+    exit_code = 2
+
+
+class SpecError(RaykitError):
+    exit_code = 3
+
+
+class MissingError(RaykitError):
+    exit_code = 4
+
+
+class KubernetesError(RaykitError):
+    exit_code = 5
+
+
+class JobsApiError(RaykitError):
+    exit_code = 6
+
+
+class RecordError(RaykitError):
+    exit_code = 7
+
+
+class ConflictError(RaykitError):
+    exit_code = 8
+
+
+class DataError(RaykitError):
+    exit_code = 9
+
+
+class ConditionError(RaykitError):
+    exit_code = 10
+
+
+class JobFailedError(RaykitError):
+    exit_code = 20
+
+
+class JobStoppedError(RaykitError):
+    exit_code = 21
+
+
+class JobTimeoutError(RaykitError):
+    exit_code = 22
+
+
+class InterruptedByUserError(RaykitError):
+    exit_code = 130
+
+
+EXIT_CODES: dict[int, str] = {
+    0: "done; the job SUCCEEDED",
+    1: "a bug in raykit",
+    2: "wrong usage",
+    3: "spec invalid: every problem is listed, with its path and line",
+    4: "something is missing before we start; the message has the command that mends it",
+    5: "Kubernetes refused, or was not ready in time; the reason comes from pods and events",
+    6: "Ray Jobs API unreachable, refused, or not authorised",
+    7: "a run record is missing, unreadable, not comparable, or could not be written",
+    8: "drift, or a conflict with something that exists and differs",
+    9: "input data corrupt, incomplete or unreadable; or the job started and never gave a result",
+    10: "a condition given by `--fail-if` does not hold",
+    20: "your job FAILED",
+    21: "your job was STOPPED",
+    22: "your job still runs after `--timeout`",
+    130: "Ctrl-C or SIGTERM while following",
+}
