@@ -1,0 +1,223 @@
+"""YAML as specs use it: plain values with the place of each, and no surprises.
+
+YAML 1.1 reads `no` as false, `3.10` as 3.1 and `012` as 10, keeps the last of two equal keys, and
+lets a few bytes of aliases grow without bound. Here each of these is a problem with its place.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from raykit.spec.problems import Path, Problem
+
+LONGEST = 256 * 1024
+DEEPEST = 20
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_PREFIX = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in the text, counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass
+class Document:
+    """The values of a text: where each begins, where its key stands, how scalars are written.
+
+    empty: the paths at which no value stands.
+    """
+
+    value: Any = None
+    values: dict[Path, Mark] = field(default_factory=dict)
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    texts: dict[Path, str] = field(default_factory=dict)
+    empty: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def mark(self, path: Path, *, key: bool = False) -> Mark:
+        """Where a path stands; for one that is absent, the key of what should hold it."""
+        if key and path in self.keys:
+            return self.keys[path]
+        if path in self.values:
+            return self.values[path]
+        while path:
+            path = path[:-1]
+            if path in self.keys:
+                return self.keys[path]
+        return self.values.get((), Mark(1, 1))
+
+    def locate(self, problem: Problem, *, key: bool = False) -> Problem:
+        """The problem with its line and column."""
+        mark = self.mark(problem.path, key=key)
+        return Problem(problem.path, problem.message, mark.line, mark.column, problem.involves)
+
+
+def parse(data: bytes | str) -> Document:
+    """The document in a text. What is wrong with it is in `problems`; nothing is raised."""
+    document = Document()
+    try:
+        text = _decoded(data)
+        refused = list(_refused(text))
+        if refused:
+            document.problems = refused
+            return document
+        node = yaml.compose(text, Loader=_LOADER)
+        if node is None:
+            raise _Unreadable("is empty")
+        document.value = _value(document, (), node)
+    except _Unreadable as error:
+        document.problems.append(Problem((), str(error), 1, 1))
+    except yaml.reader.ReaderError as error:
+        document.problems.append(_bad_character(error))
+    except yaml.MarkedYAMLError as error:
+        document.problems.append(_not_yaml(error))
+    return document
+
+
+class _Unreadable(Exception):
+    pass
+
+
+def _decoded(data: bytes | str) -> str:
+    if len(data) > LONGEST:
+        raise _Unreadable(f"is over {LONGEST // 1024} KiB long: no spec is")
+    if isinstance(data, bytes):
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise _Unreadable("is UTF-16: save it as UTF-8")
+        try:
+            data = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _Unreadable(f"is not UTF-8: byte {error.start + 1} of the file") from error
+    return data.removeprefix("\ufeff")
+
+
+def _refused(text: str) -> Iterator[Problem]:
+    """What specs leave alone: aliases, anchors, tags, a second document, deep nesting."""
+    documents = depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, DocumentStartEvent):
+            documents += 1
+            if documents == 2:
+                yield _at(event, "a second document: a file holds one spec")
+                return
+        elif isinstance(event, AliasEvent):
+            yield _at(event, f"alias *{event.anchor}: write the value out")
+        elif isinstance(event, NodeEvent) and event.anchor:
+            yield _at(event, f"anchor &{event.anchor}: specs know no anchors")
+        if isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag is not None:
+            yield _at(event, f"tag {event.tag}: specs know no tags")
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            yield _at(event, "is nested too deeply")
+            return
+
+
+def _value(document: Document, path: Path, node: Node) -> Any:
+    document.values[path] = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, MappingNode):
+        return _mapping(document, path, node)
+    if isinstance(node, SequenceNode):
+        return [_value(document, (*path, at), item) for at, item in enumerate(node.value)]
+    document.texts[path] = node.value
+    value, problem = _scalar(node.value, node.tag.removeprefix(_PREFIX))
+    if value is None:
+        document.empty.append(path)
+    if problem:
+        document.problems.append(document.locate(Problem(path, problem)))
+    return value
+
+
+def _mapping(document: Document, path: Path, node: MappingNode) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        wrong = _bad_key(key_node, values)
+        if wrong:
+            document.problems.append(Problem(path, wrong, mark.line, mark.column))
+            continue
+        key = key_node.value
+        document.keys[*path, key] = mark
+        values[key] = _value(document, (*path, key), value_node)
+    return values
+
+
+def _bad_key(node: Node, seen: dict[str, Any]) -> str | None:
+    if not isinstance(node, ScalarNode):
+        return "a key must be text"
+    if node.tag == _PREFIX + "merge":
+        return "<<: specs know no merge keys"
+    if node.tag != _PREFIX + "str":
+        return f'YAML reads the key {node.value} as {_kind(node)}: quote it, "{node.value}"'
+    if node.value in seen:
+        return f'the key "{node.value}" stands here twice'
+    return None
+
+
+def _scalar(text: str, tag: str) -> tuple[Any, str | None]:
+    """A scalar's value, and what is wrong with the way it is written."""
+    if tag == "int":
+        if _PLAIN_WHOLE.fullmatch(text):
+            return int(text), None
+        return 0, f"YAML reads {text} as another number: write it in plain digits, or quote it"
+    if tag == "bool":
+        if text in {"true", "false"}:
+            return text == "true", None
+        return False, f"YAML reads {text} as {_truth(text)}: write {_truth(text)}, or quote it"
+    if tag == "timestamp":
+        return "", f'YAML reads {text} as a date: quote it, "{text}"'
+    if tag == "null":
+        return None, None
+    # No key of a spec takes a fraction; what matters is that it is no text.
+    return (0.5, None) if tag == "float" else (text, None)
+
+
+def _truth(text: str) -> str:
+    return "true" if text.lower() in {"yes", "on", "true", "y"} else "false"
+
+
+def _kind(node: Node) -> str:
+    kinds = {"bool": "true or false", "null": "nothing", "timestamp": "a date"}
+    return kinds.get(node.tag.removeprefix(_PREFIX), "a number")
+
+
+def _at(event: yaml.Event, message: str) -> Problem:
+    mark: Any = event.start_mark
+    return Problem((), message, mark.line + 1, mark.column + 1)
+
+
+def _bad_character(error: yaml.reader.ReaderError) -> Problem:
+    return Problem((), f"holds the character #x{_code(error):04x}, which YAML does not allow", 1, 1)
+
+
+def _code(error: yaml.reader.ReaderError) -> int:
+    character: Any = error.character
+    return character if isinstance(character, int) else ord(character)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    text = str(error.problem or error.context)
+    if "\\t" in text or "tab" in text or "cannot start any token" in text:
+        text = f"{text}; YAML takes no tab for indentation, use spaces"
+    return Problem((), f"is not YAML: {text}", line, column)

@@ -1,0 +1,84 @@
+"""Names: what Kubernetes and KubeRay take, and the words by which raykit finds its own."""
+
+from __future__ import annotations
+
+import re
+
+CLUSTER_LABEL = "raykit.io/cluster"
+"""On each RayCluster that raykit renders, and on its pods: the cluster's name."""
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+MANAGED_BY = "raykit"
+HASH_ANNOTATION = "raykit.io/spec-hash"
+TOKEN_KEY = "auth_token"
+
+LONGEST_CLUSTER = 53
+LONGEST_LABEL = 63
+KUBERAY_CLIPS_AT = 50
+HEAD_GROUP = "headgroup"
+
+_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+def cluster_name(text: str) -> str:
+    """The name of a RayCluster: DNS-1035, at most 53 characters. Errors: ValueError."""
+    return _dns_1035(text, LONGEST_CLUSTER, "KubeRay adds suffixes such as -head-svc")
+
+
+def group_name(text: str) -> str:
+    """The name of a worker group: DNS-1035, and not the head's. Errors: ValueError."""
+    if text == HEAD_GROUP:
+        raise ValueError(f'"{HEAD_GROUP}" is what KubeRay calls the head')
+    return _dns_1035(text, LONGEST_LABEL, "it becomes a label")
+
+
+def namespace_name(text: str) -> str:
+    """The name of a namespace: DNS-1123, at most 63 characters. Errors: ValueError."""
+    if len(text) > LONGEST_LABEL or not _DNS_1123.fullmatch(text):
+        raise ValueError(f'"{text}" is no namespace: lower-case letters, digits and inner dashes')
+    return text
+
+
+def label_key(text: str) -> str:
+    """The key of a label, with or without a prefix. Errors: ValueError."""
+    prefix, _, name = text.rpartition("/")
+    good_prefix = "/" not in text or (len(prefix) <= 253 and _LABEL_PREFIX.fullmatch(prefix))
+    if not (name and good_prefix and len(name) <= LONGEST_LABEL and _LABEL_VALUE.fullmatch(name)):
+        raise ValueError(f'"{text}" is not a label key')
+    return text
+
+
+def label_value(text: str) -> str:
+    """The value of a label. Errors: ValueError."""
+    if len(text) > LONGEST_LABEL or not _LABEL_VALUE.fullmatch(text):
+        raise ValueError(f'"{text}" is not a label value')
+    return text
+
+
+def token_secret(cluster: str) -> str:
+    """The Secret in which KubeRay keeps a cluster's token, under the key `auth_token`.
+
+    It has the cluster's name; KubeRay cuts names over 50 characters from the left.
+    """
+    clipped = cluster[-KUBERAY_CLIPS_AT:]
+    return clipped if clipped[0].isalpha() else "r" + clipped[1:]
+
+
+def _dns_1035(text: str, longest: int, why: str) -> str:
+    if len(text) > longest:
+        raise ValueError(f"is {len(text)} characters long; at most {longest}: {why}")
+    if not _DNS_1035.fullmatch(text):
+        raise ValueError(
+            f'"{text}" must start with a letter and hold lower-case letters, digits and inner '
+            f"dashes only{_suggestion(text, longest)}"
+        )
+    return text
+
+
+def _suggestion(text: str, longest: int) -> str:
+    lowered = re.sub(r"[^a-z0-9]+", "-", text.lower())
+    meant = lowered.lstrip("-0123456789")[:longest].rstrip("-")
+    return f'; for example "{meant}"' if meant else ""

@@ -1,0 +1,212 @@
+"""Pod templates: what the head and each worker group look like to Kubernetes.
+
+Written so that every pod KubeRay makes of them passes Pod Security `restricted`. KubeRay copies the
+Ray container's security context, environment and mounts to the init container it adds to workers.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+from raykit.spec import names, quantity
+from raykit.spec.model import ClusterSpec, Pods, WorkerGroup, head_task_cpus
+
+Object = dict[str, Any]
+
+USER = 1000
+# Ray drains for 30 s after SIGTERM; Kubernetes must not kill it meanwhile.
+GRACE_SECONDS = 60
+SHARED_MEMORY_SHARE = Decimal("0.3")
+# Ray refuses an object store larger than what is free in /dev/shm.
+OBJECT_STORE_SHARE = Decimal("0.9")
+SHM, TMP, LOGS, API_TOKEN = "shared-memory", "tmp", "ray-logs", "autoscaler-token"
+API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+QUIET_AND_FAIR = {
+    # At Ray's default of 15 a worker loses to everything else on the Kubernetes node.
+    "RAY_worker_niceness": "0",
+    "RAY_BACKEND_LOG_LEVEL": "warning",
+    "RAY_COLOR_PREFIX": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_TQDM": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+CONTAINER_SECURITY: Object = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+POD_SECURITY: Object = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+HEAD_PORTS = {"gcs-server": 6379, "dashboard": 8265, "metrics": 8080}
+WORKER_PORTS = {"metrics": 8080}
+
+
+def head_template(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
+    """The head's pod template. The autoscaler's token is mounted for its own container only."""
+    container = _container("ray-head", spec.head, head_cpu(spec), HEAD_PORTS)
+    volumes = _volumes(spec.head)
+    if spec.autoscaling.enabled:
+        volumes += [_disk(LOGS, spec.head.tmp_storage), _api_token()]
+    return _template(spec, spec.head, container, volumes, image, pull_policy)
+
+
+def worker_template(spec: ClusterSpec, group: WorkerGroup, image: str, pull_policy: str) -> Object:
+    """The pod template of a worker group."""
+    container = _container("ray-worker", group, worker_cpu(group), WORKER_PORTS)
+    return _template(spec, group, container, _volumes(group), image, pull_policy)
+
+
+def head_start_params(spec: ClusterSpec) -> dict[str, str]:
+    """The head's `ray start` options; values are texts, as KubeRay wants them."""
+    return {
+        "dashboard-host": "0.0.0.0",
+        "num-cpus": str(head_task_cpus(spec)),
+        "object-store-memory": str(object_store_bytes(spec.head)),
+    }
+
+
+def worker_start_params(group: WorkerGroup) -> dict[str, str]:
+    """A worker's `ray start` options."""
+    return {
+        "num-cpus": str(group.task_cpus),
+        "object-store-memory": str(object_store_bytes(group)),
+    }
+
+
+def autoscaler_options(spec: ClusterSpec, pull_policy: str) -> Object:
+    """What KubeRay makes the autoscaler's container of, in the head's pod."""
+    options: Object = {
+        "version": "v2",
+        "idleTimeoutSeconds": spec.autoscaling.idle_timeout_seconds or 60,
+        "imagePullPolicy": pull_policy,
+        "resources": {"limits": {"memory": "512Mi"}, "requests": AUTOSCALER_REQUESTS},
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [
+            {"name": TMP, "mountPath": "/tmp"},
+            {"name": API_TOKEN, "mountPath": API_TOKEN_PATH, "readOnly": True},
+        ],
+    }
+    if spec.auth.mode == "disabled":
+        options["env"] = [{"name": "RAY_AUTH_MODE", "value": "disabled"}]
+    return options
+
+
+AUTOSCALER_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
+
+
+def head_cpu(spec: ClusterSpec) -> str:
+    """CPUs that the head's pod requests."""
+    return spec.head.cpu or str(max(1, head_task_cpus(spec)))
+
+
+def worker_cpu(group: WorkerGroup) -> str:
+    """CPUs that each pod of a group requests."""
+    return group.cpu or str(group.task_cpus)
+
+
+def shared_memory(pods: Pods) -> str:
+    """Size of `/dev/shm`: as given, or 30 % of the memory, as Ray would take."""
+    if pods.shared_memory is not None:
+        return pods.shared_memory
+    share = quantity.parse(pods.memory) * SHARED_MEMORY_SHARE / quantity.MIB
+    return f"{int(share.to_integral_value(ROUND_FLOOR))}Mi"
+
+
+def object_store_bytes(pods: Pods) -> int:
+    """Size of Ray's object store."""
+    return int(quantity.size(shared_memory(pods)) * OBJECT_STORE_SHARE)
+
+
+def labels(spec: ClusterSpec) -> dict[str, str]:
+    """What marks an object as raykit's and as this cluster's.
+
+    Not `app.kubernetes.io/name` nor `created-by`: KubeRay's head service selects pods by them.
+    """
+    return {
+        names.INSTANCE_LABEL: spec.name,
+        names.MANAGED_BY_LABEL: names.MANAGED_BY,
+        names.CLUSTER_LABEL: spec.name,
+    }
+
+
+def _template(
+    spec: ClusterSpec,
+    pods: Pods,
+    container: Object,
+    volumes: list[Object],
+    image: str,
+    pull_policy: str,
+) -> Object:
+    container = {
+        "name": container["name"],
+        "image": spec.image or image,
+        "imagePullPolicy": pull_policy,
+        "env": _env(spec, pods),
+        **container,
+    }
+    pod: Object = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "containers": [container],
+        "volumes": volumes,
+    }
+    if spec.autoscaling.enabled:
+        pod["restartPolicy"] = "Never"
+    if pods.node_selector:
+        pod["nodeSelector"] = dict(sorted(pods.node_selector.items()))
+    if pods.tolerations:
+        pod["tolerations"] = [
+            each.model_dump(by_alias=True, exclude_none=True) for each in pods.tolerations
+        ]
+    return {"metadata": {"labels": labels(spec)}, "spec": pod}
+
+
+def _container(name: str, pods: Pods, cpu: str, ports: dict[str, int]) -> Object:
+    limits = {"memory": pods.memory}
+    if pods.cpu_limit is not None:
+        limits = {"cpu": pods.cpu_limit, **limits}
+    return {
+        "name": name,
+        "ports": [{"name": port, "containerPort": number} for port, number in ports.items()],
+        "resources": {"limits": limits, "requests": {"cpu": cpu, "memory": pods.memory}},
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [
+            {"name": SHM, "mountPath": "/dev/shm"},
+            {"name": TMP, "mountPath": "/tmp"},
+        ],
+    }
+
+
+def _env(spec: ClusterSpec, pods: Pods) -> list[Object]:
+    merged = {**QUIET_AND_FAIR, **pods.env}
+    if spec.auth.mode == "disabled":
+        # Left unset, a plain ray.init() turns token mode on by itself.
+        merged["RAY_AUTH_MODE"] = "disabled"
+    return [{"name": name, "value": value} for name, value in sorted(merged.items())]
+
+
+def _volumes(pods: Pods) -> list[Object]:
+    shm = {"medium": "Memory", "sizeLimit": shared_memory(pods)}
+    return [{"name": SHM, "emptyDir": shm}, _disk(TMP, pods.tmp_storage)]
+
+
+def _disk(name: str, size: str) -> Object:
+    return {"name": name, "emptyDir": {"sizeLimit": size}}
+
+
+def _api_token() -> Object:
+    sources: list[Object] = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    ]
+    return {"name": API_TOKEN, "projected": {"sources": sources}}

@@ -1,0 +1,47 @@
+"""A problem of a spec: where it is and what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a spec, or, as a warning, doubtful.
+
+    path: keys and list positions from the top of the spec.
+    line, column: counted from 1; 0 where the spec did not come from a text.
+    involves: other paths that the judgement rests on; where one of them is itself in error, the
+    problem is left out.
+    """
+
+    path: Path
+    message: str
+    line: int = 0
+    column: int = 0
+    involves: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        where = dotted(self.path)
+        at = f"line {self.line}:{self.column}" if self.line else ""
+        place = " ".join(part for part in (at, where) if part)
+        return f"{place}: {self.message}" if place else self.message
+
+    def as_dict(self) -> dict[str, object]:
+        """The problem for `-o json`."""
+        return {
+            "path": dotted(self.path),
+            "line": self.line,
+            "column": self.column,
+            "message": self.message,
+        }
+
+
+def dotted(path: Path) -> str:
+    """`("workers", 0, "memory")` as `workers[0].memory`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

@@ -1,0 +1,69 @@
+"""Kubernetes quantities: the texts `500m`, `2`, `1536Mi`, and what they amount to."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_CEILING, Decimal
+
+BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+DECIMAL = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
+}
+FORM = re.compile(
+    r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:(?P<unit>[KMGTPE]i|[numkMGTPE])|[eE](?P<exponent>[+-]?\d{1,3}))?"
+)
+MIB, GIB, TIB = 2**20, 2**30, 2**40
+
+
+def parse(text: str) -> Decimal:
+    """The amount in units: CPUs, or bytes.
+
+    Errors: ValueError with what is wrong and, where it can be guessed, what was meant.
+    """
+    found = FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(f'"{text}" is not a Kubernetes quantity{_meant(text)}')
+    amount = Decimal(found["number"]) * _factor(found["unit"], found["exponent"])
+    if amount < 0:
+        raise ValueError(f'"{text}" is negative')
+    return amount
+
+
+def unit(text: str) -> str:
+    """The suffix of a valid quantity; empty where there is none."""
+    found = FORM.fullmatch(text)
+    return (found["unit"] or "") if found else ""
+
+
+def millicpus(text: str) -> int:
+    """CPUs in thousandths, rounded up as the scheduler does."""
+    return int((parse(text) * 1000).to_integral_value(ROUND_CEILING))
+
+
+def size(text: str) -> int:
+    """Bytes, rounded up."""
+    return int(parse(text).to_integral_value(ROUND_CEILING))
+
+
+def _factor(suffix: str | None, exponent: str | None) -> Decimal:
+    if exponent is not None:
+        return Decimal(10) ** int(exponent)
+    return Decimal(BINARY[suffix]) if suffix in BINARY else DECIMAL[suffix or ""]
+
+
+def _meant(text: str) -> str:
+    loose = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([A-Za-z]*)\s*", text)
+    if loose is None:
+        return ""
+    number, letters = loose[1].replace(",", "."), loose[2].lower()
+    if letters in {"core", "cores", "cpu", "cpus"}:
+        return f'; did you mean "{number}"?'
+    prefix = letters.removesuffix("b").removesuffix("i")
+    if prefix not in {"", "k", "m", "g", "t", "p"}:
+        return ""
+    meant = f"{number}{prefix.upper()}i" if prefix else number
+    return f'; did you mean "{meant}"?' if FORM.fullmatch(meant) else ""
