@@ -20,6 +20,8 @@ from raykit.spec.problems import Path, Problem
 # What takes the place of a required value that is missing or wrong while the rest is looked at.
 _STAND_INS: dict[str, Any] = {"name": "stand-in", "memory": "4Gi", "head": {"memory": "4Gi"}}
 _ROUNDS = 5
+_OPTIONS = "the spec with the options given"
+_LOOK = "change --name, --namespace, --image or --replicas, or the spec"
 
 
 @dataclass(frozen=True)
@@ -97,19 +99,20 @@ def overridden(
     try:
         changed = ClusterSpec.model_validate(data)
     except ValidationError as invalid:
-        raise error(_outside_a_text(invalid, data), "command line") from invalid
+        raise error(_outside_a_text(invalid, data), _OPTIONS, _LOOK) from invalid
     problems = validate.problems(changed)
     if problems:
-        raise error(problems, "command line")
+        raise error(problems, _OPTIONS, _LOOK)
     return changed
 
 
-def error(problems: Iterable[Problem], source: str) -> SpecError:
-    """The error that lists problems."""
+def error(problems: Iterable[Problem], source: str, next: str | None = None) -> SpecError:
+    """The error that lists problems; `next` is what to run, by default `raykit validate`."""
     lines = [str(problem) for problem in problems]
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-    again = "raykit validate --help" if source == "command line" else f"raykit validate -f {source}"
-    return SpecError(f"{source}: {count}", evidence=lines, next=again)
+    return SpecError(
+        f"{source}: {count}", evidence=lines, next=next or f"raykit validate -f {source}"
+    )
 
 
 def _model(read_document: Document) -> tuple[ClusterSpec | None, list[Problem]]:
