@@ -47,6 +47,13 @@ class RaykitError(Exception):
         }
 
 
+class Interrupt(BaseException):
+    """Ctrl-C or SIGTERM reached the command; not an Exception, so that nothing swallows it."""
+
+
+INTERRUPTS = (KeyboardInterrupt, Interrupt)
+
+
 class UsageError(RaykitError):
     exit_code = 2
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 import typer
 
 from raykit import __version__
-from raykit.app import output
-from raykit.errors import RaykitError
+from raykit.app import output, runs, submit
+from raykit.errors import Interrupt, InterruptedByUserError, RaykitError
 
 app = typer.Typer(
     name="raykit",
@@ -35,19 +36,29 @@ def raykit(
     """Deploy Ray clusters on Kubernetes, and measure them."""
 
 
+submit.register(app)
+runs.register(app)
+
+
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (`errors.EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(args=words, prog_name="raykit")
     except RaykitError as error:
         output.show_error(_command(words), error, _wants_json(words))
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader, such as `head`, has enough: end quietly, as other programs do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except Interrupt:
+        stopped = InterruptedByUserError("interrupted")
+        output.show_error(_command(words), stopped, _wants_json(words))
+        sys.exit(stopped.exit_code)
     sys.exit(0)
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
+    raise Interrupt
 
 
 def _wants_json(words: Sequence[str]) -> bool:

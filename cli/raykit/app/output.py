@@ -50,19 +50,48 @@ def envelope(command: str, data: object, error: RaykitError | None = None) -> st
 
 def show(command: str, data: Any, as_json: bool, text: Callable[[Any], str]) -> None:
     """Print a result: the envelope, or what `text` makes of the data."""
-    print(envelope(command, data) if as_json else text(data))
+    _write(sys.stdout, (envelope(command, data) if as_json else text(data)) + "\n")
 
 
-def show_error(command: str, error: RaykitError, as_json: bool, data: object = None) -> None:
+def show_envelope(command: str, data: object, error: RaykitError | None) -> None:
+    """Print the envelope of a result that may have gone wrong."""
+    _write(sys.stdout, envelope(command, data, error) + "\n")
+
+
+def raw(data: bytes) -> None:
+    """Print bytes as they are."""
+    _write(sys.stdout, data)
+
+
+def aside(text: str) -> None:
+    """Print what is for the user's eyes beside a result, on stderr."""
+    if text:
+        print(text, file=sys.stderr)
+
+
+def show_error(command: str, error: RaykitError, as_json: bool) -> None:
     """Print an error: the envelope on stdout, or what, evidence and next on stderr."""
     if as_json:
-        print(envelope(command, data, error))
+        show_envelope(command, None, error)
         return
     lines = [styled("error: ", RED, sys.stderr) + error.what]
     lines += [f"  {line}" for line in error.evidence]
     if error.next:
         lines.append(styled("next: ", BOLD, sys.stderr) + error.next)
     print("\n".join(lines), file=sys.stderr)
+
+
+def _write(stream: TextIO, content: str | bytes) -> None:
+    """Write at once. A reader that has gone, such as `head`, ends the writing, not the command."""
+    try:
+        if isinstance(content, bytes):
+            stream.flush()
+            stream.buffer.write(content)
+        else:
+            stream.write(content)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -125,8 +154,7 @@ class Screen:
 
     def job_output(self, chunk: bytes) -> None:
         self._stop_spinner()
-        self.job_stream.buffer.write(chunk)
-        self.job_stream.flush()
+        _write(self.job_stream, chunk)
 
     def _stop_spinner(self) -> None:
         if self.status:

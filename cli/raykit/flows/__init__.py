@@ -1,0 +1,1 @@
+"""What commands do, each a list of steps over `submission/` and `clusters/`."""

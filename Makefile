@@ -1,0 +1,59 @@
+# Every chore is one word; `make` alone prints them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types unit contract local kind soak render kind-up kind-down clean
+
+help: ## Print every target with its sentence
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv and install raykit with what development needs
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install ## Run the tutorial's comparison on a local Ray: one minute to a result
+	$(BIN)/raykit submit fib --on local
+
+test: install ## Run the tests (those that need kind only where kind is)
+	$(BIN)/python -m pytest
+
+lint: install ## Check style with ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## Check types with mypy, strict
+	$(BIN)/mypy
+
+unit: install ## Run the tests that need nothing but Python
+	$(BIN)/python -m pytest tests/unit
+
+contract: install ## Run the tests against KubeRay's schemas, helm and kustomize
+	$(BIN)/python -m pytest tests/contract
+
+local: install ## Run the tests on a real local Ray
+	$(BIN)/python -m pytest tests/local
+
+kind: install ## Run the tests on a real kind cluster
+	$(BIN)/python -m pytest tests/kind
+
+soak: install ## Run the long tests: many seeds, many bit flips
+	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/unit tests/local -m 'not kind' --timeout 3600
+
+kind-up: ## Start kind, install KubeRay, load the image, bring up a single-node Ray cluster
+	raykit kind up
+
+kind-down: ## Remove that kind cluster
+	raykit kind down
+
+render: install ## Render deploy/base from deploy/clusters
+	$(BIN)/python scripts/render_base.py
+
+clean: ## Remove .venv and caches; run records stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

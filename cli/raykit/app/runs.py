@@ -1,0 +1,94 @@
+"""`raykit runs`: the records on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from raykit.app import output
+from raykit.app.options import Format, Output
+from raykit.errors import RaykitError
+
+if TYPE_CHECKING:
+    from raykit.measure.records import RunRecord, RunsFolder
+
+runs = typer.Typer(
+    rich_markup_mode=None, invoke_without_command=True, help="List and show run records."
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(runs, name="runs")
+
+
+def runs_folder() -> RunsFolder:
+    """Where records are kept: RAYKIT_RUNS, else ./runs."""
+    from raykit.measure.records import RunsFolder
+
+    return RunsFolder(Path(os.environ.get("RAYKIT_RUNS") or "runs").resolve())
+
+
+@runs.callback()
+def list_runs(context: typer.Context, output_format: Output = Format.text) -> None:
+    """List the runs, oldest first."""
+    if context.invoked_subcommand:
+        return
+    rows = [_row(run_id, found) for run_id, found in runs_folder().records()]
+    output.show("runs", rows, output_format is Format.json, _as_table)
+
+
+@runs.command("show")
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="ID|last", help="A run, or the last one.")],
+    log: Annotated[bool, typer.Option("--log", help="Print the driver's log instead.")] = False,
+    output_format: Output = Format.text,
+) -> None:
+    """Show one run: what it was, where the time went, what it found."""
+    folder = runs_folder()
+    record = folder.read(run_id)
+    if log:
+        output.raw(folder.log(record.id))
+        return
+    as_json = output_format is Format.json
+    data: Any = record.as_dict() if as_json else record
+    output.show("runs show", data, as_json, _as_page)
+
+
+def _row(run_id: str, found: RunRecord | RaykitError) -> dict[str, Any]:
+    if isinstance(found, RaykitError):
+        return {"id": run_id, "status": "UNREADABLE", "job": "", "on": "", "seconds": None}
+    seconds = found.ended - found.started if found.ended else None
+    return {
+        "id": run_id,
+        "status": found.status,
+        "job": " ".join([found.job["name"], *found.job["arguments"]]),
+        "on": str(found.target.get("cluster") or found.target.get("kind", "")),
+        "seconds": seconds,
+    }
+
+
+def _as_table(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "no runs yet; raykit submit fib makes the first"
+    return output.table(
+        ["ID", "STATUS", "ON", "SECONDS", "JOB"],
+        [
+            (
+                row["id"],
+                row["status"],
+                row["on"],
+                "-" if row["seconds"] is None else f"{row['seconds']:.1f}",
+                row["job"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _as_page(record: RunRecord) -> str:
+    from raykit.app.picture import page
+
+    return page(record, output.width())

@@ -1,0 +1,136 @@
+"""Holds a local Ray head, and takes it down with everything it started.
+
+Runs as `python -m raykit.clusters.supervisor`. Its first line of standard input is a JSON object:
+
+    argvs   list of commands, each a list of words: `ray start --block …`, the head first
+    env     the environment of these commands
+    folder  the temporary folder, removed at the end
+    tether  true: standard input is a pipe held by the CLI, and its end, also by `kill -9` of the
+            CLI, ends the head; false: the head stays until SIGTERM
+
+Standard input carries the configuration so that no token ever stands in an argument list. `ray
+stop` is never used: it kills the heads of other people too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from raykit import processes
+
+PR_SET_CHILD_SUBREAPER = 36
+PATIENCE_SECONDS = 10.0
+POLL_SECONDS = 0.2
+LOG_NAME = "ray-start.log"
+
+
+class _Ended(Exception):
+    """SIGTERM reached the supervisor."""
+
+
+def main() -> int:
+    """Start the head, wait for a reason to end, take everything down; 1 if the head died."""
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _adopt_orphans()
+    config = json.loads(_first_line())
+    died = False
+    try:
+        died = _hold(config)
+    except _Ended:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        kill_descendants()
+        # A head that died leaves its log to whoever waits for it, who removes the folder then.
+        if not (died and config["tether"]):
+            shutil.rmtree(config["folder"], ignore_errors=True)
+    return int(died)
+
+
+def kill_descendants() -> None:
+    """SIGKILL every process below this one until none is left."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    me = psutil.Process()
+    while time.monotonic() < deadline:
+        alive = [child for child in me.children(recursive=True) if _running(child)]
+        if not alive:
+            return
+        for child in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(alive, timeout=0.2)
+        _reap()
+
+
+def _hold(config: dict[str, Any]) -> bool:
+    """Start the commands and stay until the tether is cut (False) or one of them dies (True)."""
+    folder = Path(config["folder"])
+    with (folder / LOG_NAME).open("ab") as log:
+        nodes = [
+            processes.spawn(argv, env=config["env"], cwd=folder, stdout=log, stderr=log)
+            for argv in config["argvs"]
+        ]
+    while all(node.poll() is None for node in nodes):
+        if not config["tether"]:
+            time.sleep(POLL_SECONDS)
+        elif _tether_cut(POLL_SECONDS):
+            return False
+    return True
+
+
+def _first_line() -> bytes:
+    """The first line of standard input, byte by byte: nothing after it may be buffered."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            break
+        line += byte
+    return line
+
+
+def _tether_cut(seconds: float) -> bool:
+    """Whether the other end of standard input was closed within some seconds."""
+    readable, _, _ = select.select([0], [], [], seconds)
+    return bool(readable) and os.read(0, 1) == b""
+
+
+def _adopt_orphans() -> None:
+    """On Linux, become the parent of every orphan below, so that none is lost from sight."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _running(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _end(_signum: int, _frame: FrameType | None) -> None:
+    raise _Ended
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""What a run leaves behind while it happens: its log, its events and what is shown of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from raykit.errors import RecordError
+from raykit.measure.events import Event, EventFilter
+from raykit.measure.records import EVENTS, LOG, RunRecord, RunsFolder, unwritable
+from raykit.progress import Listener
+from raykit.submission.redaction import Redactor
+
+PREAMBLE = re.compile(
+    rb"(\d{4}-\d\d-\d\d [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.\n"
+    rb"|Running entrypoint for job [^\n]*\n)"
+)
+
+
+class Recording:
+    """Takes a job's log as it comes. A disk that refuses stops the writing, never the showing."""
+
+    def __init__(
+        self, record: RunRecord, runs: RunsFolder, listener: Listener, secrets: Sequence[str]
+    ) -> None:
+        self.record, self.runs, self.listener, self.secrets = record, runs, listener, secrets
+        self.failure: RecordError | None = None
+        self.log_path = runs.folder(record.id) / LOG
+        self.events_path = runs.folder(record.id) / EVENTS
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was taken: the log comes from its first byte. Nothing is shown twice."""
+        self.redactor = Redactor(self.secrets)
+        self.filter = EventFilter()
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.filed = 0
+        self.in_preamble = True
+        self._write(self.log_path, b"", "wb")
+        self._write(self.events_path, b"", "wb")
+
+    def take(self, chunk: bytes) -> None:
+        """The next bytes of the driver log, as the head has them."""
+        self._keep(self.redactor.feed(chunk))
+
+    def end(self) -> None:
+        """The log is whole: write what was held back and describe it in the record."""
+        self._keep(self.redactor.end())
+        rest = self.filter.end()
+        self._file_events()
+        self._show(rest)
+        self.record.log |= {"bytes": self.size, "sha256": self.digest.hexdigest()}
+
+    def last_lines(self, count: int = 8) -> list[str]:
+        """The last lines of the log that are the user's own."""
+        try:
+            with self.log_path.open("rb") as log:
+                log.seek(max(self.log_path.stat().st_size - 20_000, 0))
+                text = log.read().decode("utf-8", "replace")
+        except OSError:
+            return []
+        lines = (line.rstrip() for line in text.splitlines())
+        return [line for line in lines if line and not line.startswith('{"raykit"')][-count:]
+
+    def _keep(self, data: bytes) -> None:
+        if not data:
+            return
+        self.size += len(data)
+        self.digest.update(data)
+        self._write(self.log_path, data, "ab")
+        visible = self.filter.feed(data)
+        self._file_events()
+        self._show(visible)
+
+    def _show(self, visible: bytes) -> None:
+        if self.in_preamble:
+            visible = PREAMBLE.sub(b"", visible)
+            self.in_preamble = not visible
+        if visible:
+            self.listener.job_output(visible)
+
+    def _file_events(self) -> None:
+        for event in self.filter.events[self.filed :]:
+            self.record.add_event(event)
+            self._write(self.events_path, _line(event), "ab")
+        self.filed = len(self.filter.events)
+
+    def _write(self, path: Path, data: bytes, mode: str) -> None:
+        if self.failure:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open(mode) as out:
+                out.write(data)
+        except OSError as error:
+            self.failure = unwritable(path, error)
+            self.listener.note(f"warning: {self.failure.what}: {os.strerror(error.errno or 0)}")
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(event, separators=(",", ":")).encode() + b"\n"

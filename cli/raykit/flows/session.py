@@ -1,0 +1,191 @@
+"""One job on one head, from the first look at the head to the finished record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raykit.endpoint import Endpoint
+from raykit.errors import InterruptedByUserError, JobTimeoutError, RaykitError
+from raykit.flows.outcome import judge
+from raykit.flows.recording import Recording
+from raykit.measure import strip
+from raykit.measure.job_phases import Marks, job_phases
+from raykit.measure.records import RunRecord, RunsFolder
+from raykit.progress import Progress
+from raykit.submission.following import Followed, follow
+from raykit.submission.jobs_api import JobDetails, JobsApi
+
+TESTED_RAY = "2.60."
+LATE_EVENTS_SECONDS = 2.0
+STOP_SECONDS = 15.0
+LIVE_STATES = frozenset({"RUNNING", "SUBMITTED_TO_WORKER", "PENDING_NODE_ASSIGNMENT"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a submission went: its record and, unless all is well, the error that says so."""
+
+    record: RunRecord
+    error: RaykitError | None
+
+    @property
+    def exit_code(self) -> int:
+        return self.error.exit_code if self.error else 0
+
+
+class Session:
+    """Submits, follows, stops and records one job. Steps are public; their order is the flow's."""
+
+    def __init__(
+        self,
+        api: JobsApi,
+        endpoint: Endpoint,
+        record: RunRecord,
+        runs: RunsFolder,
+        progress: Progress,
+    ) -> None:
+        self.api, self.endpoint, self.record = api, endpoint, record
+        self.runs, self.progress = runs, progress
+        self.recording: Recording | None = None
+        self.submitted = record.started
+        self.first_byte: float | None = None
+        self.seen_end: float | None = None
+        self.details: JobDetails | None = None
+
+    def look(self) -> None:
+        """Ask who answers; the record names the head and its Ray."""
+        version = self.api.version()["ray_version"]
+        self.record.versions["ray"] = version
+        self.record.target |= dict(self.endpoint.target)
+        if not version.startswith(TESTED_RAY):
+            self.progress.note(
+                f"the head runs Ray {version}; raykit is tested with Ray {TESTED_RAY}x"
+            )
+
+    def submit(self, payload: Mapping[str, object]) -> None:
+        """Hand the job to Ray once."""
+        self.runs.write(self.record)
+        with self.progress.step("submit", f"submit {self.record.submission_id}"):
+            self.api.submit(payload)
+        self.submitted = time.time()
+
+    def follow(self, timeout: float | None = None) -> None:
+        """Take the log and wait for the end.
+
+        Errors: JobTimeoutError (22) after `timeout` seconds; the job goes on.
+        """
+        self.recording = Recording(
+            self.record, self.runs, self.progress.listener, self.endpoint.secrets
+        )
+        deadline = None if timeout is None else time.monotonic() + timeout
+        title = f"job {self.record.submission_id}"
+        self.progress.listener.step_started(title)
+        try:
+            followed = follow(
+                self.api,
+                self.record.submission_id,
+                self._take,
+                on_status=self._note_status,
+                restart=self.recording.begin,
+                deadline=deadline,
+            )
+        except TimeoutError:
+            raise JobTimeoutError(
+                f"the job {self.record.submission_id} still runs after {timeout:g} s",
+                next=f"raykit attach {self.record.submission_id} follows it; "
+                f"raykit stop {self.record.submission_id} ends it",
+            ) from None
+        finally:
+            self.recording.end()
+        self._file(followed)
+
+    def stop(self) -> None:
+        """Stop the job and wait until it has ended, within limits."""
+        self.api.stop(self.record.submission_id)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            details = self.api.details(self.record.submission_id)
+            if details is None or details.ended:
+                return
+            time.sleep(0.1)
+
+    def measure(self) -> None:
+        """Add task events and the job's phases to the record."""
+        self.record.tasks = self._task_summary()
+        self.progress.phases += job_phases(
+            Marks(
+                submitted=self.submitted,
+                start_line=(self.record.start or {}).get("time"),
+                first_byte=self.first_byte,
+                first_task=self.record.tasks.get("first_start"),
+                job_end=self.details.end_time if self.details else None,
+                seen_end=self.seen_end,
+            )
+        )
+
+    def finish(self, error: RaykitError | None = None) -> Run:
+        """Judge the run and write its record for the last time."""
+        if error is None:
+            error = judge(self.record, self.recording.last_lines() if self.recording else ())
+        if self.recording and self.recording.failure and error is None:
+            error = self.recording.failure
+        self.record.exit_code = error.exit_code if error else 0
+        self.record.ended = time.time()
+        self.record.phases = list(self.progress.phases)
+        try:
+            self.runs.write(self.record)
+        except RaykitError as unwritten:
+            error = error or unwritten
+        return Run(self.record, error)
+
+    def interrupted(self, *, stopped: bool) -> InterruptedByUserError:
+        """The error of a run that the user broke off."""
+        name = self.record.submission_id
+        if stopped:
+            return InterruptedByUserError(
+                f"interrupted: the job {name} was stopped and its log saved",
+                next=f"raykit runs show {self.record.id}",
+            )
+        return InterruptedByUserError(
+            f"interrupted: the job {name} goes on",
+            next=f"raykit attach {name} follows it; raykit stop {name} ends it",
+        )
+
+    def _take(self, chunk: bytes) -> None:
+        assert self.recording is not None
+        if self.first_byte is None:
+            self.first_byte = time.time()
+        self.recording.take(chunk)
+
+    def _note_status(self, details: JobDetails) -> None:
+        self.details = details
+        if details.ended and self.seen_end is None:
+            self.seen_end = time.time()
+        self.progress.detail(details.status)
+
+    def _file(self, followed: Followed) -> None:
+        details = followed.details
+        self.record.log |= {"source": followed.log_source, "reconnects": followed.reconnects}
+        if details:
+            self.record.status = details.status
+            self.record.message = details.message[:2000]
+            self.record.error_type = details.error_type
+            self.record.driver_exit_code = details.driver_exit_code
+
+    def _task_summary(self) -> dict[str, Any]:
+        """Ray's task events of the job; workers report theirs up to a second late."""
+        try:
+            job_id = self.details.job_id if self.details else None
+            nodes = self.api.nodes()
+            rows, dropped = self.api.tasks(job_id) if job_id else ([], 0)
+            deadline = time.monotonic() + LATE_EVENTS_SECONDS
+            while time.monotonic() < deadline and any(row["state"] in LIVE_STATES for row in rows):
+                time.sleep(0.1)
+                rows, dropped = self.api.tasks(job_id or "")
+        except RaykitError as error:
+            self.record.notes.append(f"Ray's task events could not be read: {error.what}")
+            return {}
+        return strip.summarise(rows, dropped, nodes, time.time())

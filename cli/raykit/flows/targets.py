@@ -1,0 +1,100 @@
+"""Where a job runs: `--on`, else RAYKIT_ON, else a local head of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from raykit.clusters import local
+from raykit.endpoint import Endpoint
+from raykit.errors import UsageError
+from raykit.progress import Progress
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport
+
+
+class Target(Protocol):
+    """A place to run jobs. `owned`: it lives for one submission, and a job ends with it."""
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def owned(self) -> bool: ...
+
+    def open(self, progress: Progress) -> contextlib.AbstractContextManager[Endpoint]:
+        """The endpoint to speak to while the block lasts."""
+
+
+@dataclass(frozen=True)
+class OwnHead:
+    """A local head that lives for one submission."""
+
+    reason: str
+    owned: bool = True
+
+    @contextlib.contextmanager
+    def open(self, progress: Progress) -> Iterator[Endpoint]:
+        with local.head(progress) as head:
+            yield head.endpoint()
+
+
+@dataclass(frozen=True)
+class Address:
+    """A Ray head at an address; its token comes from the environment or a file."""
+
+    url: str
+    reason: str
+    environ: Mapping[str, str]
+    owned: bool = False
+
+    @contextlib.contextmanager
+    def open(self, progress: Progress) -> Iterator[Endpoint]:
+        bare = Endpoint(self.url, target={"kind": "url", "url": self.url})
+        with progress.step("reach", f"Ray head at {self.url}"), Transport(bare) as transport:
+            mode = JobsApi(transport).authentication_mode()
+        # The token is sent only to a head that asks for one.
+        token = find_token(self.environ) if mode == "token" else None
+        yield bare if token is None else authorised(bare, token)
+
+
+def authorised(endpoint: Endpoint, token: str) -> Endpoint:
+    """The endpoint with a token that is sent along and never written."""
+    return Endpoint(
+        endpoint.url,
+        headers={**endpoint.headers, "Authorization": f"Bearer {token}"},
+        secrets=(*endpoint.secrets, token),
+        target=endpoint.target,
+        tls=endpoint.tls,
+    )
+
+
+def find_token(environ: Mapping[str, str]) -> str | None:
+    """Ray's own order: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token."""
+    if environ.get("RAY_AUTH_TOKEN"):
+        return environ["RAY_AUTH_TOKEN"].strip()
+    path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    with contextlib.suppress(OSError):
+        return path.read_text("utf-8").strip() or None
+    return None
+
+
+def choose(on: str | None, environ: Mapping[str, str]) -> Target:
+    """The target and, in its `reason`, why it is this one.
+
+    Errors: UsageError (2) where the word names nothing.
+    """
+    word, source = (on, "--on") if on else (environ.get("RAYKIT_ON"), "RAYKIT_ON")
+    if not word:
+        return OwnHead("running on a local Ray head of its own (no --on, no RAYKIT_ON)")
+    if word == "local":
+        return OwnHead(f"running on a local Ray head of its own ({source} local)")
+    if word.startswith(("http://", "https://")):
+        return Address(word.rstrip("/") + "/", f"running on {word} ({source})", environ)
+    raise UsageError(
+        f"{source} {word}: neither 'local' nor an address",
+        next=f"raykit submit … --on local, or --on http://{word}:8265",
+    )

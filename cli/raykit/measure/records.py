@@ -1,0 +1,214 @@
+"""Run records: what one submission of one job on one cluster was, and what it measured.
+
+    runs/<id>/record.json    everything below, written atomically, schema-versioned
+    runs/<id>/driver.log     the driver's log, byte for byte, but for known secrets
+    runs/<id>/events.jsonl   the job's timing events, a line each, appended as they come
+
+Ids begin with the UTC time, so that they sort by it. A record is written before the job is
+submitted and again at its end: one that was never finished says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from raykit.errors import MissingError, RecordError
+from raykit.measure.phases import Phase
+
+SCHEMA = 1
+RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
+UNFINISHED = "UNFINISHED"
+ID_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}")
+
+
+@dataclass
+class RunRecord:
+    """One run. Times are Unix seconds, lengths seconds; statuses are Ray's words.
+
+    status: Ray's job status, or UNFINISHED where raykit did not see the end.
+    started: when the submission began; ended: when raykit had seen its end, or None.
+    target: where it ran and why there; machine: CPU model and count where the head runs;
+    phases: raykit's own; spans, results, errors: the job's, from its timing lines;
+    tasks: what Ray's task events say (see strip.summarise); log: bytes, sha256 and source.
+    """
+
+    id: str
+    submission_id: str
+    job: dict[str, Any]
+    target: dict[str, Any]
+    versions: dict[str, str]
+    machine: dict[str, Any]
+    started: float
+    status: str = UNFINISHED
+    message: str = ""
+    error_type: str | None = None
+    driver_exit_code: int | None = None
+    exit_code: int | None = None
+    ended: float | None = None
+    phases: list[Phase] = field(default_factory=list)
+    start: dict[str, Any] | None = None
+    spans: list[dict[str, Any]] = field(default_factory=list)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    tasks: dict[str, Any] = field(default_factory=dict)
+    log: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    schema: int = SCHEMA
+
+    def add_event(self, event: Mapping[str, Any]) -> None:
+        """File one timing event of the job under its kind."""
+        body = {key: value for key, value in event.items() if key not in ("raykit", "event")}
+        match event["event"]:
+            case "start":
+                self.start = body
+            case "span":
+                self.spans.append(body)
+            case "result":
+                self.results.append(body)
+            case "error":
+                self.errors.append(body)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as JSON data, `schema` first."""
+        data = asdict(self)
+        return {"schema": data.pop("schema"), **data}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
+        """The record of JSON data; fields that a newer raykit added are refused by name."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise ValueError(f"unknown fields {', '.join(unknown)}")
+        phases = [Phase(**phase) for phase in data.get("phases", [])]
+        return cls(**{**data, "phases": phases})
+
+
+class RunsFolder:
+    """The folder that holds run records: `./runs`, or what RAYKIT_RUNS names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def check_writable(self) -> None:
+        """Errors: MissingError (4) where no record could be written; nothing is left behind."""
+        probe = self.path / f".write-{os.getpid()}"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise MissingError(
+                f"run records cannot be written to {self.path}",
+                evidence=[str(error)],
+                next="set RAYKIT_RUNS to a folder that can be written",
+            ) from error
+
+    def folder(self, run_id: str) -> Path:
+        return self.path / run_id
+
+    def write(self, record: RunRecord) -> Path:
+        """Write record.json atomically and durably; its path.
+
+        Errors: RecordError (7) with the path, where the disk refuses.
+        """
+        path = self.folder(record.id) / RECORD
+        temporary = path.with_name(f".{RECORD}.{os.getpid()}")
+        text = json.dumps(record.as_dict(), indent=2, allow_nan=False) + "\n"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("w", encoding="utf-8") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise unwritable(path, error) from error
+        return path
+
+    def read(self, run_id: str) -> RunRecord:
+        """One record by id, by submission id, or `last`.
+
+        Errors: RecordError (7) where it is missing, cut short or of another schema.
+        """
+        folder = self._find(run_id)
+        path = folder / RECORD
+        try:
+            data = json.loads(path.read_text("utf-8"))
+            if data.get("schema") != SCHEMA:
+                raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
+            return RunRecord.from_dict(data)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise RecordError(
+                f"the run record {path} cannot be read",
+                evidence=[str(error)],
+                next="raykit runs lists the records that can be read",
+            ) from error
+
+    def log(self, run_id: str) -> bytes:
+        """The driver log as it was saved.
+
+        Errors: RecordError (7) where it is missing or unreadable.
+        """
+        path = self.folder(run_id) / LOG
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise RecordError(
+                f"the log {path} cannot be read",
+                evidence=[str(error)],
+                next=f"raykit runs show {run_id}",
+            ) from error
+
+    def ids(self) -> list[str]:
+        """Ids of all runs, oldest first."""
+        if not self.path.is_dir():
+            return []
+        return sorted(entry.parent.name for entry in self.path.glob(f"*/{RECORD}"))
+
+    def records(self) -> Iterator[tuple[str, RunRecord | RecordError]]:
+        """All runs, oldest first, with the error in place of a record that cannot be read."""
+        for run_id in self.ids():
+            try:
+                yield run_id, self.read(run_id)
+            except RecordError as error:
+                yield run_id, error
+
+    def _find(self, wanted: str) -> Path:
+        ids = self.ids()
+        if wanted == "last" and ids:
+            return self.folder(ids[-1])
+        if wanted in ids:
+            return self.folder(wanted)
+        for run_id in reversed(ids):
+            if self._submission_id(run_id) == wanted:
+                return self.folder(run_id)
+        raise RecordError(
+            "there are no runs yet" if wanted == "last" else f"there is no run {wanted}",
+            evidence=[f"looked in {self.path}"],
+            next="raykit runs lists them; RAYKIT_RUNS names another folder",
+        )
+
+    def _submission_id(self, run_id: str) -> str | None:
+        try:
+            text = (self.folder(run_id) / RECORD).read_text("utf-8")
+            value: str = json.loads(text)["submission_id"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return value
+
+
+def unwritable(path: Path, error: OSError) -> RecordError:
+    """The error for a file of a run that the disk refused."""
+    return RecordError(
+        f"{path} could not be written",
+        evidence=[error.strerror or str(error)],
+        next="free space or set RAYKIT_RUNS to another folder, then run it again",
+    )

@@ -1,0 +1,162 @@
+"""The one seam to a Ray head's HTTP API: addresses, tokens, proxies, TLS, and what they answer."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from raykit.endpoint import Endpoint
+from raykit.errors import JobsApiError, RaykitError
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
+
+
+class LostConnectionError(JobsApiError):
+    """The connection broke or nothing answered: asking again may help."""
+
+
+class Transport:
+    """Requests to one endpoint. Every method raises JobsApiError (6) with the reason."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.client = httpx2.Client(
+            base_url=endpoint.url,
+            headers=dict(endpoint.headers),
+            verify=endpoint.tls,
+            # A proxy of the environment never gets a request to this machine.
+            trust_env=urlsplit(endpoint.url).hostname not in LOOPBACKS,
+            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        )
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        content: bytes | Iterator[bytes] | None = None,
+        timeout: float | None = None,
+    ) -> httpx2.Response:
+        """One request; an answer of any status but 401, 403 and gateway errors is returned."""
+        with self._explained():
+            response = self.client.request(
+                method,
+                path,
+                params=params,
+                json=json,
+                content=content,
+                timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
+            )
+        self._let_in(response)
+        return response
+
+    def get_json(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON of a GET that must answer 200."""
+        response = self.request("GET", path, params=params)
+        if response.status_code != httpx2.codes.OK:
+            raise self.refusal(response)
+        return self.parsed(response)
+
+    @contextlib.contextmanager
+    def stream(
+        self, path: str, *, params: Mapping[str, str], idle_seconds: float | None = READ_SECONDS
+    ) -> Iterator[httpx2.Response]:
+        """A GET whose body is read while it comes; `idle_seconds` None waits without end."""
+        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=idle_seconds)
+        with (
+            self._explained(),
+            self.client.stream("GET", path, params=params, timeout=timeout) as response,
+        ):
+            if response.status_code != httpx2.codes.OK:
+                response.read()
+                self._let_in(response)
+                raise self.refusal(response)
+            yield response
+
+    def parsed(self, response: httpx2.Response) -> Any:
+        """The JSON of an answer; an answer that is none says that this is not Ray."""
+        try:
+            return response.json()
+        except ValueError as error:
+            raise JobsApiError(
+                f"{self.endpoint.url} answers, but not as a Ray head does",
+                evidence=[f"HTTP {response.status_code}: {_first_words(response)}"],
+                next="check the address: it is the Ray dashboard's, such as http://HOST:8265",
+            ) from error
+
+    def refusal(self, response: httpx2.Response) -> JobsApiError:
+        """The error for an answer that refuses what was asked."""
+        return JobsApiError(
+            f"{self.endpoint.url} refused the request",
+            evidence=[
+                f"{response.request.method} {response.request.url.path}",
+                f"HTTP {response.status_code}: {_first_words(response)}",
+            ],
+            next="check that the address is a Ray dashboard's, such as http://HOST:8265",
+        )
+
+    def _let_in(self, response: httpx2.Response) -> None:
+        code = response.status_code
+        if code in (401, 403):
+            raise JobsApiError(
+                "the Ray head wants a token and got none"
+                if code == httpx2.codes.UNAUTHORIZED
+                else "the Ray head does not accept the token",
+                evidence=[f"HTTP {code} from {self.endpoint.url}: {_first_words(response)}"],
+                next="set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's token",
+            )
+        if code in (502, 503, 504):
+            raise LostConnectionError(
+                f"nothing answers behind {self.endpoint.url}",
+                evidence=[f"HTTP {code}: {_first_words(response)}"],
+                next="raykit status shows whether the head is up",
+            )
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.ProxyError as error:
+            raise self._lost("the environment's proxy does not let us through", error) from error
+        except (httpx2.TransportError, ssl.SSLError) as error:
+            what = (
+                f"the certificate of {self.endpoint.url} cannot be verified"
+                if "CERTIFICATE_VERIFY_FAILED" in str(error)
+                else f"no answer from {self.endpoint.url}"
+            )
+            raise self._lost(what, error) from error
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+            raise RaykitError(f"not an address: {self.endpoint.url}") from error
+
+    def _lost(self, what: str, error: Exception) -> LostConnectionError:
+        return LostConnectionError(
+            what,
+            evidence=[f"{type(error).__name__}: {error}" if str(error) else type(error).__name__],
+            next="check that the head runs and the address is right: raykit status",
+        )
+
+
+def _first_words(response: httpx2.Response) -> str:
+    text = " ".join(response.text.split())
+    return text[:200] + ("…" if len(text) > 200 else "")
