@@ -34,6 +34,7 @@ class RunRecord:
     status: Ray's job status, or UNFINISHED where raykit did not see the end.
     started: when the submission began; ended: when raykit had seen its end, or None.
     target: where it ran and why there; machine: CPU model and count where the head runs;
+    cluster: its Kubernetes nodes (name, boot id, CPU limits), image and its digest, or empty;
     phases: raykit's own; spans, results, errors: the job's, from its timing lines;
     tasks: what Ray's task events say (see strip.summarise); log: bytes, sha256 and source.
     """
@@ -56,6 +57,7 @@ class RunRecord:
     spans: list[dict[str, Any]] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    cluster: dict[str, Any] = field(default_factory=dict)
     tasks: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
