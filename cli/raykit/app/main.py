@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from raykit import __version__
-from raykit.app import output, runs, submit
+from raykit.app import compare, output, runs, specs, submit
 from raykit.errors import Interrupt, InterruptedByUserError, RaykitError
 
 app = typer.Typer(
@@ -38,6 +38,8 @@ def raykit(
 
 submit.register(app)
 runs.register(app)
+compare.register(app)
+specs.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

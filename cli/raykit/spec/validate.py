@@ -128,7 +128,7 @@ def _head(spec: ClusterSpec) -> Iterator[Problem]:
         yield Problem(
             path,
             "must be 0 or left out: with workers the head takes no tasks",
-            involves=(("workers",),) if not spec.workers else (),
+            involves=(("workers",),),
         )
     if not spec.workers and head_task_cpus(spec) == 0:
         yield Problem(
