@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -112,6 +113,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         ).rstrip()
         for row in [list(header), *cells]
     )
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """A paragraph within the terminal's width, its later lines indented further."""
+    return textwrap.fill(text, width(), initial_indent=indent, subsequent_indent=indent + "    ")
 
 
 def _is_number(cell: str) -> bool:
