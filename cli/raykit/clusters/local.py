@@ -1,7 +1,9 @@
-"""A Ray head of our own on this machine: loopback only, token on, niceness 0, always taken down.
+"""Ray heads of our own on this machine: token on, niceness 0, taken down with all they started.
 
 Ray binds every socket to 127.0.0.1 when it takes a machine for one that cannot join others, which
-`RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0` says on Linux too (ray/_private/services.py, Ray 2.60).
+`RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0` says on Linux too (ray/_private/services.py, Ray 2.60). Only
+a head with more nodes needs the machine's own address, on which GCS, raylets and agents then
+listen; dashboard and Jobs API keep to loopback, and the token guards the rest.
 """
 
 from __future__ import annotations
@@ -29,34 +31,37 @@ from raykit.progress import Progress
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_SECONDS = 90.0
 END_TIMEOUT_SECONDS = 20.0
-PORTS = (
-    "port",
-    "dashboard-port",
+NODE_PORTS = (
     "dashboard-agent-listen-port",
     "dashboard-agent-grpc-port",
     "metrics-export-port",
     "runtime-env-agent-port",
-    "ray-client-server-port",
     "object-manager-port",
     "node-manager-port",
 )
+HEAD_PORTS = ("port", "dashboard-port", "ray-client-server-port", *NODE_PORTS)
 
 
 @dataclass(frozen=True)
 class LocalHead:
-    """A running head: its dashboard address, token, temporary folder and supervisor."""
+    """A running head: its dashboard address, token, temporary folder and supervisor's pid."""
 
     url: str
     token: str
     folder: Path
     supervisor: int
+    nodes: int = 1
+    name: str | None = None
 
     def endpoint(self) -> Endpoint:
+        target = {"kind": "local", "url": self.url}
+        if self.name:
+            target["cluster"] = self.name
         return Endpoint(
             url=self.url,
             headers={"Authorization": f"Bearer {self.token}"},
             secrets=(self.token,),
-            target={"kind": "local", "url": self.url},
+            target=target,
         )
 
 
@@ -82,45 +87,57 @@ def head(progress: Progress) -> Iterator[LocalHead]:
     """
     installed_ray()
     with progress.step("ray-start", "Ray head on this machine"):
-        started, supervisor = _start(tether=True)
+        started, supervisor = start()
     try:
         yield started
     finally:
         _release(supervisor)
 
 
-def _start(*, tether: bool) -> tuple[LocalHead, subprocess.Popen[bytes]]:
+def start(
+    *, name: str | None = None, nodes: int = 1, state: Path | None = None
+) -> tuple[LocalHead, subprocess.Popen[bytes]]:
+    """Start a head of `nodes` Ray nodes and wait until it takes jobs.
+
+    With a `state` file, which the supervisor removes at its end, the head outlives this process;
+    without one it ends when this process does.
+
+    Errors: MissingError (4) with Ray's own last lines.
+    """
     folder = _short_folder()
     token = secrets.token_hex(32)
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    host = LOOPBACK if nodes == 1 else own_address()
+    ports = dict(zip(HEAD_PORTS, free_ports(len(HEAD_PORTS)), strict=True))
     supervisor = processes.spawn(
         [sys.executable, "-m", "raykit.clusters.supervisor"],
         stdin=subprocess.PIPE,
         new_session=True,
     )
+    cpus = None if nodes == 1 else max((os.cpu_count() or 1) // nodes, 1)
     config = {
-        "argvs": [_ray_start(ports, folder)],
-        "env": environment(os.environ, token),
+        "argvs": [
+            _head_words(host, ports, folder, cpus),
+            *(_node_words(host, ports["port"], cpus) for _ in range(nodes - 1)),
+        ],
+        "env": environment(os.environ, token, loopback=nodes == 1),
         "folder": str(folder),
-        "tether": tether,
+        "head": [host, ports["port"]],
+        "tether": state is None,
+        "state": str(state) if state else None,
     }
-    pipe = supervisor.stdin
-    assert pipe is not None
     try:
-        pipe.write(json.dumps(config).encode() + b"\n")
-        pipe.flush()
-        started = LocalHead(
-            f"http://{LOOPBACK}:{ports['dashboard-port']}", token, folder, supervisor.pid
-        )
+        _configure(supervisor, config)
         _wait(ports, folder, supervisor)
     except BaseException:
+        supervisor.terminate()
         _release(supervisor)
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return started, supervisor
+    url = f"http://{LOOPBACK}:{ports['dashboard-port']}"
+    return LocalHead(url, token, folder, supervisor.pid, nodes, name), supervisor
 
 
-def environment(caller: Mapping[str, str], token: str) -> dict[str, str]:
+def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True) -> dict[str, str]:
     """The head's environment: the caller's without any `RAY_*`, with ours.
 
     Jobs find the kit's `jobs` package and the Python that raykit runs on.
@@ -134,7 +151,7 @@ def environment(caller: Mapping[str, str], token: str) -> dict[str, str]:
     return env | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if loopback else "1",
         "RAY_worker_niceness": "0",
         "RAY_task_events_report_interval_ms": "200",
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -144,28 +161,61 @@ def environment(caller: Mapping[str, str], token: str) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct loopback ports that nobody listens on now."""
+    """Distinct ports that nobody listens on now."""
     with contextlib.ExitStack() as open_sockets:
         ports = []
         for _ in range(count):
             probe = open_sockets.enter_context(socket.socket())
-            probe.bind((LOOPBACK, 0))
+            probe.bind(("", 0))
             ports.append(int(probe.getsockname()[1]))
         return ports
 
 
-def _ray_start(ports: Mapping[str, int], folder: Path) -> list[str]:
+def own_address() -> str:
+    """The address by which this machine's own processes reach it; no packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return LOOPBACK
+        return str(probe.getsockname()[0])
+
+
+def _head_words(host: str, ports: Mapping[str, int], folder: Path, cpus: int | None) -> list[str]:
     return [
-        sys.executable,
-        *("-m", "ray.scripts.scripts", "start", "--head", "--block"),
-        f"--node-ip-address={LOOPBACK}",
+        *_ray_start(cpus),
+        "--head",
+        f"--node-ip-address={host}",
         f"--dashboard-host={LOOPBACK}",
         f"--temp-dir={folder}",
-        "--disable-usage-stats",
-        # Zero lets every worker take any free port, so that two heads never collide.
-        *("--min-worker-port=0", "--max-worker-port=0"),
         *(f"--{name}={port}" for name, port in ports.items()),
     ]
+
+
+def _node_words(host: str, port: int, cpus: int | None) -> list[str]:
+    ports = zip(NODE_PORTS, free_ports(len(NODE_PORTS)), strict=True)
+    return [
+        *_ray_start(cpus),
+        f"--address={host}:{port}",
+        f"--node-ip-address={host}",
+        *(f"--{name}={port}" for name, port in ports),
+    ]
+
+
+def _ray_start(cpus: int | None) -> list[str]:
+    return [
+        sys.executable,
+        *("-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
+        # Zero lets every worker take any free port, so that two heads never collide.
+        *("--min-worker-port=0", "--max-worker-port=0"),
+        *([] if cpus is None else [f"--num-cpus={cpus}"]),
+    ]
+
+
+def _configure(supervisor: subprocess.Popen[bytes], config: Mapping[str, object]) -> None:
+    assert supervisor.stdin is not None
+    supervisor.stdin.write(json.dumps(config).encode() + b"\n")
+    supervisor.stdin.flush()
 
 
 def _short_folder() -> Path:
@@ -190,9 +240,10 @@ def _wait(ports: Mapping[str, int], folder: Path, supervisor: subprocess.Popen[b
 
 
 def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+    """Whether the port answers, on loopback or on the machine's own address."""
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 0.5):
+        return True
+    return False
 
 
 def _last_lines(folder: Path) -> list[str]:

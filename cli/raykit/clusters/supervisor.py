@@ -5,8 +5,10 @@ Runs as `python -m raykit.clusters.supervisor`. Its first line of standard input
     argvs   list of commands, each a list of words: `ray start --block …`, the head first
     env     the environment of these commands
     folder  the temporary folder, removed at the end
+    head    host and port of the head's GCS, which the commands after the first wait for
     tether  true: standard input is a pipe held by the CLI, and its end, also by `kill -9` of the
             CLI, ends the head; false: the head stays until SIGTERM
+    state   a file that names this head to others, removed at the end, or null
 
 Standard input carries the configuration so that no token ever stands in an argument list. `ray
 stop` is never used: it kills the heads of other people too.
@@ -21,8 +23,10 @@ import os
 import select
 import shutil
 import signal
+import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -58,6 +62,8 @@ def main() -> int:
         # A head that died leaves its log to whoever waits for it, who removes the folder then.
         if not (died and config["tether"]):
             shutil.rmtree(config["folder"], ignore_errors=True)
+        if config["state"]:
+            Path(config["state"]).unlink(missing_ok=True)
     return int(died)
 
 
@@ -79,17 +85,29 @@ def kill_descendants() -> None:
 def _hold(config: dict[str, Any]) -> bool:
     """Start the commands and stay until the tether is cut (False) or one of them dies (True)."""
     folder = Path(config["folder"])
+    nodes = []
     with (folder / LOG_NAME).open("ab") as log:
-        nodes = [
-            processes.spawn(argv, env=config["env"], cwd=folder, stdout=log, stderr=log)
-            for argv in config["argvs"]
-        ]
+        for index, argv in enumerate(config["argvs"]):
+            if index == 1:
+                _wait_for(config["head"])
+            nodes.append(
+                processes.spawn(argv, env=config["env"], cwd=folder, stdout=log, stderr=log)
+            )
     while all(node.poll() is None for node in nodes):
         if not config["tether"]:
             time.sleep(POLL_SECONDS)
         elif _tether_cut(POLL_SECONDS):
             return False
     return True
+
+
+def _wait_for(address: Sequence[Any]) -> None:
+    """Until the head answers, or patience ends: the nodes' own error then says it better."""
+    deadline = time.monotonic() + 3 * PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((address[0], address[1]), 0.5):
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def _first_line() -> bytes:
