@@ -18,7 +18,7 @@ RAY_VERSION = "2.60.0"
 """Ray of raykit's own image, and of a spec that names none."""
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}")
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}")
 
 
@@ -136,8 +136,9 @@ class ClusterSpec(Part):
 
     @property
     def task_cpus(self) -> int:
-        """p: the CPUs offered to tasks; with autoscaling, at most."""
-        return head_task_cpus(self) + sum(group.task_cpus * most(group) for group in self.workers)
+        """p: the CPUs offered to tasks; with autoscaling, the most there can be."""
+        replicas = most if self.autoscaling.enabled else wanted
+        return head_task_cpus(self) + sum(each.task_cpus * replicas(each) for each in self.workers)
 
 
 def head_task_cpus(spec: ClusterSpec) -> int:

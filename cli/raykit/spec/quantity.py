@@ -14,7 +14,8 @@ DECIMAL = {
     **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
 }
 FORM = re.compile(
-    r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:(?P<unit>[KMGTPE]i|[numkMGTPE])|[eE](?P<exponent>[+-]?\d{1,3}))?"
+    r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:(?P<unit>[KMGTPE]i|[numkMGTPE])|[eE](?P<exponent>[+-]?\d{1,3}))?",
+    re.ASCII,
 )
 MIB, GIB, TIB = 2**20, 2**30, 2**40
 
@@ -56,7 +57,7 @@ def _factor(suffix: str | None, exponent: str | None) -> Decimal:
 
 
 def _meant(text: str) -> str:
-    loose = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([A-Za-z]*)\s*", text)
+    loose = re.fullmatch(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*([A-Za-z]*)\s*", text)
     if loose is None:
         return ""
     number, letters = loose[1].replace(",", "."), loose[2].lower()
