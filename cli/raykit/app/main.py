@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from raykit import __version__
-from raykit.app import compare, output, runs, specs, submit
+from raykit.app import compare, image, jobs, kind, output, runs, specs, submit
 from raykit.errors import Interrupt, InterruptedByUserError, RaykitError
 
 app = typer.Typer(
@@ -39,7 +39,10 @@ def raykit(
 submit.register(app)
 runs.register(app)
 compare.register(app)
+jobs.register(app)
 specs.register(app)
+kind.register(app)
+image.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

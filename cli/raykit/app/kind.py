@@ -1,0 +1,67 @@
+"""`raykit kind`: the ground under a cluster on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from raykit.app import output
+from raykit.app.options import Format, Output
+
+Name = Annotated[str, typer.Option("--name", help="Name of the kind cluster.")]
+
+kind = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="A kind cluster for Ray, here."
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(kind, name="kind")
+
+
+@kind.command()
+def up(name: Name = "raykit", output_format: Output = Format.text) -> None:
+    """Make a kind cluster with KubeRay, the image and a single-node Ray cluster.
+
+    Each step does nothing where its work is done: run it again after an interruption.
+    RAYKIT_KIND_NODE_IMAGE and RAYKIT_KUBERAY_CHART name a mirror of kind's node image and of
+    KubeRay's chart.
+    """
+    from raykit.flows import kind as flow
+    from raykit.progress import Progress
+
+    progress = Progress(output.Screen())
+    ground = flow.up(name, progress)
+    data = {
+        "name": ground.name,
+        "context": ground.context,
+        "image": ground.image,
+        "clusters": list(ground.clusters),
+        "phases": [phase.as_dict() for phase in progress.phases],
+    }
+    output.show("kind up", data, output_format is Format.json, _ready)
+
+
+@kind.command()
+def down(name: Name = "raykit", output_format: Output = Format.text) -> None:
+    """Delete the kind cluster that `raykit kind up` made, and no other.
+
+    Images stay in the docker engine.
+    """
+    from raykit.flows import kind as flow
+    from raykit.progress import Progress
+
+    deleted = flow.down(name, Progress(output.Screen()))
+    data = {"name": name, "deleted": deleted}
+    output.show("kind down", data, output_format is Format.json, _deleted)
+
+
+def _ready(data: dict[str, object]) -> str:
+    return f"ready in context {data['context']}; next: raykit submit fib"
+
+
+def _deleted(data: dict[str, object]) -> str:
+    if data["deleted"]:
+        return f"kind cluster {data['name']} is deleted"
+    return f"there is no kind cluster {data['name']}"

@@ -1,0 +1,94 @@
+"""The docker engine, through its command line: what every other module of raykit asks of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from raykit import processes
+from raykit.errors import KubernetesError, MissingError, RaykitError
+
+INSTALL = "install Docker Engine or Docker Desktop: https://docs.docker.com/engine/install/"
+TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the engine says of its machine. memory: bytes; architecture: such as `amd64`."""
+
+    version: str
+    cpus: int
+    memory: int
+    architecture: str
+
+
+def docker(
+    *words: str,
+    check: bool = True,
+    timeout: float | None = TIMEOUT_SECONDS,
+    error: type[RaykitError] = KubernetesError,
+) -> processes.Completed:
+    """Run one docker command."""
+    return processes.run(["docker", *words], check=check, timeout=timeout, error=error)
+
+
+def engine() -> Engine:
+    """The engine behind `docker`. Errors: MissingError (4): no docker, no daemon, not allowed."""
+    processes.find("docker", mend=INSTALL)
+    done = docker("info", "--format", "{{json .}}", check=False, error=MissingError)
+    told = _parsed(done.stdout)
+    if done.returncode != 0 or not told.get("NCPU"):
+        raise _no_engine(done)
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(
+        told["Architecture"], told["Architecture"]
+    )
+    return Engine(told["ServerVersion"], told["NCPU"], told["MemTotal"], architecture)
+
+
+def inspect(kind: str, *names: str) -> list[dict[str, Any]]:
+    """`docker KIND inspect NAME…`: the objects that exist."""
+    if not names:
+        return []
+    done = docker(kind, "inspect", *names, check=False)
+    try:
+        found = json.loads(done.stdout or "[]")
+    except ValueError:
+        return []
+    return [item for item in found if isinstance(item, dict)]
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _no_engine(done: processes.Completed) -> MissingError:
+    said = f"{done.stdout}\n{done.stderr}".lower()
+    server_errors = _parsed(done.stdout).get("ServerErrors") or []
+    said += " ".join(server_errors).lower()
+    evidence = [*done.evidence()[:1], *(server_errors or done.stderr.strip().splitlines()[-5:])]
+    if "permission denied" in said:
+        return MissingError(
+            f"not allowed to use the docker engine at {socket()}",
+            evidence=evidence,
+            next="sudo usermod -aG docker $USER && newgrp docker   (or rootless docker: "
+            "https://docs.docker.com/engine/security/rootless/)",
+        )
+    return MissingError(
+        f"the docker engine does not answer at {socket()}",
+        evidence=evidence,
+        next="start it: sudo systemctl start docker   (or start Docker Desktop)",
+    )
+
+
+def socket() -> str:
+    """The address at which the docker command looks for its engine."""
+    if os.environ.get("DOCKER_HOST"):
+        return os.environ["DOCKER_HOST"]
+    done = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False)
+    return done.stdout.strip() or "unix:///var/run/docker.sock"

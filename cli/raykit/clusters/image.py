@@ -1,0 +1,129 @@
+"""raykit's own image: Ray with the jobs, named by a hash of what goes in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from raykit import kit, processes
+from raykit.clusters import docker, locks
+from raykit.errors import KubernetesError, MissingError
+from raykit.progress import Progress
+
+REPOSITORY = "raykit"
+HASH_LENGTH = 12
+BUILD_TIMEOUT_SECONDS = 3600.0
+LOAD_TIMEOUT_SECONDS = 900.0
+SUFFIXES = {"amd64": "", "arm64": "-aarch64"}
+"""Suffix of the tag of Ray's public images, by architecture."""
+
+
+def contents() -> list[Path]:
+    """The files that go into the image, relative to the kit's root, in a fixed order."""
+    root = kit.root()
+    jobs = sorted(
+        path.relative_to(root)
+        for path in (root / "jobs").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    return [Path("Dockerfile"), *jobs]
+
+
+def reference() -> str:
+    """`raykit:2.60.0-py311-<hash of the contents>`: the image that these files make."""
+    digest = hashlib.sha256()
+    for path in contents():
+        data = (kit.root() / path).read_bytes()
+        digest.update(f"{path.as_posix()}\0{len(data)}\0".encode())
+        digest.update(data)
+    return f"{REPOSITORY}:{_ray()}-{digest.hexdigest()[:HASH_LENGTH]}"
+
+
+def is_own(image: str) -> bool:
+    """Whether a reference names an image of raykit's, that no registry has."""
+    return re.fullmatch(rf"(docker\.io/library/)?{REPOSITORY}:[\w.-]+", image) is not None
+
+
+def is_built(image: str) -> bool:
+    return bool(docker.inspect("image", image))
+
+
+def build(progress: Progress) -> str:
+    """Build the image unless the engine has it; its reference."""
+    image = reference()
+    if not is_built(image):
+        progress.detail(f"docker build {image}")
+        with locks.held(f"image-{image}", f"building {image}", wait=BUILD_TIMEOUT_SECONDS):
+            if not is_built(image):
+                _build(image, docker.engine().architecture)
+    return image
+
+
+def load(cluster: str, nodes: Sequence[str], image: str, progress: Progress) -> list[str]:
+    """Bring an image of the engine into nodes of a kind cluster; those that lacked it.
+
+    Errors: MissingError (4) where the engine has no such image.
+    """
+    lacking = missing(nodes, image)
+    if not lacking:
+        return []
+    if not is_built(image):
+        raise MissingError(f"the docker engine has no image {image}", next="raykit image build")
+    progress.detail(f"{image} into {', '.join(lacking)}")
+    processes.run(
+        ["kind", "load", "docker-image", image, "--name", cluster, "--nodes", ",".join(lacking)],
+        timeout=LOAD_TIMEOUT_SECONDS,
+        next=f"docker exec {lacking[0]} df -h /var   (is the disk full?)",
+    )
+    return lacking
+
+
+def missing(nodes: Sequence[str], image: str) -> list[str]:
+    """Those of the kind nodes whose container runtime does not have the image."""
+    with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
+        has = list(pool.map(lambda node: _node_has(node, image), nodes))
+    return [node for node, there in zip(nodes, has, strict=True) if not there]
+
+
+def _ray() -> str:
+    for line in _dockerfile():
+        if found := re.fullmatch(r"ARG RAY=(\S+)", line):
+            return found.group(1)
+    raise MissingError(f"{kit.root() / 'Dockerfile'} names no Ray in a line `ARG RAY=…`")
+
+
+def _dockerfile() -> Iterator[str]:
+    yield from (kit.root() / "Dockerfile").read_text("utf-8").splitlines()
+
+
+def _build(image: str, architecture: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="raykit-build-") as folder:
+        for path in contents():
+            copy = Path(folder) / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(kit.root() / path, copy)
+        processes.run(
+            ["docker", "build", "--tag", image, *_arguments(architecture), folder],
+            timeout=BUILD_TIMEOUT_SECONDS,
+            error=KubernetesError,
+            next="docker pull the base image by hand to see why, or check the Dockerfile",
+        )
+
+
+def _arguments(architecture: str) -> list[str]:
+    words = ["--build-arg", f"ARCH={SUFFIXES.get(architecture, '')}"]
+    for name in ("PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        if name in os.environ:
+            words += ["--build-arg", name]
+    return words
+
+
+def _node_has(node: str, image: str) -> bool:
+    done = docker.docker("exec", node, "crictl", "inspecti", "-q", image, check=False)
+    return done.returncode == 0

@@ -1,0 +1,229 @@
+"""One Kubernetes context, spoken to through lightkube; objects are plain dicts as in JSON."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from raykit.clusters import faults, kubeconfig
+
+if TYPE_CHECKING:
+    import httpx2
+
+FIELD_MANAGER = "raykit"
+DEFAULT_NAMESPACE = "raykit"
+CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
+"""Together with one read below the 10 s within which an unreachable context must be named."""
+EVERYWHERE = "*"
+RAY_API = "ray.io/v1"
+RAY_KINDS = {"RayCluster": "rayclusters", "RayJob": "rayjobs", "RayService": "rayservices"}
+API_VERSIONS = {
+    "CustomResourceDefinition": "apiextensions.k8s.io/v1",
+    "Deployment": "apps/v1",
+    **dict.fromkeys(RAY_KINDS, RAY_API),
+}
+Object = dict[str, Any]
+
+
+class Kubernetes:
+    """A connection to one context. `namespace`: the context's, where it names one, or raykit."""
+
+    def __init__(self, access: kubeconfig.Access) -> None:
+        self.access = access
+        self.context = access.context
+        self.namespace = access.namespace or DEFAULT_NAMESPACE
+
+    def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """One object; None where there is none."""
+        from lightkube.core.exceptions import ApiError
+
+        with self._translated():
+            try:
+                found: Object = self._client.get(_class(kind), name, **_in(namespace)).to_dict()
+            except ApiError as refused:
+                if refused.status.code == faults.NOT_FOUND:
+                    return None
+                raise
+        return found
+
+    def objects(
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> list[Object]:
+        """All objects of a kind in a namespace (`*`: in all of them)."""
+        with self._translated():
+            found = self._client.list(
+                _class(kind),
+                labels=dict(labels) if labels else None,
+                fields=dict(fields) if fields else None,
+                **_in(namespace),
+            )
+            return [item.to_dict() for item in found]
+
+    def apply(self, item: Object, *, force: bool = False) -> Object:
+        """Server-side apply; what the API server then holds.
+
+        Errors: ConflictError (8) where another owner set a field to another value.
+        """
+        from lightkube import codecs
+
+        _class(item["kind"], item["apiVersion"])
+        with self._translated():
+            resource: Any = codecs.from_dict(item)
+            applied: Object = self._client.apply(resource, force=force).to_dict()
+        return applied
+
+    def delete(self, kind: str, name: str, namespace: str | None = None) -> bool:
+        """Delete one object and what it owns; False where there was none."""
+        from lightkube.core.exceptions import ApiError
+        from lightkube.types import CascadeType
+
+        with self._translated():
+            try:
+                self._client.delete(
+                    _class(kind), name, cascade=CascadeType.FOREGROUND, **_in(namespace)
+                )
+            except ApiError as refused:
+                if refused.status.code == faults.NOT_FOUND:
+                    return False
+                raise
+        return True
+
+    def changes(
+        self, kind: str, namespace: str, labels: Mapping[str, str] | None, seconds: int
+    ) -> Iterator[None]:
+        """One item for each change of objects of a kind, for so many seconds."""
+        for _ in self._client.watch(
+            _class(kind),
+            labels=dict(labels) if labels else None,
+            server_timeout=seconds,
+            **_in(namespace),
+        ):
+            yield
+
+    def log(
+        self, pod: str, namespace: str, container: str, lines: int, previous: bool
+    ) -> list[str]:
+        """The last lines of a container; none where there is no log."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
+        answer = self.raw.get(path, params=query)
+        return answer.text.splitlines() if answer.is_success else []
+
+    def serves(self, api_version: str, plural: str) -> bool:
+        """Whether the API server knows a kind of resource, by its own discovery."""
+        with self._translated():
+            answer = self.raw.get(f"/apis/{api_version}")
+        if answer.status_code == faults.NOT_FOUND:
+            return False
+        with self._translated():
+            answer.raise_for_status()
+        return any(item.get("name") == plural for item in answer.json().get("resources", []))
+
+    def close(self) -> None:
+        """End the connections; what still reads from one fails."""
+        for made in ("raw", "_client"):
+            if made in self.__dict__:
+                self.__dict__[made].close()
+
+    def version(self) -> str:
+        """The API server's version: the first thing to ask, since it tells every fault apart."""
+        with self._translated():
+            answer = self.raw.get("/version")
+            answer.raise_for_status()
+            try:
+                return str(answer.json()["gitVersion"])
+            except (ValueError, KeyError, TypeError):
+                import httpx2
+
+                raise httpx2.HTTPStatusError(
+                    f"GET /version answered {answer.text[:80]!r}",
+                    request=answer.request,
+                    response=answer,
+                ) from None
+
+    @cached_property
+    def raw(self) -> httpx2.Client:
+        """An HTTP client with the context's credentials, for what is not a list of objects."""
+        from lightkube.config import client_adapter
+
+        with self._translated():
+            return client_adapter.Client(self.access.config, self._parameters())
+
+    @cached_property
+    def _client(self) -> Any:  # lightkube's overloads know no kind that is a variable
+        from lightkube import Client
+
+        parameters = self._parameters()
+        with self._translated():
+            return Client(
+                self.access.config,
+                timeout=parameters.timeout,
+                trust_env=parameters.trust_env,
+                proxy=parameters.proxy,
+                field_manager=FIELD_MANAGER,
+            )
+
+    def _parameters(self) -> Any:
+        import httpx2
+        from lightkube.config.client_adapter import ConnectionParams
+
+        return ConnectionParams(
+            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=not is_loopback(self.access.server),
+            proxy=self.access.proxy,
+        )
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return faults.translated(self.context, self.access.server)
+
+
+def connect(context: str | None = None) -> Kubernetes:
+    """Connect to a context, by default the current one, and see that it answers.
+
+    Errors: MissingError (4) for the kubeconfig, KubernetesError (5) for what is behind it.
+    """
+    connection = Kubernetes(kubeconfig.access(context))
+    connection.version()
+    return connection
+
+
+def secret_value(connection: Kubernetes, name: str, key: str, namespace: str) -> str | None:
+    """One value of a Secret; None where there is no such Secret or key."""
+    secret = connection.get("Secret", name, namespace)
+    value = ((secret or {}).get("data") or {}).get(key)
+    return base64.b64decode(value).decode().strip() if value else None
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine, to which no proxy leads."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _in(namespace: str | None) -> dict[str, str]:
+    return {"namespace": namespace} if namespace else {}
+
+
+def _class(kind: str, api_version: str | None = None) -> Any:
+    from lightkube.codecs import resource_registry
+    from lightkube.generic_resource import create_namespaced_resource
+
+    if kind in RAY_KINDS:
+        group, version = RAY_API.split("/")
+        return create_namespaced_resource(group, version, kind, RAY_KINDS[kind])
+    return resource_registry.load(api_version or API_VERSIONS.get(kind, "v1"), kind)

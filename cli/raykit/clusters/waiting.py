@@ -1,0 +1,148 @@
+"""Waiting that says why: check, then wake on changes, until ready, hopeless or out of time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from raykit.clusters.kubernetes import Kubernetes, Object
+from raykit.errors import KubernetesError, MissingError
+from raykit.progress import Progress
+
+LONGEST_SLEEP, SETTLE = 2.0, 0.1
+SILENT_API_SECONDS = 15.0
+WATCH_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why something is not ready.
+
+    key: the same as long as it is the same reason; what: one line; next: the command that mends it.
+    patience: seconds it may last before waiting on makes no sense; None where it may pass by
+    itself. log: namespace, pod, container and whether its previous run, whose last lines explain.
+    """
+
+    key: str
+    what: str
+    evidence: tuple[str, ...] = ()
+    next: str = ""
+    patience: float | None = None
+    log: tuple[str, str, str, bool] | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at what is being waited for. missing: what is not there yet, in a few words."""
+
+    ready: bool
+    findings: Sequence[Finding] = ()
+    missing: str = ""
+
+
+def until(
+    look: Callable[[], Look],
+    *,
+    what: str,
+    timeout: float,
+    progress: Progress,
+    next: str,
+    wake: Callable[[float], object] = time.sleep,
+    log: Callable[[Finding], list[str]] = lambda _: [],
+) -> None:
+    """Look until ready.
+
+    Errors: KubernetesError (5) with the first finding that outlasted its patience, or, after
+    `timeout` seconds, with all that was found.
+    """
+    began = time.monotonic()
+    since: dict[str, float] = {}
+    while True:
+        seen = _patiently(look)
+        if seen.ready:
+            return
+        now = time.monotonic()
+        since = {each.key: since.get(each.key, now) for each in seen.findings}
+        for finding in seen.findings:
+            if finding.patience is not None and now - since[finding.key] >= finding.patience:
+                raise _hopeless(what, finding, log(finding))
+        if now - began >= timeout:
+            raise _late(what, timeout, seen, next)
+        progress.detail(seen.findings[0].what if seen.findings else seen.missing)
+        wake(_sleep(seen.findings, since, now, began + timeout))
+
+
+@contextmanager
+def watched(
+    connection: Kubernetes, namespace: str, kinds: Mapping[str, Mapping[str, str] | None]
+) -> Iterator[Callable[[float], object]]:
+    """A sleep that ends early when objects of the kinds (with those labels) change."""
+    changed, ended = threading.Event(), threading.Event()
+    connections = [Kubernetes(connection.access) for _ in kinds]
+
+    def follow(own: Kubernetes, kind: str, labels: Mapping[str, str] | None) -> None:
+        while not ended.is_set():
+            try:
+                for _ in own.changes(kind, namespace, labels, WATCH_SECONDS):
+                    changed.set()
+            except Exception:
+                # A watch only shortens the sleep: without it the looks are rarer, not wrong.
+                ended.wait(LONGEST_SLEEP)
+
+    def wake(seconds: float) -> None:
+        if changed.wait(seconds):
+            time.sleep(SETTLE)
+            changed.clear()
+
+    for own, (kind, labels) in zip(connections, kinds.items(), strict=True):
+        threading.Thread(target=follow, args=(own, kind, labels), daemon=True).start()
+    try:
+        yield wake
+    finally:
+        ended.set()
+        for own in connections:
+            own.close()
+
+
+def events(connection: Kubernetes, namespace: str) -> list[Object]:
+    """Events of a namespace; none where we may not read them."""
+    try:
+        return connection.objects("Event", namespace)
+    except MissingError:
+        return []
+
+
+def _patiently(look: Callable[[], Look]) -> Look:
+    try:
+        return look()
+    except KubernetesError as error:
+        # An API server may restart while we wait.
+        silent = Finding("api", error.what, error.evidence, error.next, SILENT_API_SECONDS)
+        return Look(False, [silent])
+
+
+def _sleep(
+    findings: Sequence[Finding], since: Mapping[str, float], now: float, deadline: float
+) -> float:
+    ends = [since[each.key] + each.patience for each in findings if each.patience is not None]
+    return max(0.05, min(LONGEST_SLEEP, *(end - now for end in [*ends, deadline])))
+
+
+def _hopeless(what: str, finding: Finding, log: list[str]) -> KubernetesError:
+    return KubernetesError(
+        f"{what} cannot become ready: {finding.what}",
+        evidence=[*finding.evidence, *log],
+        next=finding.next,
+    )
+
+
+def _late(what: str, timeout: float, seen: Look, next: str) -> KubernetesError:
+    reasons = [line for each in seen.findings for line in (each.what, *each.evidence)]
+    return KubernetesError(
+        f"{what} was not ready within {timeout:g} s",
+        evidence=reasons or [seen.missing],
+        next=next,
+    )
