@@ -115,6 +115,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     )
 
 
+def shortened(text: str, length: int) -> str:
+    """The text's first line, cut with an ellipsis."""
+    first = " ".join(text.split())
+    return first if len(first) <= length else first[: length - 1] + "…"
+
+
 def wrapped(text: str, indent: str = "") -> str:
     """A paragraph within the terminal's width, its later lines indented further."""
     return textwrap.fill(text, width(), initial_indent=indent, subsequent_indent=indent + "    ")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from raykit.clusters import local
+from raykit.clusters import local, warm
 from raykit.endpoint import Endpoint
-from raykit.errors import UsageError
+from raykit.errors import JobsApiError, UsageError
+from raykit.measure.records import RunRecord
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
@@ -40,6 +41,20 @@ class OwnHead:
     def open(self, progress: Progress) -> Iterator[Endpoint]:
         with local.head(progress) as head:
             yield head.endpoint()
+
+
+@dataclass(frozen=True)
+class WarmLocal:
+    """A local head that stays between submissions."""
+
+    head: warm.WarmHead
+    reason: str
+    owned: bool = False
+
+    @contextlib.contextmanager
+    def open(self, progress: Progress) -> Iterator[Endpoint]:
+        progress.detail(self.head.url)
+        yield self.head.head().endpoint()
 
 
 @dataclass(frozen=True)
@@ -89,12 +104,57 @@ def choose(on: str | None, environ: Mapping[str, str]) -> Target:
     """
     word, source = (on, "--on") if on else (environ.get("RAYKIT_ON"), "RAYKIT_ON")
     if not word:
-        return OwnHead("running on a local Ray head of its own (no --on, no RAYKIT_ON)")
+        return _unasked()
     if word == "local":
-        return OwnHead(f"running on a local Ray head of its own ({source} local)")
+        return _local(source)
     if word.startswith(("http://", "https://")):
         return Address(word.rstrip("/") + "/", f"running on {word} ({source})", environ)
+    return _named(word, source)
+
+
+def of_record(record: RunRecord, environ: Mapping[str, str]) -> Target:
+    """Where a recorded run's job is, or was.
+
+    Errors: JobsApiError (6) where its head has ended with it.
+    """
+    target = record.target
+    if target.get("kind") == "url":
+        return choose(str(target["url"]), environ)
+    if target.get("cluster"):
+        return choose(str(target["cluster"]), environ)
+    raise JobsApiError(
+        f"the run {record.id} had a local head of its own, which has ended",
+        evidence=[f"status when last seen: {record.status}"],
+        next=f"raykit runs show {record.id}",
+    )
+
+
+def _unasked() -> Target:
+    heads = warm.running()
+    if len(heads) > 1:
+        names = ", ".join(head.name for head in heads)
+        raise UsageError(f"several local heads run: {names}", next="choose one with --on NAME")
+    if heads:
+        name = heads[0].name
+        return WarmLocal(heads[0], f"running on the warm local head {name} (it is up)")
+    return OwnHead("running on a local Ray head of its own (no --on, no RAYKIT_ON)")
+
+
+def _local(source: str) -> Target:
+    """`local` means the warm head of that name where it is up, else a head of its own."""
+    head = warm.find(warm.DEFAULT_NAME)
+    if head:
+        return WarmLocal(head, f"running on the warm local head ({source} local)")
+    return OwnHead(f"running on a local Ray head of its own ({source} local)")
+
+
+def _named(word: str, source: str) -> Target:
+    head = warm.find(word)
+    if head:
+        return WarmLocal(head, f"running on the local head {word} ({source})")
+    names = [head.name for head in warm.running()]
     raise UsageError(
-        f"{source} {word}: neither 'local' nor an address",
+        f"{source} {word}: no local head, cluster or address of that name",
+        evidence=[f"local heads that run: {', '.join(names)}"] if names else [],
         next=f"raykit submit … --on local, or --on http://{word}:8265",
     )
