@@ -1,0 +1,119 @@
+"""GSOD archives read on a Ray cluster: by the tutorial's living actors, or by one task each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from jobs.gsod_counts import Question, YearCounts
+from jobs.gsod_loading import Loaded, load_year
+
+SPREAD = "SPREAD"
+
+
+def attach() -> None:
+    """Join the Ray cluster that this process belongs to, or start one; quietly."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init(log_to_driver=False, logging_level="WARNING")
+
+
+def load_by_tasks(folder: Path, years: Sequence[int], question: Question) -> list[Loaded]:
+    """One task per archive, spread over the cluster; a task that is lost runs again."""
+    task = ray.remote(num_cpus=1, scheduling_strategy=SPREAD)(load_year_task)
+    return list(ray.get([task.remote(str(folder), year, question) for year in years]))
+
+
+def load_year_task(folder: str, year: int, question: Question) -> Loaded:
+    """The body of one Ray task: one year's archive."""
+    return load_year(folder, year, question, _node())
+
+
+def _node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
+
+
+class GSODActor:
+    """The tutorial's actor: one year, loaded once, then asked.
+
+    Its memory is a few counters per station. An actor that dies is started again and loads again
+    before it answers, so that no question is ever answered from a part of the data.
+    """
+
+    def __init__(self, folder: str, year: int, question: Question) -> None:
+        self.folder, self.year, self.question = folder, year, question
+        self.loaded: Loaded | None = None
+
+    def load_data(self) -> Loaded:
+        if self.loaded is None:
+            self.loaded = load_year(self.folder, self.year, self.question, _node())
+        return self.loaded
+
+    def get_row_count(self) -> int:
+        return sum(station.rows for station in self._counts().stations.values())
+
+    def get_station_count(self) -> int:
+        return len(self.get_stations())
+
+    def get_stations(self) -> set[str]:
+        return set(self._counts().stations)
+
+    def get_high_temp_count(self, stations: Collection[str] | None = None) -> int:
+        """Days that answer the question, of all stations or of those named."""
+        counted = self._counts().stations
+        wanted = counted if stations is None else counted.keys() & set(stations)
+        return sum(counted[station].hits.bit_count() for station in wanted)
+
+    def _counts(self) -> YearCounts:
+        loaded = self.load_data()
+        if loaded.counts is None:
+            raise loaded.problem or RuntimeError("neither counters nor a problem")
+        return loaded.counts
+
+
+def cpu_share(actors: int, task_cpus: int) -> float:
+    """CPUs that each of several living actors may hold, so that all of them live at once."""
+    return 1 / -(-actors // max(task_cpus, 1))
+
+
+class Actors:
+    """One living actor a year, loaded side by side."""
+
+    def __init__(self, folder: Path, years: Sequence[int], question: Question) -> None:
+        self.years = list(years)
+        actor = ray.remote(
+            num_cpus=cpu_share(len(self.years), int(ray.cluster_resources().get("CPU", 0))),
+            scheduling_strategy=SPREAD,
+            max_restarts=2,
+            max_task_retries=2,
+        )(GSODActor)
+        self.handles: list[Any] = [actor.remote(str(folder), year, question) for year in years]
+
+    def load(self) -> list[Loaded]:
+        return list(ray.get([actor.load_data.remote() for actor in self.handles]))
+
+    def ask(self) -> dict[str, Any]:
+        """The tutorial's questions: counts of rows and stations, and hits where all years meet."""
+        stations = ray.get([actor.get_stations.remote() for actor in self.handles])
+        common = set.intersection(*stations)
+        shared = ray.put(common)
+        asked = [
+            (
+                actor.get_row_count.remote(),
+                actor.get_station_count.remote(),
+                actor.get_high_temp_count.remote(),
+                actor.get_high_temp_count.remote(shared),
+            )
+            for actor in self.handles
+        ]
+        rows, counts, hits, common_hits = zip(*(ray.get(list(each)) for each in asked), strict=True)
+        return {
+            "common_stations": len(common),
+            "rows": list(rows),
+            "stations": list(counts),
+            "hits": list(hits),
+            "common_hits": list(common_hits),
+        }

@@ -1,0 +1,286 @@
+"""Archives that are whole are read; archives that are not are refused, never answered from."""
+
+import gzip
+import io
+import struct
+import tarfile
+import zlib
+
+import pytest
+
+from jobs.gsod_archive import archive_path, read_year
+from jobs.gsod_counts import Question
+from jobs.gsod_inflate import Limits
+from jobs.gsod_problem import DataProblem
+
+HOT = Question("TEMP", ">=", 70.0)
+
+
+def read(path, question=HOT, **options):
+    return read_year(path, 2020, question, **options)
+
+
+def refusal(path, question=HOT, **options):
+    with pytest.raises(DataProblem) as refused:
+        read(path, question, **options)
+    return "\n".join([refused.value.what, *refused.value.evidence])
+
+
+@pytest.fixture
+def two(gsod):
+    return [
+        ("10000000001.csv", gsod.csv(["  70.0", "  69.9", " 100.0"], "10000000001")),
+        ("A0000000002.csv", gsod.csv(["  71.0"] * 366, "A0000000002")),
+    ]
+
+
+def test_stations_rows_days_and_hits_are_counted(year_file, gsod, two):
+    counts = read(year_file(gsod.packed(two)))
+    first, second = counts.stations["10000000001"], counts.stations["A0000000002"]
+    assert (first.rows, first.days.bit_count(), first.hits.bit_count()) == (3, 3, 2)
+    assert (second.rows, second.days.bit_count(), second.hits.bit_count()) == (366, 366, 366)
+    assert first.country == "US"
+    assert counts.quality.files == 2
+    assert counts.quality.rows == 369
+
+
+def test_size_and_sha256_of_the_archive_come_with_the_counts(year_file, gsod, two):
+    import hashlib
+
+    content = gsod.packed(two)
+    counts = read(year_file(content))
+    assert counts.archive["bytes"] == len(content)
+    assert counts.archive["sha256"] == hashlib.sha256(content).hexdigest()
+    assert counts.archive["inflated_bytes"] == len(gsod.tar(two))
+
+
+def test_an_archive_of_several_gzip_members_is_one_archive(year_file, gsod, two):
+    whole = gsod.tar(two)
+    content = gzip.compress(whole[:5000]) + gzip.compress(whole[5000:])
+    assert read(year_file(content)).quality.rows == 369
+
+
+def test_a_gzip_header_with_a_name_a_comment_and_extras_is_read(year_file, gsod, two):
+    body = gsod.packed(two)
+    header = bytes([0x1F, 0x8B, 8, 4 | 8 | 16 | 2, 0, 0, 0, 0, 0, 3])
+    optional = struct.pack("<H", 3) + b"xyz" + b"2020.tar\0" + b"a comment\0"
+    crc = struct.pack("<H", zlib.crc32(header + optional) & 0xFFFF)
+    assert read(year_file(header + optional + crc + body[10:])).quality.rows == 369
+
+
+def boundaries(content, inflated):
+    """Positions of interest in an archive that is cut short: one name and length each."""
+    yield "nothing", 0
+    yield "inside the gzip magic", 1
+    yield "inside the gzip header", 5
+    yield "after the gzip header", 10
+    yield "inside the data", len(content) // 2
+    yield "before the trailer", len(content) - 8
+    yield "inside the CRC", len(content) - 6
+    yield "before the length", len(content) - 4
+    yield "the last byte", len(content) - 1
+
+
+def test_a_file_cut_short_anywhere_is_refused(year_file, gsod, two):
+    content = gsod.packed(two)
+    for name, length in boundaries(content, gsod.tar(two)):
+        said = refusal(year_file(content[:length]))
+        assert "cut short" in said or "is empty" in said, name
+
+
+def test_a_file_cut_at_every_byte_is_refused(year_file, gsod):
+    content = gsod.packed([("10000000001.csv", gsod.csv(["  70.0"] * 3, "10000000001"))])
+    for length in range(len(content)):
+        refusal(year_file(content[:length]))
+
+
+def test_a_tar_cut_at_every_block_and_packed_well_is_refused(year_file, gsod, two):
+    whole = gsod.tar(two)
+    data_end = len(whole.rstrip(b"\0"))
+    end = -(-data_end // 512) * 512 + 1024
+    for length in range(0, end, 512):
+        said = refusal(year_file(gzip.compress(whole[:length])))
+        assert "cut short" in said, length
+    assert read(year_file(gzip.compress(whole[:end]))).quality.rows == 369
+
+
+def test_a_tar_cut_inside_a_block_is_refused(year_file, gsod, two):
+    whole = gsod.tar(two)
+    for length in (1, 511, 513, 1000, len(whole) // 2 + 7):
+        refusal(year_file(gzip.compress(whole[:length])))
+
+
+def test_a_wrong_crc_and_a_wrong_length_are_refused(year_file, gsod, two):
+    content = gsod.packed(two)
+    wrong_crc = content[:-8] + bytes(4) + content[-4:]
+    wrong_length = content[:-4] + bytes(4)
+    assert "CRC" in refusal(year_file(wrong_crc))
+    assert "length" in refusal(year_file(wrong_length))
+
+
+@pytest.mark.parametrize("rest", [b"x", b"\0", b"\0" * 512, b"<html>", b"\x1f\x8b"])
+def test_bytes_after_the_end_of_the_gzip_are_refused(year_file, gsod, two, rest):
+    said = refusal(year_file(gsod.packed(two) + rest))
+    assert "other bytes after its end" in said or "cut short" in said
+
+
+def test_bytes_after_the_end_of_the_tar_are_refused(year_file, gsod, two):
+    said = refusal(year_file(gzip.compress(gsod.tar(two) + b"more")))
+    assert "other bytes after its end" in said
+
+
+def test_a_second_archive_after_the_first_is_refused(year_file, gsod, two):
+    refusal(year_file(gsod.packed(two) + gsod.packed(two)))
+
+
+def test_one_closing_block_is_not_two(year_file, gsod, two):
+    whole = gsod.tar(two).rstrip(b"\0")
+    whole += bytes(-len(whole) % 512 + 512)
+    assert "second closing block" in refusal(year_file(gzip.compress(whole)))
+
+
+def test_a_web_page_saved_as_an_archive_is_named_as_such(year_file):
+    said = refusal(year_file(b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>"))
+    assert "is not a gzip file" in said
+    assert "web page" in said
+
+
+def test_a_packed_web_page_is_refused(year_file):
+    refusal(year_file(gzip.compress(b"<html>" + b"x" * 2000)))
+
+
+def test_an_empty_archive_holds_no_station(year_file, gsod):
+    assert "holds no station's file" in refusal(year_file(gsod.packed([])))
+
+
+def member(name, kind=tarfile.REGTYPE, **changes):
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    for key, value in changes.items():
+        setattr(info, key, value)
+    return info
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (tarfile.SYMTYPE, "symbolic link"),
+        (tarfile.LNKTYPE, "hard link"),
+        (tarfile.CHRTYPE, "character device"),
+        (tarfile.BLKTYPE, "block device"),
+        (tarfile.FIFOTYPE, "fifo"),
+        (tarfile.DIRTYPE, "folder"),
+    ],
+)
+def test_what_is_no_regular_file_is_passed_over_and_counted(year_file, gsod, two, kind, said):
+    link = member("../../etc/passwd", kind, linkname="/etc/passwd")
+    counts = read(year_file(gsod.packed([(link, None), *two])))
+    assert counts.quality.skipped_members == {said: 1}
+    assert counts.quality.rows == 369
+
+
+def test_an_archive_of_links_only_holds_no_station(year_file, gsod):
+    link = member("10000000001.csv", tarfile.SYMTYPE, linkname="/etc/passwd")
+    assert "holds no station's file" in refusal(year_file(gsod.packed([(link, None)])))
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x.csv", "/etc/passwd", "a/../../x.csv", "..", "\\\\host\\x", "a\nb.csv", "./"]
+)
+def test_a_hostile_name_is_refused(year_file, gsod, two, name):
+    assert "member" in refusal(year_file(gsod.packed([(name, two[0][1])])))
+
+
+def test_a_leading_dot_slash_is_harmless(year_file, gsod, two):
+    counts = read(year_file(gsod.packed([(f"./{name}", content) for name, content in two])))
+    assert counts.quality.rows == 369
+
+
+def test_a_member_that_comes_twice_is_refused(year_file, gsod, two):
+    assert "comes twice" in refusal(year_file(gsod.packed([*two, two[0]])))
+    disguised = ("./" + two[0][0], two[0][1])
+    assert "comes twice" in refusal(year_file(gsod.packed([*two, disguised])))
+
+
+def test_long_names_and_pax_headers_of_other_tar_programs_are_read(year_file, two):
+    for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+            for name, content in two:
+                info = member("folder/" * 20 + name, size=len(content), mtime=1.5)
+                archive.addfile(info, io.BytesIO(content))
+        assert read(year_file(gzip.compress(out.getvalue()))).quality.rows == 369
+
+
+@pytest.mark.parametrize("key", ["size", "GNU.sparse.major"])
+def test_a_pax_header_that_changes_a_size_is_refused(year_file, two, key):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = member(two[0][0], size=len(two[0][1]), pax_headers={key: "1"})
+        archive.addfile(info, io.BytesIO(two[0][1]))
+    assert "not an archive of NOAA's" in refusal(year_file(gzip.compress(out.getvalue())))
+
+
+def patched(whole, at, new):
+    """A tar whose first header has other bytes at a place, with a checksum that fits."""
+    header = bytearray(whole[:512])
+    header[at : at + len(new)] = new
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + whole[512:]
+
+
+@pytest.mark.parametrize("size", [b"77777777777\0", b"\x80" + bytes(10) + b"\1", b"-1         \0"])
+def test_an_absurd_member_size_is_refused(year_file, gsod, two, size):
+    whole = patched(gsod.tar(two), 124, size)
+    said = refusal(year_file(gzip.compress(whole)))
+    assert "claims" in said or "size is" in said
+
+
+def test_an_unknown_kind_of_member_is_refused(year_file, gsod, two):
+    whole = patched(gsod.tar(two), 156, b"S")
+    assert "unknown kind" in refusal(year_file(gzip.compress(whole)))
+
+
+def test_a_link_that_claims_content_is_refused(year_file, gsod, two):
+    whole = patched(gsod.tar(two), 156, b"2")
+    assert "claims to have content" in refusal(year_file(gzip.compress(whole)))
+
+
+def test_a_damaged_header_is_refused(year_file, gsod, two):
+    whole = bytearray(gsod.tar(two))
+    whole[3] ^= 1
+    assert "checksum" in refusal(year_file(gzip.compress(bytes(whole))))
+
+
+def test_a_bomb_is_refused_by_its_ratio_and_by_its_size(year_file, gsod):
+    content = gsod.packed([("10000000001.csv", bytes(4 * 2**20))])
+    path = year_file(content)
+    assert "times its size" in refusal(path, limits=Limits(ratio=200, ratio_from=2**20))
+    assert "inflates to more than" in refusal(path, limits=Limits(total=2**20))
+
+
+def test_a_member_larger_than_any_station_is_refused_before_it_is_held(year_file, gsod):
+    content = gsod.packed([("10000000001.csv", bytes(17 * 2**20))])
+    assert "claims 17,825,792 bytes" in refusal(year_file(content))
+
+
+def test_a_missing_year_lists_those_that_are_there(tmp_path):
+    for year in (1980, 1981, 1982, 2020):
+        (tmp_path / f"{year}.tar.gz").touch()
+    with pytest.raises(DataProblem) as refused:
+        archive_path(tmp_path, 1999)
+    assert refused.value.what == f"1999.tar.gz is not in {tmp_path}"
+    assert refused.value.evidence == ("years there: 1980..1982 2020",)
+
+
+def test_a_missing_folder_is_said_to_be_missing(tmp_path):
+    with pytest.raises(DataProblem) as refused:
+        archive_path(tmp_path / "nowhere", 1999)
+    assert "does not exist" in refused.value.evidence[0]
+
+
+def test_a_folder_under_the_archives_name_is_no_archive(tmp_path):
+    (tmp_path / "2020.tar.gz").mkdir()
+    with pytest.raises(DataProblem, match="is not in"):
+        archive_path(tmp_path, 2020)

@@ -1,0 +1,75 @@
+"""The lines by which a job says what it did."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from jobs import timing
+
+
+def events(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith('{"raykit"')]
+
+
+def test_every_event_is_one_line_with_the_version_and_the_kind(capfd):
+    timing.start("demo", arguments={"size": 3})
+    with timing.span("compute", arm="local") as attributes:
+        attributes["found"] = 7
+    timing.result({"answer": 42})
+    timing.error("data", "cut short", ["line 1"])
+    kinds = events(capfd.readouterr().out)
+    assert [(each["raykit"], each["event"]) for each in kinds] == [
+        (1, "start"),
+        (1, "span"),
+        (1, "result"),
+        (1, "error"),
+    ]
+    start, span, result, error = kinds
+    assert start["job"] == "demo"
+    assert start["arguments"] == {"size": 3}
+    assert (span["name"], span["arm"], span["found"]) == ("compute", "local", 7)
+    assert 0 <= span["seconds"] < 1
+    assert span["start"] == pytest.approx(start["time"], abs=5)
+    assert result["data"] == {"answer": 42}
+    assert (error["cause"], error["message"], error["evidence"]) == (
+        "data",
+        "cut short",
+        ["line 1"],
+    )
+
+
+def test_a_span_whose_body_fails_is_not_written(capfd):
+    def fail():
+        with timing.span("compute"):
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert capfd.readouterr().out == ""
+
+
+def test_what_was_printed_before_comes_before_also_through_a_pipe():
+    code = "from jobs import timing\nprint('first')\ntiming.start('demo')\nprint('last')\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, event, last = done.stdout.splitlines()
+    assert (first, last) == ("first", "last")
+    assert json.loads(event)["event"] == "start"
+
+
+def test_a_line_larger_than_a_pipe_arrives_whole():
+    code = "from jobs import timing\ntiming.result({'text': 'x' * 1_000_000})\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(events(done.stdout)[0]["data"]["text"]) == 1_000_000
+
+
+def test_a_number_that_json_cannot_hold_is_refused(capfd):
+    with pytest.raises(ValueError, match="JSON"):
+        timing.result({"answer": float("nan")})
+    assert capfd.readouterr().out == ""
+
+
+def test_text_beyond_ascii_survives(capfd):
+    timing.result({"name": "Örebro °F \n next"})
+    assert events(capfd.readouterr().out)[0]["data"]["name"] == "Örebro °F \n next"
