@@ -20,6 +20,8 @@ import yaml
 
 Schema = dict[str, Any]
 
+# A CRD is up to 1.4 MB; the C loader takes a seventh of the time.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OUT = Path(__file__).resolve().parents[1] / "cli" / "raykit" / "spec" / "crd"
 KEPT = (
     "type",
@@ -87,7 +89,7 @@ def derive(folder: Path) -> Schema:
     """The compact schema of one KubeRay version: its kinds of `ray.io/v1`."""
     kinds = {}
     for path in sorted(folder.glob("*.yaml")):
-        crd = yaml.safe_load(path.read_text("utf-8"))
+        crd = yaml.load(path.read_text("utf-8"), LOADER)
         for version in crd["spec"]["versions"]:
             if version["name"] == "v1":
                 schema = version["schema"]["openAPIV3Schema"]

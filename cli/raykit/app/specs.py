@@ -62,5 +62,6 @@ def _own_image() -> str:
 def _verdict(data: dict[str, Any]) -> str:
     lines = [f"{data['file']}: valid for KubeRay {data['kuberay']}"]
     for doubt in data["warnings"]:
-        lines.append(f"  warning: line {doubt['line']}: {doubt['path']}: {doubt['message']}")
+        at = f"line {doubt['line']}:{doubt['column']} {doubt['path']}"
+        lines.append(f"  warning: {at}: {doubt['message']}")
     return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""raykit's compact schema against KubeRay's own CRDs."""
+
+import copy
+import importlib.util
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from raykit import kit
+from raykit.spec import schema
+from raykit.spec.load import load_file, overridden
+from raykit.spec.render import render
+
+ROOT = Path(kit.root())
+CRDS = ROOT.parent / "shared" / "kuberay"
+DERIVED = ROOT / "cli" / "raykit" / "spec" / "crd"
+CLUSTERS = sorted((ROOT / "deploy" / "clusters").glob("*.yaml"))
+
+pytestmark = pytest.mark.skipif(
+    not CRDS.is_dir(), reason="KubeRay's CRDs lie beside the checkout in CI only"
+)
+
+
+@pytest.fixture(scope="module")
+def script():
+    """`scripts/derive_crd_schema.py` as a module."""
+    path = ROOT / "scripts" / "derive_crd_schema.py"
+    found = importlib.util.spec_from_file_location("derive_crd_schema", path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def strict(node):
+    """An openAPIV3Schema as a JSON schema that refuses what it does not know."""
+    if not isinstance(node, dict):
+        return node
+    made = dict(node)
+    if made.get("x-kubernetes-int-or-string"):
+        made.pop("type", None)
+        made["anyOf"] = [{"type": "integer"}, {"type": "string"}]
+    if "properties" in made:
+        made["properties"] = {key: strict(value) for key, value in made["properties"].items()}
+        if not made.get("x-kubernetes-preserve-unknown-fields"):
+            made["additionalProperties"] = False
+    for key in ("items", "additionalProperties"):
+        if isinstance(made.get(key), dict):
+            made[key] = strict(made[key])
+    return made
+
+
+@pytest.fixture(scope="module", params=schema.versions())
+def crd(request):
+    """A KubeRay version and a strict validator of its RayCluster."""
+    path = CRDS / f"crds-{request.param}" / "ray.io_rayclusters.yaml"
+    document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    (v1,) = [each for each in document["spec"]["versions"] if each["name"] == "v1"]
+    return request.param, jsonschema.Draft202012Validator(strict(v1["schema"]["openAPIV3Schema"]))
+
+
+@pytest.mark.parametrize("version", schema.versions())
+def test_the_schema_that_ships_is_what_the_script_derives(script, version):
+    text = script.to_text(script.derive(CRDS / f"crds-{version}"))
+    assert text == (DERIVED / f"{version}.json").read_text("utf-8"), (
+        "run python scripts/derive_crd_schema.py CRD_DIR..."
+    )
+
+
+def test_every_version_beside_the_checkout_ships():
+    assert [f"crds-{version}" for version in schema.versions()] == sorted(
+        path.name for path in CRDS.glob("crds-*")
+    )
+
+
+@pytest.mark.parametrize("version", schema.versions())
+def test_the_schema_that_ships_is_small_and_holds_no_prose(version):
+    text = (DERIVED / f"{version}.json").read_text("utf-8")
+    assert len(text) < 150_000
+    assert '"description"' not in json.dumps(strip_properties(json.loads(text)))
+
+
+def strip_properties(node):
+    """The schema's own keywords, without the names of fields."""
+    if isinstance(node, list):
+        return [strip_properties(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: strip_properties(value) for key, value in node.items() if key != "properties"}
+    inside = node.get("properties", {})
+    return {**made, "inside": [strip_properties(each) for each in inside.values()]}
+
+
+def manifests():
+    for path in CLUSTERS:
+        yield render(load_file(path), image="raykit:x")[0]
+    spec = overridden(load_file(CLUSTERS[0]), namespace="n")
+    yield render(spec, image="raykit:x", image_pull_policy="Never")[0]
+
+
+def test_what_is_rendered_is_valid_by_the_full_crd(crd):
+    version, validator = crd
+    for manifest in manifests():
+        assert [error.message for error in validator.iter_errors(manifest)] == []
+        assert schema.check(manifest, version) == []
+
+
+def broken(manifest):
+    """The manifest with one thing wrong, in turn: each key renamed, each scalar of another type."""
+
+    def walk(node, path):
+        entries = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, value in entries:
+            here = (*path, key)
+            if isinstance(node, dict):
+                yield here, "renamed"
+            if isinstance(value, dict | list):
+                yield from walk(value, here)
+            else:
+                yield here, "retyped"
+
+    for path, how in list(walk(manifest, ())):
+        changed = copy.deepcopy(manifest)
+        holder = changed
+        for part in path[:-1]:
+            holder = holder[part]
+        if how == "renamed":
+            holder["raykitUnknown"] = holder.pop(path[-1])
+        else:
+            holder[path[-1]] = [] if not isinstance(holder[path[-1]], bool) else 3
+        yield path, how, changed
+
+
+def test_the_compact_schema_refuses_what_the_full_crd_refuses(crd):
+    version, validator = crd
+    manifest = render(load_file(ROOT / "deploy/clusters/autoscaled.yaml"), image="raykit:x")[0]
+    tried = 0
+    for path, how, changed in broken(manifest):
+        if path[0] in {"kind", "apiVersion", "metadata"}:
+            continue
+        tried += 1
+        full = not validator.is_valid(changed)
+        ours = bool(schema.check(changed, version))
+        assert ours == full, (path, how, version)
+    assert tried > 100
