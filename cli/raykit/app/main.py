@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from raykit import __version__
-from raykit.app import compare, image, jobs, kind, output, runs, specs, submit
+from raykit.app import clusters, compare, image, jobs, kind, output, runs, specs, submit
 from raykit.errors import Interrupt, InterruptedByUserError, RaykitError
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ jobs.register(app)
 specs.register(app)
 kind.register(app)
 image.register(app)
+clusters.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

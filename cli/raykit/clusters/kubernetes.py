@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -128,6 +129,17 @@ class Kubernetes:
         with self._translated():
             answer.raise_for_status()
         return any(item.get("name") == plural for item in answer.json().get("resources", []))
+
+    def tls(self) -> ssl.SSLContext | bool:
+        """What an HTTPS client needs to be known to the API server, and to know it."""
+        from lightkube.config.client_adapter import verify_cluster
+        from lightkube.config.models import User
+
+        config = self.access.config
+        if urlsplit(self.access.server).scheme != "https":
+            return True
+        with self._translated():
+            return verify_cluster(config.cluster, config.user or User(), config.abs_file)
 
     def close(self) -> None:
         """End the connections; what still reads from one fails."""
