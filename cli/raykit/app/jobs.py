@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import Format, On, Output
+from raykit.app.options import Context, Format, Namespace, On, Output, where
 from raykit.app.runs import runs_folder
 from raykit.errors import JobsApiError
 
@@ -28,12 +27,17 @@ def register(app: typer.Typer) -> None:
     app.command("stop")(stop)
 
 
-def ps(on: On = None, output_format: Output = Format.text) -> None:
+def ps(
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    output_format: Output = Format.text,
+) -> None:
     """List the jobs that a head knows, whoever submitted them."""
     from raykit.flows import tend
     from raykit.progress import Progress
 
-    found = tend.jobs(on, Progress(output.Screen()), os.environ)
+    found = tend.jobs(where(on, context, namespace), Progress(output.Screen()))
     as_json = output_format is Format.json
     data: Any = [asdict(job) for job in found] if as_json else found
     output.show("ps", data, as_json, _as_table)
@@ -42,6 +46,8 @@ def ps(on: On = None, output_format: Output = Format.text) -> None:
 def attach(
     job: Job,
     on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds to follow; then exit 22.")
     ] = None,
@@ -54,13 +60,15 @@ def attach(
 
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
-    run = tend.attach(job, on, runs_folder(), Progress(screen), os.environ, timeout)
+    run = tend.attach(job, where(on, context, namespace), runs_folder(), Progress(screen), timeout)
     finish(run, "attach", as_json)
 
 
 def logs(
     job: Job,
     on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on until the job ends.")
     ] = False,
@@ -70,15 +78,24 @@ def logs(
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
-    tend.log(job, on, runs_folder(), progress, os.environ, output.raw, following=follow)
+    place = where(on, context, namespace)
+    tend.log(job, place, runs_folder(), progress, output.raw, following=follow)
 
 
-def stop(job: Job, on: On = None, output_format: Output = Format.text) -> None:
+def stop(
+    job: Job,
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    output_format: Output = Format.text,
+) -> None:
     """Stop a job, and see that it has stopped."""
     from raykit.flows import tend
     from raykit.progress import Progress
 
-    stopped = tend.stop(job, on, runs_folder(), Progress(output.Screen()), os.environ)
+    stopped = tend.stop(
+        job, where(on, context, namespace), runs_folder(), Progress(output.Screen())
+    )
     output.show(
         "stop",
         asdict(stopped),

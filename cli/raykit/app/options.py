@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from raykit.flows.targets import Where
 
 
 class Format(StrEnum):
@@ -29,3 +33,10 @@ Namespace = Annotated[
 ]
 SpecFile = Annotated[Path, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the cluster.")]
+
+
+def where(on: str | None, context: str | None, namespace: str | None) -> Where:
+    """The place that a command's options and the environment name."""
+    from raykit.flows.targets import Where
+
+    return Where(os.environ, on, context, namespace)

@@ -42,8 +42,8 @@ def page(record: RunRecord, width: int) -> str:
         ("machine", f"{record.machine.get('cpu_model')}, {record.machine.get('cpu_count')} CPUs"),
     ]
     lines = [f"{name:<9}{value}" for name, value in facts]
-    if record.phases:
-        lines += ["", _phase_table(record)]
+    if record.phases or record.cluster.get("bring_up"):
+        lines += ["", _phase_table(record), *_starts(record)]
     if record.spans:
         lines += ["", _span_table(record)]
     for result in record.results:
@@ -53,8 +53,25 @@ def page(record: RunRecord, width: int) -> str:
 
 
 def _phase_table(record: RunRecord) -> str:
-    rows = [(p.name, f"{p.seconds:.3f}", p.source, p.clock) for p in record.phases]
+    """How the cluster came up (once, cold), then what this submission took (warm)."""
+    rows = [
+        (f"cluster {p['name']}", f"{p['seconds']:.0f}", p["source"], p["clock"])
+        for p in record.cluster.get("bring_up") or []
+    ]
+    rows += [(p.name, f"{p.seconds:.3f}", p.source, p.clock) for p in record.phases]
     return table(["PHASE", "SECONDS", "SOURCE", "CLOCK"], rows)
+
+
+def _starts(record: RunRecord) -> list[str]:
+    """Warm start: submit to first task; cold start: the cluster's coming up before it."""
+    before = ("submit", "driver-start", "first-task")
+    warm = [phase.seconds for phase in record.phases if phase.name in before]
+    if len(warm) != len(before):
+        return []
+    up = sum(phase["seconds"] for phase in record.cluster.get("bring_up") or [])
+    up += sum(phase.seconds for phase in record.phases if phase.name == "ray-start")
+    cold = f"; cold start (cluster up, then that): {up + sum(warm):.1f} s" if up else ""
+    return [f"warm start (submit to first task): {sum(warm):.1f} s{cold}"]
 
 
 def _span_table(record: RunRecord) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raykit.app import output
-from raykit.app.options import Format, On, Output
+from raykit.app.options import Context, Format, Namespace, On, Output, where
 from raykit.app.runs import runs_folder
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def submit(
         list[str] | None, typer.Argument(metavar="[-- JOB OPTIONS]", help="Passed to the job.")
     ] = None,
     on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds to follow; then exit 22.")
     ] = None,
@@ -52,8 +53,9 @@ def submit(
 
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
-    request = Request(entrypoints.of_kit(job, arguments or []), on=on, timeout=timeout)
-    run = submit(request, runs_folder(), Progress(screen), os.environ)
+    place = where(on, context, namespace)
+    request = Request(entrypoints.of_kit(job, arguments or []), place, timeout=timeout)
+    run = submit(request, runs_folder(), Progress(screen))
     finish(run, "submit", as_json)
 
 

@@ -14,6 +14,7 @@ from raykit.errors import INTERRUPTS, JobTimeoutError
 from raykit.flows import machine, targets
 from raykit.flows.entrypoints import Entrypoint
 from raykit.flows.session import Run, Session
+from raykit.flows.targets import Where
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -24,30 +25,29 @@ from raykit.submission.transport import Transport
 class Request:
     """What to run, where, and how to see it through.
 
-    on: local, an address or None; timeout: seconds to follow, None without end.
+    timeout: seconds to follow, None without end.
     """
 
     entrypoint: Entrypoint
-    on: str | None = None
+    where: Where
     timeout: float | None = None
     stop_on_interrupt: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def submit(
-    request: Request, runs: RunsFolder, progress: Progress, environ: Mapping[str, str]
-) -> Run:
+def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     """Run a job to its end; the run, whose error has the exit code.
 
     Errors: those before the job starts (design: 2, 4, 6); what comes later is the run's error.
     """
     runs.check_writable()
-    target = targets.choose(request.on, environ)
+    target = targets.choose(request.where)
     progress.note(target.reason)
     record = _begin(request, target)
     with target.open(progress) as endpoint, Transport(endpoint) as transport:
         session = Session(JobsApi(transport), endpoint, record, runs, progress)
         session.look()
+        record.cluster = target.observe()
         session.submit(_payload(request, record))
         return _see_through(session, request, target.owned)
 

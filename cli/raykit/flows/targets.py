@@ -1,20 +1,41 @@
-"""Where a job runs: `--on`, else RAYKIT_ON, else a local head of its own."""
+"""Where a job runs: `--on`, else RAYKIT_ON, else the cluster that is there, else a local head."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from raykit.clusters import local, warm
+from raykit.clusters import kubeconfig, local, warm
 from raykit.endpoint import Endpoint
-from raykit.errors import JobsApiError, UsageError
+from raykit.errors import JobsApiError, MissingError, UsageError
 from raykit.measure.records import RunRecord
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
+
+if TYPE_CHECKING:
+    from raykit.clusters.raycluster import Cluster
+
+
+@dataclass(frozen=True)
+class Where:
+    """What the user said of the place: `--on`, `--context`, `--namespace`, and the environment."""
+
+    environ: Mapping[str, str]
+    on: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+
+    @property
+    def word(self) -> str | None:
+        return self.on or self.environ.get("RAYKIT_ON") or None
+
+    @property
+    def source(self) -> str:
+        return "--on" if self.on else "RAYKIT_ON"
 
 
 class Target(Protocol):
@@ -29,6 +50,9 @@ class Target(Protocol):
     def open(self, progress: Progress) -> contextlib.AbstractContextManager[Endpoint]:
         """The endpoint to speak to while the block lasts."""
 
+    def observe(self) -> dict[str, Any]:
+        """What a record says of the cluster's side, such as its Kubernetes nodes."""
+
 
 @dataclass(frozen=True)
 class OwnHead:
@@ -41,6 +65,9 @@ class OwnHead:
     def open(self, progress: Progress) -> Iterator[Endpoint]:
         with local.head(progress) as head:
             yield head.endpoint()
+
+    def observe(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -55,6 +82,9 @@ class WarmLocal:
     def open(self, progress: Progress) -> Iterator[Endpoint]:
         progress.detail(self.head.url)
         yield self.head.head().endpoint()
+
+    def observe(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -75,15 +105,41 @@ class Address:
         token = find_token(self.environ) if mode == "token" else None
         yield bare if token is None else authorised(bare, token)
 
+    def observe(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class OnKubernetes:
+    """A RayCluster that carries raykit's label, through the API server."""
+
+    cluster: Cluster
+    reason: str
+    owned: bool = field(default=False)
+
+    @contextlib.contextmanager
+    def open(self, progress: Progress) -> Iterator[Endpoint]:
+        from raykit.clusters.reach import reach
+
+        with contextlib.ExitStack() as way:
+            with progress.step("reach", f"Ray head of {self.cluster.where}"):
+                endpoint = way.enter_context(reach(self.cluster, progress))
+            yield endpoint
+
+    def observe(self) -> dict[str, Any]:
+        from raykit.clusters import observed, raycluster
+
+        phases = observed.pod_phases(self.cluster.item, raycluster.pods(self.cluster))
+        bring_up = [phase.as_dict() for phase in phases]
+        return {**observed.describe(self.cluster), "bring_up": bring_up}
+
 
 def authorised(endpoint: Endpoint, token: str) -> Endpoint:
     """The endpoint with a token that is sent along and never written."""
-    return Endpoint(
-        endpoint.url,
+    return replace(
+        endpoint,
         headers={**endpoint.headers, "Authorization": f"Bearer {token}"},
         secrets=(*endpoint.secrets, token),
-        target=endpoint.target,
-        tls=endpoint.tls,
     )
 
 
@@ -97,39 +153,58 @@ def find_token(environ: Mapping[str, str]) -> str | None:
     return None
 
 
-def choose(on: str | None, environ: Mapping[str, str]) -> Target:
+def choose(where: Where) -> Target:
     """The target and, in its `reason`, why it is this one.
 
-    Errors: UsageError (2) where the word names nothing.
+    Errors: UsageError (2) where the word names nothing or several things, MissingError (4) and
+    KubernetesError (5) for a context that cannot be used.
     """
-    word, source = (on, "--on") if on else (environ.get("RAYKIT_ON"), "RAYKIT_ON")
+    word = where.word
     if not word:
-        return _unasked()
+        return _unasked(where)
     if word == "local":
-        return _local(source)
+        return _local(where)
     if word.startswith(("http://", "https://")):
-        return Address(word.rstrip("/") + "/", f"running on {word} ({source})", environ)
-    return _named(word, source)
+        reason = f"running on {word} ({where.source})"
+        return Address(word.rstrip("/") + "/", reason, where.environ)
+    return _named(where, word)
 
 
-def of_record(record: RunRecord, environ: Mapping[str, str]) -> Target:
+def of_record(record: RunRecord, where: Where) -> Target:
     """Where a recorded run's job is, or was.
 
     Errors: JobsApiError (6) where its head has ended with it.
     """
     target = record.target
-    if target.get("kind") == "url":
-        return choose(str(target["url"]), environ)
-    if target.get("cluster"):
-        return choose(str(target["cluster"]), environ)
-    raise JobsApiError(
-        f"the run {record.id} had a local head of its own, which has ended",
-        evidence=[f"status when last seen: {record.status}"],
-        next=f"raykit runs show {record.id}",
+    word = target.get("cluster") or (target.get("url") if target.get("kind") == "url" else None)
+    if word is None:
+        raise JobsApiError(
+            f"the run {record.id} had a local head of its own, which has ended",
+            evidence=[f"status when last seen: {record.status}"],
+            next=f"raykit runs show {record.id}",
+        )
+    return choose(
+        replace(
+            where,
+            on=str(word),
+            context=where.context or target.get("context"),
+            namespace=where.namespace or target.get("namespace"),
+        )
     )
 
 
-def _unasked() -> Target:
+def _unasked(where: Where) -> Target:
+    """The one cluster of the context, else the one warm head, else a head of its own."""
+    clusters = _clusters(where)
+    if len(clusters) == 1:
+        place = clusters[0].where
+        return OnKubernetes(clusters[0], f"running on {place} (the one cluster of the context)")
+    if clusters:
+        raise UsageError(
+            f"{len(clusters)} clusters could be meant",
+            evidence=[each.where for each in clusters],
+            next="choose one with --on NAME; --on local runs on this machine",
+        )
     heads = warm.running()
     if len(heads) > 1:
         names = ", ".join(head.name for head in heads)
@@ -137,24 +212,55 @@ def _unasked() -> Target:
     if heads:
         name = heads[0].name
         return WarmLocal(heads[0], f"running on the warm local head {name} (it is up)")
-    return OwnHead("running on a local Ray head of its own (no --on, no RAYKIT_ON)")
+    why = "no raykit cluster in the context" if _has_context(where) else "no Kubernetes context"
+    return OwnHead(f"running on a local Ray head of its own ({why})")
 
 
-def _local(source: str) -> Target:
+def _local(where: Where) -> Target:
     """`local` means the warm head of that name where it is up, else a head of its own."""
     head = warm.find(warm.DEFAULT_NAME)
     if head:
-        return WarmLocal(head, f"running on the warm local head ({source} local)")
-    return OwnHead(f"running on a local Ray head of its own ({source} local)")
+        return WarmLocal(head, f"running on the warm local head ({where.source} local)")
+    return OwnHead(f"running on a local Ray head of its own ({where.source} local)")
 
 
-def _named(word: str, source: str) -> Target:
-    head = warm.find(word)
+def _named(where: Where, word: str) -> Target:
+    head = None if where.context or where.namespace else warm.find(word)
+    clusters = _clusters(where, word)
+    meant = [*([f"the local head {word}"] if head else []), *(each.where for each in clusters)]
+    if len(meant) > 1:
+        raise UsageError(
+            f"{where.source} {word} names several",
+            evidence=meant,
+            next="say which with --context and --namespace",
+        )
     if head:
-        return WarmLocal(head, f"running on the local head {word} ({source})")
-    names = [head.name for head in warm.running()]
-    raise UsageError(
-        f"{source} {word}: no local head, cluster or address of that name",
-        evidence=[f"local heads that run: {', '.join(names)}"] if names else [],
-        next=f"raykit submit … --on local, or --on http://{word}:8265",
+        return WarmLocal(head, f"running on the local head {word} ({where.source})")
+    if clusters:
+        return OnKubernetes(clusters[0], f"running on {clusters[0].where} ({where.source})")
+    known = [each.where for each in _clusters(where)]
+    known += [f"local head {each.name}" for each in warm.running()]
+    raise MissingError(
+        f"{where.source} {word}: there is no cluster and no local head of that name",
+        evidence=[f"there is {each}" for each in known],
+        next=f"raykit up -f SPEC --name {word}; or --on local, or --on http://{word}:8265",
     )
+
+
+def _has_context(where: Where) -> bool:
+    if where.context:
+        return True
+    merged = kubeconfig.load()
+    return bool(merged and merged.current)
+
+
+def _clusters(where: Where, name: str | None = None) -> list[Cluster]:
+    """raykit's clusters in the context; none where there is no context or no KubeRay."""
+    if not _has_context(where):
+        return []
+    from raykit.clusters import kubernetes, operator, raycluster
+
+    connection = kubernetes.connect(where.context)
+    if not operator.is_served(connection):
+        return []
+    return raycluster.find(connection, name, where.namespace)

@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from raykit import __version__
@@ -15,6 +15,7 @@ from raykit.errors import INTERRUPTS, JobsApiError, JobTimeoutError, RecordError
 from raykit.flows import machine, targets
 from raykit.flows.outcome import judge
 from raykit.flows.session import Run, Session
+from raykit.flows.targets import Where
 from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.following import follow
@@ -44,14 +45,12 @@ class Stopped:
 
 
 @contextlib.contextmanager
-def connect(
-    on: str | None, progress: Progress, environ: Mapping[str, str], record: RunRecord | None = None
-) -> Iterator[Head]:
-    """A connection to the head that `on` names, else to the one where the record's job is."""
-    if on or record is None:
-        target = targets.choose(on, environ)
+def connect(where: Where, progress: Progress, record: RunRecord | None = None) -> Iterator[Head]:
+    """A connection to the head that `--on` names, else to the one where the record's job is."""
+    if where.on or record is None:
+        target = targets.choose(where)
     else:
-        target = targets.of_record(record, environ)
+        target = targets.of_record(record, where)
     if target.owned:
         raise JobsApiError(
             "no head to ask: no --on, no RAYKIT_ON and no local head that is up",
@@ -61,18 +60,17 @@ def connect(
         yield Head(JobsApi(transport), endpoint, target)
 
 
-def jobs(on: str | None, progress: Progress, environ: Mapping[str, str]) -> list[JobDetails]:
+def jobs(where: Where, progress: Progress) -> list[JobDetails]:
     """All jobs that the head knows, whoever submitted them, oldest first."""
-    with connect(on, progress, environ) as head:
+    with connect(where, progress) as head:
         return sorted(head.api.jobs(), key=lambda job: job.start_time or 0.0)
 
 
 def attach(
     job: str,
-    on: str | None,
+    where: Where,
     runs: RunsFolder,
     progress: Progress,
-    environ: Mapping[str, str],
     timeout: float | None = None,
 ) -> Run:
     """Follow a job to its end and complete its record; one that others submitted gets one."""
@@ -81,7 +79,7 @@ def attach(
     if record and record.status != UNFINISHED:
         progress.note(f"the run {record.id} is complete: {record.status}")
         return Run(record, judge(record))
-    with connect(on, progress, environ, record) as head:
+    with connect(where, progress, record) as head:
         details = known(head.api, record.submission_id if record else job)
         record = record or _adopted(details, head)
         session = Session(head.api, head.endpoint, record, runs, progress)
@@ -101,20 +99,19 @@ def attach(
 
 def log(
     job: str,
-    on: str | None,
+    where: Where,
     runs: RunsFolder,
     progress: Progress,
-    environ: Mapping[str, str],
     sink: Callable[[bytes], None],
     *,
     following: bool = False,
 ) -> None:
     """Hand the job's log to a sink: what the head has, or what was saved where it is gone."""
     record = find_record(runs, job)
-    if record and not on and record.status != UNFINISHED:
+    if record and not where.on and record.status != UNFINISHED:
         sink(runs.log(record.id))
         return
-    with connect(on, progress, environ, record) as head:
+    with connect(where, progress, record) as head:
         details = known(head.api, record.submission_id if record else job)
         redactor = Redactor(head.endpoint.secrets)
         if following:
@@ -124,15 +121,13 @@ def log(
         sink(redactor.end())
 
 
-def stop(
-    job: str, on: str | None, runs: RunsFolder, progress: Progress, environ: Mapping[str, str]
-) -> Stopped:
+def stop(job: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopped:
     """Stop a job and see whether it has ended.
 
     Ray answers that it stopped a PENDING job which then stays PENDING: only the status counts.
     """
     record = find_record(runs, job)
-    with connect(on, progress, environ, record) as head:
+    with connect(where, progress, record) as head:
         details = known(head.api, record.submission_id if record else job)
         if details.ended:
             return Stopped(_id(details), details.status, confirmed=True)

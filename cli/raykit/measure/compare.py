@@ -136,14 +136,27 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "p": task_cpus(record),
         "ray_nodes": len(record.tasks.get("nodes") or {}),
         "arguments": list(record.job["arguments"]),
-        "image": record.cluster.get("image"),
+        "images": sorted({str(pod["image"]) for pod in record.cluster.get("pods") or []}),
+        "machines": record.cluster.get("machines"),
     }
 
 
 def _phases(records: Sequence[RunRecord]) -> dict[str, list[float | None]]:
-    """Seconds of each phase, a column a run; None where a run has no such phase."""
-    names = list(dict.fromkeys(phase.name for record in records for phase in record.phases))
-    by_run = [{phase.name: phase.seconds for phase in record.phases} for record in records]
+    """Seconds of each phase, a column a run; None where a run has no such phase.
+
+    How the cluster came up, once, stands before what this submission took.
+    """
+    by_run = [
+        {
+            **{f"cluster {p['name']}": p["seconds"] for p in record.cluster.get("bring_up") or []},
+            **{phase.name: phase.seconds for phase in record.phases},
+        }
+        for record in records
+    ]
+    names = sorted(
+        dict.fromkeys(name for phases in by_run for name in phases),
+        key=lambda name: not name.startswith("cluster "),
+    )
     return {name: [phases.get(name) for phases in by_run] for name in names}
 
 

@@ -63,7 +63,8 @@ def _arguments(record: RunRecord) -> object:
 
 
 def _image(record: RunRecord) -> object:
-    return record.cluster.get("image_digest") or record.cluster.get("image")
+    pods = record.cluster.get("pods") or []
+    return sorted({str(pod.get("image_digest") or pod.get("image")) for pod in pods})
 
 
 def _cpu(record: RunRecord) -> object:
