@@ -278,3 +278,12 @@ def test_whatever_a_spec_says_its_manifest_is_valid_and_reads_back_the_same(head
         assert schema.check(made[0], version) == []
     for pod in as_kuberay_makes_them(made[0]):
         assert list(violations(pod)) == []
+
+
+def test_ray_is_looked_for_from_the_first_second():
+    for pod in templates(cluster(GROUP)):
+        ray = pod["containers"][0]
+        assert ray["startupProbe"]["periodSeconds"] == 1
+        for probe in (ray["startupProbe"], ray["readinessProbe"]):
+            assert probe["httpGet"] == {"path": "/api/healthz", "port": 52365}
+            assert "initialDelaySeconds" not in probe

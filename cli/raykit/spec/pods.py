@@ -23,10 +23,10 @@ OBJECT_STORE_SHARE = Decimal("0.9")
 SHM, TMP, LOGS, API_TOKEN = "shared-memory", "tmp", "ray-logs", "autoscaler-token"
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 
+# Not RAY_BACKEND_LOG_LEVEL: each process that finds it set prints a line to say so.
 QUIET_AND_FAIR = {
     # At Ray's default of 15 a worker loses to everything else on the Kubernetes node.
     "RAY_worker_niceness": "0",
-    "RAY_BACKEND_LOG_LEVEL": "warning",
     "RAY_COLOR_PREFIX": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_TQDM": "0",
@@ -44,6 +44,23 @@ POD_SECURITY: Object = {
     "runAsNonRoot": True,
     "runAsUser": USER,
     "seccompProfile": {"type": "RuntimeDefault"},
+}
+# KubeRay's own probe first looks ten seconds after the start; Ray is up sooner. On the head the
+# path answers for the GCS as well.
+HEALTH: Object = {"path": "/api/healthz", "port": 52365}
+PROBES: Object = {
+    "startupProbe": {
+        "httpGet": HEALTH,
+        "periodSeconds": 1,
+        "timeoutSeconds": 5,
+        "failureThreshold": 300,
+    },
+    "readinessProbe": {
+        "httpGet": HEALTH,
+        "periodSeconds": 5,
+        "timeoutSeconds": 5,
+        "failureThreshold": 10,
+    },
 }
 HEAD_PORTS = {"gcs-server": 6379, "dashboard": 8265, "metrics": 8080}
 WORKER_PORTS = {"metrics": 8080}
@@ -179,6 +196,7 @@ def _container(name: str, pods: Pods, cpu: str, ports: dict[str, int]) -> Object
         "name": name,
         "ports": [{"name": port, "containerPort": number} for port, number in ports.items()],
         "resources": {"limits": limits, "requests": {"cpu": cpu, "memory": pods.memory}},
+        **PROBES,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": SHM, "mountPath": "/dev/shm"},
