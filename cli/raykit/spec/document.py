@@ -74,7 +74,7 @@ class Document:
 
 def parse(data: bytes | str) -> Document:
     """The document in a text. What is wrong with it is in `problems`; nothing is raised."""
-    document = Document()
+    document, text = Document(), ""
     try:
         text = _decoded(data)
         refused = list(_refused(text))
@@ -90,7 +90,7 @@ def parse(data: bytes | str) -> Document:
     except yaml.reader.ReaderError as error:
         document.problems.append(_bad_character(error))
     except yaml.MarkedYAMLError as error:
-        document.problems.append(_not_yaml(error))
+        document.problems.append(_not_yaml(error, text))
     return document
 
 
@@ -214,10 +214,12 @@ def _code(error: yaml.reader.ReaderError) -> int:
     return character if isinstance(character, int) else ord(character)
 
 
-def _not_yaml(error: yaml.MarkedYAMLError) -> Problem:
+def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    text = str(error.problem or error.context)
-    if "\\t" in text or "tab" in text or "cannot start any token" in text:
-        text = f"{text}; YAML takes no tab for indentation, use spaces"
-    return Problem((), f"is not YAML: {text}", line, column)
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.splitlines()
+    rest = lines[line][column:] if line < len(lines) else ""
+    told = f"is not YAML: {error.problem or error.context}"
+    if rest.startswith("\t"):
+        told = "is not YAML: a tab stands where YAML wants spaces"
+    return Problem((), told, line + 1, column + 1)
