@@ -1,40 +1,38 @@
 """The timing lines of a job: what `jobs/timing.py` writes, or any job prints itself.
 
-A line is a JSON object such as
+A line is a JSON object that begins in the line's first column, such as
 
     {"raykit": 1, "event": "span", "name": "compute", "start": 1795476606.5, "seconds": 0.3}
 
 `raykit` is the format's version; `event` is `start`, `span`, `result` or `error`. Everything else
-that a job prints is the user's and passes through unchanged.
+that a job prints is the user's and passes through unchanged, also a line that only resembles one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 FORMAT = 1
-KINDS = frozenset({"start", "span", "result", "error"})
 MARK = b'{"raykit"'
 LONGEST_LINE = 16 << 20
-"""A line longer than this is never taken for a timing line, so memory stays flat."""
+"""A line of more bytes than this is never taken for a timing line, so memory stays flat."""
 
 Event = Mapping[str, Any]
 
 
 def parse(line: bytes) -> Event | None:
     """The event of one line, or None where the line is the user's."""
-    text = line.strip()
-    if not text.startswith(MARK):
+    if not line.startswith(MARK) or len(line) > LONGEST_LINE:
         return None
     try:
-        event = json.loads(text)
-    except ValueError:
+        event = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+    except (ValueError, RecursionError):
         return None
-    known = event.get("raykit") == FORMAT and event.get("event") in KINDS
-    return event if known else None
+    return event if _is_event(event) else None
 
 
 @dataclass
@@ -42,7 +40,7 @@ class EventFilter:
     """Splits a driver log into what the user should see and the events in it.
 
     Feed chunks in order. Bytes are shown at once, but for a line that begins as a timing line
-    does: it is held until its end.
+    does: it is held until its end. The result depends on the bytes alone, not on the chunks.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -51,37 +49,81 @@ class EventFilter:
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes to show; events found are appended to `events`."""
-        data, self.held = self.held + chunk, b""
-        return b"".join(self._line(line) for line in _lines(data))
+        # A carriage return belongs to the line that it redraws: only LF ends a line.
+        lines, newline, rest = (self.held + chunk).rpartition(b"\n")
+        self.held = b""
+        shown = self._lines(lines + newline) if newline else b""
+        if not self.inside_line and len(rest) < LONGEST_LINE and _may_begin(rest):
+            self.held = rest
+            return shown
+        self.inside_line = self.inside_line or bool(rest)
+        return shown + rest
 
     def end(self) -> bytes:
         """What was held: the log's last line, where it has no end."""
         rest, self.held = self.held, b""
-        event = None if self.inside_line else parse(rest)
+        return rest if self._take(rest) is None else b""
+
+    def _lines(self, lines: bytes) -> bytes:
+        """What to show of whole lines, of which the first may have begun before."""
+        inside, self.inside_line = self.inside_line, False
+        if MARK not in lines:
+            return lines
+        first, *others = [line + b"\n" for line in lines.split(b"\n")[:-1]]
+        visible = first if inside or self._take(first) is None else b""
+        return visible + b"".join(line for line in others if self._take(line) is None)
+
+    def _take(self, line: bytes) -> Event | None:
+        event = parse(line)
         if event is not None:
             self.events.append(event)
-            return b""
-        return rest
-
-    def _line(self, line: bytes) -> bytes:
-        whole = line.endswith(b"\n")
-        if self.inside_line:
-            self.inside_line = not whole
-            return line
-        if whole:
-            event = parse(line)
-            if event is None:
-                return line
-            self.events.append(event)
-            return b""
-        if len(line) < LONGEST_LINE and (MARK.startswith(line) or line.startswith(MARK)):
-            self.held = line
-            return b""
-        self.inside_line = True
-        return line
+        return event
 
 
-def _lines(data: bytes) -> list[bytes]:
-    """Lines by LF alone, ends kept: a carriage return belongs to the line that it redraws."""
-    parts = data.split(b"\n")
-    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+def _may_begin(line: bytes) -> bool:
+    """Whether what is there of a line can still become a timing line."""
+    return bool(line) and (line.startswith(MARK) or MARK.startswith(line))
+
+
+def _is_event(event: Any) -> bool:
+    if not isinstance(event, dict) or event.get("raykit") != FORMAT:
+        return False
+    shape = _SHAPES.get(str(event.get("event")))
+    return shape is not None and _timed(event) and shape(event)
+
+
+def _timed(event: Event) -> bool:
+    return "time" not in event or _is_number(event["time"])
+
+
+def _is_span(event: Event) -> bool:
+    numbers = _is_number(event.get("start")) and _is_number(event.get("seconds"))
+    return numbers and isinstance(event.get("name"), str)
+
+
+def _is_error(event: Event) -> bool:
+    texts = isinstance(event.get("cause"), str) and isinstance(event.get("message"), str)
+    return texts and isinstance(event.get("evidence", []), list)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_SHAPES: dict[str, Callable[[Event], bool]] = {
+    "start": lambda event: isinstance(event.get("job"), str),
+    "span": _is_span,
+    "result": lambda event: "data" in event,
+    "error": _is_error,
+}
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is beyond what a number can hold")
+    return value

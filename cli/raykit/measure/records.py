@@ -10,9 +10,9 @@ submitted and again at its end: one that was never finished says so.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -24,7 +24,8 @@ from raykit.measure.phases import Phase
 SCHEMA = 1
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
 UNFINISHED = "UNFINISHED"
-ID_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}")
+PROBE_BYTES = 1 << 16
+"""What must fit before a run starts: about what its record and a short log take."""
 
 
 @dataclass
@@ -88,6 +89,7 @@ class RunRecord:
         unknown = sorted(set(data) - known)
         if unknown:
             raise ValueError(f"unknown fields {', '.join(unknown)}")
+        _check_shape(data)
         phases = [Phase(**phase) for phase in data.get("phases", [])]
         return cls(**{**data, "phases": phases})
 
@@ -103,9 +105,11 @@ class RunsFolder:
         probe = self.path / f".write-{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"")
+            _write_durably(probe, b"\n" * PROBE_BYTES)
             probe.unlink()
         except OSError as error:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
             raise MissingError(
                 f"run records cannot be written to {self.path}",
                 evidence=[str(error)],
@@ -125,13 +129,11 @@ class RunsFolder:
         text = json.dumps(record.as_dict(), indent=2, allow_nan=False) + "\n"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
+            _write_durably(temporary, text.encode())
             temporary.replace(path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise unwritable(path, error) from error
         return path
 
@@ -205,6 +207,35 @@ class RunsFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return value
+
+
+def _check_shape(data: Mapping[str, Any]) -> None:
+    """ValueError where a field is of another kind than a record's: it is damaged, not old."""
+    wrong = [
+        name for name, kind in _KINDS.items() if name in data and not isinstance(data[name], kind)
+    ]
+    job = data.get("job")
+    if isinstance(job, dict) and not {"name", "arguments"} <= set(job):
+        wrong.append("job")
+    if wrong:
+        raise ValueError(f"unusable fields {', '.join(wrong)}")
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("id", "submission_id", "status", "message"), str),
+    **dict.fromkeys(("job", "target", "versions", "machine", "cluster", "tasks", "log"), dict),
+    **dict.fromkeys(("phases", "spans", "results", "errors", "notes"), list),
+    "started": (int, float),
+    "ended": (int, float, type(None)),
+    "start": (dict, type(None)),
+}
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def unwritable(path: Path, error: OSError) -> RecordError:

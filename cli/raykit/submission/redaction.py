@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 REPLACEMENT = b"[redacted]"
@@ -10,29 +11,48 @@ REPLACEMENT = b"[redacted]"
 class Redactor:
     """Feed chunks in order; what comes out never holds a secret, and lags as little as can be.
 
-    The result depends on the bytes alone, not on how they were cut into chunks.
+    Of secrets that begin at the same byte the longest is replaced. The result depends on the
+    bytes alone, not on how they were cut into chunks.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self.secrets = [secret.encode() for secret in secrets if secret]
+        known = {secret.encode() for secret in secrets if secret}
+        self.secrets = sorted(known, key=lambda secret: (-len(secret), secret))
+        self.pattern = re.compile(b"|".join(map(re.escape, self.secrets)))
+        self.longest = max(map(len, self.secrets), default=0)
         self.held = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that are safe to show now."""
-        data = self.held + chunk
-        for secret in self.secrets:
-            data = data.replace(secret, REPLACEMENT)
-        keep = max((_overlap(data, secret) for secret in self.secrets), default=0)
-        self.held = data[len(data) - keep :]
-        return data[: len(data) - keep]
+        if not self.secrets:
+            return chunk
+        data, safe, done = self.held + chunk, [], 0
+        while found := self._next(data, done):
+            safe += [data[done : found.start()], REPLACEMENT]
+            done = found.end()
+        undecided = self._undecided(data, done)
+        self.held = data[undecided:]
+        return b"".join([*safe, data[done:undecided]])
 
     def end(self) -> bytes:
         """What was held back because a secret could have begun there."""
         rest, self.held = self.held, b""
-        return rest
+        return self.pattern.sub(REPLACEMENT, rest) if self.secrets else rest
 
+    def text(self, text: str) -> str:
+        """A whole text without the secrets."""
+        return (self.feed(text.encode()) + self.end()).decode("utf-8", "replace")
 
-def _overlap(data: bytes, secret: bytes) -> int:
-    """Length of the longest end of `data` with which `secret` begins."""
-    longest = min(len(data), len(secret) - 1)
-    return next((size for size in range(longest, 0, -1) if data.endswith(secret[:size])), 0)
+    def _next(self, data: bytes, position: int) -> re.Match[bytes] | None:
+        """The next secret, unless more bytes could make it a longer one, or an earlier."""
+        found = self.pattern.search(data, position)
+        return found if found and found.start() < self._undecided(data, position) else None
+
+    def _undecided(self, data: bytes, position: int) -> int:
+        """Where the first secret could begin of which the data ends too early to tell."""
+        first = max(position, len(data) - self.longest + 1)
+        for start in range(first, len(data)):
+            tail = data[start:]
+            if any(len(tail) < len(secret) and secret.startswith(tail) for secret in self.secrets):
+                return start
+        return len(data)
