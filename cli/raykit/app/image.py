@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from raykit.app import output
+from raykit.app.kind import Name
 from raykit.app.options import Format, Output
 
 image = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The image with the jobs.")
@@ -31,7 +30,7 @@ def build(output_format: Output = Format.text) -> None:
 
 @image.command()
 def load(
-    name: Annotated[str, typer.Option("--name", help="Name of the kind cluster.")] = "raykit",
+    name: Name = "raykit",
     output_format: Output = Format.text,
 ) -> None:
     """Load the image into the workers of a kind cluster, built first where it has to be."""

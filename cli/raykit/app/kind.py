@@ -9,7 +9,9 @@ import typer
 from raykit.app import output
 from raykit.app.options import Format, Output
 
-Name = Annotated[str, typer.Option("--name", help="Name of the kind cluster.")]
+Name = Annotated[
+    str, typer.Option("--name", envvar="RAYKIT_KIND_NAME", help="Name of the kind cluster.")
+]
 
 kind = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="A kind cluster for Ray, here."

@@ -85,6 +85,12 @@ def of_status(context: str, refused: ApiError) -> RaykitError:
         return ConflictError(
             "something else owns fields that raykit would set", evidence=message.splitlines()
         )
+    if "field not declared in schema" in message:
+        return MissingError(
+            f"KubeRay of context {context} does not know a field that the spec needs",
+            evidence=message.splitlines(),
+            next="upgrade KubeRay there, with its CRDs",
+        )
     return KubernetesError("Kubernetes refused", evidence=message.splitlines())
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import ipaddress
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ API_VERSIONS = {
     "Deployment": "apps/v1",
     **dict.fromkeys(RAY_KINDS, RAY_API),
 }
+_ONE_AT_A_TIME = threading.RLock()
 Object = dict[str, Any]
 
 
@@ -43,9 +45,9 @@ class Kubernetes:
         """One object; None where there is none."""
         from lightkube.core.exceptions import ApiError
 
-        with self._translated():
+        with self._lightkube() as client:
             try:
-                found: Object = self._client.get(_class(kind), name, **_in(namespace)).to_dict()
+                found: Object = client.get(_class(kind), name, **_in(namespace)).to_dict()
             except ApiError as refused:
                 if refused.status.code == faults.NOT_FOUND:
                     return None
@@ -61,8 +63,8 @@ class Kubernetes:
         fields: Mapping[str, str] | None = None,
     ) -> list[Object]:
         """All objects of a kind in a namespace (`*`: in all of them)."""
-        with self._translated():
-            found = self._client.list(
+        with self._lightkube() as client:
+            found = client.list(
                 _class(kind),
                 labels=dict(labels) if labels else None,
                 fields=dict(fields) if fields else None,
@@ -78,9 +80,9 @@ class Kubernetes:
         from lightkube import codecs
 
         _class(item["kind"], item["apiVersion"])
-        with self._translated():
+        with self._lightkube() as client:
             resource: Any = codecs.from_dict(item)
-            applied: Object = self._client.apply(resource, force=force).to_dict()
+            applied: Object = client.apply(resource, force=force).to_dict()
         return applied
 
     def delete(self, kind: str, name: str, namespace: str | None = None) -> bool:
@@ -88,11 +90,9 @@ class Kubernetes:
         from lightkube.core.exceptions import ApiError
         from lightkube.types import CascadeType
 
-        with self._translated():
+        with self._lightkube() as client:
             try:
-                self._client.delete(
-                    _class(kind), name, cascade=CascadeType.FOREGROUND, **_in(namespace)
-                )
+                client.delete(_class(kind), name, cascade=CascadeType.FOREGROUND, **_in(namespace))
             except ApiError as refused:
                 if refused.status.code == faults.NOT_FOUND:
                     return False
@@ -103,13 +103,17 @@ class Kubernetes:
         self, kind: str, namespace: str, labels: Mapping[str, str] | None, seconds: int
     ) -> Iterator[None]:
         """One item for each change of objects of a kind, for so many seconds."""
-        for _ in self._client.watch(
-            _class(kind),
-            labels=dict(labels) if labels else None,
-            server_timeout=seconds,
-            **_in(namespace),
-        ):
-            yield
+        import httpx2
+
+        query = {"watch": "true", "timeoutSeconds": str(seconds)}
+        if labels:
+            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
+        timeout = httpx2.Timeout(seconds + READ_SECONDS, connect=CONNECT_SECONDS)
+        path = _collection(kind, namespace)
+        with self.raw.stream("GET", path, params=query, timeout=timeout) as stream:
+            stream.raise_for_status()
+            for _ in stream.iter_lines():
+                yield
 
     def log(
         self, pod: str, namespace: str, container: str, lines: int, previous: bool
@@ -195,6 +199,16 @@ class Kubernetes:
             proxy=self.access.proxy,
         )
 
+    @contextmanager
+    def _lightkube(self) -> Iterator[Any]:
+        """lightkube's client, for one thread at a time.
+
+        msgspec 0.22, by which lightkube decodes, crashes the interpreter when two threads meet a
+        type for the first time.
+        """
+        with _ONE_AT_A_TIME, self._translated():
+            yield self._client
+
     def _translated(self) -> AbstractContextManager[None]:
         return faults.translated(self.context, self.access.server)
 
@@ -225,6 +239,14 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _collection(kind: str, namespace: str) -> str:
+    """The path of all objects of a kind in a namespace."""
+    info = _class(kind)._api_info
+    group, version = info.resource.group, info.resource.version
+    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+    return f"{root}/namespaces/{namespace}/{info.plural}"
 
 
 def _in(namespace: str | None) -> dict[str, str]:

@@ -246,7 +246,11 @@ def _log(connection: Kubernetes, finding: Finding) -> list[str]:
     if finding.log is None:
         return []
     namespace, pod, container, previous = finding.log
-    lines = connection.log(pod, namespace, container, LOG_LINES, previous)
+    lines = [
+        line
+        for line in connection.log(pod, namespace, container, LOG_LINES, previous)
+        if line.strip()
+    ]
     wrong = any("exec format error" in line for line in lines)
     hint = ["the image is built for another processor architecture"] if wrong else []
     return [*hint, *(f"| {line}" for line in lines)]

@@ -81,9 +81,9 @@ def watched(
 ) -> Iterator[Callable[[float], object]]:
     """A sleep that ends early when objects of the kinds (with those labels) change."""
     changed, ended = threading.Event(), threading.Event()
-    connections = [Kubernetes(connection.access) for _ in kinds]
 
-    def follow(own: Kubernetes, kind: str, labels: Mapping[str, str] | None) -> None:
+    def follow(kind: str, labels: Mapping[str, str] | None) -> None:
+        own = Kubernetes(connection.access)
         while not ended.is_set():
             try:
                 for _ in own.changes(kind, namespace, labels, WATCH_SECONDS):
@@ -91,20 +91,20 @@ def watched(
             except Exception:
                 # A watch only shortens the sleep: without it the looks are rarer, not wrong.
                 ended.wait(LONGEST_SLEEP)
+        own.close()
 
     def wake(seconds: float) -> None:
         if changed.wait(seconds):
             time.sleep(SETTLE)
             changed.clear()
 
-    for own, (kind, labels) in zip(connections, kinds.items(), strict=True):
-        threading.Thread(target=follow, args=(own, kind, labels), daemon=True).start()
+    for kind, labels in kinds.items():
+        threading.Thread(target=follow, args=(kind, labels), daemon=True).start()
     try:
         yield wake
     finally:
+        # The threads end with their watches: TLS does not bear being closed by another thread.
         ended.set()
-        for own in connections:
-            own.close()
 
 
 def events(connection: Kubernetes, namespace: str) -> list[Object]:
