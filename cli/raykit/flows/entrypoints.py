@@ -6,18 +6,26 @@ import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from raykit import kit
 from raykit.errors import UsageError
 
+FILE_ENDINGS = (".py", ".sh")
+
 
 @dataclass(frozen=True)
 class Entrypoint:
-    """A job's name and the words that start it; they stay a list until Ray's shell gets them."""
+    """A job's name and the words that start it; they stay a list until Ray's shell gets them.
+
+    working_dir: the folder that is uploaded with it; of_kit: it is one of raykit's own jobs.
+    """
 
     name: str
     words: tuple[str, ...]
     arguments: tuple[str, ...]
+    working_dir: Path | None = None
+    of_kit: bool = False
 
     @property
     def command(self) -> str:
@@ -25,7 +33,17 @@ class Entrypoint:
         return shlex.join(self.words)
 
 
-def of_kit(job: str, arguments: Sequence[str]) -> Entrypoint:
+def find(job: str, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
+    """A file that exists or looks like one, else a job that comes with the kit.
+
+    Errors: UsageError (2) naming what is near.
+    """
+    if job.endswith(FILE_ENDINGS) or "/" in job:
+        return of_file(Path(job), arguments, working_dir)
+    return of_kit(job, arguments, working_dir)
+
+
+def of_kit(job: str, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
     """A job that comes with the kit, by its module's name.
 
     `-P` keeps the driver's own folder off the import path: a `jobs/` there must not shadow ours.
@@ -38,6 +56,39 @@ def of_kit(job: str, arguments: Sequence[str]) -> Entrypoint:
         raise UsageError(
             f"there is no job {job!r}",
             evidence=[f"nearest: {', '.join(near)}"] if near else [],
-            next=f"the jobs that come with raykit: {', '.join(known)}",
+            next=f"the jobs that come with raykit: {', '.join(known)}; or name a file: ./{job}.py",
         )
-    return Entrypoint(job, ("python", "-P", "-m", f"jobs.{job}", *arguments), tuple(arguments))
+    words = ("python", "-P", "-m", f"jobs.{job}", *arguments)
+    return Entrypoint(job, words, tuple(arguments), working_dir, of_kit=True)
+
+
+def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
+    """A script of the user's; its folder, or `working_dir`, goes with it.
+
+    Errors: UsageError (2) where it is missing or lies outside the folder.
+    """
+    if not path.is_file():
+        beside = sorted(other.name for other in path.parent.glob("*.py"))
+        near = difflib.get_close_matches(path.name, beside, n=3)
+        raise UsageError(
+            f"there is no file {path}",
+            evidence=[f"nearest: {', '.join(near)}"] if near else [],
+            next=f"the jobs that come with raykit: {', '.join(kit.jobs())}",
+        )
+    folder = (working_dir or path.parent).resolve()
+    try:
+        inside = path.resolve().relative_to(folder)
+    except ValueError as outside:
+        raise UsageError(
+            f"{path} lies outside the working directory {folder}",
+            next=f"--working-dir {path.parent}, or a folder above both",
+        ) from outside
+    program = "bash" if path.suffix == ".sh" else "python"
+    return Entrypoint(path.stem, (program, inside.as_posix(), *arguments), tuple(arguments), folder)
+
+
+def of_words(words: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
+    """Any command. Errors: UsageError (2) where there is none."""
+    if not words:
+        raise UsageError("--entrypoint without a command", next="raykit submit --entrypoint -- CMD")
+    return Entrypoint(Path(words[0]).name, tuple(words), tuple(words[1:]), working_dir)

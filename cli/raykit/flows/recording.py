@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from raykit.measure.records import EVENTS, LOG, RunRecord, RunsFolder, unwritabl
 from raykit.progress import Listener
 from raykit.submission.redaction import Redactor
 
-PREAMBLE = re.compile(
-    rb"(\d{4}-\d\d-\d\d [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.\n"
-    rb"|Running entrypoint for job [^\n]*\n)"
+SETTING_UP = re.compile(
+    rb"\d{4}-\d\d-\d\d [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.\n"
 )
+KEPT_BYTES = 16_384
 
 
 class Recording:
@@ -31,6 +32,8 @@ class Recording:
         self.failure: RecordError | None = None
         self.log_path = runs.folder(record.id) / LOG
         self.events_path = runs.folder(record.id) / EVENTS
+        command = shlex.join(record.job["entrypoint"])
+        self.preamble = f"Running entrypoint for job {record.submission_id}: {command}\n".encode()
         self.begin()
 
     def begin(self) -> None:
@@ -40,7 +43,8 @@ class Recording:
         self.digest = hashlib.sha256()
         self.size = 0
         self.filed = 0
-        self.in_preamble = True
+        self.opening: bytes | None = b""
+        self.tail = b""
         self._write(self.log_path, b"", "wb")
         self._write(self.events_path, b"", "wb")
 
@@ -54,18 +58,15 @@ class Recording:
         rest = self.filter.end()
         self._file_events()
         self._show(rest)
+        if self.opening:
+            held, self.opening = self.opening, None
+            self._show(held)
         self.record.log |= {"bytes": self.size, "sha256": self.digest.hexdigest()}
 
     def last_lines(self, count: int = 8) -> list[str]:
         """The last lines of the log that are the user's own."""
-        try:
-            with self.log_path.open("rb") as log:
-                log.seek(max(self.log_path.stat().st_size - 20_000, 0))
-                text = log.read().decode("utf-8", "replace")
-        except OSError:
-            return []
-        lines = (line.rstrip() for line in text.splitlines())
-        return [line for line in lines if line and not line.startswith('{"raykit"')][-count:]
+        lines = (line.rstrip() for line in self.tail.decode("utf-8", "replace").splitlines())
+        return [line for line in lines if line][-count:]
 
     def _keep(self, data: bytes) -> None:
         if not data:
@@ -78,11 +79,25 @@ class Recording:
         self._show(visible)
 
     def _show(self, visible: bytes) -> None:
-        if self.in_preamble:
-            visible = PREAMBLE.sub(b"", visible)
-            self.in_preamble = not visible
+        if self.opening is not None:
+            visible = self._after_preamble(visible)
         if visible:
+            self.tail = (self.tail + visible)[-KEPT_BYTES:]
             self.listener.job_output(visible)
+
+    def _after_preamble(self, visible: bytes) -> bytes:
+        """What follows the lines with which Ray opens a log; they repeat what we know."""
+        assert self.opening is not None
+        self.opening += visible
+        rest = SETTING_UP.sub(b"", self.opening, count=1)
+        if rest.startswith(self.preamble):
+            self.opening = None
+            return rest.removeprefix(self.preamble)
+        unfinished = b"\n" not in self.opening or self.preamble.startswith(rest)
+        if unfinished and len(self.opening) < KEPT_BYTES:
+            return b""
+        self.opening = None
+        return rest
 
     def _file_events(self) -> None:
         for event in self.filter.events[self.filed :]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from raykit.endpoint import Endpoint
-from raykit.errors import InterruptedByUserError, JobTimeoutError, RaykitError
+from raykit.errors import ConflictError, InterruptedByUserError, JobTimeoutError, RaykitError
 from raykit.flows.outcome import judge
 from raykit.flows.recording import Recording
 from raykit.measure import strip
@@ -17,10 +18,13 @@ from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.following import Followed, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
+from raykit.submission.transport import LostConnectionError
 
 TESTED_RAY = "2.60."
 LATE_EVENTS_SECONDS = 2.0
 STOP_SECONDS = 15.0
+ASK_SECONDS = 20.0
+PAYLOAD_KEY = "raykit-payload"
 LIVE_STATES = frozenset({"RUNNING", "SUBMITTED_TO_WORKER", "PENDING_NODE_ASSIGNMENT"})
 
 
@@ -65,12 +69,43 @@ class Session:
                 f"the head runs Ray {version}; raykit is tested with Ray {TESTED_RAY}x"
             )
 
-    def submit(self, payload: Mapping[str, object]) -> None:
-        """Hand the job to Ray once."""
+    def submit(self, payload: Mapping[str, Any]) -> None:
+        """Hand the job to Ray exactly once: a lost reply is resolved by asking.
+
+        Errors: ConflictError (8) where the id exists with another payload.
+        """
         self.runs.write(self.record)
         with self.progress.step("submit", f"submit {self.record.submission_id}"):
-            self.api.submit(payload)
+            try:
+                self.api.submit(payload)
+            except LostConnectionError:
+                if not self._arrived(payload):
+                    raise
+            except ConflictError:
+                if not self._same(self.api.details(self.record.submission_id), payload):
+                    raise
+                self.progress.note(f"{self.record.submission_id} was submitted before: attaching")
         self.submitted = time.time()
+
+    def leave(self) -> Run:
+        """Let the job go on by itself; its record can be completed by `raykit attach`."""
+        self.runs.write(self.record)
+        return Run(self.record, None)
+
+    def _arrived(self, payload: Mapping[str, Any]) -> bool:
+        """Whether a submission whose reply was lost reached Ray."""
+        deadline = time.monotonic() + ASK_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(LostConnectionError):
+                details = self.api.details(self.record.submission_id)
+                if details is not None:
+                    return self._same(details, payload)
+            time.sleep(0.5)
+        return False
+
+    def _same(self, details: JobDetails | None, payload: Mapping[str, Any]) -> bool:
+        mark = payload["metadata"].get(PAYLOAD_KEY)
+        return details is not None and details.metadata.get(PAYLOAD_KEY) == mark
 
     def follow(self, timeout: float | None = None) -> None:
         """Take the log and wait for the end.

@@ -8,47 +8,66 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from raykit import __version__
-from raykit.errors import INTERRUPTS, JobTimeoutError
-from raykit.flows import machine, targets
+from raykit.errors import INTERRUPTS, JobTimeoutError, RaykitError
+from raykit.flows import machine, targets, uploads
 from raykit.flows.entrypoints import Entrypoint
-from raykit.flows.session import Run, Session
+from raykit.flows.session import PAYLOAD_KEY, Run, Session
 from raykit.flows.targets import Where
-from raykit.measure.records import RunRecord, RunsFolder
+from raykit.measure.records import NOT_SUBMITTED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
+from raykit.submission.runtime_env import fingerprint
 from raykit.submission.transport import Transport
+
+RUN_KEY = "raykit-run"
 
 
 @dataclass(frozen=True)
 class Request:
     """What to run, where, and how to see it through.
 
-    timeout: seconds to follow, None without end.
+    id: the submission id, else one is made. resources: `entrypoint_num_cpus` and its like, as
+    Ray takes them. timeout: seconds to follow, None without end.
     """
 
     entrypoint: Entrypoint
     where: Where
-    timeout: float | None = None
-    stop_on_interrupt: bool = False
+    id: str | None = None
+    runtime_env: Mapping[str, Any] = field(default_factory=dict)
+    resources: Mapping[str, float] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    follow: bool = True
+    stop_on_interrupt: bool = False
 
 
 def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     """Run a job to its end; the run, whose error has the exit code.
 
-    Errors: those before the job starts (design: 2, 4, 6); what comes later is the run's error.
+    Errors: those before the job starts (design: 2, 4, 5, 6, 8); what comes later is the run's.
     """
     runs.check_writable()
     target = targets.choose(request.where)
+    uploads.check(request.entrypoint, request.runtime_env)
     progress.note(target.reason)
     record = _begin(request, target)
     with target.open(progress) as endpoint, Transport(endpoint) as transport:
         session = Session(JobsApi(transport), endpoint, record, runs, progress)
         session.look()
         record.cluster = target.observe()
-        session.submit(_payload(request, record))
+        runtime_env = uploads.send(
+            transport, request.entrypoint, request.runtime_env, target.has_kit, progress
+        )
+        try:
+            session.submit(_payload(request, record, runtime_env))
+        except RaykitError as refused:
+            record.status = NOT_SUBMITTED
+            return session.finish(refused)
+        if not request.follow:
+            return session.leave()
         return _see_through(session, request, target.owned)
 
 
@@ -76,7 +95,7 @@ def _begin(request: Request, target: targets.Target) -> RunRecord:
     run_id = new_id(request.entrypoint.name)
     return RunRecord(
         id=run_id,
-        submission_id=run_id,
+        submission_id=request.id or run_id,
         job={
             "name": request.entrypoint.name,
             "arguments": list(request.entrypoint.arguments),
@@ -89,11 +108,18 @@ def _begin(request: Request, target: targets.Target) -> RunRecord:
     )
 
 
-def _payload(request: Request, record: RunRecord) -> dict[str, object]:
+def _payload(
+    request: Request, record: RunRecord, runtime_env: Mapping[str, Any]
+) -> dict[str, object]:
+    """What Ray gets. Its fingerprint goes along, so that the same id and payload is one job."""
+    asked: dict[str, Any] = {"entrypoint": request.entrypoint.command, **request.resources}
+    if runtime_env:
+        asked["runtime_env"] = dict(runtime_env)
+    marks = {"raykit": __version__, RUN_KEY: record.id, PAYLOAD_KEY: fingerprint(asked)}
     return {
-        "entrypoint": request.entrypoint.command,
+        **asked,
         "submission_id": record.submission_id,
-        "metadata": {**request.metadata, "raykit": __version__, "raykit-run": record.id},
+        "metadata": {**request.metadata, **marks},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,10 +39,16 @@ class Where:
 
 
 class Target(Protocol):
-    """A place to run jobs. `owned`: it lives for one submission, and a job ends with it."""
+    """A place to run jobs.
+
+    owned: it lives for one submission, and a job ends with it. has_kit: raykit's jobs are there.
+    """
 
     @property
     def reason(self) -> str: ...
+
+    @property
+    def has_kit(self) -> bool: ...
 
     @property
     def owned(self) -> bool: ...
@@ -60,6 +66,7 @@ class OwnHead:
 
     reason: str
     owned: bool = True
+    has_kit: bool = True
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -77,6 +84,7 @@ class WarmLocal:
     head: warm.WarmHead
     reason: str
     owned: bool = False
+    has_kit: bool = True
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -95,6 +103,7 @@ class Address:
     reason: str
     environ: Mapping[str, str]
     owned: bool = False
+    has_kit: bool = False
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -115,7 +124,15 @@ class OnKubernetes:
 
     cluster: Cluster
     reason: str
-    owned: bool = field(default=False)
+    owned: bool = False
+
+    @property
+    def has_kit(self) -> bool:
+        """Whether the cluster runs an image that raykit built."""
+        from raykit.clusters import image
+
+        head = self.cluster.item["spec"]["headGroupSpec"]["template"]["spec"]
+        return image.is_own(head["containers"][0]["image"])
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:

@@ -23,7 +23,7 @@ from raykit.measure.phases import Phase
 
 SCHEMA = 1
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
-UNFINISHED = "UNFINISHED"
+UNFINISHED, NOT_SUBMITTED = "UNFINISHED", "NOT_SUBMITTED"
 PROBE_BYTES = 1 << 16
 """What must fit before a run starts: about what its record and a short log take."""
 
@@ -32,7 +32,8 @@ PROBE_BYTES = 1 << 16
 class RunRecord:
     """One run. Times are Unix seconds, lengths seconds; statuses are Ray's words.
 
-    status: Ray's job status, or UNFINISHED where raykit did not see the end.
+    status: Ray's job status, or UNFINISHED where raykit did not see the end,
+    NOT_SUBMITTED where Ray never took the job.
     started: when the submission began; ended: when raykit had seen its end, or None.
     target: where it ran and why there; machine: CPU model and count where the head runs;
     cluster: its Kubernetes nodes (name, boot id, CPU limits), image and its digest, or empty;

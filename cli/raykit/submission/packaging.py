@@ -13,7 +13,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -66,14 +66,16 @@ class Package:
     members: tuple[Member, ...]
 
 
-def collect(folder: Path) -> list[Member]:
+def collect(folder: Path, excludes: Sequence[str] = ()) -> list[Member]:
     """The files of a folder that belong into its package, sorted by path.
 
     Errors: UsageError (2) naming every file that cannot be packed: loops of links, sockets,
     devices, unreadable files.
     """
     problems: list[str] = []
-    members = sorted(_walk(folder, "", [], (folder.resolve(),), problems), key=lambda m: m.path)
+    given = [("", pathspec.GitIgnoreSpec.from_lines(excludes))] if excludes else []
+    found = _walk(folder, "", given, (folder.resolve(),), problems)
+    members = sorted(found, key=lambda member: member.path)
     if problems:
         raise UsageError(
             f"{folder} cannot be packed",
@@ -83,12 +85,17 @@ def collect(folder: Path) -> list[Member]:
     return members
 
 
-def pack(folder: Path) -> Package:
+def pack(folder: Path, *, excludes: Sequence[str] = (), top: str = "") -> Package:
     """Pack a folder into a temporary archive.
+
+    excludes: patterns as in .gitignore. top: the folder's name inside the archive, as Ray wants
+    it for a Python module; without it the archive holds the folder's content.
 
     Errors: UsageError (2) with the ten largest files, where Ray would not accept it.
     """
-    members = collect(folder)
+    members = collect(folder, excludes)
+    if top:
+        members = [replace(member, path=f"{top}/{member.path}") for member in members]
     archive = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the package)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
         for member in members:
