@@ -1,16 +1,20 @@
-"""`raykit up`, `status`, `down`: a cluster on a Kubernetes context."""
+"""`raykit up`, `status`, `down`: a cluster on a Kubernetes context, or a head on this machine."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raykit.app import output
-from raykit.app.options import Context, Format, Name, Namespace, Output, SpecFile
+from raykit.app.options import Context, Format, Name, Namespace, Output
+from raykit.errors import UsageError
+
+if TYPE_CHECKING:
+    from raykit.progress import Progress
 
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask where the context is not kind's.")
@@ -22,6 +26,8 @@ UP_EPILOG = """Examples:
   raykit up -f deploy/clusters/multi-node.yaml
   raykit up -f deploy/clusters/scaled.yaml --name scaled-4 --replicas 4
   raykit up -f my.yaml --context my-cloud --namespace ray --create-namespace
+  raykit up --on local               a head on this machine that stays up
+  raykit up --on local --name three --nodes 3
 """
 
 
@@ -32,7 +38,15 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    spec: SpecFile,
+    spec: Annotated[
+        Path | None, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="local", help="Keep a head on this machine.")
+    ] = None,
+    nodes: Annotated[
+        int, typer.Option(min=1, help="Ray nodes on this machine, the head included.")
+    ] = 1,
     context: Context = None,
     name: Name = None,
     namespace: Namespace = None,
@@ -55,6 +69,11 @@ def up(
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
+    if on is not None:
+        _up_local(on, name, nodes, spec, progress, output_format)
+        return
+    if spec is None:
+        raise UsageError("no spec named", next="raykit up -f SPEC; or raykit up --on local")
     request = flow.Request(
         flow.read_spec(spec, name=name, namespace=namespace, replicas=replicas),
         context=context,
@@ -75,11 +94,16 @@ def up(
 def status(
     context: Context = None, namespace: Namespace = None, output_format: Output = Format.text
 ) -> None:
-    """Show raykit's clusters in a context, and why one is not ready."""
+    """Show raykit's clusters and local heads, and why one is not ready."""
+    from raykit.clusters import kubeconfig
+    from raykit.flows import local
     from raykit.flows import up as flow
 
-    rows = flow.status(context, namespace)
-    output.show("status", {"clusters": rows}, output_format is Format.json, _table)
+    heads = local.status()
+    with_context = context is not None or kubeconfig.has_context()
+    rows = flow.status(context, namespace) if with_context else []
+    data = {"clusters": rows, "local": heads}
+    output.show("status", data, output_format is Format.json, _table)
 
 
 def down(
@@ -87,16 +111,25 @@ def down(
     spec: Annotated[
         Path | None, typer.Option("-f", "--file", metavar="SPEC", help="Or the spec it came from.")
     ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="local", help="End a head on this machine.")
+    ] = None,
     context: Context = None,
     namespace: Namespace = None,
     yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Delete one of raykit's clusters, by name or by spec, and wait until it is gone."""
-    from raykit.errors import UsageError
+    """Delete one of raykit's clusters, by name or by spec, or end a local head."""
+    from raykit.flows import local
     from raykit.flows import up as flow
     from raykit.progress import Progress
 
+    if on is not None:
+        _refuse_other_places(on)
+        head = local.down(name or on, Progress(output.Screen()))
+        gone = {"name": head.name, "namespace": None}
+        output.show("down", gone, output_format is Format.json, _is_down)
+        return
     if (name is None) == (spec is None):
         raise UsageError("say which cluster: its name, or -f SPEC", next="raykit status")
     if spec is not None:
@@ -107,6 +140,37 @@ def down(
     cluster = flow.down(name, context, namespace, _confirm(yes), progress)
     data = {"name": cluster.name, "namespace": cluster.namespace}
     output.show("down", data, output_format is Format.json, _is_down)
+
+
+def _up_local(
+    on: str,
+    name: str | None,
+    nodes: int,
+    spec: Path | None,
+    progress: Progress,
+    output_format: Format,
+) -> None:
+    from raykit.flows import local
+
+    _refuse_other_places(on)
+    if spec is not None:
+        raise UsageError("--on local takes no spec", next="raykit up --on local --nodes K")
+    head = local.up(name or on, nodes, progress)
+    data = {
+        "name": head.name,
+        "url": head.url,
+        "nodes": head.nodes,
+        "phases": [phase.as_dict() for phase in progress.phases],
+    }
+    output.show("up", data, output_format is Format.json, _is_up)
+
+
+def _refuse_other_places(on: str) -> None:
+    if on != "local":
+        raise UsageError(
+            f"--on {on}: up and down know --on local alone",
+            next="a Kubernetes context is chosen by --context, a cluster by its name",
+        )
 
 
 def _confirm(yes: bool) -> Callable[[str], bool]:
@@ -129,9 +193,34 @@ def _is_down(data: dict[str, Any]) -> str:
 
 
 def _table(data: dict[str, Any]) -> str:
-    rows = data["clusters"]
+    parts = [_heads(data["local"])] if data["local"] else []
+    if data["clusters"] or not parts:
+        parts.append(_clusters(data["clusters"]))
+    return "\n\n".join(parts)
+
+
+def _heads(rows: list[dict[str, Any]]) -> str:
+    header = ["LOCAL HEAD", "STATE", "NODES", "P", "RAY", "AGE", "DASHBOARD"]
+    return output.table(
+        header,
+        [
+            (
+                row["name"],
+                row["state"],
+                row["nodes"],
+                "-" if row["task_cpus"] is None else f"{row['task_cpus']:g}",
+                row["ray_version"],
+                f"{row['age_seconds'] / 60:.0f} min",
+                row["url"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _clusters(rows: list[dict[str, Any]]) -> str:
     if not rows:
-        return "no cluster of raykit's; next: raykit up -f SPEC"
+        return "nothing is up; next: raykit up --on local, raykit kind up, or raykit up -f SPEC"
     header = ["NAME", "NAMESPACE", "STATE", "HEAD", "WORKERS", "RAY", "CREATED"]
     table = output.table(
         header,

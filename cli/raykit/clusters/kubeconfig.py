@@ -72,6 +72,12 @@ def load() -> Kubeconfig | None:
     return merged
 
 
+def has_context() -> bool:
+    """Whether there is a kubeconfig with a current context."""
+    merged = load()
+    return bool(merged and merged.current)
+
+
 def access(context: str | None = None) -> Access:
     """How to reach a context, by default the current one.
 

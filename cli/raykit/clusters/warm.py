@@ -80,12 +80,12 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
         if running.nodes != nodes:
             raise ConflictError(
                 f"the local head {name} runs with {running.nodes} Ray nodes, not {nodes}",
-                next=f"raykit down --on {name}, then up again",
+                next=f"raykit down {name} --on local, then up again",
             )
         return running
     version = installed_ray()
     path = runtime_folder() / f"{name}.json"
-    with progress.step("ray-start", f"Ray head {name}, {nodes} Ray nodes"):
+    with progress.step("ray-start", f"Ray head {name} on this machine"):
         head, _ = start(name=name, nodes=nodes, state=path)
     warm = WarmHead(
         name,

@@ -265,10 +265,7 @@ def _named(where: Where, word: str) -> Target:
 
 
 def _has_context(where: Where) -> bool:
-    if where.context:
-        return True
-    merged = kubeconfig.load()
-    return bool(merged and merged.current)
+    return bool(where.context) or kubeconfig.has_context()
 
 
 def _clusters(where: Where, name: str | None = None) -> list[Cluster]:

@@ -1,0 +1,91 @@
+"""A warm local head: up, status, down."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from raykit.clusters import warm
+from raykit.clusters.warm import WarmHead
+from raykit.errors import KubernetesError, MissingError, RaykitError
+from raykit.progress import Progress
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport
+
+JOIN_SECONDS = 60.0
+
+
+def up(name: str, nodes: int, progress: Progress) -> WarmHead:
+    """Keep a head of so many Ray nodes, and wait until all of them have joined.
+
+    Errors: UsageError (2), MissingError (4), ConflictError (8): see clusters.warm.up;
+    KubernetesError (5) where a node does not join.
+    """
+    head = warm.up(name, nodes, progress)
+    if nodes > 1:
+        progress.note(
+            "with several Ray nodes, Ray listens on this machine's own address; a token guards it"
+        )
+        with progress.step("nodes-ready", f"{nodes} Ray nodes"):
+            _wait_joined(head, progress)
+    return head
+
+
+def down(name: str, progress: Progress) -> WarmHead:
+    """End a warm head and all that it started. Errors: MissingError (4) where none runs."""
+    head = warm.find(name)
+    if head is None:
+        others = ", ".join(each.name for each in warm.running())
+        raise MissingError(
+            f"no local head {name} is up",
+            evidence=[f"up are: {others}"] if others else [],
+            next=f"raykit up --on local --name {name}",
+        )
+    with progress.step("down", f"local head {name} ended"):
+        warm.down(head)
+    return head
+
+
+def status() -> list[dict[str, Any]]:
+    """A row for each warm head: name, address, Ray nodes, p, Ray's version, age in seconds."""
+    return [_row(head) for head in warm.running()]
+
+
+def _row(head: WarmHead) -> dict[str, Any]:
+    row = {
+        "name": head.name,
+        "url": head.url,
+        "state": "ready",
+        "nodes": head.nodes,
+        "task_cpus": None,
+        "ray_version": head.ray,
+        "age_seconds": time.time() - head.started,
+    }
+    try:
+        alive = _alive(head)
+    except RaykitError as error:
+        return {**row, "state": error.what}
+    return {**row, "nodes": len(alive), "task_cpus": sum(alive)}
+
+
+def _alive(head: WarmHead) -> list[float]:
+    """CPUs offered by each Ray node that is alive."""
+    with Transport(head.head().endpoint()) as transport:
+        return [
+            float((node.get("resources_total") or {}).get("CPU", 0))
+            for node in JobsApi(transport).nodes()
+            if node["state"] == "ALIVE"
+        ]
+
+
+def _wait_joined(head: WarmHead, progress: Progress) -> None:
+    deadline = time.monotonic() + JOIN_SECONDS
+    while (joined := len(_alive(head))) < head.nodes:
+        progress.detail(f"{joined} of {head.nodes}")
+        if time.monotonic() > deadline:
+            raise KubernetesError(
+                f"only {joined} of {head.nodes} Ray nodes joined within {JOIN_SECONDS:g} s",
+                evidence=[f"Ray's own output: {head.folder}/ray-start.log"],
+                next=f"raykit down {head.name}, then up with fewer --nodes",
+            )
+        time.sleep(0.2)
