@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 
 import yaml
@@ -33,9 +34,10 @@ def render(
 
 def to_yaml(objects: Sequence[Object]) -> str:
     """The objects as one YAML text, each after a line `---`."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    # The Python dumper, which is always there: the C one folds and quotes otherwise. ASCII, since
+    # it spoils next-line characters that it may write as they are.
     return yaml.dump_all(
-        objects, Dumper=dumper, sort_keys=False, explicit_start=True, width=100, allow_unicode=True
+        objects, Dumper=yaml.SafeDumper, sort_keys=False, explicit_start=True, width=sys.maxsize
     )
 
 
