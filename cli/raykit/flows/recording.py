@@ -30,6 +30,7 @@ class Recording:
     ) -> None:
         self.record, self.runs, self.listener, self.secrets = record, runs, listener, secrets
         self.failure: RecordError | None = None
+        self.shown = 0
         self.log_path = runs.folder(record.id) / LOG
         self.events_path = runs.folder(record.id) / EVENTS
         command = shlex.join(record.job["entrypoint"])
@@ -38,6 +39,9 @@ class Recording:
 
     def begin(self) -> None:
         """Forget what was taken: the log comes from its first byte. Nothing is shown twice."""
+        self.record.start = None
+        self.record.spans, self.record.results, self.record.errors = [], [], []
+        self.repeated = self.shown
         self.redactor = Redactor(self.secrets)
         self.filter = EventFilter()
         self.digest = hashlib.sha256()
@@ -83,7 +87,11 @@ class Recording:
             visible = self._after_preamble(visible)
         if visible:
             self.tail = (self.tail + visible)[-KEPT_BYTES:]
-            self.listener.job_output(visible)
+            known, new = visible[: self.repeated], visible[self.repeated :]
+            self.repeated -= len(known)
+            self.shown += len(new)
+            if new:
+                self.listener.job_output(new)
 
     def _after_preamble(self, visible: bytes) -> bytes:
         """What follows the lines with which Ray opens a log; they repeat what we know."""

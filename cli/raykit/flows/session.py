@@ -18,6 +18,7 @@ from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.following import Followed, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
+from raykit.submission.redaction import Redactor
 from raykit.submission.transport import LostConnectionError
 
 TESTED_RAY = "2.60."
@@ -112,9 +113,12 @@ class Session:
 
         Errors: JobTimeoutError (22) after `timeout` seconds; the job goes on.
         """
-        self.recording = Recording(
-            self.record, self.runs, self.progress.listener, self.endpoint.secrets
-        )
+        if self.recording is None:
+            self.recording = Recording(
+                self.record, self.runs, self.progress.listener, self.endpoint.secrets
+            )
+        else:
+            self.recording.begin()
         deadline = None if timeout is None else time.monotonic() + timeout
         title = f"job {self.record.submission_id}"
         self.progress.listener.step_started(title)
@@ -174,6 +178,7 @@ class Session:
             self.runs.write(self.record)
         except RaykitError as unwritten:
             error = error or unwritten
+            self.record.exit_code = error.exit_code
         return Run(self.record, error)
 
     def interrupted(self, *, stopped: bool) -> InterruptedByUserError:
@@ -206,7 +211,9 @@ class Session:
         self.record.log |= {"source": followed.log_source, "reconnects": followed.reconnects}
         if details:
             self.record.status = details.status
-            self.record.message = details.message[:2000]
+            # Ray puts the log's last lines into its message, and with them what a job printed.
+            message = Redactor(self.endpoint.secrets).text(details.message)
+            self.record.message = message[:2000]
             self.record.error_type = details.error_type
             self.record.driver_exit_code = details.driver_exit_code
 

@@ -65,7 +65,7 @@ class LogTail(threading.Thread):
             try:
                 self._read_stream()
             except JobsApiError:
-                self.reconnects += 1
+                self.reconnects += not self.closing.is_set()
             except Exception as error:  # handed to the thread that follows
                 self.failure = error
                 return
@@ -98,6 +98,8 @@ class LogTail(threading.Thread):
         with self.api.log_stream(self.node_id, self.submission_id) as (response, chunks):
             self.response = response
             try:
+                if self.closing.is_set():
+                    return
                 for chunk in after(chunks, self.received):
                     if self.closing.is_set():
                         return
@@ -172,6 +174,7 @@ def _states(
             if time.monotonic() - answered > PATIENCE_SECONDS:
                 raise
             yield None
+            _check(deadline)
             time.sleep(0.5)
             continue
         if details is None:
@@ -183,10 +186,14 @@ def _states(
         yield details
         if details.ended:
             return
-        if deadline is not None and time.monotonic() > deadline:
-            raise TimeoutError
+        _check(deadline)
         young = time.monotonic() - began < FAST_SECONDS
         time.sleep(FAST_POLL if young else SLOW_POLL)
+
+
+def _check(deadline: float | None) -> None:
+    if deadline is not None and time.monotonic() > deadline:
+        raise TimeoutError
 
 
 def _finish(
