@@ -94,7 +94,7 @@ def up(
 def status(
     context: Context = None, namespace: Namespace = None, output_format: Output = Format.text
 ) -> None:
-    """Show raykit's clusters and local heads, and why one is not ready."""
+    """Show clusters and local heads, and why one is not ready."""
     from raykit.clusters import kubeconfig
     from raykit.flows import local
     from raykit.flows import up as flow
@@ -119,7 +119,7 @@ def down(
     yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Delete one of raykit's clusters, by name or by spec, or end a local head."""
+    """Delete a cluster, by name or by spec, or end a local head."""
     from raykit.flows import local
     from raykit.flows import up as flow
     from raykit.progress import Progress

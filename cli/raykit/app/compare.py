@@ -27,7 +27,10 @@ def compare(
     ],
     output_format: Output = Format.text,
 ) -> None:
-    """Show runs side by side: times, speedup, efficiency, phases, and what is in doubt."""
+    """Show runs side by side.
+
+    Times, speedup, efficiency and phases of each, and what is in doubt.
+    """
     from raykit.measure.compare import compare as compare_records
 
     folder = runs_folder()

@@ -14,8 +14,28 @@ from raykit import __version__
 from raykit.app import clusters, compare, image, jobs, kind, output, runs, specs, submit
 from raykit.errors import Interrupt, InterruptedByUserError, RaykitError
 
+EPILOG = """A minute to a result:
+
+\b
+  raykit submit fib                    the tutorial's comparison, on this machine
+  raykit runs show last                what it measured
+
+One machine beside several:
+
+\b
+  raykit kind up                       a kind cluster with KubeRay and one Ray node
+  raykit submit fib                    finds it by its label
+  raykit up -f deploy/clusters/multi-node.yaml
+  raykit submit fib --on multi-node
+  raykit compare RUN RUN               times, speedup, and what is in doubt
+
+Every command takes -h; most take -o json. Exit codes: below 20 it is raykit or the platform,
+20 the job FAILED, 21 STOPPED, 22 still runs after --timeout.
+"""
+
 app = typer.Typer(
     name="raykit",
+    epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
