@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from raykit import kit, processes
 from raykit.clusters import docker, locks
-from raykit.errors import KubernetesError, MissingError
+from raykit.errors import ConflictError, MissingError
 from raykit.progress import Progress
 
 REPOSITORY = "raykit"
@@ -24,9 +24,8 @@ SUFFIXES = {"amd64": "", "arm64": "-aarch64"}
 """Suffix of the tag of Ray's public images, by architecture."""
 
 
-def contents() -> list[Path]:
+def contents(root: Path) -> list[Path]:
     """The files that go into the image, relative to the kit's root, in a fixed order."""
-    root = kit.root()
     jobs = sorted(
         path.relative_to(root)
         for path in (root / "jobs").rglob("*")
@@ -35,14 +34,15 @@ def contents() -> list[Path]:
     return [Path("Dockerfile"), *jobs]
 
 
-def reference() -> str:
+def reference(root: Path | None = None) -> str:
     """`raykit:2.60.0-py311-<hash of the contents>`: the image that these files make."""
+    root = root or kit.root()
     digest = hashlib.sha256()
-    for path in contents():
-        data = (kit.root() / path).read_bytes()
+    for path in contents(root):
+        data = (root / path).read_bytes()
         digest.update(f"{path.as_posix()}\0{len(data)}\0".encode())
         digest.update(data)
-    return f"{REPOSITORY}:{_ray()}-{digest.hexdigest()[:HASH_LENGTH]}"
+    return f"{REPOSITORY}:{_ray(root)}-{digest.hexdigest()[:HASH_LENGTH]}"
 
 
 def is_own(image: str) -> bool:
@@ -54,15 +54,17 @@ def is_built(image: str) -> bool:
     return bool(docker.inspect("image", image))
 
 
-def build(progress: Progress) -> str:
-    """Build the image unless the engine has it; its reference."""
-    image = reference()
-    if not is_built(image):
-        progress.detail(f"docker build {image}")
-        with locks.held(f"image-{image}", f"building {image}", wait=BUILD_TIMEOUT_SECONDS):
-            if not is_built(image):
-                _build(image, docker.engine().architecture)
-    return image
+def build(image: str, progress: Progress) -> None:
+    """Build raykit's own image, by its reference, unless the engine has it.
+
+    Errors: ConflictError (8) where the files are no longer those of the reference.
+    """
+    if is_built(image):
+        return
+    progress.detail(f"docker build {image}")
+    with locks.held(f"image-{image}", f"building {image}", wait=BUILD_TIMEOUT_SECONDS):
+        if not is_built(image):
+            _build(image, docker.engine().architecture)
 
 
 def load(cluster: str, nodes: Sequence[str], image: str, progress: Progress) -> list[str]:
@@ -91,27 +93,29 @@ def missing(nodes: Sequence[str], image: str) -> list[str]:
     return [node for node, there in zip(nodes, has, strict=True) if not there]
 
 
-def _ray() -> str:
-    for line in _dockerfile():
+def _ray(root: Path) -> str:
+    dockerfile = root / "Dockerfile"
+    for line in dockerfile.read_text("utf-8").splitlines():
         if found := re.fullmatch(r"ARG RAY=(\S+)", line):
             return found.group(1)
-    raise MissingError(f"{kit.root() / 'Dockerfile'} names no Ray in a line `ARG RAY=…`")
-
-
-def _dockerfile() -> Iterator[str]:
-    yield from (kit.root() / "Dockerfile").read_text("utf-8").splitlines()
+    raise MissingError(f"{dockerfile} names no Ray in a line `ARG RAY=…`")
 
 
 def _build(image: str, architecture: str) -> None:
     with tempfile.TemporaryDirectory(prefix="raykit-build-") as folder:
-        for path in contents():
+        for path in contents(kit.root()):
             copy = Path(folder) / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(kit.root() / path, copy)
+        if reference(Path(folder)) != image:
+            raise ConflictError(
+                f"the files of {image} have changed meanwhile",
+                evidence=[f"they make {reference(Path(folder))} now"],
+                next="run the same command again",
+            )
         processes.run(
             ["docker", "build", "--tag", image, *_arguments(architecture), folder],
             timeout=BUILD_TIMEOUT_SECONDS,
-            error=KubernetesError,
             next="docker pull the base image by hand to see why, or check the Dockerfile",
         )
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from raykit.clusters import faults, kubeconfig
@@ -40,6 +40,12 @@ class Kubernetes:
         self.access = access
         self.context = access.context
         self.namespace = access.namespace or DEFAULT_NAMESPACE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """One object; None where there is none."""

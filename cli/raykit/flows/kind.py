@@ -40,22 +40,24 @@ def up(name: str, progress: Progress) -> Ground:
     """
     with progress.step("preflight", "docker, kind, Helm"):
         preflight()
+    # One reference for all steps, also where the jobs are edited meanwhile.
+    reference = image.reference()
     with locks.held(f"kind-{name}", f"raykit kind up or down of {name}"):
         kind.refuse_foreign(name, kind.nodes(name))
         together(
             progress,
             Task("kind-cluster", f"kind cluster {name}", lambda own: _cluster(name, own)),
-            Task("image-build", "image built", image.build),
+            Task("image-build", "image built", lambda own: image.build(reference, own)),
         )
         connection = kubernetes.connect(kind.context(name))
         together(
             progress,
             Task("operator", "KubeRay operator", lambda own: operator.install(connection, own)),
-            Task("image-load", "image in the nodes", lambda own: _load(name, own)),
+            Task("image-load", "image in the nodes", lambda own: _load(name, reference, own)),
         )
-        _ray_cluster(connection, progress)
+        _ray_cluster(connection, reference, progress)
         ready = [cluster.name for cluster in raycluster.find(connection)]
-    return Ground(name, connection.context, image.reference(), tuple(ready))
+    return Ground(name, connection.context, reference, tuple(ready))
 
 
 def down(name: str, progress: Progress) -> bool:
@@ -79,7 +81,9 @@ def build_image(progress: Progress) -> str:
     """Build the image where the engine lacks it; its reference."""
     with progress.step("image-build", "image built"):
         docker.engine()
-        return image.build(progress)
+        reference = image.reference()
+        image.build(reference, progress)
+    return reference
 
 
 def load_image(name: str, progress: Progress) -> tuple[str, list[str]]:
@@ -146,7 +150,7 @@ def _answers(name: str, progress: Progress) -> None:
         progress.note(f"the current kubeconfig context is now {context}")
     while True:
         try:
-            kubernetes.connect(context)
+            kubernetes.connect(context).close()
             return
         except RaykitError as error:
             if time.monotonic() > deadline:
@@ -156,12 +160,11 @@ def _answers(name: str, progress: Progress) -> None:
             time.sleep(1)
 
 
-def _load(name: str, progress: Progress) -> None:
-    nodes = kind.workers(kind.nodes(name))
-    image.load(name, nodes, image.reference(), progress)
+def _load(name: str, reference: str, progress: Progress) -> None:
+    image.load(name, kind.workers(kind.nodes(name)), reference, progress)
 
 
-def _ray_cluster(connection: Kubernetes, progress: Progress) -> None:
+def _ray_cluster(connection: Kubernetes, reference: str, progress: Progress) -> None:
     """The single-node cluster, unless the user has put another in its place."""
     spec = flow.read_spec(kit.root() / "deploy" / "clusters" / SPEC)
     spec = flow.in_namespace(spec, connection)
@@ -171,5 +174,5 @@ def _ray_cluster(connection: Kubernetes, progress: Progress) -> None:
         return
     assert spec.namespace is not None
     flow.create_namespace(connection, spec.namespace)
-    cluster: Cluster = flow.apply(connection, spec, image.reference(), progress)
+    cluster: Cluster = flow.apply(connection, spec, reference, progress)
     raycluster.wait_ready(cluster, progress, flow.TIMEOUT_SECONDS)

@@ -174,7 +174,7 @@ def _image(connection: Kubernetes, spec: ClusterSpec, progress: Progress) -> str
     docker.engine()
     nodes = kind.workers(kind.nodes(cluster))
     if reference == image.reference() and image.missing(nodes, reference):
-        image.build(progress)
+        image.build(reference, progress)
     image.load(cluster, nodes, reference, progress)
     return reference
 

@@ -1,0 +1,140 @@
+"""One real kind cluster for the whole session, and a namespace of its own for each test.
+
+Where docker, kind, Helm or kubectl are absent the tests skip, saying so; with RAYKIT_REQUIRE_KIND=1
+they fail instead.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+NAME = "raykit-test"
+TOOLS = ("docker", "kind", "helm", "kubectl")
+SCRIPTS = Path(sys.prefix) / "bin"
+
+
+@dataclass
+class Lab:
+    """A kind cluster, and the environment in which to speak to it."""
+
+    name: str
+    env: dict[str, str]
+    cold_seconds: float = 0.0
+    cold: dict = field(default_factory=dict)
+
+    @property
+    def context(self):
+        return f"kind-{self.name}"
+
+    def raykit(self, *words, code=0, timeout=280):
+        """Run raykit as a user would; its exit code is checked."""
+        done = subprocess.run(
+            ["raykit", *map(str, words)],
+            env=self.env,
+            cwd=self.env["HOME_OF_TESTS"],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *words, **options):
+        """The data of a command's JSON envelope."""
+        return json.loads(self.raykit(*words, "-o", "json", **options).stdout)["data"]
+
+    def kubectl(self, *words, stdin=None, check=True):
+        done = subprocess.run(
+            ["kubectl", "--context", self.context, *words],
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def objects(self, *words):
+        """The items of `kubectl get … -o json`."""
+        return json.loads(self.kubectl("get", *words, "-o", "json"))["items"]
+
+
+def lacking():
+    """Why the kind tests cannot run here; None where they can."""
+    absent = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if absent:
+        return f"{', '.join(absent)} not on PATH"
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        return "the docker engine does not answer"
+    return None
+
+
+@pytest.fixture(scope="session")
+def kind_env(tmp_path_factory):
+    """An environment of its own: kubeconfig, locks and the name of the kind cluster."""
+    reason = lacking()
+    if reason and os.environ.get("RAYKIT_REQUIRE_KIND") == "1":
+        pytest.fail(f"RAYKIT_REQUIRE_KIND=1, yet {reason}")
+    if reason:
+        pytest.skip(f"needs a kind cluster: {reason}")
+    folder = tmp_path_factory.mktemp("kind")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return {
+        **kept,
+        "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+        "KUBECONFIG": str(folder / "kubeconfig"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "RAYKIT_RUNS": str(folder / "runs"),
+        "RAYKIT_KIND_NAME": NAME,
+        "HOME_OF_TESTS": str(folder),
+    }
+
+
+@pytest.fixture(scope="session")
+def lab(kind_env):
+    """The cluster of `raykit kind up`, made anew and deleted at the end, also after failures."""
+    lab = Lab(NAME, kind_env)
+    lab.raykit("kind", "down")
+    lab.raykit("image", "build")
+    began = time.monotonic()
+    try:
+        lab.cold = lab.json("kind", "up")
+        lab.cold_seconds = time.monotonic() - began
+        yield lab
+    finally:
+        lab.raykit("kind", "down")
+
+
+@pytest.fixture
+def namespace(lab, request):
+    """A namespace that enforces Pod Security `restricted`, gone after the test."""
+    readable = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:40]
+    name = f"t-{readable.strip('-')}-{os.urandom(2).hex()}"
+    lab.kubectl("create", "namespace", name)
+    lab.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield name
+    lab.kubectl("delete", "raycluster", "--all", "-n", name, "--wait=false")
+    lab.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """Writes a spec with a head that fits anywhere; returns its path."""
+
+    def write(name, more="", **head):
+        keys = {"taskCpus": 1, "cpu": "100m", "memory": "1536Mi"} | head
+        lines = [f"name: {name}", more, "head:", *(f"  {key}: {keys[key]}" for key in keys)]
+        path = tmp_path / f"{name}.yaml"
+        path.write_text("\n".join(line for line in lines if line) + "\n")
+        return path
+
+    return write
