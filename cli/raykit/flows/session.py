@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,10 +224,15 @@ class Session:
             nodes = self.api.nodes()
             rows, dropped = self.api.tasks(job_id) if job_id else ([], 0)
             deadline = time.monotonic() + LATE_EVENTS_SECONDS
-            while time.monotonic() < deadline and any(row["state"] in LIVE_STATES for row in rows):
+            while job_id and _incomplete(rows) and time.monotonic() < deadline:
                 time.sleep(0.1)
-                rows, dropped = self.api.tasks(job_id or "")
+                rows, dropped = self.api.tasks(job_id)
         except RaykitError as error:
             self.record.notes.append(f"Ray's task events could not be read: {error.what}")
             return {}
         return strip.summarise(rows, dropped, nodes, time.time())
+
+
+def _incomplete(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether events of a job that has ended are still on their way."""
+    return not rows or any(row["state"] in LIVE_STATES for row in rows)

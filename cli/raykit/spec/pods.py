@@ -30,6 +30,8 @@ QUIET_AND_FAIR = {
     "RAY_COLOR_PREFIX": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_TQDM": "0",
+    # A run's task strip needs the last events soon after its end; Ray's default is a second.
+    "RAY_task_events_report_interval_ms": "200",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
