@@ -127,8 +127,9 @@ def test_an_absent_namespace_is_not_made_silently(lab, spec):
 
 def test_a_raycluster_of_somebody_else_is_not_taken_over(lab, namespace, spec):
     rendered = lab.raykit("render", "-f", spec("theirs"), "--namespace", namespace).stdout
-    unlabelled = "\n".join(line for line in rendered.splitlines() if "raykit.io/" not in line)
-    lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=unlabelled.replace("annotations:\n", ""))
+    ours = ("raykit.io/", "annotations:")
+    unlabelled = [line for line in rendered.splitlines() if not any(key in line for key in ours)]
+    lab.kubectl("apply", "-n", namespace, "-f", "-", stdin="\n".join(unlabelled))
     refused = lab.raykit("up", "-f", spec("theirs"), "-n", namespace, code=8)
     assert "that raykit did not make" in refused.stderr
 
