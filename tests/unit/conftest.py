@@ -1,8 +1,22 @@
 """What several unit tests share: a run record, and a small Jobs API on loopback."""
 
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
+from raykit.endpoint import Endpoint
 from raykit.measure.records import RunRecord
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport
+
+NODE = "f" * 56
+PATIENCE = 10.0
 
 
 @pytest.fixture
@@ -22,3 +36,268 @@ def make_record():
         return RunRecord(**(plain | fields))
 
     return make
+
+
+@dataclass
+class FakeJob:
+    """One job of the fake head.
+
+    `steps` are run one at each question after its status, but for the first: only then does
+    somebody read the log.
+    """
+
+    id: str
+    log: bytes = b""
+    status: str = "RUNNING"
+    node: str | None = NODE
+    message: str = ""
+    exit_code: int | None = None
+    error_type: str | None = None
+    metadata: dict = field(default_factory=dict)
+    steps: list[Callable[[], None]] = field(default_factory=list)
+    streamed: int = 0
+    asked: int = 0
+
+    def details(self):
+        ended = self.status in {"SUCCEEDED", "FAILED", "STOPPED"}
+        return {
+            "type": "SUBMISSION",
+            "submission_id": self.id,
+            "job_id": "01000000",
+            "entrypoint": "python -m jobs.fib",
+            "status": self.status,
+            "message": self.message,
+            "error_type": self.error_type,
+            "start_time": 1_700_000_000_000,
+            "end_time": 1_700_000_001_500 if ended else None,
+            "metadata": self.metadata,
+            "driver_node_id": self.node,
+            "driver_exit_code": self.exit_code,
+        }
+
+
+class FakeRay:
+    """A head that speaks the Jobs API on 127.0.0.1 and misbehaves as told.
+
+    refuse: path prefix → (status, body), answered instead; drop: path prefixes whose connections
+    are closed without an answer; cuts: bytes after which log connections break, one each in turn;
+    chunk: bytes that a log is sent in at a time.
+    """
+
+    def __init__(self):
+        self.jobs: dict[str, FakeJob] = {}
+        self.refuse: dict[str, tuple[int, str]] = {}
+        self.drop: set[str] = set()
+        self.cuts: list[int] = []
+        self.chunk = 4096
+        self.mode = "disabled"
+        self.requests: list[tuple[str, str, dict]] = []
+        self.tasks: list[dict] = []
+        self.transports: list[Transport] = []
+        self.changed = threading.Condition()
+        self.generation = 0
+        fake = self
+
+        class Handler(FakeHandler):
+            ray = fake
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+
+    def close(self):
+        self.cut()
+        for transport in self.transports:
+            transport.client.close()
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def job(self, **fields) -> FakeJob:
+        job = FakeJob(**({"id": "job-1"} | fields))
+        self.jobs[job.id] = job
+        return job
+
+    def api(self, **endpoint) -> JobsApi:
+        self.transports.append(Transport(Endpoint(self.url, **endpoint)))
+        return JobsApi(self.transports[-1])
+
+    def asked(self, prefix: str) -> int:
+        return sum(path.startswith(prefix) for _, path, _ in self.requests)
+
+    def cut(self) -> None:
+        """Break every log connection that is open."""
+        with self.changed:
+            self.generation += 1
+            self.changed.notify_all()
+
+    # Steps of a job, run while its status is asked for.
+
+    def writes(self, job: FakeJob, data: bytes) -> Callable[[], None]:
+        def write():
+            with self.changed:
+                job.log += data
+                self.changed.notify_all()
+
+        return write
+
+    def streams(self, job: FakeJob) -> Callable[[], None]:
+        """Wait until some connection has carried the whole log."""
+
+        def wait():
+            with self.changed:
+                assert self.changed.wait_for(lambda: job.streamed >= len(job.log), PATIENCE)
+
+        return wait
+
+    def ends(self, job: FakeJob, status: str = "SUCCEEDED", exit_code: int = 0):
+        def end():
+            job.status, job.exit_code = status, exit_code
+
+        return end
+
+
+class FakeHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    ray: FakeRay
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self._answer()
+
+    def do_POST(self):
+        self._answer()
+
+    def _answer(self):
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = urlsplit(self.path).path
+        self.query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
+        self.ray.requests.append((self.command, path, dict(self.headers)))
+        if any(path.startswith(prefix) for prefix in self.ray.drop):
+            self.close_connection = True
+            return
+        for prefix, (status, text) in list(self.ray.refuse.items()):
+            if path.startswith(prefix):
+                self._send(status, text.encode(), "text/html")
+                return
+        try:
+            self._route(path)
+        except OSError:
+            self.close_connection = True
+
+    def _route(self, path):
+        if path == "/api/version":
+            self._json({"version": "4", "ray_version": "2.60.0", "ray_commit": "abc"})
+        elif path == "/api/authentication_mode":
+            self._json({"authentication_mode": self.ray.mode})
+        elif path.startswith("/api/v0/logs/"):
+            name = self.query["filename"].removeprefix("job-driver-").removesuffix(".log")
+            self._log(self.ray.jobs[name], endless=path.endswith("stream"))
+        elif path == "/api/v0/tasks":
+            self._rows(self.ray.tasks)
+        elif path == "/api/v0/nodes":
+            self._rows([])
+        else:
+            self._job(path)
+
+    def _job(self, path):
+        parts = path.removeprefix("/api/jobs/").split("/")
+        if parts == [""] and self.command == "POST":
+            asked = json.loads(self.body)
+            self.ray.jobs[asked["submission_id"]].metadata = asked["metadata"]
+            self._json({"submission_id": asked["submission_id"]})
+            return
+        job = self.ray.jobs.get(parts[0])
+        if job is None:
+            self._send(404, b"Job not found")
+        elif parts[1:] == ["logs"]:
+            self._json({"logs": job.log.decode("utf-8").replace("\r\n", "\n")})
+        elif parts[1:] == ["stop"]:
+            job.status = "STOPPED"
+            self._json({"stopped": True})
+        else:
+            job.asked += 1
+            if job.steps and job.asked > 1:
+                job.steps.pop(0)()
+            self._json(job.details())
+
+    def _rows(self, rows):
+        found = {"result": rows, "num_filtered": len(rows), "total": len(rows)}
+        self._json({"result": True, "msg": "", "data": {"result": found}})
+
+    def _json(self, data):
+        self._send(200, json.dumps(data).encode(), "application/json")
+
+    def _send(self, status, body, kind="text/plain"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _log(self, job, *, endless):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        ray = self.ray
+        with ray.changed:
+            generation, left = ray.generation, ray.cuts.pop(0) if ray.cuts else None
+        sent, whole = 0, job.log
+        while True:
+            with ray.changed:
+                if endless:
+                    ray.changed.wait_for(
+                        lambda: sent < len(job.log) or ray.generation != generation
+                    )
+                    whole = job.log
+                if ray.generation != generation:
+                    break
+            piece = whole[sent : sent + ray.chunk]
+            if left is not None and len(piece) >= left:
+                self._chunk(piece[:left], broken=True)
+                return
+            if not piece:
+                self.wfile.write(b"0\r\n\r\n")
+                return
+            self._chunk(piece)
+            sent += len(piece)
+            left = None if left is None else left - len(piece)
+            with ray.changed:
+                job.streamed = max(job.streamed, sent)
+                ray.changed.notify_all()
+        self.close_connection = True
+
+    def _chunk(self, piece, *, broken=False):
+        """One chunk; a broken one promises a byte more than it brings."""
+        self.wfile.write(b"%x\r\n%b" % (len(piece) + broken, piece))
+        if broken:
+            self.close_connection = True
+        else:
+            self.wfile.write(b"\r\n")
+
+
+@pytest.fixture
+def ray():
+    head = FakeRay()
+    yield head
+    head.close()
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """Waiting between attempts takes a twentieth of its time."""
+    from raykit.submission import following
+
+    class Clock:
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def sleep(seconds):
+            threading.Event().wait(seconds / 20)
+
+    monkeypatch.setattr(following, "time", Clock)
+    monkeypatch.setattr(following, "RECONNECT_SECONDS", (0.005, 0.01, 0.02, 0.05))

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx2
 
-from raykit.errors import ConflictError, JobsApiError
-from raykit.submission.transport import Transport
+from raykit.errors import ConflictError
+from raykit.submission.transport import LostConnectionError, Transport, not_ray
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 MOST_ROWS = 10_000
@@ -68,11 +68,7 @@ class JobsApi:
         """
         answer = self.transport.get_json("api/version")
         if not isinstance(answer, dict) or "ray_version" not in answer:
-            raise JobsApiError(
-                f"{self.transport.endpoint.url} answers, but not as a Ray head does",
-                evidence=[f"GET /api/version: {str(answer)[:200]}"],
-                next="check the address: it is the Ray dashboard's, such as http://HOST:8265",
-            )
+            raise not_ray(self.transport.endpoint.url, f"GET /api/version: {answer}")
         return answer
 
     def authentication_mode(self) -> str:
@@ -98,13 +94,22 @@ class JobsApi:
         raise self.transport.refusal(response)
 
     def details(self, submission_id: str) -> JobDetails | None:
-        """One job, or None where this head does not know it."""
+        """One job, or None where this head does not know it.
+
+        Errors: LostConnectionError (6) where the head fails, as it does while it starts anew.
+        """
         response = self.transport.request("GET", f"api/jobs/{submission_id}")
         if response.status_code == 404:
             return None
+        if response.status_code >= 500:
+            refused = self.transport.refusal(response)
+            raise LostConnectionError(refused.what, evidence=refused.evidence, next=refused.next)
         if response.status_code != 200:
             raise self.transport.refusal(response)
-        return JobDetails.parse(self.transport.parsed(response))
+        data = self.transport.parsed(response)
+        if not isinstance(data, dict) or not isinstance(data.get("status"), str):
+            raise not_ray(self.transport.endpoint.url, str(data))
+        return JobDetails.parse(data)
 
     def jobs(self) -> list[JobDetails]:
         """All jobs that the head knows, whoever submitted them."""

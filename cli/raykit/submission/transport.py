@@ -99,11 +99,8 @@ class Transport:
         try:
             return response.json()
         except ValueError as error:
-            raise JobsApiError(
-                f"{self.endpoint.url} answers, but not as a Ray head does",
-                evidence=[f"HTTP {response.status_code}: {_first_words(response)}"],
-                next="check the address: it is the Ray dashboard's, such as http://HOST:8265",
-            ) from error
+            answer = f"HTTP {response.status_code}: {_first_words(response)}"
+            raise not_ray(self.endpoint.url, answer) from error
 
     def refusal(self, response: httpx2.Response) -> JobsApiError:
         """The error for an answer that refuses what was asked."""
@@ -155,6 +152,15 @@ class Transport:
             evidence=[f"{type(error).__name__}: {error}" if str(error) else type(error).__name__],
             next="check that the head runs and the address is right: raykit status",
         )
+
+
+def not_ray(url: str, answer: str) -> JobsApiError:
+    """The error for an answer that no Ray head gives."""
+    return JobsApiError(
+        f"{url} answers, but not as a Ray head does",
+        evidence=[answer[:300]],
+        next="check the address: it is the Ray dashboard's, such as http://HOST:8265",
+    )
 
 
 def _first_words(response: httpx2.Response) -> str:
