@@ -35,6 +35,12 @@ class Columns:
     name: int | None
     attributes: int | None
 
+    @property
+    def taken(self) -> list[int]:
+        """The columns that a count needs, left to right."""
+        found = {self.station, self.date, self.value, self.attributes} - {None}
+        return sorted(index for index in found if index is not None)
+
 
 def read_csv(
     content: bytes, where: str, year: int, question: Question
@@ -76,6 +82,15 @@ def find_columns(header: list[str], where: str, question: Question) -> Columns:
         found.get("NAME"),
         found.get("MAX_ATTRIBUTES") if question.column == "MAX" else None,
     )
+
+
+def header_columns(header: bytes, question: Question) -> Columns | None:
+    """The columns of a header line on its own; None where it does not fit or is no whole line."""
+    try:
+        rows = list(_rows(header, ""))
+        return find_columns(rows[0][1], "", question) if len(rows) == 1 else None
+    except DataProblem:
+        return None
 
 
 def _rows(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:

@@ -69,7 +69,7 @@ class TarReader:
 
     def _header(self, block: bytes) -> Header:
         stored = self._octal(block[148:156], "checksum")
-        if stored != sum(block) - sum(block[148:156]) + 8 * 0x20:
+        if stored != sum(filled(block[:148])) + sum(filled(block[156:])) + 8 * 0x20:
             self._fail("a member's header is damaged: its checksum does not match")
         size = self._octal(block[124:136], "size")
         name = _text(block[:100])
@@ -128,27 +128,31 @@ class TarReader:
     def _content(self, size: int, name: str) -> bytes:
         if size > MAX_MEMBER:
             self._fail(f"member {name!r} claims {size:,} bytes: not one station's year")
-        padded = -(-size // BLOCK) * BLOCK
-        content = self._take(padded, f"member {name!r}")
-        return content[:size]
+        at, padded = self._at, -(-size // BLOCK) * BLOCK
+        if at + padded > len(self._buffer):
+            return self._gather(padded, f"member {name!r}")[:size]
+        self._at = at + padded
+        return self._buffer[at : at + size]
 
     def _take(self, count: int, what: str) -> bytes:
         if len(self._buffer) - self._at < count:
-            self._fill(count, what)
+            return self._gather(count, what)
         taken = self._buffer[self._at : self._at + count]
         self._at += count
         return taken
 
-    def _fill(self, count: int, what: str) -> None:
+    def _gather(self, count: int, what: str) -> bytes:
+        """Bytes that reach over the end of a piece; what follows stays where it is."""
         parts = [self._buffer[self._at :]]
         held = len(parts[0])
         while held < count:
             piece = next(self._pieces, None)
             if piece is None:
                 self._fail(f"the archive ends where {what} should be: it is cut short")
-            parts.append(piece)
-            held += len(piece)
-        self._buffer, self._at = b"".join(parts), 0
+            self._buffer, self._at = piece, min(len(piece), count - held)
+            parts.append(piece[: self._at])
+            held += self._at
+        return b"".join(parts)
 
     def _finish(self) -> None:
         if self._take(BLOCK, "its second closing block") != ZERO_BLOCK:
@@ -161,6 +165,11 @@ class TarReader:
 
     def _fail(self, what: str) -> NoReturn:
         raise DataProblem(f"{self.archive} is not a whole, well-formed archive", what)
+
+
+def filled(block: bytes) -> bytes:
+    """What of a block is not zero: most of a header is, and adding that up takes time."""
+    return block.translate(None, b"\0")
 
 
 def _text(field: bytes) -> str:

@@ -1,0 +1,227 @@
+"""The fast way gives what the CSV parser gives, or leaves the file to it."""
+
+import csv
+import io
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobs.gsod_counts import Question
+from jobs.gsod_csv import read_csv
+from jobs.gsod_fast import FastReader
+from jobs.gsod_problem import DataProblem
+
+QUESTIONS = [
+    Question("TEMP", ">=", 100.0),
+    Question("TEMP", ">=", 75.5),
+    Question("TEMP", "<=", 32.0),
+    Question("TEMP", "<=", -3.0),
+    Question("MAX", ">=", 80.0),
+    Question("MAX", ">=", -40.0),
+]
+NAMES = ["STATION", "DATE", "NAME", "TEMP", "DEWP", "MAX", "MAX_ATTRIBUTES"]
+
+
+def by_csv(content, question, year=2020):
+    """The one station of a file as the CSV parser sees it, or None where that refuses it."""
+    try:
+        stations, quality = read_csv(content, "", year, question)
+    except DataProblem:
+        return None
+    clean = not (
+        quality.refused or quality.bad_dates or quality.other_years or quality.duplicate_days
+    )
+    if not clean or len(stations) != 1:
+        return None
+    ((name, station),) = stations.items()
+    return name, station, quality.missing
+
+
+def assert_equal(content, question, year=2020):
+    quick = FastReader(year, question).read(content)
+    if quick is not None:
+        assert quick == by_csv(content, question, year)
+    return quick
+
+
+def table(rows, names=NAMES):
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([names, *rows])
+    return out.getvalue().encode("latin-1", "replace")
+
+
+usual = st.floats(-130, 140).map(lambda value: f"{value:6.1f}")
+odd = st.sampled_from(
+    ["9999.9", "   NaN", " 100.0", " 1e309", "100.0*", "  -0.0", " 999.9", '"100.0']
+)
+value = st.one_of(usual, usual, usual, usual, usual, odd)
+text = st.text(st.sampled_from('AB1, "\n\r\0é'), min_size=3, max_size=3)
+day = st.integers(0, 365)
+
+
+@st.composite
+def files(draw):
+    """Rows like NOAA's with now and then something else in them."""
+    count = draw(st.integers(1, 40))
+    dates = draw(st.lists(st.integers(0, 365), min_size=count, max_size=count, unique=True))
+    if draw(st.booleans()):
+        first = draw(st.integers(0, 366 - count))
+        dates = list(range(first, first + count))
+    odd_text = draw(st.booleans())
+    rows = [
+        [
+            "A0000000001",
+            (date(2020, 1, 1) + timedelta(days=each)).isoformat(),
+            draw(text) if odd_text else "A, NO",
+            draw(value),
+            draw(usual),
+            draw(value),
+            draw(st.sampled_from(" *")),
+        ]
+        for each in dates
+    ]
+    if draw(st.integers(0, 4)) == 0:
+        row = draw(st.integers(0, count - 1))
+        column = draw(st.integers(0, len(NAMES) - 1))
+        rows[row][column] = draw(st.sampled_from(["", "x", "2020-02-30", "2019-01-01", rows[0][1]]))
+    return table(rows)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=files(), question=st.sampled_from(QUESTIONS))
+def test_any_file_like_noaas_is_read_alike_or_left_to_csv(content, question):
+    assert_equal(content, question)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    data=st.data(),
+    question=st.sampled_from(QUESTIONS),
+    edits=st.lists(
+        st.tuples(
+            st.integers(0, 10**6),
+            st.sampled_from([b'"', b",", b"\n", b"0", b" ", b"\0", b"\r", b"-"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_a_file_with_bytes_replaced_is_read_alike_or_left_to_csv(data, question, edits):
+    content = bytearray(data.draw(files()))
+    for at, new in edits:
+        content[at % len(content)] = new[0]
+    content = bytes(content)
+    quick = FastReader(2020, question).read(content)
+    expected = by_csv(content, question)
+    # A column that nobody asked for may be damaged without harm to those that were.
+    assert quick is None or expected is None or quick == expected
+    if quick is not None and expected is None:
+        assert quick == by_csv(only_needed(content, question), question)
+
+
+def only_needed(content, question):
+    """The file cut down, by position in its first line, to the columns that the question needs."""
+    lines = content.split(b"\n")
+    needed = {"STATION", "DATE", question.column}
+    needed |= {"MAX_ATTRIBUTES"} if question.column == "MAX" else set()
+    header = next(csv.reader([lines[0].decode("latin-1")]))
+    first = next(csv.reader([lines[1].decode("latin-1")]))
+    places, at = {}, 1
+    for name, field in zip(header, first, strict=True):
+        places[name] = (at, at + len(field))
+        at += len(field) + 3
+    country = first[header.index("NAME")]
+    rows = [
+        [line[slice(*places[name])].decode("latin-1") for name in sorted(needed)] + [country]
+        for line in lines[1:-1]
+    ]
+    return table(rows, [*sorted(needed), "NAME"])
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_usual_files_take_the_fast_way(gsod, question):
+    for count in (4, 10, 200, 366):
+        temps = [f"{60 + index % 45:6.1f}" for index in range(count)]
+        assert assert_equal(gsod.csv(temps), question) is not None
+
+
+def test_gaps_take_the_fast_way_too(gsod):
+    rows = [gsod.row(day=day, temp=" 101.0") for day in gsod.days()[::3]]
+    content = (gsod.header + "".join(rows)).encode()
+    assert assert_equal(content, QUESTIONS[0])[1].hits.bit_count() == 122
+
+
+def test_a_year_without_29_february_keeps_its_days_apart(gsod):
+    content = gsod.csv([" 101.0"] * 365, year=2019)
+    _, station, _ = assert_equal(content, QUESTIONS[0], 2019)
+    assert station.days.bit_count() == 365
+    assert not station.days >> 59 & 1
+
+
+def test_days_in_another_order_take_the_fast_way(gsod):
+    rows = [gsod.row(day=day, temp=" 101.0") for day in reversed(gsod.days(count=50))]
+    assert assert_equal((gsod.header + "".join(rows)).encode(), QUESTIONS[0]) is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"2020-01-05"', b'"2020-01-04"'),
+        (b'"2020-01-05"', b'"2019-01-05"'),
+        (b'"2020-01-05"', b'"2020-13-05"'),
+        (b'"2020-01-05"', b'"2020/01/05"'),
+        (b'"72429793812","2020-01-05"', b'"72429793813","2020-01-05"'),
+        (b'"  75.0","', b'"   NaN","'),
+        (b'"  75.0","', b'"  75.0";"'),
+        (b'"000000"\n', b'"000000" '),
+        (b'"000000"\n', b'"000000"\r'),
+        (b'"000000"\n', b'"000000\n"'),
+        (b"SOMEWHERE", b"SOMEWH\0RE"),
+        (b'"STATION"', b'"STATIOM"'),
+    ],
+)
+def test_what_differs_in_one_line_is_left_to_csv(gsod, old, new):
+    temps = ["  71.0", "  72.0", "  73.0", "  74.0", "  75.0", "  76.0"]
+    content = gsod.csv(temps)
+    at = content.rindex(old)
+    changed = content[:at] + new + content[at + len(old) :]
+    assert FastReader(2020, QUESTIONS[0]).read(content) is not None
+    assert FastReader(2020, QUESTIONS[0]).read(changed) is None
+
+
+def test_damage_in_columns_that_nobody_asked_for_does_not_hide_those_that_are(gsod):
+    content = gsod.csv([" 101.0"] * 6)
+    changed = content[: content.rindex(b'"000000"')] + b'"00"000"\n'
+    assert len(changed) == len(content)
+    assert FastReader(2020, QUESTIONS[0]).read(changed)[1].hits.bit_count() == 6
+
+
+def test_a_file_of_few_lines_or_of_too_many_is_left_to_csv(gsod):
+    assert FastReader(2020, QUESTIONS[0]).read(gsod.csv(["  70.0"] * 3)) is None
+    rows = gsod.csv(["  70.0"] * 366) + gsod.csv(["  70.0"]).split(b"\n", 1)[1]
+    assert FastReader(2020, QUESTIONS[0]).read(rows) is None
+
+
+def test_one_reader_may_read_files_of_many_layouts(gsod):
+    reader = FastReader(2020, QUESTIONS[0])
+    for length in range(1, 40):
+        content = gsod.csv([" 101.0"] * 5, NAME="N" * length + ", US")
+        assert reader.read(content) == by_csv(content, QUESTIONS[0])
+
+
+def test_more_values_than_are_remembered_are_still_told_apart(gsod, monkeypatch):
+    monkeypatch.setattr("jobs.gsod_values.KEPT", 5)
+    content = gsod.csv([f"{value:6.1f}" for value in range(60, 120)])
+    assert assert_equal(content, QUESTIONS[0])[1].hits.bit_count() == 20
+
+
+def test_every_real_file_takes_the_fast_way_and_is_read_alike(shared_gsod):
+    paths = sorted(shared_gsod.glob("20??/*.csv"))
+    assert len(paths) == 25
+    for path in paths:
+        for question in QUESTIONS:
+            content = path.read_bytes()
+            assert assert_equal(content, question, int(path.parent.name)) is not None, path
