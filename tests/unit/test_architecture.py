@@ -17,7 +17,7 @@ PACKAGE, JOBS = ROOT / "cli" / "raykit", ROOT / "jobs"
 LEVELS = [
     {"raykit.app", "raykit.__main__"},
     {"raykit.flows"},
-    {"raykit.submission", "raykit.clusters"},
+    {"raykit.submission", "raykit.clusters", "raykit.archives"},
     {"raykit.progress", "raykit.endpoint", "raykit.processes", "raykit.kit"},
     {"raykit.measure", "raykit.spec"},
     {"raykit.errors"},

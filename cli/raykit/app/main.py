@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from raykit import __version__
-from raykit.app import clusters, compare, image, jobs, kind, output, runs, specs, submit
+from raykit.app import clusters, compare, data, image, jobs, kind, output, runs, specs, submit
 from raykit.errors import Interrupt, InterruptedByUserError, RaykitError
 
 EPILOG = """A minute to a result:
@@ -58,6 +58,7 @@ def raykit(
 
 submit.register(app)
 runs.register(app)
+data.register(app)
 compare.register(app)
 jobs.register(app)
 specs.register(app)
