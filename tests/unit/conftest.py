@@ -251,7 +251,7 @@ class FakeHandler(BaseHTTPRequestHandler):
             with ray.changed:
                 if endless:
                     ray.changed.wait_for(
-                        lambda: sent < len(job.log) or ray.generation != generation
+                        lambda sent=sent: sent < len(job.log) or ray.generation != generation
                     )
                     whole = job.log
                 if ray.generation != generation:

@@ -1,0 +1,83 @@
+"""What tests of every kind share: the installed `raykit`, run as a child in an empty world."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass
+class Outcome:
+    """What a command that has ended left: status, both streams, and its folder of runs."""
+
+    code: int
+    out: str
+    err: str
+    runs: Path
+
+    @property
+    def envelope(self):
+        return json.loads(self.out)
+
+    @property
+    def record(self):
+        """The one record that it left."""
+        (path,) = self.runs.glob("*/record.json")
+        return json.loads(path.read_text("utf-8"))
+
+    @property
+    def folder(self) -> Path:
+        (path,) = self.runs.glob("*/record.json")
+        return path.parent
+
+
+class Cli:
+    """The `raykit` command in a world without the caller's Ray, clusters and warm heads."""
+
+    def __init__(self, world: Path) -> None:
+        self.runs = world / "runs"
+        self.cwd = world / "here"
+        self.cwd.mkdir()
+        (world / "state").mkdir(mode=0o700)
+        mine = ("RAY_", "RAYKIT_", "KUBE", "PYTHONPATH", "HTTP_PROXY", "http_proxy", "XDG_RUNTIME")
+        self.env = {name: text for name, text in os.environ.items() if not name.startswith(mine)}
+        self.env |= {
+            "RAYKIT_RUNS": str(self.runs),
+            "KUBECONFIG": str(world / "no-kubeconfig"),
+            "XDG_RUNTIME_DIR": str(world / "state"),
+            "HOME": str(world),
+            "COLUMNS": "80",
+        }
+        self.program = [str(Path(sys.executable).with_name("raykit"))]
+
+    def start(self, *words, env=None, **options) -> subprocess.Popen:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen(
+            [*self.program, *map(str, words)],
+            env=self.env | (env or {}),
+            cwd=options.pop("cwd", self.cwd),
+            stdin=subprocess.DEVNULL,
+            **{name: value for name, value in streams.items() if name != "cwd"},
+        )
+
+    def __call__(self, *words, env=None, timeout=120, **options) -> Outcome:
+        child = self.start(*words, env=env, **options)
+        try:
+            out, err = child.communicate(timeout=timeout)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.communicate()
+        return Outcome(child.returncode, (out or b"").decode(), (err or b"").decode(), self.runs)
+
+
+@pytest.fixture
+def cli(tmp_path) -> Cli:
+    """`cli("submit", "fib")` runs raykit; `cli.start(…)` leaves it running."""
+    return Cli(tmp_path)

@@ -1,0 +1,73 @@
+"""A real local Ray: one head for all tests that need none of their own."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from raykit.clusters import local
+from raykit.progress import Progress
+
+
+@pytest.fixture(scope="session")
+def head():
+    """A head that lives for the session; its token is known to nobody else."""
+    pytest.importorskip("psutil", reason="needs the extra [local]")
+    with local.head(Progress()) as started:
+        yield started
+
+
+@pytest.fixture
+def on_head(cli, head):
+    """raykit as `cli`, with `--on` and the token of the shared head in its environment."""
+    cli.env |= {"RAYKIT_ON": head.url, "RAY_AUTH_TOKEN": head.token}
+    return cli
+
+
+@pytest.fixture
+def heads():
+    """`heads()`: temporary folders of local heads that stand on this machine now."""
+    return lambda: {path for path in Path("/tmp").glob("rk-*") if path.is_dir()}
+
+
+@pytest.fixture
+def processes():
+    """`processes(text)`: (pid, argument list) of those whose arguments or variables hold it."""
+
+    def find(text):
+        return [(pid, words) for pid, words, env in _processes() if text in words + env]
+
+    return find
+
+
+@pytest.fixture
+def argument_lists():
+    """`argument_lists()`: of every process of this machine, as one text each."""
+    return lambda: [words for _, words, _ in _processes()]
+
+
+def _processes():
+    for folder in Path("/proc").glob("[0-9]*"):
+        if int(folder.name) == os.getpid():
+            continue
+        try:
+            words = folder.joinpath("cmdline").read_bytes().replace(b"\0", b" ")
+            env = folder.joinpath("environ").read_bytes()
+        except OSError:
+            continue
+        yield int(folder.name), words.decode(errors="replace"), env.decode(errors="replace")
+
+
+@pytest.fixture
+def soon():
+    """`soon(condition)`: wait until it holds, at most `seconds`, and return what it gave."""
+
+    def wait(condition, seconds=30.0):
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
+            time.sleep(0.05)
+        return found
+
+    return wait
