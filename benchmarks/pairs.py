@@ -1,0 +1,46 @@
+"""Two commands in turn, A B A B …, as whole processes: medians and the ratio pair by pair."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+
+
+def seconds(argv: Sequence[str], env: Mapping[str, str] | None = None) -> float:
+    """Wall seconds of one run, which must succeed."""
+    began = time.perf_counter()
+    subprocess.run(
+        list(argv),
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return time.perf_counter() - began
+
+
+def in_turn(
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    runs: int,
+    env: Mapping[str, str] | None = None,
+) -> tuple[list[float], list[float]]:
+    """Timings of both after one warm-up each."""
+    seconds(ours, env)
+    seconds(theirs, env)
+    pairs = [(seconds(ours, env), seconds(theirs, env)) for _ in range(runs)]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def report(name: str, ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """One line: both medians with their spread, and the median ratio ours/theirs."""
+    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    return f"{name}: {_spread(ours)} against {_spread(theirs)}; ratio {ratio:.3f}, n = {len(ours)}"
+
+
+def _spread(samples: Sequence[float]) -> str:
+    low, high = min(samples), max(samples)
+    return f"{statistics.median(samples):.3f} s ({low:.3f} to {high:.3f})"
