@@ -67,7 +67,7 @@ def raw(data: bytes) -> None:
 def aside(text: str) -> None:
     """Print what is for the user's eyes beside a result, on stderr."""
     if text:
-        print(text, file=sys.stderr)
+        _say(text)
 
 
 def show_error(command: str, error: RaykitError, as_json: bool) -> None:
@@ -79,7 +79,11 @@ def show_error(command: str, error: RaykitError, as_json: bool) -> None:
     lines += [f"  {line}" for line in error.evidence]
     if error.next:
         lines.append(styled("next: ", BOLD, sys.stderr) + error.next)
-    print("\n".join(lines), file=sys.stderr)
+    _say("\n".join(lines))
+
+
+def _say(text: str) -> None:
+    _write(sys.stderr, text + "\n")
 
 
 def _write(stream: TextIO, content: str | bytes) -> None:
@@ -89,7 +93,9 @@ def _write(stream: TextIO, content: str | bytes) -> None:
             stream.flush()
             stream.buffer.write(content)
         else:
-            stream.write(content)
+            # Where a terminal cannot show a character, a question mark is better than a traceback.
+            encoding = stream.encoding or "utf-8"
+            stream.write(content.encode(encoding, "replace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -154,15 +160,15 @@ class Screen:
     def step_finished(self, phase: Phase, title: str) -> None:
         self._stop_spinner()
         tick = styled("✓", GREEN, sys.stderr)
-        print(f"{tick} {title} ({phase.seconds:.1f} s)", file=sys.stderr, flush=True)
+        _say(f"{tick} {title} ({phase.seconds:.1f} s)")
 
     def step_failed(self, title: str) -> None:
         self._stop_spinner()
-        print(f"{styled('✗', RED, sys.stderr)} {title}", file=sys.stderr, flush=True)
+        _say(f"{styled('✗', RED, sys.stderr)} {title}")
 
     def note(self, text: str) -> None:
         self._stop_spinner()
-        print(text, file=sys.stderr, flush=True)
+        _say(text)
 
     def job_output(self, chunk: bytes) -> None:
         self._stop_spinner()

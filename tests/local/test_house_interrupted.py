@@ -1,0 +1,106 @@
+"""A local head of its own is always taken down: kill -9, SIGTERM, Ctrl-C, a closed pipe."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.local
+LONG = ("submit", "fib", "--on", "local", "--", "--size", "20000", "--repeat", "1000")
+
+
+class Running:
+    """A long job under way on a head of its own, and what there is to count."""
+
+    def __init__(self, cli, heads, processes, soon, **options):
+        self.heads, self.processes, self.soon, self.runs = heads, processes, soon, cli.runs
+        self.before = heads()
+        self.child = cli.start(*LONG, **options)
+        (self.folder,) = soon(lambda: heads() - self.before)
+        soon(lambda: self.events() > 5, 90)
+        self.pids = {pid for pid, _ in processes(str(self.folder))} | _family(self.child.pid)
+
+    def events(self):
+        return sum(path.read_bytes().count(b"\n") for path in self.runs.glob("*/events.jsonl"))
+
+    def nothing_left(self):
+        gone = self.heads() == self.before and not self.processes(str(self.folder))
+        return gone and not [pid for pid in self.pids if _alive(pid)]
+
+    def record(self):
+        (path,) = self.runs.glob("*/record.json")
+        return json.loads(path.read_text("utf-8"))
+
+
+def _family(pid):
+    psutil = pytest.importorskip("psutil")
+    return {child.pid for child in psutil.Process(pid).children(recursive=True)}
+
+
+def _alive(pid):
+    psutil = pytest.importorskip("psutil")
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_kill_9_of_the_cli_leaves_no_process_and_no_folder(cli, heads, processes, soon):
+    running = Running(cli, heads, processes, soon)
+    assert len(running.pids) > 8
+    running.child.kill()
+    running.child.communicate()
+    soon(running.nothing_left)
+    assert running.record()["status"] == "UNFINISHED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupt_stops_the_job_saves_its_log_and_leaves_nothing(
+    cli, heads, processes, soon, number
+):
+    running = Running(cli, heads, processes, soon, start_new_session=True)
+    if number == signal.SIGINT:
+        os.killpg(running.child.pid, number)
+    else:
+        running.child.send_signal(number)
+    out, err = (stream.decode() for stream in running.child.communicate(timeout=60))
+    assert running.child.returncode == 130
+    assert re.search(r"^error: interrupted: the job \S+ was stopped and its log saved$", err, re.M)
+    assert "Traceback" not in out + err
+    assert running.nothing_left()
+    record = running.record()
+    assert (record["status"], record["exit_code"]) == ("STOPPED", 130)
+    (log,) = cli.runs.glob("*/driver.log")
+    assert log.stat().st_size == record["log"]["bytes"]
+    written = [span["start"] for span in record["spans"]]
+    assert len(written) == len(set(written)) > 1
+
+
+def test_a_timeout_ends_with_22_and_leaves_nothing(cli, heads):
+    before = heads()
+    done = cli(*LONG[:4], "--timeout", "0.5", *LONG[4:])
+    assert done.code == 22
+    assert "still runs after 0.5 s" in done.err
+    assert heads() == before
+
+
+def test_a_pipe_closed_by_head_is_no_error(cli, heads):
+    before = heads()
+    words = " ".join([*cli.program, "submit", "fib", "--on", "local"])
+    line = f"{words} -- --size 2000 --repeat 1 2>&1 | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}; echo codes ${{PIPESTATUS[@]}}"],
+        env=cli.env,
+        cwd=cli.cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "running on a local Ray head of its own (--on local)\ncodes 0 0\n"
+    assert done.stderr == ""
+    (path,) = cli.runs.glob("*/record.json")
+    assert json.loads(path.read_text("utf-8"))["status"] == "SUCCEEDED"
+    assert heads() == before
