@@ -95,7 +95,7 @@ def test_a_kind_cluster_of_somebody_else_is_neither_used_nor_deleted(lab):
     labels = ("io.x-k8s.kind.cluster=raykit-foreign", "io.x-k8s.kind.role=control-plane")
     words = [word for label in labels for word in ("--label", label)]
     image = lab.json("image", "build")["image"]
-    container = docker("create", *words, "--name", "raykit-foreign-control-plane", image)
+    container = docker("create", *words, "--name", "raykit-foreign-control-plane", image, "true")
     try:
         for command in ("up", "down"):
             refused = lab.raykit("kind", command, "--name", "raykit-foreign", code=8)
@@ -133,16 +133,18 @@ def start(lab, name):
 def kill_after(lab, name, line, seconds):
     """Start `raykit kind up` and kill it, with all it started, so long after a line of it."""
     child = start(lab, name)
-    seen = ""
-    while line not in seen:
-        read = child.stderr.readline()
-        assert read, f"it ended before {line!r}: {seen}"
-        seen += read
-    time.sleep(seconds)
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
-    child.stderr.close()
+    try:
+        seen = ""
+        while line not in seen:
+            read = child.stderr.readline()
+            assert read, f"it ended before {line!r}: {seen}"
+            seen += read
+        time.sleep(seconds)
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        child.stderr.close()
 
 
 def test_killed_in_each_step_it_is_completed_by_the_next_run(lab):
@@ -150,9 +152,10 @@ def test_killed_in_each_step_it_is_completed_by_the_next_run(lab):
     name = "raykit-test-cut"
     lab.raykit("kind", "down", "--name", name)
     try:
-        kill_after(lab, name, "docker, kind, Helm", 6)  # nodes half made
-        kill_after(lab, name, f"kind cluster {name}", 2)  # Helm and the image at work
-        kill_after(lab, name, f"kind cluster {name}", 7)
+        kill_after(lab, name, "docker, kind, Helm", 2)  # containers asked for
+        kill_after(lab, name, "docker, kind, Helm", 7)  # kubeadm at work
+        kill_after(lab, name, f"✓ kind cluster {name}", 2)  # CRDs, Helm and the image at work
+        kill_after(lab, name, f"✓ kind cluster {name}", 7)
         kill_after(lab, name, "applied", 1)  # the head is starting
         lab.raykit("kind", "up", "--name", name)
         rows = lab.json("status", "--context", f"kind-{name}")["clusters"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -25,6 +26,9 @@ CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 ROLE_LABEL = "io.x-k8s.kind.role"
 NODE_IMAGE = "RAYKIT_KIND_NODE_IMAGE"
 CREATE_TIMEOUT_SECONDS = 600.0
+CAUSE_LINES = 12
+WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
+FEWEST_WATCHERS = 512
 GIB = 1024**3
 SYSTEM_MEMORY = 2 * GIB
 """Left to the control plane, the engine and the machine itself."""
@@ -111,13 +115,19 @@ def create(name: str, progress: Progress) -> None:
     """Make the cluster of `deploy/kind.yaml`, and its kubeconfig context, the current one."""
     progress.detail("kind create cluster")
     image = os.environ.get(NODE_IMAGE)
-    processes.run(
-        ["kind", "create", "cluster", "--name", name, "--config", "-"]
-        + (["--image", image] if image else []),
+    words = ["kind", "create", "cluster", "--name", name, "--config", "-"]
+    done = processes.run(
+        [*words, "--image", image] if image else words,
         stdin=config(docker.engine()),
         timeout=CREATE_TIMEOUT_SECONDS,
-        next="https://kind.sigs.k8s.io/docs/user/known-issues/ names the usual causes",
+        check=False,
     )
+    if done.returncode != 0:
+        raise KubernetesError(
+            f"kind cannot make the cluster {name}",
+            evidence=_cause(done),
+            next=_mend(),
+        )
     docker.docker("exec", f"{name}-control-plane", "touch", FINISHED)
 
 
@@ -154,6 +164,27 @@ def config(engine: docker.Engine) -> str:
         yaml.safe_dump(kubelet),
     ]
     return yaml.safe_dump(shape, sort_keys=False)
+
+
+def _mend() -> str:
+    try:
+        watchers = int(WATCHERS.read_text("ascii"))
+    except (OSError, ValueError):
+        watchers = FEWEST_WATCHERS
+    if watchers < FEWEST_WATCHERS:
+        # Two or three clusters side by side exhaust it, and then parts of a node fail at random.
+        return (
+            f"sudo sysctl fs.inotify.max_user_instances={FEWEST_WATCHERS}   "
+            f"(it is {watchers}: too few for several clusters), or delete another kind cluster"
+        )
+    return "https://kind.sigs.k8s.io/docs/user/known-issues/ names the usual causes"
+
+
+def _cause(done: processes.Completed) -> list[str]:
+    """The command, and the lines that name the fault: kind ends with pages of stack traces."""
+    command, *last = done.evidence()
+    telling = [line for line in done.stderr.splitlines() if re.search(r"(?i)\berror\b|fail", line)]
+    return [command, *(telling[:CAUSE_LINES] or last)]
 
 
 def _shape() -> dict[str, Any]:

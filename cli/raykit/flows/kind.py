@@ -13,7 +13,7 @@ from raykit import kit
 from raykit.clusters import docker, image, kind, kubeconfig, kubernetes, locks, operator, raycluster
 from raykit.clusters.kubernetes import Kubernetes
 from raykit.clusters.raycluster import Cluster
-from raykit.errors import MissingError, RaykitError
+from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.flows import up as flow
 from raykit.flows.together import Task, together
 from raykit.progress import Progress
@@ -133,11 +133,25 @@ def _cluster(name: str, progress: Progress) -> None:
         progress.note(f"the kind cluster {name} is half made: it is deleted and made anew")
         kind.delete(name)
     if state in (kind.State.absent, kind.State.partial):
-        kind.create(name, progress)
+        _make(name, state is kind.State.partial, progress)
     if state is kind.State.stopped:
         progress.note(f"the nodes of kind cluster {name} are stopped: they are started")
         kind.start(found)
     _answers(name, progress)
+
+
+def _make(name: str, leftovers: bool, progress: Progress) -> None:
+    try:
+        kind.create(name, progress)
+    except KubernetesError:
+        # The engine ends what a killed run had asked of it: nodes that turn up after we looked.
+        found = kind.nodes(name)
+        if not (leftovers or found):
+            raise
+        kind.refuse_foreign(name, found)
+        progress.note(f"nodes of an interrupted run were in the way of {name}: once more")
+        kind.delete(name)
+        kind.create(name, progress)
 
 
 def _answers(name: str, progress: Progress) -> None:
