@@ -13,11 +13,14 @@ from typing import Any
 
 from jobs import gsod_loading, gsod_options, gsod_report, timing
 from jobs.gsod_answer import answer
+from jobs.gsod_archive import ranges
 from jobs.gsod_counts import YearCounts
-from jobs.gsod_loading import Loaded
+from jobs.gsod_loading import Loaded, RayLost
 from jobs.gsod_options import Options
 from jobs.gsod_problem import DataProblem
 
+EXIT_MEMORY = 3
+EXIT_RAY = 5
 EXIT_DATA = 9
 
 
@@ -26,7 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     timing.start("gsod", arguments=options.words)
     if options.sample and options.format == "table":
         print(f"No --data: the sample's years are compared ({_asked(options)}).")
-    loaded, extra = _load(options)
+    if options.method == "tutorial":
+        return _as_published(options)
+    try:
+        loaded, extra = _load(options)
+    except RayLost as lost:
+        return _stop(EXIT_RAY, "ray", str(lost))
     problems = [each.problem for each in loaded if each.problem]
     years = [each.counts for each in loaded if each.counts]
     if options.strict:
@@ -40,32 +48,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _as_published(options: Options) -> int:
+    """The article's algorithm, for comparison only."""
+    from jobs import gsod_cluster, gsod_published
+
+    threshold = options.question.threshold
+    try:
+        with gsod_cluster.attached():
+            found = gsod_published.compare_years(options.data, options.years, threshold)
+    except DataProblem as problem:
+        return _fail([problem])
+    except gsod_published.MemoryShortage as shortage:
+        return _stop(EXIT_MEMORY, "memory", "the years do not fit into memory", str(shortage))
+    except RayLost as lost:
+        return _stop(EXIT_RAY, "ray", str(lost))
+    print("\n".join(gsod_published.lines(found)))
+    timing.result({"method": "tutorial", "sample": options.sample, **found})
+    return 0
+
+
 def _asked(options: Options) -> str:
     question = options.question
-    years = " ".join(map(str, options.years))
+    years = ranges(sorted(options.years))
     return f"{years}, {question.column} {question.op} {question.threshold:g} °F"
 
 
 def _load(options: Options) -> tuple[list[Loaded], dict[str, Any]]:
-    """Read every year by the method asked for; what its actors said besides."""
+    """Read every year by the method asked for; what its actors said besides.
+
+    Raises RayLost where Ray could not bring the work to an end.
+    """
     folder, years, question = options.data, options.years, options.question
     if options.method == "local":
         return [gsod_loading.load_year(str(folder), year, question) for year in years], {}
     from jobs import gsod_cluster
 
-    gsod_cluster.attach()
-    if options.method == "tasks":
-        return gsod_cluster.load_by_tasks(folder, years, question), {}
-    actors = gsod_cluster.Actors(folder, years, question)
-    loaded = actors.load()
-    if any(each.problem for each in loaded):
-        return loaded, {}
-    return loaded, {"actors": actors.ask()}
+    with gsod_cluster.attached():
+        if options.method == "tasks":
+            return gsod_cluster.load_by_tasks(folder, years, question), {}
+        return gsod_cluster.load_by_actors(folder, years, question)
 
 
 def _spans(loaded: Sequence[Loaded]) -> None:
     for each in loaded:
-        timing.record(f"load:{each.year}", each.start, each.seconds, ray_node=each.node)
+        timing.record(
+            f"load:{each.year}", each.start, each.seconds, ray_node=each.node, cpus=each.cpus
+        )
     first, last = _makespan(loaded)
     timing.record("makespan", first, last - first, clock="wall")
 
@@ -80,6 +108,7 @@ def _how(options: Options, loaded: Sequence[Loaded]) -> dict[str, Any]:
         "method": options.method,
         "makespan_seconds": last - first,
         "work_seconds": sum(each.seconds for each in loaded),
+        "task_memory_bytes": max(each.memory for each in loaded),
         "ray_nodes_used": len({each.node for each in loaded if each.node}),
     }
 
@@ -101,9 +130,13 @@ def _fail(problems: Sequence[DataProblem]) -> int:
     for problem in problems:
         evidence += [problem.what] if len(problems) > 1 else []
         evidence += problem.evidence
-    timing.error("data", what, evidence)
+    return _stop(EXIT_DATA, "data", what, *evidence)
+
+
+def _stop(status: int, cause: str, what: str, *evidence: str) -> int:
+    timing.error(cause, what, evidence)
     print("\n  ".join([f"error: {what}", *evidence]), file=sys.stderr)
-    return EXIT_DATA
+    return status
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jobs.gsod_ahead import ahead
 from jobs.gsod_counts import Question, YearCounts
 from jobs.gsod_csv import read_csv
 from jobs.gsod_fast import FastReader
@@ -13,14 +14,20 @@ from jobs.gsod_tar import TarReader
 
 
 def read_year(
-    path: Path, year: int, question: Question, limits: Limits | None = None
+    path: Path,
+    year: int,
+    question: Question,
+    limits: Limits | None = None,
+    threads: int = 1,
 ) -> YearCounts:
     """Read one archive as a stream, in memory that does not depend on its size.
 
-    Raises DataProblem where it is not whole, not well-formed, or holds no station's file.
+    With two threads one inflates while the other counts. Raises DataProblem where the archive is
+    not whole, not well-formed, or holds no station's file.
     """
     source = Source(path)
-    archive = TarReader(pieces(source, limits), path.name)
+    inflated = pieces(source, limits)
+    archive = TarReader(ahead(inflated) if threads > 1 else inflated, path.name)
     reader = MemberReader(path.name, year, question)
     for name, content in archive:
         reader.read(name, content)
@@ -74,7 +81,7 @@ def archive_path(folder: Path, year: int) -> Path:
     if path.is_file():
         return path
     there = years_in(folder)
-    listed = "years there: " + _ranges(there) if there else "no year's archive is there"
+    listed = "years there: " + ranges(there) if there else "no year's archive is there"
     looked = listed if folder.is_dir() else "that folder does not exist on this Ray node"
     raise DataProblem(f"{year}.tar.gz is not in {folder}", looked)
 
@@ -85,7 +92,7 @@ def years_in(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 
-def _ranges(years: list[int]) -> str:
+def ranges(years: list[int]) -> str:
     """Years as text: runs of three or more are written `first..last`."""
     runs: list[list[int]] = []
     for year in years:

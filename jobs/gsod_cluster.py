@@ -3,33 +3,67 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from jobs.gsod_counts import Question, YearCounts
-from jobs.gsod_loading import Loaded, load_year
+from jobs.gsod_loading import Loaded, RayLost, load_year
 
 SPREAD = "SPREAD"
 
 
-def attach() -> None:
-    """Join the Ray cluster that this process belongs to, or start one; quietly."""
+@contextmanager
+def attached() -> Iterator[None]:
+    """Join the Ray cluster that this process belongs to, or start one; quietly.
+
+    Raises RayLost for what Ray itself could not do inside.
+    """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ray.init(log_to_driver=False, logging_level="WARNING")
+    ray.init(log_to_driver=False, logging_level="WARNING", ignore_reinit_error=True)
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        lines = str(error).strip().splitlines() or [repr(error)]
+        raise RayLost(f"Ray gave up: {lines[0]}") from error
 
 
 def load_by_tasks(folder: Path, years: Sequence[int], question: Question) -> list[Loaded]:
-    """One task per archive, spread over the cluster; a task that is lost runs again."""
-    task = ray.remote(num_cpus=1, scheduling_strategy=SPREAD)(load_year_task)
-    return list(ray.get([task.remote(str(folder), year, question) for year in years]))
+    """One task per archive, spread over the cluster; a task that is lost runs again.
+
+    Large archives go first, so that no CPU is left with one at the end.
+    """
+    cpus = cpus_per_task(len(years), task_cpus())
+    task = ray.remote(num_cpus=cpus, scheduling_strategy=SPREAD)(load_year_task)
+    order = sorted(years, key=lambda year: -_size(folder, year))
+    pending = {year: task.remote(str(folder), year, question, cpus) for year in order}
+    return [ray.get(pending[year]) for year in years]
 
 
-def load_year_task(folder: str, year: int, question: Question) -> Loaded:
+def load_year_task(folder: str, year: int, question: Question, cpus: int) -> Loaded:
     """The body of one Ray task: one year's archive."""
-    return load_year(folder, year, question, _node())
+    return load_year(folder, year, question, _node(), cpus)
+
+
+def task_cpus() -> list[int]:
+    """The task CPUs of each Ray node."""
+    return [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+
+
+def cpus_per_task(tasks: int, cpus: Sequence[int]) -> int:
+    """Two CPUs for each task where all tasks can have them at once, else one."""
+    return 2 if sum(each // 2 for each in cpus) >= tasks else 1
+
+
+def _size(folder: Path, year: int) -> int:
+    """Bytes of an archive, 0 where the driver does not see it."""
+    try:
+        return (folder / f"{year}.tar.gz").stat().st_size
+    except OSError:
+        return 0
 
 
 def _node() -> str:
@@ -53,7 +87,7 @@ class GSODActor:
         return self.loaded
 
     def get_row_count(self) -> int:
-        return sum(station.rows for station in self._counts().stations.values())
+        return self._counts().quality.rows
 
     def get_station_count(self) -> int:
         return len(self.get_stations())
@@ -79,13 +113,24 @@ def cpu_share(actors: int, task_cpus: int) -> float:
     return 1 / -(-actors // max(task_cpus, 1))
 
 
+def load_by_actors(
+    folder: Path, years: Sequence[int], question: Question
+) -> tuple[list[Loaded], dict[str, Any]]:
+    """One living actor a year, and what they answer once all have loaded."""
+    actors = Actors(folder, years, question)
+    loaded = actors.load()
+    if any(each.problem for each in loaded):
+        return loaded, {}
+    return loaded, {"actors": actors.ask()}
+
+
 class Actors:
     """One living actor a year, loaded side by side."""
 
     def __init__(self, folder: Path, years: Sequence[int], question: Question) -> None:
         self.years = list(years)
         actor = ray.remote(
-            num_cpus=cpu_share(len(self.years), int(ray.cluster_resources().get("CPU", 0))),
+            num_cpus=cpu_share(len(self.years), sum(task_cpus())),
             scheduling_strategy=SPREAD,
             max_restarts=2,
             max_task_retries=2,

@@ -15,7 +15,7 @@ from jobs.gsod_counts import FIRST_YEAR, LAST_YEAR, Question
 SAMPLE = Path(__file__).resolve().parent / "data" / "gsod"
 SAMPLE_DEFAULTS = {"years": ["2020", "2024"], "high_temp": "80"}
 TUTORIAL_DEFAULTS = {"years": ["1980", "2020"], "high_temp": "100"}
-METHODS = ("tasks", "actors", "local")
+METHODS = ("tasks", "actors", "local", "tutorial")
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,12 @@ def parse(argv: Sequence[str] | None) -> Options:
     threshold = _number(given.high_temp, "--high-temp", problems)
     least = _whole(given.min_days, "--min-days", 366, problems)
     countries = _countries(given.country, problems)
+    if given.method == "tutorial":
+        problems += _beyond_tutorial(parser, given)
     if problems:
         parser.error("; ".join(problems))
     return Options(
-        data=Path(given.data) if given.data else SAMPLE,
+        data=Path(given.data).expanduser().absolute() if given.data else SAMPLE,
         sample=not given.data,
         years=years,
         question=Question(given.column, given.op, threshold),
@@ -84,6 +86,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--strict", action="store_true", help="refuse data with invalid values or rows")
     add("--format", choices=("table", "json", "csv"), default="table")
     return parser
+
+
+def _beyond_tutorial(parser: argparse.ArgumentParser, given: argparse.Namespace) -> list[str]:
+    """The article's loader answers the article's question only."""
+    known = {"data", "years", "high_temp", "method"}
+    beyond = [name for name, value in vars(given).items() if parser.get_default(name) != value]
+    return [
+        f"--method tutorial does not know --{name.replace('_', '-')}"
+        for name in beyond
+        if name not in known
+    ]
 
 
 def _years(words: Sequence[str], problems: list[str]) -> tuple[int, ...]:

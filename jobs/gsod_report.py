@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from jobs.gsod_options import Options
 from jobs.gsod_plot import plot
 
 PAIRS_SHOWN = 10
+COLUMNS = 80
 
 
 def render(options: Options, answer: Answer, years: Sequence[YearCounts]) -> str:
@@ -52,7 +54,7 @@ def _year(answer: YearAnswer, counts: YearCounts) -> dict[str, Any]:
     stations = counts.stations.values()
     return {
         **_numbers(answer),
-        "rows": sum(station.rows for station in stations),
+        "rows": counts.quality.rows,
         "stations": sum(bool(station.rows) for station in stations),
         "hits_of_all_stations": sum(station.hits.bit_count() for station in stations),
         "quality": quality(counts),
@@ -117,7 +119,7 @@ def _text(options: Options, answer: Answer, years: Sequence[YearCounts]) -> Iter
     yield ""
     yield from _quality_lines(options, answer, years)
     for warning in answer.warnings:
-        yield f"WARNING: {warning}"
+        yield from textwrap.wrap(f"WARNING: {warning}", COLUMNS, subsequent_indent="  ")
 
 
 def _question(options: Options) -> Iterator[str]:
@@ -180,7 +182,7 @@ def _quality_lines(options: Options, answer: Answer, years: Sequence[YearCounts]
         for example in counts.quality.examples:
             yield f"  {example}"
     if options.sample:
-        yield "Data: the sample that ships with the job (two stations); --data DIR reads others."
+        yield "Data: the two stations that ship with the job; --data DIR reads other data."
 
 
 def _dropped(answer: Answer) -> str:
