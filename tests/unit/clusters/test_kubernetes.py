@@ -36,6 +36,7 @@ def test_nothing_that_listens_says_kind_up_for_a_kind_context(kubeconfig):
 
 
 def test_a_server_that_never_answers_is_given_up_within_10_seconds(kubeconfig):
+    # Slow, since a shorter limit would not show that the real one keeps the promise.
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

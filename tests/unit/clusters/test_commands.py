@@ -1,0 +1,283 @@
+"""`up`, `status`, `down` and `kind` against a small API server and stub programs."""
+
+import json
+import sys
+
+import pytest
+
+RAY = "/apis/ray.io/v1"
+CLUSTERS = f"{RAY}/rayclusters"
+HEAD = {"template": {"spec": {"containers": [{"name": "ray-head", "image": "raykit:1"}]}}}
+
+
+def cluster(name, namespace="ray"):
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayCluster",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"uid-{name}",
+            "generation": 1,
+            "creationTimestamp": "2026-11-24T00:00:00Z",
+            "labels": {"raykit.io/cluster": name},
+        },
+        "spec": {"rayVersion": "2.60.0", "headGroupSpec": HEAD},
+        "status": {
+            "observedGeneration": 1,
+            "conditions": [{"type": "HeadPodReady", "status": "True"}],
+            "head": {"serviceName": f"{name}-head-svc"},
+        },
+    }
+
+
+HEAD_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "h",
+        "namespace": "ray",
+        "uid": "h",
+        "labels": {"ray.io/node-type": "head"},
+    },
+    "spec": {"nodeName": "n", "containers": [{"name": "ray-head", "image": "raykit:1"}]},
+    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+}
+
+
+@pytest.fixture
+def kuberay(api, kubeconfig):
+    """An API server that knows RayClusters, behind a context that is not kind's."""
+    kubeconfig(api.url, context="prod")
+    api.say(RAY, {"resources": [{"name": "rayclusters"}]})
+    listed(api)
+    return api
+
+
+def listed(api, *items):
+    api.say(CLUSTERS, {"metadata": {"resourceVersion": "1"}, "items": list(items)})
+    for item in items:
+        namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+        pods = {"metadata": {"resourceVersion": "1"}, "items": [HEAD_POD]}
+        api.say(f"/api/v1/namespaces/{namespace}/pods", pods)
+        api.say(f"/api/v1/namespaces/{namespace}/events", {**pods, "items": []})
+        api.say(f"{RAY}/namespaces/{namespace}/rayclusters/{name}", item)
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        "name: small\nimage: example.com/ray:2.60.0\nhead: {taskCpus: 1, memory: 2Gi}\n"
+    )
+    return path
+
+
+def changed(api):
+    return [method for method, *_ in api.asked if method != "GET"]
+
+
+def test_without_kuberay_up_and_status_say_how_to_install_it(api, kubeconfig, raykit, spec):
+    kubeconfig(api.url, context="prod")
+    for words in (("up", "-f", spec), ("status",), ("down", "small")):
+        code, _, said = raykit(*words)
+        assert code == 4
+        assert "KubeRay is not installed in context prod" in said
+        assert "helm --kube-context prod install kuberay-operator" in said
+        assert "--version 1.6.2" in said
+
+
+def test_on_kind_it_is_kind_up_that_installs_kuberay(api, kubeconfig, raykit):
+    kubeconfig(api.url, context="kind-mine")
+    assert "next: raykit kind up --name mine" in raykit("status")[2]
+
+
+def test_up_in_a_context_that_is_not_kinds_changes_nothing_without_yes(kuberay, raykit, spec):
+    code, _, said = raykit("up", "-f", spec)
+    assert code == 2
+    assert "not confirmed: bring up small in namespace raykit, in context prod" in said
+    assert "run it again with --yes" in said
+    assert changed(kuberay) == []
+
+
+def test_down_asks_too(kuberay, raykit):
+    listed(kuberay, cluster("small"))
+    assert raykit("down", "small")[0] == 2
+    assert changed(kuberay) == []
+
+
+def test_an_absent_namespace_is_refused_and_made_only_on_request(kuberay, raykit, spec):
+    code, _, said = raykit("up", "-f", spec, "--yes")
+    assert code == 4
+    assert "there is no namespace raykit in context prod" in said
+    assert "--create-namespace" in said
+    assert changed(kuberay) == []
+
+
+def test_the_namespace_that_is_made_enforces_restricted(kuberay, raykit, spec):
+    kuberay.refuse(f"{RAY}/namespaces/raykit/rayclusters/small", 409, "conflict with other")
+    kuberay.answers.pop(f"{RAY}/namespaces/raykit/rayclusters/small")
+    words = ("up", "-f", spec, "--yes", "--create-namespace", "--timeout", "1")
+    assert raykit(*words)[0] in (4, 5)
+    _, path, body = next(each for each in kuberay.asked if each[0] == "PATCH")
+    assert path == "/api/v1/namespaces/raykit"
+    assert body["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def test_raykits_own_image_is_refused_where_no_kind_cluster_can_have_it(kuberay, raykit, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("name: own\nhead: {taskCpus: 1, memory: 2Gi}\n")
+    kuberay.say("/api/v1/namespaces/raykit", {"kind": "Namespace", "metadata": {"name": "raykit"}})
+    code, _, said = raykit("up", "-f", own, "--yes")
+    assert code == 4
+    assert "is in no registry, and prod is no kind cluster" in said
+
+
+def test_a_raycluster_of_that_name_without_our_label_is_a_conflict(kuberay, raykit, spec):
+    theirs = cluster("small", "raykit")
+    theirs["metadata"]["labels"] = {}
+    kuberay.say(f"{RAY}/namespaces/raykit/rayclusters/small", theirs)
+    code, _, said = raykit("up", "-f", spec, "--yes")
+    assert code == 8
+    assert "that raykit did not make" in said
+    assert changed(kuberay) == []
+
+
+def test_an_invalid_spec_is_refused_before_anything_is_asked(kuberay, raykit, tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("name: Bad_Name\nheed: {}\n")
+    assert raykit("up", "-f", bad)[0] == 3
+    assert kuberay.asked == []
+
+
+def test_two_clusters_of_a_name_are_listed_and_none_is_deleted(kuberay, raykit):
+    listed(kuberay, cluster("small", "a"), cluster("small", "b"))
+    code, _, said = raykit("down", "small", "--yes")
+    assert code == 2
+    assert "prod:a/small" in said
+    assert "prod:b/small" in said
+    assert changed(kuberay) == []
+
+
+def test_status_shows_each_cluster_in_a_line(kuberay, raykit):
+    listed(kuberay, cluster("small"))
+    code, said, _ = raykit("status")
+    assert code == 0
+    assert said.splitlines() == [
+        "NAME   NAMESPACE  STATE  HEAD   WORKERS  RAY     CREATED",
+        "small  ray        ready  ready  0/0      2.60.0  2026-11-24T00:00:00Z",
+    ]
+
+
+def test_status_without_clusters_says_what_to_run(kuberay, raykit):
+    assert "raykit up -f SPEC" in raykit("status")[1]
+
+
+def test_status_as_json_has_a_fixed_form(kuberay, raykit):
+    listed(kuberay, cluster("small"))
+    told = json.loads(raykit("status", "-o", "json")[1])
+    assert list(told) == ["schema", "command", "data", "error"]
+    (row,) = told["data"]["clusters"]
+    assert list(row) == [
+        "name",
+        "namespace",
+        "context",
+        "state",
+        "head",
+        "workers_ready",
+        "workers_wanted",
+        "ray_version",
+        "image",
+        "created",
+        "reasons",
+        "next",
+    ]
+
+
+def test_a_cluster_is_found_in_its_own_namespace_where_all_may_not_be_listed(kuberay, raykit):
+    kuberay.refuse(CLUSTERS, 403, "rayclusters is forbidden")
+    kuberay.say(
+        f"{RAY}/namespaces/raykit/rayclusters",
+        {"metadata": {"resourceVersion": "1"}, "items": [cluster("small", "raykit")]},
+    )
+    pods = {"metadata": {"resourceVersion": "1"}, "items": [HEAD_POD]}
+    kuberay.say("/api/v1/namespaces/raykit/pods", pods)
+    assert "small  raykit" in raykit("status")[1]
+
+
+def test_down_deletes_and_waits_until_the_pods_are_gone(kuberay, raykit):
+    listed(kuberay, cluster("small"))
+    path = f"{RAY}/namespaces/ray/rayclusters/small"
+    kuberay.say("/api/v1/namespaces/ray/pods", {"metadata": {"resourceVersion": "1"}, "items": []})
+    code, said, _ = raykit("down", "small", "--yes")
+    assert (code, said) == (0, "small is gone\n")
+    assert ("DELETE", path) in [(method, where) for method, where, _ in kuberay.asked]
+
+
+@pytest.mark.parametrize("words", [(), ("small", "-f", "x.yaml")])
+def test_down_wants_a_name_or_a_spec_and_not_both(raykit, words):
+    code, _, said = raykit("down", *words)
+    assert code == 2
+    assert "say which cluster" in said
+
+
+ENGINE = json.dumps(
+    {"ServerVersion": "28", "NCPU": 2, "MemTotal": 16 * 2**30, "Architecture": "x86_64"}
+)
+
+
+@pytest.fixture
+def ground(tools):
+    """All programs that `kind up` needs; docker says that there is no node and no image."""
+    tools(
+        docker=f"""case "$1" in info) echo '{ENGINE}';; ps) ;; *) echo '[]';; esac""",
+        kind='case "$1" in version) echo kind v0.33.0;; *) exit 1;; esac',
+        helm="echo v4.3.1",
+        raykit="exit 0",
+    )
+    return tools
+
+
+def own(monkeypatch, folder):
+    monkeypatch.setattr(sys, "argv", [str(folder / "raykit")])
+
+
+def test_kind_up_stops_before_anything_is_made_where_raykit_is_another_one(ground, raykit):
+    code, _, said = raykit("kind", "up")
+    assert code == 4
+    assert "the raykit on PATH is another one" in said
+    assert ". .venv/bin/activate" in said or "pipx install -e ." in said
+    with pytest.raises(FileNotFoundError):
+        ground.called()
+
+
+@pytest.mark.parametrize("tool", ["docker", "kind", "helm"])
+def test_kind_up_names_the_tool_that_is_absent(ground, raykit, monkeypatch, tool):
+    own(monkeypatch, ground())
+    (ground() / tool).unlink()
+    code, _, said = raykit("kind", "up")
+    assert code == 4
+    assert f"{tool} is not on PATH" in said
+    assert "create" not in " ".join(ground.called() if tool != "docker" else [])
+
+
+def test_a_kind_that_fails_shows_its_own_words_and_the_command(ground, raykit, monkeypatch):
+    own(monkeypatch, ground())
+    ground(
+        docker=f"""case "$1 $2" in
+info*) echo '{ENGINE}';; ps*) ;; "image inspect") echo '[{{"Id": "1"}}]';; *) echo '[]';; esac""",
+        kind="""case "$1" in
+version) echo kind v0.33.0;;
+create) cat > /dev/null; echo 'ERROR: failed to create cluster: no space left' >&2; exit 1;;
+esac""",
+    )
+    code, _, said = raykit("kind", "up")
+    assert code == 5
+    assert "kind cannot make the cluster raykit" in said
+    assert "$ kind create cluster --name raykit --config -" in said
+    assert "ERROR: failed to create cluster: no space left" in said
+
+
+def test_kind_down_of_nothing_is_no_error(ground, raykit):
+    code, said, _ = raykit("kind", "down")
+    assert (code, said) == (0, "there is no kind cluster raykit\n")
