@@ -12,22 +12,22 @@ import typer
 
 from raykit import __version__
 from raykit.app import clusters, compare, data, image, jobs, kind, output, runs, specs, submit
-from raykit.errors import Interrupt, InterruptedByUserError, RaykitError
+from raykit.errors import Interrupt, InterruptedByUserError, RaykitError, UsageError
 
 EPILOG = """A minute to a result:
 
 \b
-  raykit submit fib                    the tutorial's comparison, on this machine
-  raykit runs show last                what it measured
+  raykit submit fib              the tutorial's comparison, on this machine
+  raykit runs show last          what it measured
 
 One machine beside several:
 
 \b
-  raykit kind up                       a kind cluster with KubeRay and one Ray node
-  raykit submit fib                    finds it by its label
+  raykit kind up                 a kind cluster with KubeRay and one Ray node
+  raykit submit fib              finds it by its label
   raykit up -f deploy/clusters/multi-node.yaml
   raykit submit fib --on multi-node
-  raykit compare RUN RUN               times, speedup, and what is in doubt
+  raykit compare RUN RUN         times, speedup, and what is in doubt
 
 Every command takes -h; most take -o json. Exit codes: below 20 it is raykit or the platform,
 20 the job FAILED, 21 STOPPED, 22 still runs after --timeout.
@@ -72,15 +72,27 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    as_json = _wants_json(words)
     try:
         app(args=words, prog_name="raykit")
     except RaykitError as error:
-        output.show_error(_command(words), error, _wants_json(words))
+        output.show_error(_command(words), error, as_json)
         sys.exit(error.exit_code)
     except Interrupt:
         stopped = InterruptedByUserError("interrupted")
-        output.show_error(_command(words), stopped, _wants_json(words))
+        output.show_error(_command(words), stopped, as_json)
         sys.exit(stopped.exit_code)
+    except SystemExit as ended:
+        # Typer has said on stderr what is wrong; JSON readers get their one envelope too.
+        if as_json and ended.code == UsageError.exit_code:
+            wrong = UsageError("wrong usage", next=f"raykit {_command(words)} --help")
+            output.show_error(_command(words), wrong, as_json)
+        raise
+    except Exception as bug:
+        if as_json:
+            found = RaykitError("a bug in raykit", evidence=[f"{type(bug).__name__}: {bug}"])
+            output.show_error(_command(words), found, as_json)
+        raise
     sys.exit(0)
 
 
@@ -95,4 +107,9 @@ def _wants_json(words: Sequence[str]) -> bool:
 
 
 def _command(words: Sequence[str]) -> str:
-    return next((word for word in words if not word.startswith("-")), "raykit")
+    """The command's name, with that of its group: `runs show`."""
+    first, second = [*words, "-", "-"][:2]
+    if first.startswith("-"):
+        return "raykit"
+    groups = {group.name for group in app.registered_groups}
+    return first if first not in groups or second.startswith("-") else f"{first} {second}"
