@@ -43,7 +43,12 @@ def test_fib_runs_on_a_head_of_its_own_and_leaves_a_whole_record_and_nothing_els
         "RAY_worker_niceness": "19",
         "HTTP_PROXY": "http://127.0.0.1:1",
         "http_proxy": "http://127.0.0.1:1",
+        "PYTHONPATH": str(cli.cwd),
     }
+    # The user's own folder of that name must not shadow ours.
+    (cli.cwd / "jobs").mkdir()
+    for name in ("__init__", "fib", "timing"):
+        (cli.cwd / "jobs" / f"{name}.py").write_text("raise SystemExit('shadowed')\n", "utf-8")
     child = cli.start("submit", "fib", "--on", "local", *SMALL, env=hostile)
     (folder,) = soon(lambda: heads() - before)
     started = soon(lambda: [pid for pid, _ in processes(str(folder))])
