@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+from binascii import Error, unhexlify
+from calendar import monthrange
 
 from jobs.gsod_counts import days_of
-
-Bits = Iterable[int]
-"""The bit of each line's day; may be gone through once."""
+from jobs.gsod_layout import pairs
 
 DATE_BYTES = 10
 FIXED = (0, 1, 2, 3, 4, 7)
@@ -16,6 +14,11 @@ FIXED = (0, 1, 2, 3, 4, 7)
 
 MOVING = (9, 8, 6, 5)
 """Places of day and month; the last digit is the first to tell a gap."""
+
+PATTERNS_KEPT = 1_000
+
+Days = tuple[int, list[int]]
+"""All days together, and the bit of each line's day where that was wanted."""
 
 
 class Calendar:
@@ -27,41 +30,80 @@ class Calendar:
         self._bits = [bit for _, bit in days]
         self._upto = [sum(self._bits[:number]) for number in range(len(days) + 1)]
         self._columns = [bytes(text[at] for text, _ in days) for at in range(DATE_BYTES)]
-        self._by_word = {_word(bytes(text[at] for at in MOVING)): bit for text, bit in days}
-        self._all = frozenset(self._by_word)
+        self._months = [Month(year, month) for month in range(1, 13)]
 
-    def days(self, content: bytes, at: int, step: int) -> tuple[int, Bits] | None:
-        """All days together, and the bit of each line's day, for a DATE column that begins at `at`.
+    def days(self, content: bytes, at: int, step: int, wanted: bool) -> Days | None:
+        """The days of a DATE column that begins at `at`, those of each line only where wanted.
 
-        None unless every line has a day of this year and no day comes twice.
+        None unless every line has a day of this year, no day comes twice, and months come in order.
         """
         first = self._number.get(content[at : at + DATE_BYTES])
         if first is None:
             return None
         for place in FIXED:
-            part = content[at + place :: step]
-            if not self._columns[place].startswith(part):
+            if not self._columns[place].startswith(content[at + place :: step]):
                 return None
         moving = [content[at + place :: step] for place in MOVING]
-        stop = first + len(moving[0])
         for place, part in zip(MOVING, moving, strict=True):
             if not self._columns[place].startswith(part, first):
-                return self._scattered(moving)
-        return self._upto[stop] - self._upto[first], self._bits[first:stop]
+                return self._by_month(moving, wanted)
+        stop = first + len(moving[0])
+        return self._upto[stop] - self._upto[first], self._bits[first:stop] if wanted else []
 
-    def _scattered(self, moving: list[bytes]) -> tuple[int, Bits] | None:
-        lines = len(moving[0])
-        joined = bytearray(len(MOVING) * lines)
-        for place, part in enumerate(moving):
-            joined[place :: len(MOVING)] = part
-        words = memoryview(joined).cast("I").tolist()
-        absent = self._all.difference(words)
-        # As many days are left over as lines are missing only if all lines are different days.
-        if len(absent) + lines != len(self._bits):
+    def _by_month(self, moving: list[bytes], wanted: bool) -> Days | None:
+        """Days with gaps, month by month: many files have the same days in a month."""
+        ones, tens, month_ones, month_tens = moving
+        try:
+            months = unhexlify(pairs(month_tens, month_ones))
+            days = unhexlify(pairs(tens, ones))
+        except Error:
             return None
-        seen = self._upto[-1] - sum(map(self._by_word.__getitem__, absent))
-        return seen, map(self._by_word.__getitem__, words)
+        seen, bits, at = 0, list[int](), 0
+        for month in self._months:
+            end = at + months.count(month.code)
+            if end == at:
+                continue
+            found = month.days(days[at:end])
+            if found is None or not month.all_are(months[at:end]):
+                return None
+            seen += found[0]
+            if wanted:
+                bits += found[1]
+            at = end
+        return (seen, bits) if at == len(months) else None
 
 
-def _word(moving: bytes) -> int:
-    return int.from_bytes(moving, sys.byteorder)
+class Month:
+    """One month, and the sets of its days that were met so far.
+
+    Two digits are held in one byte, as a hexadecimal number.
+    """
+
+    def __init__(self, year: int, month: int) -> None:
+        self.code = int(str(month), 16)
+        self.all_are = (bytes([self.code]) * 31).startswith
+        numbers = days_of(year)
+        self._bit = {
+            int(str(day), 16): 1 << numbers[f"{year:04}-{month:02}-{day:02}"]
+            for day in range(1, monthrange(year, month)[1] + 1)
+        }
+        self._patterns: dict[bytes, Days | None] = {}
+
+    def days(self, codes: bytes) -> Days | None:
+        """The days with these codes; None unless all are days of the month, each once."""
+        try:
+            return self._patterns[codes]
+        except KeyError:
+            if len(self._patterns) >= PATTERNS_KEPT:
+                self._patterns.clear()
+            found = self._patterns[codes] = self._look_up(codes)
+            return found
+
+    def _look_up(self, codes: bytes) -> Days | None:
+        try:
+            bits = list(map(self._bit.__getitem__, codes))
+        except KeyError:
+            return None
+        seen = sum(bits)
+        # A sum of powers of two has as many ones as it has terms only if all of them differ.
+        return (seen, bits) if seen.bit_count() == len(bits) else None

@@ -25,6 +25,7 @@ FIRST_YEAR, LAST_YEAR = 1929, 2025
 
 LEAP_YEAR = 2000
 EXAMPLES = 5
+ENDS_A_WORD = (b" ", b",")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Question:
         return HIT if hit else COLD
 
 
-@dataclass
+@dataclass(slots=True)
 class Station:
     """One station in one year.
 
@@ -150,8 +151,8 @@ def is_date(text: str) -> bool:
         return False
 
 
-def country_of(name: str) -> str:
+def country_of(name: bytes) -> str:
     """The FIPS country code that ends a station's NAME, or nothing where it has none."""
-    last = name.rpartition(",")[2].split()
-    code = last[-1] if last else ""
-    return code if len(code) == 2 and code.isalpha() and "," in name else ""
+    name = name.rstrip()
+    code = name[-2:]
+    return code.decode() if code.isalpha() and name[-3:-2] in ENDS_A_WORD and b"," in name else ""

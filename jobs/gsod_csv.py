@@ -145,7 +145,7 @@ class _Reading:
         if station is None:
             station = self.stations[station_id] = Station()
             if self.columns.name is not None:
-                station.country = country_of(fields[self.columns.name])
+                station.country = country_of(fields[self.columns.name].encode("latin-1"))
         return station
 
     def _count(self, line: int, station: Station, day: int, fields: list[str]) -> None:

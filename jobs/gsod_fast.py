@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from itertools import compress
 
-from jobs.gsod_calendar import DATE_BYTES, Bits, Calendar
+from jobs.gsod_calendar import DATE_BYTES, Calendar
 from jobs.gsod_counts import COLD, HIT, MISSING, REFUSED, Question, Station, country_of
-from jobs.gsod_csv import Columns, header_columns
-from jobs.gsod_layout import ALL_ARE, Layout, Layouts
+from jobs.gsod_csv import header_columns
+from jobs.gsod_layout import ALL_ARE, Layouts
 from jobs.gsod_values import Values
 
 HEADERS_KEPT = 100
@@ -36,69 +36,64 @@ class FastReader:
     def read(self, content: bytes) -> tuple[str, Station, int] | None:
         """A file's station id, its counters and its missing values; None where CSV must decide."""
         header = content[: content.find(b"\n") + 1]
-        layouts = self._layouts_of(header)
-        if layouts is None or b"\0" in content:
+        layouts = self._layouts[header] if header in self._layouts else self._learn(header)
+        found = layouts.find(content) if layouts and b"\0" not in content else None
+        if found is None:
             return None
-        layout = layouts.find(content)
-        columns = layouts.columns
-        if layout is None or not _same_station(content, layout, columns.station):
+        plan, step, lines = found
+        station_id = content[plan.station]
+        if not _same_station(content, plan.station.start, step, station_id):
             return None
-        days = self._days(content, layout, columns.date)
-        kinds = self._kinds(content, layout, columns.value)
-        if days is None or kinds is None or REFUSED in kinds:
+        if plan.date.stop - plan.date.start != DATE_BYTES:
             return None
-        return _count(content, layout, columns, days, kinds)
-
-    def _days(self, content: bytes, layout: Layout, index: int) -> tuple[int, Bits] | None:
-        if len(layout.fields[index]) != DATE_BYTES:
+        kinds = self.values.kinds(content, plan.value, step)
+        if kinds is None or REFUSED in kinds:
             return None
-        return self.calendar.days(content, layout.starts[index], layout.step)
-
-    def _kinds(self, content: bytes, layout: Layout, index: int) -> bytes | None:
-        width = len(layout.fields[index])
-        return self.values.kinds(content, layout.starts[index], layout.step, width)
-
-    def _layouts_of(self, header: bytes) -> Layouts | None:
-        if header not in self._layouts:
-            if len(self._layouts) >= HEADERS_KEPT:
-                self._layouts.clear()
-            columns = header_columns(header, self.question)
-            self._layouts[header] = Layouts(columns, len(header)) if columns else None
-        return self._layouts[header]
-
-
-def _count(
-    content: bytes, layout: Layout, columns: Columns, days: tuple[int, Bits], kinds: bytes
-) -> tuple[str, Station, int] | None:
-    seen, bits = days
-    fields = layout.fields
-    country = "" if columns.name is None else country_of(fields[columns.name].decode("latin-1"))
-    station = Station(layout.lines, seen, seen, country=country)
-    if HIT in kinds or MISSING in kinds:
-        marks = _marks(content, layout, columns.attributes)
-        if marks is None:
+        days = self.calendar.days(content, plan.date.start, step, wanted=bool(kinds))
+        if days is None:
             return None
-        bits = list(bits)
-        station.days = sum(compress(bits, kinds.translate(IS_VALID)))
-        station.hits = sum(compress(bits, kinds.translate(IS_HIT)))
-        station.derived = station.hits & sum(compress(bits, marks.translate(IS_STAR)))
-    return fields[columns.station].decode("latin-1"), station, kinds.count(MISSING)
+        seen, bits = days
+        station = Station(lines, seen, seen)
+        if kinds and not _count(station, content, plan.attributes, step, bits, kinds):
+            return None
+        if plan.name is not None:
+            station.country = country_of(content[plan.name])
+        return station_id.decode("latin-1"), station, kinds.count(MISSING)
+
+    def _learn(self, header: bytes) -> Layouts | None:
+        if len(self._layouts) >= HEADERS_KEPT:
+            self._layouts.clear()
+        columns = header_columns(header, self.question)
+        layouts = self._layouts[header] = Layouts(columns, len(header)) if columns else None
+        return layouts
 
 
-def _same_station(content: bytes, layout: Layout, index: int) -> bool:
+def _same_station(content: bytes, start: int, step: int, station: bytes) -> bool:
     """Whether the station is named, and every line names the same."""
-    station, step = layout.fields[index], layout.step
-    for place, character in enumerate(station, layout.starts[index]):
+    for place, character in enumerate(station, start):
         if not ALL_ARE[character](content[place::step]):
             return False
     return bool(station.strip())
 
 
-def _marks(content: bytes, layout: Layout, index: int | None) -> bytes | None:
-    """One character of each line from a column of that width; None for another width."""
-    if index is None:
-        return b""
-    if len(layout.fields[index]) != 1:
-        return None
-    marks = content[layout.starts[index] :: layout.step]
-    return None if b'"' in marks else marks
+def _count(
+    station: Station,
+    content: bytes,
+    attributes: slice | None,
+    step: int,
+    bits: list[int],
+    kinds: bytes,
+) -> bool:
+    """Fill in the days that are valid, that are hits, and that are derived; false where a column
+    of attributes is not one character wide."""
+    marks = b""
+    if attributes is not None:
+        marks = content[attributes.start :: step]
+        if attributes.stop != attributes.start + 1 or b'"' in marks:
+            return False
+    if MISSING in kinds:
+        station.days = sum(compress(bits, kinds.translate(IS_VALID)))
+    if HIT in kinds:
+        station.hits = sum(compress(bits, kinds.translate(IS_HIT)))
+        station.derived = station.hits & sum(compress(bits, marks.translate(IS_STAR)))
+    return True

@@ -6,6 +6,7 @@ on every header, whole members, the two zero blocks at the end and nothing but z
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ SKIPPED = {
     b"5": "folder",
     b"6": "fifo",
 }
+PLAIN_NAME = re.compile(r"\w+\.csv", re.ASCII).fullmatch
 MAX_MEMBER = 16 * 2**20
 MAX_EXTENSION = 2**16
 MAX_MEMBERS = 200_000
@@ -50,6 +52,8 @@ class TarReader:
         self._buffer = b""
         self._at = 0
         self._names: set[str] = set()
+        # What follows a header's checksum is the same for all of NOAA's members: add it up once.
+        self._sums: dict[bytes, int] = {}
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         long_name = ""
@@ -68,8 +72,12 @@ class TarReader:
         self._finish()
 
     def _header(self, block: bytes) -> Header:
-        stored = self._octal(block[148:156], "checksum")
-        if stored != sum(filled(block[:148])) + sum(filled(block[156:])) + 8 * 0x20:
+        rest = block[156:]
+        if rest not in self._sums:
+            self._sums.clear()
+            self._sums[rest] = sum(rest)
+        computed = sum(block[:148].translate(None, b"\0")) + 8 * 0x20 + self._sums[rest]
+        if self._octal(block[148:156], "checksum") != computed:
             self._fail("a member's header is damaged: its checksum does not match")
         size = self._octal(block[124:136], "size")
         name = _text(block[:100])
@@ -113,16 +121,22 @@ class TarReader:
         self.skipped[SKIPPED[header.kind]] += 1
 
     def _new_name(self, name: str) -> str:
-        plain = name.removeprefix("./")
-        if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
-            self._fail(f"member {name!r} would lie outside of the archive's folder")
-        if not plain or not plain.isprintable():
-            self._fail(f"member {name!r} has an unusable name")
+        plain = name
+        if not PLAIN_NAME(name):
+            plain = self._checked_name(name)
         if plain in self._names:
             self._fail(f"member {name!r} comes twice")
         self._names.add(plain)
         if len(self._names) > MAX_MEMBERS:
             self._fail(f"it has more than {MAX_MEMBERS:,} members")
+        return plain
+
+    def _checked_name(self, name: str) -> str:
+        plain = name.removeprefix("./")
+        if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
+            self._fail(f"member {name!r} would lie outside of the archive's folder")
+        if not plain or not plain.isprintable():
+            self._fail(f"member {name!r} has an unusable name")
         return plain
 
     def _content(self, size: int, name: str) -> bytes:
@@ -165,11 +179,6 @@ class TarReader:
 
     def _fail(self, what: str) -> NoReturn:
         raise DataProblem(f"{self.archive} is not a whole, well-formed archive", what)
-
-
-def filled(block: bytes) -> bytes:
-    """What of a block is not zero: most of a header is, and adding that up takes time."""
-    return block.translate(None, b"\0")
 
 
 def _text(field: bytes) -> str:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import sys
+from binascii import unhexlify
 
-from jobs.gsod_counts import COLD, Question
+from jobs.gsod_counts import HIT, REFUSED, Question
+from jobs.gsod_layout import ALL_ARE, pairs
 
 WORD = 8
 KEPT = 100_000
 USUAL_WIDTH = 6
 """NOAA writes temperatures as `%6.1f`."""
+
+ALL_BLANK, ALL_POINTS = ALL_ARE[ord(" ")], ALL_ARE[ord(".")]
+LEADING = "0123456789 -"
+"""What may stand for hundreds and tens; as hexadecimal digits: 0 to 9, a, b, and f for others."""
+
+TO_HEX = bytes(
+    b"0123456789ab"[LEADING.index(chr(each))] if chr(each) in LEADING else ord("f")
+    for each in range(256)
+)
 
 
 class Values:
@@ -18,41 +29,49 @@ class Values:
     def __init__(self, question: Question) -> None:
         self.question = question
         self._kinds: dict[int, Kinds] = {}
-        self._cold = bytes(each for each in b" -0123456789" if self._is_cold(each))
+        self._by_tens = bytes(map(self._kind_of_tens, range(256)))
 
-    def _is_cold(self, character: int) -> bool:
-        """Whether `  ?0.0` to `  ?9.9` are all valid and not asked for."""
-        ends = (f"  {character:c}0.0", f"  {character:c}9.9")
-        return all(self.question.classify(text) == COLD for text in ends)
+    def _kind_of_tens(self, code: int) -> int:
+        """The kind of all values with these hundreds and tens; REFUSED where they differ."""
+        hundreds, tens = divmod(code, 16)
+        if max(hundreds, tens) >= len(LEADING):
+            return REFUSED
+        start = f" {LEADING[hundreds]}{LEADING[tens]}"
+        kinds = {self.question.classify(f"{start}{rest}") for rest in ("0.0", "9.9")}
+        return kinds.pop() if len(kinds) == 1 else REFUSED
 
-    def kinds(self, body: bytes, at: int, step: int, width: int) -> bytes | None:
-        """COLD, HIT, MISSING or REFUSED of each line's value, one byte a line; b"" where all are
-        COLD; None for a column that is too wide."""
-        parts = [body[at + place :: step] for place in range(width)]
-        if width == USUAL_WIDTH and self._all_cold(parts):
-            return b""
+    def kinds(self, content: bytes, column: slice, step: int) -> bytes | None:
+        """COLD, HIT, MISSING or REFUSED of each line's value, one byte a line.
+
+        b"" where all are COLD; None for a column that is too wide.
+        """
+        width = column.stop - column.start
         if not 0 < width <= WORD:
             return None
-        if width not in self._kinds:
-            self._kinds[width] = Kinds(self.question, width)
+        parts = [content[at::step] for at in range(column.start, column.stop)]
+        if width == USUAL_WIDTH:
+            kinds = self._usual(parts)
+            if REFUSED not in kinds:
+                return kinds if HIT in kinds else b""
+        return self._each(parts, width)
+
+    def _usual(self, parts: list[bytes]) -> bytes:
+        """The kinds of values that read ` ??d.d` by their hundreds and tens; REFUSED for those that
+        have another form, or whose kind depends on the rest."""
+        thousands, hundreds, tens, ones, point, tenths = parts
+        if not (ALL_BLANK(thousands) and ALL_POINTS(point) and ones.isdigit() and tenths.isdigit()):
+            return bytes([REFUSED])
+        leading = pairs(hundreds.translate(TO_HEX), tens.translate(TO_HEX))
+        return unhexlify(leading).translate(self._by_tens)
+
+    def _each(self, parts: list[bytes], width: int) -> bytes:
         joined = bytearray(WORD * len(parts[0]))
         for place, part in enumerate(parts):
             joined[place::WORD] = part
+        if width not in self._kinds:
+            self._kinds[width] = Kinds(self.question, width)
         known = self._kinds[width]
         return bytes(map(known.__getitem__, memoryview(joined).cast("Q").tolist()))
-
-    def _all_cold(self, parts: list[bytes]) -> bool:
-        """Whether all are `  ?d.d` with a tens digit that cannot answer the question."""
-        thousands, hundreds, tens, ones, point, tenths = parts
-        blank = b" " * len(tens)
-        return (
-            thousands == blank
-            and hundreds == blank
-            and not tens.translate(None, self._cold)
-            and ones.isdigit()
-            and tenths.isdigit()
-            and point == b"." * len(tens)
-        )
 
 
 class Kinds(dict[int, int]):

@@ -206,4 +206,4 @@ def test_what_is_no_calendar_day_is_told_apart(text):
     ],
 )
 def test_the_country_is_the_code_that_ends_the_name(name, code):
-    assert country_of(name) == code
+    assert country_of(name.encode()) == code
