@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +26,6 @@ class Lab:
 
     name: str
     env: dict[str, str]
-    cold_seconds: float = 0.0
     cold: dict = field(default_factory=dict)
 
     @property
@@ -105,10 +103,8 @@ def lab(kind_env):
     lab = Lab(NAME, kind_env)
     lab.raykit("kind", "down")
     lab.raykit("image", "build")
-    began = time.monotonic()
     try:
         lab.cold = lab.json("kind", "up")
-        lab.cold_seconds = time.monotonic() - began
         yield lab
     finally:
         lab.raykit("kind", "down")

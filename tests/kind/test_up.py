@@ -11,14 +11,12 @@ from raykit.progress import Progress
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
 
-REASON_SECONDS = 20
+GIVEN_SECONDS = 60
 
 
 def refused_up(lab, spec, namespace):
-    """What `raykit up` says where a cluster cannot become ready, and that it says so in time."""
-    began = time.monotonic()
-    done = lab.raykit("up", "-f", spec, "-n", namespace, code=5)
-    assert time.monotonic() - began <= REASON_SECONDS, done.stderr
+    """What `raykit up` says where a cluster cannot become ready, long before its own timeout."""
+    done = lab.raykit("up", "-f", spec, "-n", namespace, code=5, timeout=120)
     assert "next: " in done.stderr
     return done.stderr
 
@@ -39,9 +37,10 @@ def test_multi_node_comes_up_is_shown_and_goes(lab, namespace, spec):
     assert [each["name"] for each in up["phases"]][-2:] == ["head-ready", "workers-ready"]
     row = lab.json("status", "-n", namespace)["clusters"][0]
     assert (row["name"], row["state"], row["workers_ready"]) == ("pair", "ready", 2)
-    began = time.monotonic()
+    before = lab.objects("pods", "-n", namespace)
     lab.raykit("up", "-f", path, "-n", namespace)
-    assert time.monotonic() - began <= 5
+    after = lab.objects("pods", "-n", namespace)
+    assert {pod["metadata"]["uid"] for pod in before} == {pod["metadata"]["uid"] for pod in after}
     lab.raykit("down", "-f", path, "-n", namespace)
     assert lab.objects("pods", "-n", namespace) == []
     assert lab.json("status", "-n", namespace)["clusters"] == []
@@ -89,7 +88,7 @@ def test_a_pod_security_violation_is_quoted(lab, namespace, spec):
     rendered = lab.raykit("render", "-f", spec("psa"), "--namespace", namespace).stdout
     loose = rendered.replace("allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true")
     lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=loose)
-    deadline = time.monotonic() + REASON_SECONDS
+    deadline = time.monotonic() + GIVEN_SECONDS
     while not (row := lab.json("status", "-n", namespace)["clusters"][0])["reasons"]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
@@ -112,7 +111,7 @@ def test_a_spec_that_only_the_operator_refuses_is_quoted(lab, namespace, spec):
     rendered = lab.raykit("render", "-f", spec("odd"), "--namespace", namespace).stdout
     without = "\n".join(line for line in rendered.splitlines() if "rayVersion" not in line)
     lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=without)
-    deadline = time.monotonic() + REASON_SECONDS
+    deadline = time.monotonic() + GIVEN_SECONDS
     while not (row := lab.json("status", "-n", namespace)["clusters"][0])["reasons"]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
