@@ -24,7 +24,7 @@ except ImportError:
 
 CODEC_ERRORS: tuple[type[Exception], ...] = (zlib.error, codec.error)
 ENGINE = codec.__name__.rpartition(".")[2]
-READ_BYTES = 32 * 2**10
+READ_BYTES = 256 * 2**10
 PIECE_BYTES = 2**20
 RAW_DEFLATE = -15
 TRAILER_BYTES = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from binascii import unhexlify
 
-from jobs.gsod_counts import HIT, REFUSED, Question
+from jobs.gsod_counts import HIT, MISSING, REFUSED, Question
 from jobs.gsod_layout import ALL_ARE, pairs
 
 WORD = 8
@@ -21,6 +21,10 @@ TO_HEX = bytes(
     b"0123456789ab"[LEADING.index(chr(each))] if chr(each) in LEADING else ord("f")
     for each in range(256)
 )
+IF_FILLED = bytes(0 if each == ord(" ") else REFUSED for each in range(256))
+"""REFUSED has every bit that a kind may have, so that or-ing it onto any gives REFUSED."""
+
+SINGLE_OUT_AT_MOST = 20
 
 
 class Values:
@@ -49,20 +53,37 @@ class Values:
         if not 0 < width <= WORD:
             return None
         parts = [content[at::step] for at in range(column.start, column.stop)]
-        if width == USUAL_WIDTH:
-            kinds = self._usual(parts)
-            if REFUSED not in kinds:
-                return kinds if HIT in kinds else b""
-        return self._each(parts, width)
+        kinds = self._usual(parts) if width == USUAL_WIDTH else b""
+        if not kinds or kinds.count(REFUSED) > SINGLE_OUT_AT_MOST:
+            return self._each(parts, width)
+        if REFUSED in kinds:
+            kinds = self._single_out(kinds, parts)
+        return kinds if HIT in kinds or MISSING in kinds or REFUSED in kinds else b""
 
     def _usual(self, parts: list[bytes]) -> bytes:
-        """The kinds of values that read ` ??d.d` by their hundreds and tens; REFUSED for those that
-        have another form, or whose kind depends on the rest."""
+        """The kinds of values that read ` ??d.d`, by their hundreds and tens.
+
+        REFUSED for those that have something before, or whose kind depends on the rest; b"" where
+        any has another form behind.
+        """
         thousands, hundreds, tens, ones, point, tenths = parts
-        if not (ALL_BLANK(thousands) and ALL_POINTS(point) and ones.isdigit() and tenths.isdigit()):
-            return bytes([REFUSED])
+        if not (ALL_POINTS(point) and ones.isdigit() and tenths.isdigit()):
+            return b""
         leading = pairs(hundreds.translate(TO_HEX), tens.translate(TO_HEX))
-        return unhexlify(leading).translate(self._by_tens)
+        kinds = unhexlify(leading).translate(self._by_tens)
+        if ALL_BLANK(thousands):
+            return kinds
+        filled = int.from_bytes(thousands.translate(IF_FILLED), "little")
+        return (int.from_bytes(kinds, "little") | filled).to_bytes(len(kinds), "little")
+
+    def _single_out(self, kinds: bytes, parts: list[bytes]) -> bytes:
+        """The same kinds, with those that are REFUSED judged by the whole value."""
+        judged, line = bytearray(kinds), kinds.find(REFUSED)
+        while line >= 0:
+            text = bytes(part[line] for part in parts).decode("latin-1")
+            judged[line] = self.question.classify(text)
+            line = kinds.find(REFUSED, line + 1)
+        return bytes(judged)
 
     def _each(self, parts: list[bytes], width: int) -> bytes:
         joined = bytearray(WORD * len(parts[0]))

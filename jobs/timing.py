@@ -10,6 +10,9 @@ the keys `raykit` (the version of the format) and `event` (the kind):
     {"raykit": 1, "event": "error", "time": 1700000001.0, "cause": "data",
      "message": "...", "evidence": ["...", ...]}
 
+`start` and `result` also carry `throttled_seconds`, how long a CPU limit has held the driver's
+container back so far, where its cgroup (version 2) can be read.
+
 `time` and `start` are Unix seconds; `seconds` is a length taken from a monotonic clock. The dots
 stand for further attributes, any JSON, which are kept. A `span` is written when it has ended well.
 The `cause` of an `error` is `data` where input data is corrupt, incomplete or unreadable, or
@@ -25,15 +28,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 VERSION = 1
 STDOUT = 1
+CPU_STAT = Path("/sys/fs/cgroup/cpu.stat")
 
 
 def start(job: str, **fields: Any) -> None:
     """Say that the job begins its work, with what it was asked to do."""
-    emit("start", job=job, time=time.time(), **fields)
+    emit("start", job=job, time=time.time(), **_throttled(), **fields)
 
 
 @contextmanager
@@ -51,7 +56,7 @@ def record(name: str, start: float, seconds: float, **attributes: Any) -> None:
 
 def result(data: Mapping[str, Any]) -> None:
     """Say what came out: the last event of a job that ended well."""
-    emit("result", time=time.time(), data=dict(data))
+    emit("result", time=time.time(), **_throttled(), data=dict(data))
 
 
 def error(cause: str, message: str, evidence: Sequence[str] = ()) -> None:
@@ -67,6 +72,14 @@ def emit(event: str, **fields: Any) -> None:
     line = json.dumps({"raykit": VERSION, "event": event, **fields}, allow_nan=False) + "\n"
     sys.stdout.flush()
     _write(line.encode())
+
+
+def _throttled() -> dict[str, float]:
+    try:
+        counters = dict(line.split() for line in CPU_STAT.read_text("ascii").splitlines())
+        return {"throttled_seconds": int(counters["throttled_usec"]) / 1e6}
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 def _write(data: bytes) -> None:
