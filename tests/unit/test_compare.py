@@ -127,6 +127,13 @@ def test_runs_alike_and_repeated_raise_no_doubt():
         ({"cluster": {"pods": [{"image": "other", "image_digest": None}]}}, "UNLIKE_IMAGE"),
         ({"tasks": {"retried": 2, "nodes": {"head": 2}}}, "DISTURBED"),
         ({"tasks": {"nodes": {"head": 0, "worker a": 1}}}, "SAME_MACHINE"),
+        (
+            {
+                "start": {"throttled_seconds": 1.0},
+                "results": [{"throttled_seconds": 3.5, "data": {"p": 2}}],
+            },
+            "THROTTLED",
+        ),
     ],
 )
 def test_each_unlikeness_is_a_doubt_by_name(changes, doubt):

@@ -73,3 +73,21 @@ def test_a_number_that_json_cannot_hold_is_refused(capfd):
 def test_text_beyond_ascii_survives(capfd):
     timing.result({"name": "Örebro °F \n next"})
     assert events(capfd.readouterr().out)[0]["data"]["name"] == "Örebro °F \n next"
+
+
+def test_start_and_result_say_how_long_the_cpu_limit_held_the_driver_back(
+    capfd, monkeypatch, tmp_path
+):
+    stat = tmp_path / "cpu.stat"
+    stat.write_text("usage_usec 5\nnr_throttled 2\nthrottled_usec 250000\n")
+    monkeypatch.setattr(timing, "CPU_STAT", stat)
+    timing.start("fib")
+    timing.result({})
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["throttled_seconds"] for line in lines] == [0.25, 0.25]
+
+
+def test_where_no_cgroup_can_be_read_nothing_is_said_of_throttling(capfd, monkeypatch, tmp_path):
+    monkeypatch.setattr(timing, "CPU_STAT", tmp_path / "absent")
+    timing.start("fib")
+    assert "throttled_seconds" not in json.loads(capfd.readouterr().out)

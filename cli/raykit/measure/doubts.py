@@ -11,6 +11,7 @@ from raykit.measure.statistics import Timing
 TOO_SHORT_SECONDS = 0.1
 FEW_SAMPLES = 2
 SLOW_FIRST_FACTOR = 1.5
+THROTTLED_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ def find(records: Sequence[RunRecord], timings: Iterable[tuple[str, str, Timing]
         *_of_samples(list(timings)),
         *(_first_slow(record) for record in records),
         *(_disturbed(record) for record in records),
+        *(_throttled(record) for record in records),
     ]
     return [doubt for doubt in found if doubt is not None]
 
@@ -151,4 +153,17 @@ def _disturbed(record: RunRecord) -> Doubt | None:
         "DISTURBED",
         f"{record.id}: {retried} tasks were tried again",
         "a node was lost or killed meanwhile; run it again for an undisturbed time",
+    )
+
+
+def _throttled(record: RunRecord) -> Doubt | None:
+    """A CPU limit held the driver's container back between the job's start and its result."""
+    before = (record.start or {}).get("throttled_seconds")
+    after = record.results[-1].get("throttled_seconds") if record.results else None
+    if before is None or after is None or after - before < THROTTLED_SECONDS:
+        return None
+    return Doubt(
+        "THROTTLED",
+        f"{record.id}: its CPU limit held the driver's container back for {after - before:.2f} s",
+        "raise the CPU limit or leave it out; requests alone share the CPUs",
     )
