@@ -126,5 +126,6 @@ def _payload(
 def new_id(name: str) -> str:
     """A run id: UTC time to the second, the job's name, and four characters against clashes."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    clean = "".join(letter if letter.isalnum() else "-" for letter in name)[:40].strip("-")
+    kept = (letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
+    clean = "".join(kept)[:40].strip("-")
     return f"{stamp}-{clean or 'job'}-{secrets.token_hex(2)}"
