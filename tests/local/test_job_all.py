@@ -1,4 +1,4 @@
-"""Both jobs on a real Ray of two task CPUs, run as their own processes."""
+"""The jobs on a real Ray of two task CPUs, run as their own processes."""
 
 import json
 import os
@@ -162,3 +162,31 @@ def test_the_articles_loader_is_refused_where_it_would_not_fit(job, tmp_path):
     assert status == 3
     assert events[-1]["cause"] == "memory"
     assert "6.0 GB of CSV" in errors
+
+
+def test_objects_are_read_both_ways_and_the_sums_agree(job):
+    status, text, events, _ = job("jobs.objects", "--mib", 20, "--readers", 3, "--repeat", 2)
+    assert status == 0
+    data = events[-1]["data"]
+    assert data["agree"]
+    assert [row["way"] for row in data["rows"]] == ["put once", "send copies"]
+    assert all(len(row["seconds"]) == 2 for row in data["rows"])
+    assert text[-1] == "There is one Ray node: nothing was read across nodes."
+
+
+def test_objects_that_would_not_fit_are_refused_before_any_work(job):
+    status, text, events, errors = job("jobs.objects", "--mib", 900_000)
+    assert status == 3
+    assert text == []
+    assert events[-1]["cause"] == "memory"
+    assert "the smallest object store takes" in errors
+
+
+def test_scikit_learn_gives_the_same_scores_with_and_without_ray(job):
+    pytest.importorskip("sklearn", reason="scikit-learn comes with an extra of its own")
+    status, text, events, errors = job("jobs.sklearn", "--trees", 3, "--folds", 3, "--rows", 600)
+    assert status == 0, errors
+    data = events[-1]["data"]
+    assert data["agree"]
+    assert (data["rows"], data["p"], len(data["scores"])) == (600, 2, 3)
+    assert text[-1] == "The scores of all folds are the same."
