@@ -60,9 +60,9 @@ def held(tmp_path):
 
     yield start
     for each in started:
-        each.process.kill()
         each.process.stdin.close()
-        each.process.wait()
+        each.process.terminate()
+        each.process.wait(20)
 
 
 def eventually(condition):
