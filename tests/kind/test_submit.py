@@ -24,17 +24,20 @@ def record(lab, run="last"):
     return lab.json("runs", "show", run)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shapes(lab):
-    """multi-node and the scaled shapes, beside the single-node cluster, one after the other."""
+    """Shapes beside the single-node cluster; what a test left up is taken down."""
     made = []
 
     def up(shape, name, *words):
-        lab.raykit("up", "-f", SHAPES / f"{shape}.yaml", "-n", "raykit", "--name", name, *words)
         made.append(name)
-        return name
+        lab.raykit("up", "-f", SHAPES / f"{shape}.yaml", "-n", "raykit", "--name", name, *words)
 
-    yield up
+    def down(name):
+        lab.raykit("down", name, "-n", "raykit")
+        made.remove(name)
+
+    yield up, down
     for name in made:
         lab.raykit("down", name, "-n", "raykit")
 
@@ -74,8 +77,7 @@ def test_a_record_on_kubernetes_names_nodes_image_limits_and_how_the_cluster_cam
 
 
 def test_both_jobs_run_on_every_shape_and_runs_can_be_compared(lab, shapes):
-    fib = {}
-    answers = set()
+    (up, down), fib, answers = shapes, {}, set()
     plan = [
         ("single-node", None, ()),
         ("multi-node", "multi-node", ()),
@@ -84,7 +86,7 @@ def test_both_jobs_run_on_every_shape_and_runs_can_be_compared(lab, shapes):
     ]
     for name, shape, words in plan:
         if shape:
-            shapes(shape, name, *words)
+            up(shape, name, *words)
         lab.raykit("submit", "fib", "--on", name, *FIB[1:])
         fib[name] = record(lab)
         lab.raykit("submit", "gsod", "--on", name)
@@ -93,7 +95,7 @@ def test_both_jobs_run_on_every_shape_and_runs_can_be_compared(lab, shapes):
         counts = [row["hits"] for row in found["results"][0]["data"]["years"]]
         answers.add(tuple(counts))
         if shape:
-            lab.raykit("down", name, "-n", "raykit")
+            down(name)
     assert answers == {(108, 18)}
     offered = {name: found["results"][0]["data"]["p"] for name, found in fib.items()}
     assert offered == {"single-node": 2, "multi-node": 2, "scaled-1": 1, "scaled-2": 2}

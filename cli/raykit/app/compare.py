@@ -14,6 +14,7 @@ from raykit.app.runs import runs_folder
 if TYPE_CHECKING:
     from raykit.measure.compare import Arm, Comparison
 
+JOB_WIDTH = 22
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -68,7 +69,7 @@ def _runs(found: Comparison, letters: dict[str, str]) -> str:
             run["on"] or "-",
             f"{run['p']:g}",
             run["ray_nodes"],
-            " ".join([found.job, *run["arguments"]]),
+            output.shortened(" ".join([found.job, *run["arguments"]]), JOB_WIDTH),
         )
         for run in found.runs
     ]
