@@ -137,7 +137,16 @@ def _cluster(name: str, progress: Progress) -> None:
     if state is kind.State.stopped:
         progress.note(f"the nodes of kind cluster {name} are stopped: they are started")
         kind.start(found)
-    _answers(name, progress)
+    try:
+        _answers(name, progress)
+    except RaykitError as silent:
+        if state is not kind.State.stopped:
+            raise
+        raise KubernetesError(
+            f"the nodes of kind cluster {name} run again, but its API server does not answer",
+            evidence=[silent.what, *silent.evidence],
+            next=f"raykit kind down --name {name}, then up: not every restart keeps its addresses",
+        ) from silent
 
 
 def _make(name: str, leftovers: bool, progress: Progress) -> None:
