@@ -74,7 +74,8 @@ class Cli:
             if child.poll() is None:
                 child.kill()
                 child.communicate()
-        return Outcome(child.returncode, (out or b"").decode(), (err or b"").decode(), self.runs)
+        texts = [(stream or b"").decode(errors="replace") for stream in (out, err)]
+        return Outcome(child.returncode, *texts, self.runs)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -15,6 +15,7 @@ class Endpoint:
     headers: sent with every request (a token, a Kubernetes credential); never written anywhere.
     secrets: texts that must be replaced in everything that is written, such as the token.
     target: what a record says of it, such as `{"kind": "local"}`.
+    renew: reads the credentials again where the head no longer accepts them; the same place.
     """
 
     url: str
@@ -22,3 +23,4 @@ class Endpoint:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     target: Mapping[str, object] = field(default_factory=dict)
     tls: ssl.SSLContext | bool = True
+    renew: Callable[[], Endpoint] | None = field(default=None, repr=False, compare=False)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from raykit.errors import RecordError
@@ -26,7 +26,11 @@ class Recording:
     """Takes a job's log as it comes. A disk that refuses stops the writing, never the showing."""
 
     def __init__(
-        self, record: RunRecord, runs: RunsFolder, listener: Listener, secrets: Sequence[str]
+        self,
+        record: RunRecord,
+        runs: RunsFolder,
+        listener: Listener,
+        secrets: Callable[[], Sequence[str]],
     ) -> None:
         self.record, self.runs, self.listener, self.secrets = record, runs, listener, secrets
         self.failure: RecordError | None = None
@@ -42,7 +46,7 @@ class Recording:
         self.record.start = None
         self.record.spans, self.record.results, self.record.errors = [], [], []
         self.repeated = self.shown
-        self.redactor = Redactor(self.secrets)
+        self.redactor = Redactor(self.secrets())
         self.filter = EventFilter()
         self.digest = hashlib.sha256()
         self.size = 0
@@ -54,6 +58,7 @@ class Recording:
 
     def take(self, chunk: bytes) -> None:
         """The next bytes of the driver log, as the head has them."""
+        self.redactor.learn(self.secrets())
         self._keep(self.redactor.feed(chunk))
 
     def end(self) -> None:

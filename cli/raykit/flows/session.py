@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from raykit.endpoint import Endpoint
-from raykit.errors import ConflictError, InterruptedByUserError, JobTimeoutError, RaykitError
-from raykit.flows.outcome import judge
+from raykit.errors import (
+    ConflictError,
+    InterruptedByUserError,
+    JobTimeoutError,
+    RaykitError,
+    RecordError,
+)
+from raykit.flows import outcome
 from raykit.flows.recording import Recording
 from raykit.measure import strip
 from raykit.measure.job_phases import Marks, job_phases
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
-from raykit.submission.following import Followed, follow
+from raykit.submission.following import Followed, UnknownJobError, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
 from raykit.submission.redaction import Redactor
 from raykit.submission.transport import LostConnectionError
@@ -87,10 +93,13 @@ class Session:
                     raise
                 self.progress.note(f"{self.record.submission_id} was submitted before: attaching")
         self.submitted = time.time()
+        # Whoever attaches after a crash finds what was timed until here.
+        self.record.phases = list(self.progress.phases)
+        with contextlib.suppress(RecordError):  # a full disk is told of while following
+            self.runs.write(self.record)
 
     def leave(self) -> Run:
         """Let the job go on by itself; its record can be completed by `raykit attach`."""
-        self.runs.write(self.record)
         return Run(self.record, None)
 
     def _arrived(self, payload: Mapping[str, Any]) -> bool:
@@ -115,7 +124,7 @@ class Session:
         """
         if self.recording is None:
             self.recording = Recording(
-                self.record, self.runs, self.progress.listener, self.endpoint.secrets
+                self.record, self.runs, self.progress.listener, self._secrets
             )
         else:
             self.recording.begin()
@@ -131,6 +140,11 @@ class Session:
                 restart=self.recording.begin,
                 deadline=deadline,
             )
+        except UnknownJobError:
+            if self.details is None:
+                raise
+            self._head_lost()
+            return
         except TimeoutError:
             raise JobTimeoutError(
                 f"the job {self.record.submission_id} still runs after {timeout:g} s",
@@ -168,7 +182,9 @@ class Session:
     def finish(self, error: RaykitError | None = None) -> Run:
         """Judge the run and write its record for the last time."""
         if error is None:
-            error = judge(self.record, self.recording.last_lines() if self.recording else ())
+            last_lines = self.recording.last_lines() if self.recording else ()
+            self.record.cause = self.record.cause or outcome.cause(self.record, last_lines)
+            error = outcome.judge(self.record, last_lines)
         if self.recording and self.recording.failure and error is None:
             error = self.recording.failure
         self.record.exit_code = error.exit_code if error else 0
@@ -212,10 +228,19 @@ class Session:
         if details:
             self.record.status = details.status
             # Ray puts the log's last lines into its message, and with them what a job printed.
-            message = Redactor(self.endpoint.secrets).text(details.message)
+            message = Redactor(self._secrets()).text(details.message)
             self.record.message = message[:2000]
             self.record.error_type = details.error_type
             self.record.driver_exit_code = details.driver_exit_code
+
+    def _secrets(self) -> Sequence[str]:
+        return self.api.transport.endpoint.secrets
+
+    def _head_lost(self) -> None:
+        """A head that knew the job and no longer does was restarted: the driver ran there."""
+        self.record.status, self.record.cause = "FAILED", outcome.HEAD_LOST
+        self.record.log |= {"source": "partial"}
+        self.seen_end = time.time()
 
     def _task_summary(self) -> dict[str, Any]:
         """Ray's task events of the job; workers report theirs up to a second late."""

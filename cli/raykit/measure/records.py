@@ -39,6 +39,7 @@ class RunRecord:
     cluster: its Kubernetes nodes (name, boot id, CPU limits), image and its digest, or empty;
     phases: raykit's own; spans, results, errors: the job's, from its timing lines;
     tasks: what Ray's task events say (see strip.summarise); log: bytes, sha256 and source.
+    cause: why the job did not succeed, a word of flows.outcome, or None.
     """
 
     id: str
@@ -63,6 +64,7 @@ class RunRecord:
     tasks: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    cause: str | None = None
     schema: int = SCHEMA
 
     def add_event(self, event: Mapping[str, Any]) -> None:

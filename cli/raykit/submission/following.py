@@ -25,8 +25,14 @@ from raykit.submission.transport import LostConnectionError
 FAST_POLL, SLOW_POLL, FAST_SECONDS = 0.03, 0.25, 5.0
 RECONNECT_SECONDS = (0.1, 0.3, 1.0, 2.0)
 PATIENCE_SECONDS = 300.0
+FILE_SECONDS = 60.0
+"""How long the log file is asked for after the job's end, where its connection keeps breaking."""
 
 Sink = Callable[[bytes], None]
+
+
+class UnknownJobError(JobsApiError):
+    """The head has no such job, or no longer."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ def _states(
     began = answered = time.monotonic()
     while True:
         try:
-            details = api.details(submission_id)
+            details = api.details(submission_id, once=True)
             answered = time.monotonic()
         except LostConnectionError:
             if time.monotonic() - answered > PATIENCE_SECONDS:
@@ -178,7 +184,7 @@ def _states(
             time.sleep(0.5)
             continue
         if details is None:
-            raise JobsApiError(
+            raise UnknownJobError(
                 f"the head does not know the job {submission_id}",
                 evidence=["its history is gone: the head was restarted, or it is another head"],
                 next="raykit ps lists the jobs that the head knows",
@@ -209,13 +215,14 @@ def _finish(
     if details.driver_node_id is None:
         return Followed(details, _take_text(api, submission_id, sink), reconnects)
     tail = tail or LogTail(api, details.driver_node_id, submission_id, sink)
-    for _ in RECONNECT_SECONDS:
+    deadline = time.monotonic() + FILE_SECONDS
+    while time.monotonic() < deadline:
         try:
             replaced = _reconcile(api, tail, restart)
             return Followed(details, "file", reconnects, replaced)
         except LostConnectionError:
             reconnects += 1
-            time.sleep(0.5)
+            time.sleep(0.2)
         except JobsApiError:
             break
     if tail.received:

@@ -73,7 +73,7 @@ class JobsApi:
 
     def authentication_mode(self) -> str:
         """`token` or `disabled`; open to everyone. Heads before Ray 2.52 know no such address."""
-        response = self.transport.request("GET", "api/authentication_mode")
+        response = self.transport.get("api/authentication_mode")
         if response.status_code != 200:
             return "disabled"
         return str(self.transport.parsed(response).get("authentication_mode", "disabled"))
@@ -93,12 +93,15 @@ class JobsApi:
             )
         raise self.transport.refusal(response)
 
-    def details(self, submission_id: str) -> JobDetails | None:
+    def details(self, submission_id: str, *, once: bool = False) -> JobDetails | None:
         """One job, or None where this head does not know it.
+
+        once: a connection that breaks is an error at once.
 
         Errors: LostConnectionError (6) where the head fails, as it does while it starts anew.
         """
-        response = self.transport.request("GET", f"api/jobs/{submission_id}")
+        path = f"api/jobs/{submission_id}"
+        response = self.transport.request("GET", path) if once else self.transport.get(path)
         if response.status_code == 404:
             return None
         if response.status_code >= 500:

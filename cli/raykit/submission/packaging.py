@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+import httpx2
 import pathspec
 
 from raykit.errors import UsageError
-from raykit.submission.transport import Transport
+from raykit.submission.transport import LostConnectionError, Transport
 
 LIMIT_BYTES = 100 * 1024**2
 """What Ray's dashboard accepts in one request (DASHBOARD_CLIENT_MAX_SIZE, Ray 2.60)."""
@@ -44,6 +45,7 @@ LEFT_OUT = frozenset(
 IGNORE_FILES = (".gitignore", ".rayignore")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CHUNK = 1 << 20
+ATTEMPTS, SEND_SECONDS = 5, 600.0
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,25 @@ def pack(folder: Path, *, excludes: Sequence[str] = (), top: str = "") -> Packag
 
 
 def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int], None]) -> bool:
-    """Send a package unless the head has it; whether it was sent. on_bytes(sent, of)."""
+    """Send a package unless the head has it; whether it was sent. on_bytes(sent, of).
+
+    Where the connection breaks it is sent again: the same name always has the same content.
+    """
     address = f"api/packages/gcs/{package.uri.removeprefix('gcs://')}"
-    if transport.request("GET", address).status_code == 200:
-        return False
-    response = transport.request("PUT", address, content=_chunks(package, on_bytes), timeout=600.0)
-    if response.status_code != 200:
-        raise transport.refusal(response)
+    for attempt in range(ATTEMPTS):
+        if transport.get(address).status_code == httpx2.codes.OK:
+            return attempt > 0
+        try:
+            response = transport.request(
+                "PUT", address, content=_chunks(package, on_bytes), timeout=SEND_SECONDS
+            )
+        except LostConnectionError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        if response.status_code != httpx2.codes.OK:
+            raise transport.refusal(response)
+        break
     return True
 
 

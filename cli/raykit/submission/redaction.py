@@ -16,11 +16,19 @@ class Redactor:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
+        self.held = b""
+        self.given: Sequence[str] = ()
+        self.learn(secrets)
+
+    def learn(self, secrets: Sequence[str]) -> None:
+        """These are the secrets from here on; the caller keeps the old ones among them."""
+        if secrets is self.given and self.given:
+            return
+        self.given = secrets
         known = {secret.encode() for secret in secrets if secret}
         self.secrets = sorted(known, key=lambda secret: (-len(secret), secret))
         self.pattern = re.compile(b"|".join(map(re.escape, self.secrets)))
         self.longest = max(map(len, self.secrets), default=0)
-        self.held = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that are safe to show now."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,17 +20,29 @@ from raykit.errors import JobsApiError, RaykitError
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
+AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
+REFUSED = (401, 403)
+BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 
 
 class LostConnectionError(JobsApiError):
     """The connection broke or nothing answered: asking again may help."""
 
 
+class BrokenConnectionError(LostConnectionError):
+    """Somebody was there, and the connection broke before the answer was whole."""
+
+
 class Transport:
-    """Requests to one endpoint. Every method raises JobsApiError (6) with the reason."""
+    """Requests to one endpoint. Every method raises JobsApiError (6) with the reason.
+
+    A token that the head no longer accepts is read again once (`Endpoint.renew`); `endpoint`
+    then has the new one, and among its secrets both.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.renewing = threading.Lock()
         self.client = httpx2.Client(
             base_url=endpoint.url,
             headers=dict(endpoint.headers),
@@ -59,21 +74,38 @@ class Transport:
         timeout: float | None = None,
     ) -> httpx2.Response:
         """One request; an answer of any status but 401, 403 and gateway errors is returned."""
-        with self._explained():
-            response = self.client.request(
-                method,
-                path,
-                params=params,
-                json=json,
-                content=content,
-                timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
-            )
+
+        def ask() -> httpx2.Response:
+            with self._explained():
+                return self.client.request(
+                    method,
+                    path,
+                    params=params,
+                    json=json,
+                    content=content,
+                    timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
+                )
+
+        used = self.endpoint
+        response = ask()
+        # An iterator of content is spent: whoever sends one has asked for something before.
+        if response.status_code in REFUSED and self._renew(used):
+            response = ask()
         self._let_in(response)
         return response
 
+    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> httpx2.Response:
+        """A GET that is asked again where its connection broke: asking twice changes nothing."""
+        for pause in AGAIN_SECONDS:
+            try:
+                return self.request("GET", path, params=params)
+            except BrokenConnectionError:
+                time.sleep(pause)
+        return self.request("GET", path, params=params)
+
     def get_json(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
         """The JSON of a GET that must answer 200."""
-        response = self.request("GET", path, params=params)
+        response = self.get(path, params=params)
         if response.status_code != httpx2.codes.OK:
             raise self.refusal(response)
         return self.parsed(response)
@@ -84,10 +116,16 @@ class Transport:
     ) -> Iterator[httpx2.Response]:
         """A GET whose body is read while it comes; `idle_seconds` None waits without end."""
         timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=idle_seconds)
-        with (
-            self._explained(),
-            self.client.stream("GET", path, params=params, timeout=timeout) as response,
-        ):
+
+        def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
+            return self.client.stream("GET", path, params=params, timeout=timeout)
+
+        with self._explained(), contextlib.ExitStack() as opened:
+            used = self.endpoint
+            response = opened.enter_context(ask())
+            if response.status_code in REFUSED and self._renew(used):
+                opened.close()
+                response = opened.enter_context(ask())
             if response.status_code != httpx2.codes.OK:
                 response.read()
                 self._let_in(response)
@@ -113,6 +151,18 @@ class Transport:
             next="check that the address is a Ray dashboard's, such as http://HOST:8265",
         )
 
+    def _renew(self, used: Endpoint) -> bool:
+        """Read the credentials again; whether they are others than those that were used."""
+        with self.renewing:
+            if self.endpoint is used and used.renew is not None:
+                fresh = used.renew()
+                if dict(fresh.headers) == dict(used.headers):
+                    return False
+                secrets = tuple(dict.fromkeys((*used.secrets, *fresh.secrets)))
+                self.endpoint = replace(used, headers=fresh.headers, secrets=secrets)
+                self.client.headers.update(fresh.headers)
+            return self.endpoint is not used
+
     def _let_in(self, response: httpx2.Response) -> None:
         code = response.status_code
         if code in (401, 403):
@@ -136,6 +186,9 @@ class Transport:
             yield
         except httpx2.ProxyError as error:
             raise self._lost("the environment's proxy does not let us through", error) from error
+        except BROKEN as error:
+            what = f"no answer from {self.endpoint.url}"
+            raise self._lost(what, error, BrokenConnectionError) from error
         except (httpx2.TransportError, ssl.SSLError) as error:
             what = (
                 f"the certificate of {self.endpoint.url} cannot be verified"
@@ -146,8 +199,10 @@ class Transport:
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
             raise RaykitError(f"not an address: {self.endpoint.url}") from error
 
-    def _lost(self, what: str, error: Exception) -> LostConnectionError:
-        return LostConnectionError(
+    def _lost(
+        self, what: str, error: Exception, kind: type[LostConnectionError] = LostConnectionError
+    ) -> LostConnectionError:
+        return kind(
             what,
             evidence=[f"{type(error).__name__}: {error}" if str(error) else type(error).__name__],
             next="check that the head runs and the address is right: raykit status",
