@@ -15,6 +15,7 @@ class Endpoint:
     headers: sent with every request (a token, a Kubernetes credential); never written anywhere.
     secrets: texts that must be replaced in everything that is written, such as the token.
     target: what a record says of it, such as `{"kind": "local"}`.
+    gone: whether the head has ended for good, so that nobody waits for it; None where unknown.
     renew: reads the credentials again where the head no longer accepts them; the same place.
     """
 
@@ -24,3 +25,4 @@ class Endpoint:
     target: Mapping[str, object] = field(default_factory=dict)
     tls: ssl.SSLContext | bool = True
     renew: Callable[[], Endpoint] | None = field(default=None, repr=False, compare=False)
+    gone: Callable[[], bool] | None = field(default=None, repr=False, compare=False)

@@ -8,9 +8,12 @@ from itertools import pairwise
 
 import pytest
 
+from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError
 from raykit.submission import following
-from raykit.submission.following import follow
+from raykit.submission.following import UnknownJobError, follow
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport
 
 pytestmark = pytest.mark.usefixtures("fast")
 LINES = b"".join(b"line %d\n" % number for number in range(400))
@@ -252,3 +255,10 @@ def test_memory_stays_flat_for_a_long_line_without_an_end(ray):
         tracemalloc.stop()
     assert taken == size
     assert peak < 4 << 20
+
+
+def test_a_head_that_has_ended_for_good_is_not_waited_for():
+    endpoint = Endpoint("http://127.0.0.1:1", gone=lambda: True)
+    with Transport(endpoint) as transport, pytest.raises(UnknownJobError) as lost:
+        follow(JobsApi(transport), "job", lambda chunk: None)
+    assert "has ended, and the job with it" in lost.value.what

@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import metadata, util
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class LocalHead:
     supervisor: int
     nodes: int = 1
     name: str | None = None
+    gone: Callable[[], bool] | None = None
 
     def endpoint(self) -> Endpoint:
         target = {"kind": "local", "url": self.url}
@@ -62,6 +63,7 @@ class LocalHead:
             headers={"Authorization": f"Bearer {self.token}"},
             secrets=(self.token,),
             target=target,
+            gone=self.gone,
         )
 
 
@@ -89,7 +91,7 @@ def head(progress: Progress) -> Iterator[LocalHead]:
     with progress.step("ray-start", "Ray head on this machine"):
         started, supervisor = start()
     try:
-        yield started
+        yield replace(started, gone=lambda: supervisor.poll() is not None)
     finally:
         _release(supervisor)
 

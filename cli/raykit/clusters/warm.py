@@ -43,7 +43,13 @@ class WarmHead:
 
     def head(self) -> LocalHead:
         return LocalHead(
-            self.url, self.token, Path(self.folder), self.supervisor, self.nodes, self.name
+            self.url,
+            self.token,
+            Path(self.folder),
+            self.supervisor,
+            self.nodes,
+            self.name,
+            gone=lambda: _born(self.supervisor) is None,
         )
 
 

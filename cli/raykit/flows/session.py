@@ -197,6 +197,14 @@ class Session:
             self.record.exit_code = error.exit_code
         return Run(self.record, error)
 
+    def ended_with_head(self, timeout: float | None) -> JobTimeoutError:
+        """The error of a job that ran into its timeout on a head of its own."""
+        return JobTimeoutError(
+            f"the job {self.record.submission_id} still ran after {timeout:g} s: it was stopped",
+            evidence=["its local head lives for the submission; the log is saved"],
+            next="give it a longer --timeout, or keep a head: raykit up --on local",
+        )
+
     def interrupted(self, *, stopped: bool) -> InterruptedByUserError:
         """The error of a run that the user broke off."""
         name = self.record.submission_id

@@ -83,10 +83,11 @@ def _see_through(session: Session, request: Request, owned: bool) -> Run:
             session.measure()
         return session.finish(session.interrupted(stopped=stop))
     except JobTimeoutError as late:
-        if owned:
-            session.stop()
-            session.follow()
-        return session.finish(late)
+        if not owned:
+            return session.finish(late)
+        session.stop()
+        session.follow()
+        return session.finish(session.ended_with_head(request.timeout))
     session.measure()
     return session.finish()
 

@@ -179,6 +179,12 @@ def _states(
         except LostConnectionError:
             if time.monotonic() - answered > PATIENCE_SECONDS:
                 raise
+            if api.transport.endpoint.gone and api.transport.endpoint.gone():
+                raise UnknownJobError(
+                    f"the head of the job {submission_id} has ended, and the job with it",
+                    evidence=["its Ray processes on this machine are gone"],
+                    next="run it again; a head killed for memory needs a smaller job",
+                ) from None
             yield None
             _check(deadline)
             time.sleep(0.5)
