@@ -130,9 +130,8 @@ def _unschedulable(pod: Object, scene: Scene) -> Iterator[Finding]:
             continue
         events = _events_of(pod["metadata"]["uid"], scene.events)
         grows = any(event["reason"] in GROWS for event in events)
-        room_comes = grows or any(
-            other["metadata"].get("deletionTimestamp") for other in scene.others
-        )
+        ending = any(other["metadata"].get("deletionTimestamp") for other in scene.others)
+        room_comes = grows or (ending and not capacity.never_fits(pod, scene.nodes))
         yield Finding(
             f"unschedulable:{pod['metadata']['name']}",
             f"no Kubernetes node takes pod {pod['metadata']['name']}",

@@ -177,7 +177,8 @@ def _answers(name: str, progress: Progress) -> None:
             return
         except RaykitError as error:
             if time.monotonic() > deadline:
-                raise
+                again = f"raykit kind down --name {name} && raykit kind up --name {name}"
+                raise KubernetesError(error.what, evidence=error.evidence, next=again) from error
             progress.detail(error.what)
             kind.export_kubeconfig(name)
             time.sleep(1)

@@ -110,7 +110,9 @@ def test_unschedulable_may_pass_where_nodes_are_added_or_pods_are_ending():
     grows = event("TriggeredScaleUp", kind="Normal")
     assert first(unschedulable(), events=[grows]).patience is None
     ending = pod(name="old", deletionTimestamp="2026-11-24T00:00:00Z")
-    assert first(unschedulable(), others=[ending]).patience is None
+    roomy = {**NODE, "status": {"allocatable": {"cpu": "8"}}}
+    assert first(unschedulable(), nodes=[roomy], others=[ending]).patience is None
+    assert first(unschedulable(), nodes=[NODE], others=[ending]).patience is not None
 
 
 OOM = {"reason": "OOMKilled", "exitCode": 137}
