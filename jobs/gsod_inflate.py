@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -26,9 +26,10 @@ CODEC_ERRORS: tuple[type[Exception], ...] = (zlib.error, codec.error)
 ENGINE = codec.__name__.rpartition(".")[2]
 READ_BYTES = 256 * 2**10
 PIECE_BYTES = 2**20
-RAW_DEFLATE = -15
-TRAILER_BYTES = 8
-FHCRC, FEXTRA, FNAME, FCOMMENT = 2, 4, 8, 16
+GZIP = 31
+"""Window bits that ask a codec for gzip's header and trailer too."""
+
+MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,6 @@ class Source:
     bytes: int = 0
     inflated: int = 0
     sha256: str = ""
-    _hash: Any = field(default_factory=hashlib.sha256, repr=False)
 
 
 def pieces(source: Source, limits: Limits | None = None) -> Iterator[bytes]:
@@ -62,10 +62,11 @@ def pieces(source: Source, limits: Limits | None = None) -> Iterator[bytes]:
     """
     try:
         with source.path.open("rb") as file:
-            yield from _Inflater(source, file, limits or Limits()).run()
+            inflater = _Inflater(source, file, limits or Limits())
+            yield from inflater.run()
     except OSError as error:
         raise DataProblem(f"{source.path.name}: cannot be read", str(error)) from error
-    source.sha256 = source._hash.hexdigest()
+    source.sha256 = inflater.sha256()
 
 
 class _Inflater:
@@ -74,71 +75,48 @@ class _Inflater:
     def __init__(self, source: Source, file: IO[bytes], limits: Limits) -> None:
         self.source, self.file, self.limits = source, file, limits
         self.buffer = b""
+        self._hash = hashlib.sha256()
 
     def run(self) -> Iterator[bytes]:
-        if not self._fill(2):
+        self._read()
+        if not self.buffer:
             self._fail("is empty")
-        while self.buffer or self._fill(1):
-            self._header()
-            yield from self._body()
+        if self.buffer[:2] != MAGIC[: len(self.buffer)]:
+            self._fail_not_gzip()
+        while self.buffer:
+            yield from self._member()
+            self._read()
+            if self.buffer and self.buffer[:2] != MAGIC[: len(self.buffer)]:
+                self._fail("has other bytes after its end")
 
-    def _fill(self, count: int) -> bool:
-        """Hold at least `count` unread bytes; false where the file ends before."""
-        while len(self.buffer) < count:
-            more = self.file.read(READ_BYTES)
-            if not more:
-                return False
-            self.source.bytes += len(more)
-            self.source._hash.update(more)
-            self.buffer += more
-        return True
+    def _read(self) -> None:
+        """Hold some unread bytes, if there are any left."""
+        if self.buffer:
+            return
+        self.buffer = self.file.read(READ_BYTES)
+        self.source.bytes += len(self.buffer)
+        self._hash.update(self.buffer)
 
-    def _take(self, count: int) -> bytes:
-        if not self._fill(count):
-            self._fail("is cut short")
-        taken, self.buffer = self.buffer[:count], self.buffer[count:]
-        return taken
-
-    def _header(self) -> None:
-        first = self.source.inflated == 0
-        if not self._fill(2) or self.buffer[:2] != b"\x1f\x8b":
-            self._fail_not_gzip() if first else self._fail("has other bytes after its end")
-        fixed = self._take(10)
-        if fixed[2] != 8 or fixed[3] & 0xE0:
-            self._fail("has a gzip header that no gzip program writes")
-        flags = fixed[3]
-        if flags & FEXTRA:
-            self._take(int.from_bytes(self._take(2), "little"))
-        for flag in (FNAME, FCOMMENT):
-            while flags & flag and self._take(1) != b"\0":
-                pass
-        if flags & FHCRC:
-            self._take(2)
-
-    def _body(self) -> Iterator[bytes]:
-        stream = codec.decompressobj(RAW_DEFLATE)
-        crc, length = 0, 0
+    def _member(self) -> Iterator[bytes]:
+        """One gzip member; the codec checks its header, CRC and length."""
+        stream = codec.decompressobj(GZIP)
         while not stream.eof:
-            pending = self.buffer or self._next_read()
+            self._read()
+            at_end = not self.buffer
             try:
-                piece = stream.decompress(pending, PIECE_BYTES)
+                piece = stream.decompress(self.buffer, PIECE_BYTES)
             except CODEC_ERRORS as error:
                 self._fail("is corrupt", f"inflating: {error}")
             self.buffer = stream.unused_data if stream.eof else stream.unconsumed_tail
-            crc, length = codec.crc32(piece, crc), length + len(piece)
-            self._count(len(piece))
             if piece:
+                self._count(len(piece))
                 yield piece
-        trailer = self._take(TRAILER_BYTES)
-        if int.from_bytes(trailer[:4], "little") != crc:
-            self._fail("is corrupt", "its CRC does not match its content")
-        if int.from_bytes(trailer[4:], "little") != length % 2**32:
-            self._fail("is corrupt", "its length does not match its content")
+            elif at_end and not stream.eof:
+                self._fail("is cut short", "it ends inside the compressed data")
 
-    def _next_read(self) -> bytes:
-        if not self._fill(1):
-            self._fail("is cut short", "it ends inside the compressed data")
-        return self.buffer
+    def sha256(self) -> str:
+        """Of the compressed bytes."""
+        return self._hash.hexdigest()
 
     def _count(self, count: int) -> None:
         source, limits = self.source, self.limits
