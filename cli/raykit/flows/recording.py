@@ -5,20 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from raykit.errors import RecordError
+from raykit.flows.preamble import Preamble
 from raykit.measure.events import Event, EventFilter
 from raykit.measure.records import EVENTS, LOG, RunRecord, RunsFolder, unwritable
 from raykit.progress import Listener
 from raykit.submission.redaction import Redactor
 
-SETTING_UP = re.compile(
-    rb"\d{4}-\d\d-\d\d [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.\n"
-)
 KEPT_BYTES = 16_384
 
 
@@ -37,8 +33,6 @@ class Recording:
         self.shown = 0
         self.log_path = runs.folder(record.id) / LOG
         self.events_path = runs.folder(record.id) / EVENTS
-        command = shlex.join(record.job["entrypoint"])
-        self.preamble = f"Running entrypoint for job {record.submission_id}: {command}\n".encode()
         self.begin()
 
     def begin(self) -> None:
@@ -51,7 +45,7 @@ class Recording:
         self.digest = hashlib.sha256()
         self.size = 0
         self.filed = 0
-        self.opening: bytes | None = b""
+        self.preamble = Preamble(self.record.submission_id, self.record.job["entrypoint"])
         self.tail = b""
         self._write(self.log_path, b"", "wb")
         self._write(self.events_path, b"", "wb")
@@ -66,10 +60,7 @@ class Recording:
         self._keep(self.redactor.end())
         rest = self.filter.end()
         self._file_events()
-        self._show(rest)
-        if self.opening:
-            held, self.opening = self.opening, None
-            self._show(held)
+        self._show(self.preamble.feed(rest) + self.preamble.end())
         self.record.log |= {"bytes": self.size, "sha256": self.digest.hexdigest()}
 
     def last_lines(self, count: int = 8) -> list[str]:
@@ -85,11 +76,9 @@ class Recording:
         self._write(self.log_path, data, "ab")
         visible = self.filter.feed(data)
         self._file_events()
-        self._show(visible)
+        self._show(self.preamble.feed(visible))
 
     def _show(self, visible: bytes) -> None:
-        if self.opening is not None:
-            visible = self._after_preamble(visible)
         if visible:
             self.tail = (self.tail + visible)[-KEPT_BYTES:]
             known, new = visible[: self.repeated], visible[self.repeated :]
@@ -97,20 +86,6 @@ class Recording:
             self.shown += len(new)
             if new:
                 self.listener.job_output(new)
-
-    def _after_preamble(self, visible: bytes) -> bytes:
-        """What follows the lines with which Ray opens a log; they repeat what we know."""
-        assert self.opening is not None
-        self.opening += visible
-        rest = SETTING_UP.sub(b"", self.opening, count=1)
-        if rest.startswith(self.preamble):
-            self.opening = None
-            return rest.removeprefix(self.preamble)
-        unfinished = b"\n" not in self.opening or self.preamble.startswith(rest)
-        if unfinished and len(self.opening) < KEPT_BYTES:
-            return b""
-        self.opening = None
-        return rest
 
     def _file_events(self) -> None:
         for event in self.filter.events[self.filed :]:
