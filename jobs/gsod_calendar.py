@@ -30,7 +30,8 @@ class Calendar:
         self._bits = [bit for _, bit in days]
         self._upto = [sum(self._bits[:number]) for number in range(len(days) + 1)]
         self._columns = [bytes(text[at] for text, _ in days) for at in range(DATE_BYTES)]
-        self._months = [Month(year, month) for month in range(1, 13)]
+        months = [Month(year, month) for month in range(1, 13)]
+        self._months = [(each.code, each.block, each.patterns, each) for each in months]
 
     def days(self, content: bytes, at: int, step: int, wanted: bool) -> Days | None:
         """The days of a DATE column that begins at `at`, those of each line only where wanted.
@@ -58,19 +59,20 @@ class Calendar:
             days = unhexlify(pairs(tens, ones))
         except Error:
             return None
-        seen, bits, at = 0, list[int](), 0
-        for month in self._months:
-            end = at + months.count(month.code)
-            if end == at:
-                continue
-            found = month.days(days[at:end])
-            if found is None or not month.all_are(months[at:end]):
-                return None
-            seen += found[0]
-            if wanted:
-                bits += found[1]
-            at = end
-        return (seen, bits) if at == len(months) else None
+        seen, bits, blocks, at = 0, list[int](), [], 0
+        for code, block, patterns, month in self._months:
+            lines = months.count(code)
+            if lines:
+                codes = days[at : at + lines]
+                found = patterns.get(codes) or month.learn(codes)
+                if found is None:
+                    return None
+                seen += found[0]
+                if wanted:
+                    bits += found[1]
+                blocks.append(block[:lines])
+                at += lines
+        return (seen, bits) if b"".join(blocks) == months else None
 
 
 class Month:
@@ -81,29 +83,25 @@ class Month:
 
     def __init__(self, year: int, month: int) -> None:
         self.code = int(str(month), 16)
-        self.all_are = (bytes([self.code]) * 31).startswith
+        self.block = bytes([self.code]) * 31
         numbers = days_of(year)
         self._bit = {
             int(str(day), 16): 1 << numbers[f"{year:04}-{month:02}-{day:02}"]
             for day in range(1, monthrange(year, month)[1] + 1)
         }
-        self._patterns: dict[bytes, Days | None] = {}
+        self.patterns: dict[bytes, Days] = {}
 
-    def days(self, codes: bytes) -> Days | None:
+    def learn(self, codes: bytes) -> Days | None:
         """The days with these codes; None unless all are days of the month, each once."""
-        try:
-            return self._patterns[codes]
-        except KeyError:
-            if len(self._patterns) >= PATTERNS_KEPT:
-                self._patterns.clear()
-            found = self._patterns[codes] = self._look_up(codes)
-            return found
-
-    def _look_up(self, codes: bytes) -> Days | None:
         try:
             bits = list(map(self._bit.__getitem__, codes))
         except KeyError:
             return None
         seen = sum(bits)
         # A sum of powers of two has as many ones as it has terms only if all of them differ.
-        return (seen, bits) if seen.bit_count() == len(bits) else None
+        if seen.bit_count() != len(bits):
+            return None
+        if len(self.patterns) >= PATTERNS_KEPT:
+            self.patterns.clear()
+        self.patterns[codes] = seen, bits
+        return seen, bits
