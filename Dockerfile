@@ -5,7 +5,8 @@ ARG RAY=2.60.0-py311
 ARG ARCH=
 FROM rayproject/ray:${RAY}${ARCH}
 
-# What the jobs import beside Ray and the standard library.
+# What the jobs import beside Ray and the standard library; PIP_INDEX_URL names a mirror.
+ARG PIP_INDEX_URL
 RUN pip install --no-cache-dir --quiet "isal>=1.7,<2"
 
 # Without byte code `ray.init` takes more than twice as long in each new pod.

@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -129,6 +129,22 @@ class Kubernetes:
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
         answer = self.raw.get(path, params=query)
         return answer.text.splitlines() if answer.is_success else []
+
+    def output(self, pod: str, namespace: str, container: str, command: Sequence[str]) -> str:
+        """What a command prints in a container, whatever its exit code.
+
+        Errors: MissingError (4) where we may not run one there, KubernetesError (5).
+        """
+        with self._lightkube() as client:
+            ran = client.exec(
+                pod,
+                namespace=namespace,
+                container=container,
+                command=list(command),
+                stdout=True,
+                timeout=READ_SECONDS,
+            )
+            return str(ran.stdout or "")
 
     def serves(self, api_version: str, plural: str) -> bool:
         """Whether the API server knows a kind of resource, by its own discovery."""

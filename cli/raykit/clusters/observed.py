@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from raykit.clusters import operator, raycluster
+from raykit.clusters import operator, raycluster, throttling
 from raykit.clusters.kubernetes import Object
 from raykit.clusters.raycluster import Cluster, is_head
 from raykit.errors import RaykitError
@@ -46,7 +46,8 @@ def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
 def describe(cluster: Cluster) -> dict[str, Any]:
     """The cluster as it is now: operator, Kubernetes nodes, pods with image digest and limits.
 
-    `machines`: distinct boot ids. Kind nodes are containers of one machine and share theirs.
+    `machines`: distinct boot ids; kind nodes are containers of one machine and share theirs.
+    `cpu_throttling`: since the container's start (throttling.py).
     """
     pods = raycluster.pods(cluster)
     nodes = _nodes(cluster, {pod["spec"].get("nodeName") for pod in pods})
@@ -61,7 +62,10 @@ def describe(cluster: Cluster) -> dict[str, Any]:
         "operator_version": _operator_version(cluster),
         "machines": len(boot_ids) if nodes else None,
         "nodes": nodes,
-        "pods": [_pod(pod) for pod in pods],
+        "pods": [
+            {**_pod(pod), "cpu_throttling": throttling.of_pod(cluster.connection, pod)}
+            for pod in pods
+        ],
     }
 
 

@@ -29,7 +29,7 @@ INSTALL_HELM = "install Helm 3.12 or newer: https://helm.sh/docs/intro/install/"
 HELM_SECONDS = 120.0
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.5
-LATER = 10.0
+LATER, SILENT = 10.0, 19.0
 ON_THE_CONTROL_PLANE: Object = {
     "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
     "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],
@@ -68,8 +68,15 @@ def version(deployment: Object | None) -> str | None:
 
 
 def is_ready(deployment: Object | None) -> bool:
-    conditions = _at(deployment or {}, "status").get("conditions", [])
-    return any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
+    """Whether it serves, and no older one serves in its place."""
+    if deployment is None:
+        return False
+    status = _at(deployment, "status")
+    wanted = _at(deployment, "spec").get("replicas", 1)
+    current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    conditions = status.get("conditions", [])
+    available = any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
+    return available and current and status.get("updatedReplicas", 0) == wanted
 
 
 def is_served(connection: Kubernetes) -> bool:
@@ -98,10 +105,16 @@ def _command(context: str) -> str:
     )
 
 
+def wanted() -> str:
+    """The version to install: that of the chart file that was given, else the pinned one."""
+    found = re.search(r"-(\d+\.\d+\.\d+)\.tgz$", os.environ.get(CHART_SETTING, ""))
+    return found[1] if found else VERSION
+
+
 def install(connection: Kubernetes, progress: Progress) -> None:
     """CRDs, Helm release, ready; nothing is done where the wanted version already runs."""
     deployment = find(connection)
-    if is_ready(deployment) and version(deployment) == VERSION and is_served(connection):
+    if is_ready(deployment) and version(deployment) == wanted() and is_served(connection):
         return
     progress.detail("KubeRay's CRDs")
     for definition in crds():
@@ -124,13 +137,31 @@ def wait_ready(connection: Kubernetes, progress: Progress) -> None:
 
 
 def diagnose(connection: Kubernetes) -> list[Finding]:
-    """Why nothing happens to a RayCluster: the operator is not there, or not ready."""
-    deployment = find(connection)
+    """Why nothing happens to a RayCluster: no operator, one that is not ready, or a silent one."""
+    try:
+        deployment = find(connection)
+    except MissingError:
+        # Reading other namespaces needs a right that a user of one may not have.
+        return []
     if deployment is None:
         lines = ("no Deployment carries the label app.kubernetes.io/name=kuberay-operator",)
         mend = _command(connection.context)
         return [Finding("no-operator", "no KubeRay operator runs here", lines, mend, LATER)]
-    return list(_look(connection, deployment).findings)
+    look = _look(connection, deployment)
+    return [_silent(connection, deployment)] if look.ready else list(look.findings)
+
+
+def _silent(connection: Kubernetes, deployment: Object) -> Finding:
+    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+    container = _at(deployment, "spec", "template", "spec")["containers"][0]
+    return Finding(
+        "silent-operator",
+        "KubeRay's operator is ready and does nothing with it",
+        (f"its arguments: {' '.join(container.get('args') or ['none'])}",),
+        "does it watch this namespace? "
+        f"kubectl --context {connection.context} -n {namespace} logs deployment/{name}",
+        SILENT,
+    )
 
 
 def _look(connection: Kubernetes, deployment: Object | None = None) -> Look:

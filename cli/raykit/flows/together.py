@@ -21,7 +21,8 @@ class Task:
 def together(progress: Progress, *tasks: Task) -> None:
     """Run tasks side by side, to the end of all.
 
-    Errors: that of the first which failed, after the others have ended.
+    Errors: that of the first which failed, after the others have ended. An interrupt, too, takes
+    effect when the programs that run have ended: half a `helm install` is worse than a late end.
     """
     with ThreadPoolExecutor(len(tasks)) as pool:
         running = {pool.submit(_run, task, progress.listener): task for task in tasks}
