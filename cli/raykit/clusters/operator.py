@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ INSTALL_HELM = "install Helm 3.12 or newer: https://helm.sh/docs/intro/install/"
 HELM_SECONDS = 120.0
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.5
-LATER, SILENT = 10.0, 19.0
+LATER, SILENT, RESTART_SECONDS = 10.0, 19.0, 60.0
 ON_THE_CONTROL_PLANE: Object = {
     "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
     "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],
@@ -127,13 +128,22 @@ def install(connection: Kubernetes, progress: Progress) -> None:
 def wait_ready(connection: Kubernetes, progress: Progress) -> None:
     """Wait for the operator. Errors: KubernetesError (5) with the reason from its pods."""
     waiting.until(
-        lambda: _look(connection),
+        lambda: _patient(_look(connection)),
         what="KubeRay's operator",
         timeout=READY_SECONDS,
         progress=progress,
         next=f"kubectl --context {connection.context} -n {NAMESPACE} describe pods",
         wake=lambda seconds: time.sleep(min(seconds, POLL_SECONDS)),
+        log=lambda finding: waiting.last_lines(connection, finding),
     )
+
+
+def _patient(look: Look) -> Look:
+    """An operator ends, and is started again, where its rights or the API server are late."""
+    findings = [
+        replace(each, patience=RESTART_SECONDS) if each.log else each for each in look.findings
+    ]
+    return Look(look.ready, findings, look.missing)
 
 
 def diagnose(connection: Kubernetes) -> list[Finding]:

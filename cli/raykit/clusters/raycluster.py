@@ -14,7 +14,6 @@ from raykit.progress import Progress
 from raykit.spec.names import CLUSTER_LABEL
 
 RAY_CLUSTER_LABEL, RAY_TYPE_LABEL = "ray.io/cluster", "ray.io/node-type"
-LOG_LINES = 10
 END_SECONDS = 120.0
 
 
@@ -177,7 +176,7 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
                 progress=progress,
                 next=f"raykit status --context {cluster.connection.context}",
                 wake=wake,
-                log=lambda finding: _log(cluster.connection, finding),
+                log=lambda finding: waiting.last_lines(cluster.connection, finding),
             )
 
         with progress.step("head-ready", "Ray head"):
@@ -240,17 +239,3 @@ def _machines(
         return connection.objects("Node"), connection.objects("Pod", EVERYWHERE)
     except MissingError:
         return [], list(of_cluster)
-
-
-def _log(connection: Kubernetes, finding: Finding) -> list[str]:
-    if finding.log is None:
-        return []
-    namespace, pod, container, previous = finding.log
-    lines = [
-        line
-        for line in connection.log(pod, namespace, container, LOG_LINES, previous)
-        if line.strip()
-    ]
-    wrong = any("exec format error" in line for line in lines)
-    hint = ["the image is built for another processor architecture"] if wrong else []
-    return [*hint, *(f"| {line}" for line in lines)]

@@ -15,6 +15,7 @@ from raykit.progress import Progress
 LONGEST_SLEEP, SETTLE = 2.0, 0.1
 SILENT_API_SECONDS = 15.0
 WATCH_SECONDS = 10
+LOG_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,18 @@ def events(connection: Kubernetes, namespace: str) -> list[Object]:
         return connection.objects("Event", namespace)
     except MissingError:
         return []
+
+
+def last_lines(connection: Kubernetes, finding: Finding) -> list[str]:
+    """The end of the log that explains a finding; nothing where none does."""
+    if finding.log is None:
+        return []
+    namespace, pod, container, previous = finding.log
+    said = connection.log(pod, namespace, container, LOG_LINES, previous)
+    lines = [line for line in said if line.strip()]
+    wrong = any("exec format error" in line for line in lines)
+    hint = ["the image is built for another processor architecture"] if wrong else []
+    return [*hint, *(f"| {line}" for line in lines)]
 
 
 def _patiently(look: Callable[[], Look]) -> Look:
