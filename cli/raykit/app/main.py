@@ -11,7 +11,19 @@ from typing import NoReturn
 import typer
 
 from raykit import __version__
-from raykit.app import clusters, compare, data, image, jobs, kind, output, runs, specs, submit
+from raykit.app import (
+    clusters,
+    compare,
+    dashboard,
+    data,
+    image,
+    jobs,
+    kind,
+    output,
+    runs,
+    specs,
+    submit,
+)
 from raykit.errors import Interrupt, InterruptedByUserError, RaykitError, UsageError
 
 EPILOG = """A minute to a result:
@@ -65,6 +77,7 @@ specs.register(app)
 kind.register(app)
 image.register(app)
 clusters.register(app)
+dashboard.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

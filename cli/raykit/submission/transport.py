@@ -132,6 +132,35 @@ class Transport:
                 raise self.refusal(response)
             yield response
 
+    @contextlib.contextmanager
+    def relay(
+        self, method: str, target: str, headers: Mapping[str, str], content: Iterator[bytes] | None
+    ) -> Iterator[httpx2.Response]:
+        """One request on behalf of somebody else: any answer, its body unread and undecoded.
+
+        target: an absolute path with its query, below this endpoint's own path.
+        """
+        base = self.client.base_url
+        own = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + target.encode("ascii"))
+        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=None)
+
+        def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
+            return self.client.stream(
+                method,
+                own,
+                headers={**headers, **self.endpoint.headers},
+                content=content,
+                timeout=timeout,
+            )
+
+        with self._explained(), contextlib.ExitStack() as opened:
+            used = self.endpoint
+            response = opened.enter_context(ask())
+            if response.status_code in REFUSED and content is None and self._renew(used):
+                opened.close()
+                response = opened.enter_context(ask())
+            yield response
+
     def parsed(self, response: httpx2.Response) -> Any:
         """The JSON of an answer; an answer that is none says that this is not Ray."""
         try:

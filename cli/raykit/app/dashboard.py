@@ -1,0 +1,36 @@
+"""`raykit dashboard`: Ray's own dashboard in a browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from raykit.app import output
+from raykit.app.options import Context, Format, Namespace, On, Output, where
+
+
+def register(app: typer.Typer) -> None:
+    app.command("dashboard")(dashboard)
+
+
+def dashboard(
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    output_format: Output = Format.text,
+) -> None:
+    """Open Ray's dashboard, of a local head or of a cluster, until Ctrl-C.
+
+    The address is on this machine, adds the head's token and lets in one browser, once.
+    """
+    from raykit.flows import dashboard as flow
+    from raykit.progress import Progress
+
+    def announce(address: str) -> None:
+        data = {"url": address}
+        output.show("dashboard", data, output_format is Format.json, lambda found: found["url"])
+
+    place = where(on, context, namespace)
+    flow.show(place, Progress(output.Screen()), announce, browser=browser)

@@ -1,0 +1,46 @@
+"""Ray's dashboard in a browser, for as long as the user wants it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+
+from raykit.errors import INTERRUPTS
+from raykit.flows import tend
+from raykit.flows.targets import Where
+from raykit.progress import Progress
+from raykit.submission import dashboard_proxy
+
+
+def show(
+    where: Where, progress: Progress, announce: Callable[[str], None], *, browser: bool = True
+) -> None:
+    """Serve a head's dashboard on this machine until Ctrl-C or SIGTERM.
+
+    announce gets the address of entry, which works once; with `browser` a browser is opened too.
+
+    Errors: those of choosing and reaching a head (2, 4, 5, 6).
+    """
+    with tend.connect(where, progress) as head:
+        head.api.version()
+        progress.note(head.target.reason)
+        with dashboard_proxy.serve(head.api.transport) as proxy:
+            announce(proxy.address)
+            if browser and not _open(proxy.address):
+                progress.note("no browser could be opened here: open the address yourself")
+            try:
+                threading.Event().wait()
+            except INTERRUPTS:
+                progress.note("the dashboard's address is closed")
+
+
+def _open(address: str) -> bool:
+    """A browser with a window; one that would take over the terminal is never started."""
+    if sys.platform == "linux" and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return False
+    return webbrowser.open(address)

@@ -1,0 +1,217 @@
+"""Ray's dashboard for a browser on this machine: a loopback proxy that adds the head's token.
+
+A browser cannot send the header that the head asks for. It enters by an address that works once
+and gets a cookie; whoever has no such cookie, comes from another origin, or asks under another
+host name (DNS rebinding) is refused. The token never reaches the browser.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import httpx2
+
+from raykit.errors import RaykitError
+from raykit.submission.transport import Transport
+
+LOOPBACK = "127.0.0.1"
+CHUNK = 1 << 16
+NOT_PASSED_ON = frozenset(
+    {
+        "authorization",
+        "connection",
+        "cookie",
+        "host",
+        "keep-alive",
+        "origin",
+        "proxy-authorization",
+        "referer",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-ray-authorization",
+    }
+)
+NOT_PASSED_BACK = frozenset(
+    {"connection", "date", "keep-alive", "server", "set-cookie", "transfer-encoding", "upgrade"}
+)
+TRUSTED_SITES = (None, "none", "same-origin")
+BODYLESS = (204, 304)
+
+
+class DashboardProxy(ThreadingHTTPServer):
+    """Serves one head's dashboard on a free loopback port until it is closed."""
+
+    daemon_threads = True
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__((LOOPBACK, 0), _Handler)
+        self.transport = transport
+        self.host = f"{LOOPBACK}:{self.server_port}"
+        self.cookie_name = f"raykit-{self.server_port}"
+        self.cookie = secrets.token_urlsafe(32)
+        self.key: str | None = secrets.token_urlsafe(32)
+        self.address = f"http://{self.host}/enter?key={self.key}"
+        self.entering = threading.Lock()
+
+    def take_key(self, given: str) -> bool:
+        """Whether this is the key, which works once."""
+        with self.entering:
+            right = self.key is not None and _same(given, self.key)
+            if right:
+                self.key = None
+            return right
+
+
+@contextlib.contextmanager
+def serve(transport: Transport) -> Iterator[DashboardProxy]:
+    """A proxy that answers while the block lasts."""
+    with DashboardProxy(transport) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.1,), daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: DashboardProxy
+
+    def handle_one_request(self) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            super().handle_one_request()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: an address of entry would stand in it."""
+
+    def _answer(self) -> None:
+        reason = self._stranger()
+        if reason:
+            self._say(403, reason)
+        elif urlsplit(self.path).path == "/enter":
+            self._enter()
+        elif not self._has_cookie():
+            self._say(403, "enter by the address that raykit dashboard printed")
+        elif not _is_plain(self.path):
+            self._say(400, "not a path of the dashboard")
+        else:
+            self._pass_on()
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer
+
+    def _stranger(self) -> str | None:
+        """Why this request is not from a page of ours, or None."""
+        if self.headers.get_all("Host") != [self.server.host]:
+            return f"this address answers as {self.server.host} alone"
+        origin = self.headers.get("Origin")
+        if origin is not None and origin != f"http://{self.server.host}":
+            return "other origins are refused"
+        if self.headers.get("Sec-Fetch-Site") not in TRUSTED_SITES:
+            return "other sites are refused"
+        return None
+
+    def _enter(self) -> None:
+        key = parse_qs(urlsplit(self.path).query).get("key", [""])[0]
+        if self.command != "GET" or not self.server.take_key(key):
+            self._say(403, "this address works once, and was used: run raykit dashboard again")
+            return
+        self.send_response(303)
+        self.send_header("Location", "/")
+        self.send_header(
+            "Set-Cookie",
+            f"{self.server.cookie_name}={self.server.cookie}; Path=/; HttpOnly; SameSite=Strict",
+        )
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _has_cookie(self) -> bool:
+        try:
+            cookies = SimpleCookie(self.headers.get("Cookie", ""))
+        except CookieError:
+            return False
+        found = cookies.get(self.server.cookie_name)
+        return found is not None and _same(found.value, self.server.cookie)
+
+    def _pass_on(self) -> None:
+        headers = {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower() not in NOT_PASSED_ON and not name.lower().startswith("sec-")
+        }
+        try:
+            with self.server.transport.relay(
+                self.command, self.path, headers, self._body()
+            ) as response:
+                self._pass_back(response)
+        except RaykitError as error:
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self._say(502, error.what)
+
+    def _body(self) -> Iterator[bytes] | None:
+        length = int(self.headers.get("Content-Length") or 0)
+        return self._pieces(length) if length else None
+
+    def _pieces(self, left: int) -> Iterator[bytes]:
+        while left and (piece := self.rfile.read(min(left, CHUNK))):
+            left -= len(piece)
+            yield piece
+
+    def _pass_back(self, response: httpx2.Response) -> None:
+        """The answer as it comes, each piece at once."""
+        self.send_response(response.status_code)
+        for name, value in response.headers.items():
+            if name.lower() not in NOT_PASSED_BACK:
+                self.send_header(name, value)
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
+        self.send_header("Referrer-Policy", "no-referrer")
+        sized = "content-length" in response.headers
+        empty = self.command == "HEAD" or response.status_code in BODYLESS
+        if not sized and not empty:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        if empty:
+            return
+        for piece in response.iter_raw():
+            self._write(piece if sized else b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not sized:
+            self._write(b"0\r\n\r\n")
+
+    def _write(self, data: bytes) -> None:
+        self.wfile.write(data)
+        self.wfile.flush()
+
+    def _say(self, status: int, text: str) -> None:
+        self.close_connection = True
+        body = f"raykit: {text}\n".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+
+
+def _is_plain(target: str) -> bool:
+    """Whether a request's target stays below the head's address, however it is decoded."""
+    path = unquote(unquote(target.partition("?")[0]))
+    visible = re.fullmatch(r"/[!-~]*", target) is not None
+    return visible and ".." not in path.replace("\\", "/").split("/")
