@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,7 +54,7 @@ def parse(argv: Sequence[str] | None) -> Options:
     if problems:
         parser.error("; ".join(problems))
     return Options(
-        data=Path(given.data).expanduser().absolute() if given.data else SAMPLE,
+        data=asked_from() / Path(given.data).expanduser() if given.data else SAMPLE,
         sample=not given.data,
         years=years,
         question=Question(given.column, given.op, threshold),
@@ -148,3 +150,16 @@ def _countries(words: Sequence[str], problems: list[str]) -> frozenset[str]:
         if not re.fullmatch("[A-Za-z]{2}", word):
             problems.append(f"argument --country: {word!r} is not two letters")
     return frozenset(word.upper() for word in words)
+
+
+def asked_from() -> Path:
+    """The folder that a relative path is meant from.
+
+    On a head of the user's own machine that is where `raykit submit` was called, which stands in
+    the job's metadata: the driver itself is started elsewhere.
+    """
+    try:
+        job = json.loads(os.environ["RAY_JOB_CONFIG_JSON_ENV_VAR"])
+        return Path(job["metadata"]["raykit-folder"])
+    except (KeyError, ValueError, TypeError):
+        return Path.cwd()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from raykit import __version__
@@ -22,7 +23,7 @@ from raykit.submission.jobs_api import JobsApi
 from raykit.submission.runtime_env import fingerprint
 from raykit.submission.transport import Transport
 
-RUN_KEY = "raykit-run"
+RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
             transport, request.entrypoint, request.runtime_env, target.has_kit, progress
         )
         try:
-            session.submit(_payload(request, record, runtime_env))
+            session.submit(_payload(request, record, runtime_env, target.here))
         except RaykitError as refused:
             record.status = NOT_SUBMITTED
             return session.finish(refused)
@@ -110,13 +111,18 @@ def _begin(request: Request, target: targets.Target) -> RunRecord:
 
 
 def _payload(
-    request: Request, record: RunRecord, runtime_env: Mapping[str, Any]
+    request: Request, record: RunRecord, runtime_env: Mapping[str, Any], here: bool
 ) -> dict[str, object]:
-    """What Ray gets. Its fingerprint goes along, so that the same id and payload is one job."""
+    """What Ray gets. Its fingerprint goes along, so that the same id and payload is one job.
+
+    On this machine a job may read the user's files, whose relative paths are meant from here.
+    """
     asked: dict[str, Any] = {"entrypoint": request.entrypoint.command, **request.resources}
     if runtime_env:
         asked["runtime_env"] = dict(runtime_env)
     marks = {"raykit": __version__, RUN_KEY: record.id, PAYLOAD_KEY: fingerprint(asked)}
+    if here:
+        marks[FOLDER_KEY] = str(Path.cwd())
     return {
         **asked,
         "submission_id": record.submission_id,

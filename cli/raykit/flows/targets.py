@@ -42,7 +42,11 @@ class Target(Protocol):
     """A place to run jobs.
 
     owned: it lives for one submission, and a job ends with it. has_kit: raykit's jobs are there.
+    here: it is on this machine and sees the same files.
     """
+
+    @property
+    def here(self) -> bool: ...
 
     @property
     def reason(self) -> str: ...
@@ -67,6 +71,7 @@ class OwnHead:
     reason: str
     owned: bool = True
     has_kit: bool = True
+    here: bool = True
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -85,6 +90,7 @@ class WarmLocal:
     reason: str
     owned: bool = False
     has_kit: bool = True
+    here: bool = True
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -104,6 +110,7 @@ class Address:
     environ: Mapping[str, str]
     owned: bool = False
     has_kit: bool = False
+    here: bool = False
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -125,6 +132,7 @@ class OnKubernetes:
     cluster: Cluster
     reason: str
     owned: bool = False
+    here: bool = False
 
     @property
     def has_kit(self) -> bool:

@@ -1,10 +1,11 @@
 """The options of the GSOD job: defaults, and every problem at once."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from jobs.gsod_options import SAMPLE, parse
+from jobs.gsod_options import SAMPLE, asked_from, parse
 
 
 def refusal(capsys, *words):
@@ -96,3 +97,11 @@ def test_the_published_method_answers_the_published_question_only(capsys):
     for part in ("--column", "--op", "--strict"):
         assert f"--method tutorial does not know {part}" in said
     assert parse(["--method", "tutorial", "--high-temp", "70"]).method == "tutorial"
+
+
+def test_a_relative_folder_is_meant_from_where_the_job_was_submitted(monkeypatch, tmp_path):
+    job = {"runtime_env": {}, "metadata": {"raykit-folder": str(tmp_path)}}
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(job))
+    assert asked_from() == tmp_path
+    monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR")
+    assert asked_from() == Path.cwd()
