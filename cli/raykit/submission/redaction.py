@@ -59,8 +59,14 @@ class Redactor:
     def _undecided(self, data: bytes, position: int) -> int:
         """Where the first secret could begin of which the data ends too early to tell."""
         first = max(position, len(data) - self.longest + 1)
-        for start in range(first, len(data)):
-            tail = data[start:]
-            if any(len(tail) < len(secret) and secret.startswith(tail) for secret in self.secrets):
-                return start
-        return len(data)
+        return min((_beginning(data, secret, first) for secret in self.secrets), default=len(data))
+
+
+def _beginning(data: bytes, secret: bytes, first: int) -> int:
+    """Where, from `first` on, the data ends within this secret; the data's length if nowhere."""
+    start = data.find(secret[:1], max(first, len(data) - len(secret) + 1))
+    while start >= 0:
+        if secret.startswith(data[start:]):
+            return start
+        start = data.find(secret[:1], start + 1)
+    return len(data)
