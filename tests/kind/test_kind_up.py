@@ -155,6 +155,9 @@ def test_killed_in_each_step_it_is_completed_by_the_next_run(lab):
         lab.raykit("kind", "up", "--name", name)
         rows = lab.json("status", "--context", f"kind-{name}")["clusters"]
         assert [(row["name"], row["state"]) for row in rows] == [("single-node", "ready")]
+        docker("stop", "-t", "5", f"{name}-worker2")
+        resumed = lab.raykit("kind", "up", "--name", name)
+        assert "are stopped: they are started" in resumed.stderr
     finally:
         lab.raykit("kind", "down", "--name", name)
         lab.raykit("kind", "up")  # the current context is that of the session's cluster again

@@ -137,16 +137,7 @@ def _cluster(name: str, progress: Progress) -> None:
     if state is kind.State.stopped:
         progress.note(f"the nodes of kind cluster {name} are stopped: they are started")
         kind.start(found)
-    try:
-        _answers(name, progress)
-    except RaykitError as silent:
-        if state is not kind.State.stopped:
-            raise
-        raise KubernetesError(
-            f"the nodes of kind cluster {name} run again, but its API server does not answer",
-            evidence=[silent.what, *silent.evidence],
-            next=f"raykit kind down --name {name}, then up: not every restart keeps its addresses",
-        ) from silent
+    _answers(name, progress)
 
 
 def _make(name: str, leftovers: bool, progress: Progress) -> None:
@@ -177,8 +168,12 @@ def _answers(name: str, progress: Progress) -> None:
             return
         except RaykitError as error:
             if time.monotonic() > deadline:
-                again = f"raykit kind down --name {name} && raykit kind up --name {name}"
-                raise KubernetesError(error.what, evidence=error.evidence, next=again) from error
+                raise KubernetesError(
+                    f"the nodes of kind cluster {name} run, but its API server does not answer",
+                    evidence=[error.what, *error.evidence],
+                    next=f"raykit kind down --name {name}, then up: not every restart of nodes "
+                    "keeps their addresses",
+                ) from error
             progress.detail(error.what)
             kind.export_kubeconfig(name)
             time.sleep(1)
