@@ -281,10 +281,12 @@ def test_a_stop_of_a_job_that_stays_pending_says_what_is_true(on_head):
     done = on_head("submit", "--id", "waits", "--no-follow", *many, *command("true"))
     assert done.code == 0
     stopped = on_head("stop", "waits", "-o", "json", timeout=90)
-    if stopped.code == 0:
-        assert json.loads(stopped.out.split("\n}\n")[0] + "\n}")["data"]["confirmed"]
+    data, error = stopped.envelope["data"], stopped.envelope["error"]
+    if data["confirmed"]:
+        assert (stopped.code, error) == (0, None)
     else:
-        assert (stopped.code, "waits" in stopped.out) == (6, True)
+        assert (stopped.code, error["exit_code"], data["status"]) == (6, 6, "PENDING")
+        assert error["what"] == "Ray says that it stopped waits, but it is PENDING"
         rows = json.loads(on_head("ps", "-o", "json").out)["data"]
         assert [row["status"] for row in rows if row["submission_id"] == "waits"] == ["PENDING"]
 

@@ -15,6 +15,7 @@ from raykit.app.runs import runs_folder
 from raykit.errors import JobsApiError
 
 if TYPE_CHECKING:
+    from raykit.flows.tend import Stopped
     from raykit.submission.jobs_api import JobDetails
 
 Job = Annotated[str, typer.Argument(metavar="ID", help="A submission id, a run id, or last.")]
@@ -96,17 +97,20 @@ def stop(
     stopped = tend.stop(
         job, where(on, context, namespace), runs_folder(), Progress(output.Screen())
     )
-    output.show(
-        "stop",
-        asdict(stopped),
-        output_format is Format.json,
-        lambda data: f"{data['submission_id']}: {data['status']}",
+    error = None if stopped.confirmed else _still_there(stopped)
+    if output_format is Format.json:
+        output.show_envelope("stop", asdict(stopped), error)
+        raise typer.Exit(error.exit_code if error else 0)
+    if error:
+        raise error
+    output.show("stop", stopped, False, lambda done: f"{done.submission_id}: {done.status}")
+
+
+def _still_there(stopped: Stopped) -> JobsApiError:
+    return JobsApiError(
+        f"Ray says that it stopped {stopped.submission_id}, but it is {stopped.status}",
+        next="raykit ps shows it; a job that stays PENDING ends with its head",
     )
-    if not stopped.confirmed:
-        raise JobsApiError(
-            f"Ray says that it stopped {stopped.submission_id}, but it is {stopped.status}",
-            next=f"raykit ps; a job that stays PENDING ends with its head: raykit logs {job}",
-        )
 
 
 def _as_table(jobs: list[JobDetails]) -> str:
