@@ -99,11 +99,11 @@ def pack(folder: Path, *, excludes: Sequence[str] = (), top: str = "") -> Packag
     if top:
         members = [replace(member, path=f"{top}/{member.path}") for member in members]
     archive = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the package)
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
-        for member in members:
-            _add(packed, member)
-            if archive.tell() > LIMIT_BYTES:
-                raise _too_big(folder, members)
+    try:
+        _fill(archive, folder, members)
+    except BaseException:
+        archive.close()
+        raise
     size = archive.tell()
     archive.seek(0)
     digest = hashlib.file_digest(archive, "sha256").hexdigest()[:40]
@@ -204,6 +204,14 @@ def _ignored(path: str, ignores: Sequence[tuple[str, pathspec.GitIgnoreSpec]]) -
         said = spec.check_file(path.removeprefix(prefix)).include
         ignored = ignored if said is None else said
     return ignored
+
+
+def _fill(archive: IO[bytes], folder: Path, members: Sequence[Member]) -> None:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+        for member in members:
+            _add(packed, member)
+            if archive.tell() > LIMIT_BYTES:
+                raise _too_big(folder, members)
 
 
 def _add(packed: zipfile.ZipFile, member: Member) -> None:
