@@ -94,6 +94,8 @@ def head(progress: Progress) -> Iterator[LocalHead]:
         yield replace(started, gone=lambda: supervisor.poll() is not None)
     finally:
         _release(supervisor)
+        # A supervisor whose head died under way leaves the folder, with Ray's last words, to us.
+        shutil.rmtree(started.folder, ignore_errors=True)
 
 
 def start(
