@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raykit.endpoint import Endpoint
 from raykit.errors import UsageError
 from raykit.submission import packaging
 from raykit.submission.transport import LostConnectionError, Transport
@@ -205,19 +204,3 @@ def test_an_upload_that_always_breaks_is_given_up():
     with pytest.raises(LostConnectionError):
         packaging.upload(head, package(), lambda *_: None)
     assert len(head.sent) == packaging.ATTEMPTS
-
-
-def test_a_token_that_was_rotated_is_read_again_once_and_both_are_secrets(ray):
-    seen = []
-
-    def renew():
-        seen.append("asked")
-        ray.refuse.clear()
-        return Endpoint(ray.url, headers={"Authorization": "Bearer new"}, secrets=("new",))
-
-    old = {"headers": {"Authorization": "Bearer old"}, "secrets": ("old",), "renew": renew}
-    api = ray.api(**old)
-    ray.refuse["/api/version"] = (403, "token wrong")
-    assert api.version()["ray_version"] == "2.60.0"
-    assert (seen, api.transport.endpoint.secrets) == (["asked"], ("old", "new"))
-    assert ray.requests[-1][2]["Authorization"] == "Bearer new"

@@ -119,7 +119,14 @@ class Address:
             mode = JobsApi(transport).authentication_mode()
         # The token is sent only to a head that asks for one.
         token = find_token(self.environ) if mode == "token" else None
-        yield bare if token is None else authorised(bare, token)
+        if token is None:
+            yield bare
+            return
+
+        def renew() -> Endpoint:
+            return authorised(bare, find_token(self.environ) or token)
+
+        yield replace(authorised(bare, token), renew=renew)
 
     def observe(self) -> dict[str, Any]:
         return {}

@@ -1,0 +1,39 @@
+"""A token that was rotated while a job is followed is read again, once."""
+
+import pytest
+
+from raykit.endpoint import Endpoint
+from raykit.errors import JobsApiError
+from raykit.flows import targets
+from raykit.progress import Progress
+from raykit.submission.transport import Transport
+
+
+def test_a_token_file_that_changes_while_following_is_read_again(ray, tmp_path):
+    ray.mode = "token"
+    path = tmp_path / "token"
+    path.write_text("old")
+    address = targets.Address(ray.url, "a test", {"RAY_AUTH_TOKEN_PATH": str(path)})
+    with address.open(Progress()) as endpoint, Transport(endpoint) as transport:
+        ray.refuse["/api/version"] = (403, "token wrong")
+        path.write_text("new\n")
+        with pytest.raises(JobsApiError, match="does not accept the token"):
+            transport.get_json("api/version")
+        asked = [sent["Authorization"] for _, path, sent in ray.requests if path == "/api/version"]
+        assert asked == ["Bearer old", "Bearer new"]
+
+
+def test_a_token_that_was_rotated_is_read_again_once_and_both_are_secrets(ray):
+    seen = []
+
+    def renew():
+        seen.append("asked")
+        ray.refuse.clear()
+        return Endpoint(ray.url, headers={"Authorization": "Bearer new"}, secrets=("new",))
+
+    old = {"headers": {"Authorization": "Bearer old"}, "secrets": ("old",), "renew": renew}
+    api = ray.api(**old)
+    ray.refuse["/api/version"] = (403, "token wrong")
+    assert api.version()["ray_version"] == "2.60.0"
+    assert (seen, api.transport.endpoint.secrets) == (["asked"], ("old", "new"))
+    assert ray.requests[-1][2]["Authorization"] == "Bearer new"
