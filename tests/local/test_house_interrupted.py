@@ -84,7 +84,7 @@ def test_a_timeout_ends_with_22_and_leaves_nothing(cli, heads):
     done = cli(*LONG[:4], "--timeout", "0.5", *LONG[4:])
     assert done.code == 22
     assert "still ran after 0.5 s: it was stopped" in done.err
-    assert heads() == before
+    assert heads() <= before
 
 
 def test_a_pipe_closed_by_head_is_no_error(cli, heads):
@@ -103,4 +103,4 @@ def test_a_pipe_closed_by_head_is_no_error(cli, heads):
     assert done.stderr == ""
     (path,) = cli.runs.glob("*/record.json")
     assert json.loads(path.read_text("utf-8"))["status"] == "SUCCEEDED"
-    assert heads() == before
+    assert heads() <= before

@@ -196,11 +196,12 @@ def test_a_folder_that_cannot_be_packed_names_every_reason(on_head):
     (folder / "inside/loop").symlink_to(folder, target_is_directory=True)
     (folder / "broken").symlink_to(folder / "nowhere")
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+        before = os.getcwd()  # noqa: PTH109
         os.chdir(folder)
         try:
             server.bind("socket")
         finally:
-            os.chdir(on_head.cwd)
+            os.chdir(before)
         done = on_head("submit", "odd/job.py")
     assert done.code == 2
     assert "inside/loop: a link to a folder above it" in done.err
