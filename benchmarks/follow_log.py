@@ -14,14 +14,12 @@ import argparse
 import os
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from submit_noop import _address
+from warm_head import SCRIPTS, warm_head
 
 LINE = 100
 WRITE = (
@@ -47,16 +45,8 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
-    scripts = Path(sys.executable).parent
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        env = {**clean, "XDG_RUNTIME_DIR": folder, "RAYKIT_RUNS": f"{folder}/runs"}
-        raykit = str(scripts / "raykit")
-        subprocess.run([raykit, "up", "--on", "local"], env=env, check=True)
-        try:
-            _compare(scripts, env | _address(Path(folder)), given.megabytes, given.runs)
-        finally:
-            subprocess.run([raykit, "down", "--on", "local"], env=env, check=True)
+    with warm_head() as env:
+        _compare(SCRIPTS, env, given.megabytes, given.runs)
 
 
 def _compare(scripts: Path, env: dict[str, str], megabytes: int, runs: int) -> None:

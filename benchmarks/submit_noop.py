@@ -9,15 +9,12 @@ process that polls as raykit does, with nothing but `http.client`.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from pairs import report, seconds
+from warm_head import SCRIPTS, warm_head
 
 FLOOR = """
 import http.client, json, os, sys, time, urllib.parse
@@ -38,16 +35,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
     runs = parser.parse_args().runs
-    scripts = Path(sys.executable).parent
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        env = {**clean, "XDG_RUNTIME_DIR": folder, "RAYKIT_RUNS": f"{folder}/runs"}
-        raykit = str(scripts / "raykit")
-        subprocess.run([raykit, "up", "--on", "local"], env=env, check=True)
-        try:
-            _compare(scripts, env | _address(Path(folder)), runs)
-        finally:
-            subprocess.run([raykit, "down", "--on", "local"], env=env, check=True)
+    with warm_head() as env:
+        _compare(SCRIPTS, env, runs)
 
 
 def _compare(scripts: Path, env: dict[str, str], runs: int) -> None:
@@ -72,12 +61,6 @@ def _compare(scripts: Path, env: dict[str, str], runs: int) -> None:
     for name, theirs in samples.items():
         print(report(f"raykit submit against {name}", ours, theirs))
     print(f"medians: {statistics.median(ours):.2f} s for raykit")
-
-
-def _address(folder: Path) -> dict[str, str]:
-    """The warm head's address and token, as its state file names them."""
-    state = json.loads(next(folder.rglob("*.json")).read_text("utf-8"))
-    return {"HEAD": state["url"], "RAY_AUTH_TOKEN": state["token"], "RAY_AUTH_MODE": "token"}
 
 
 if __name__ == "__main__":
