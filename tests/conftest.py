@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,16 +56,29 @@ class Cli:
             "COLUMNS": "80",
         }
         self.program = [str(Path(sys.executable).with_name("raykit"))]
+        self.children: list[subprocess.Popen] = []
 
     def start(self, *words, env=None, **options) -> subprocess.Popen:
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [*self.program, *map(str, words)],
             env=self.env | (env or {}),
             cwd=options.pop("cwd", self.cwd),
             stdin=subprocess.DEVNULL,
             **{name: value for name, value in streams.items() if name != "cwd"},
         )
+        self.children.append(child)
+        return child
+
+    def end(self) -> None:
+        """Kill what a test left running, as one that failed does."""
+        for child in self.children:
+            if child.poll() is None:
+                child.kill()
+                child.communicate()
+            for stream in (child.stdout, child.stderr):
+                if stream:
+                    stream.close()
 
     def __call__(self, *words, env=None, timeout=120, **options) -> Outcome:
         child = self.start(*words, env=env, **options)
@@ -79,6 +93,8 @@ class Cli:
 
 
 @pytest.fixture
-def cli(tmp_path) -> Cli:
+def cli(tmp_path) -> Iterator[Cli]:
     """`cli("submit", "fib")` runs raykit; `cli.start(…)` leaves it running."""
-    return Cli(tmp_path)
+    made = Cli(tmp_path)
+    yield made
+    made.end()

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -98,8 +98,12 @@ def spawn(
     stderr: int | IO[bytes] = subprocess.DEVNULL,
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     new_session: bool = False,
+    preexec_fn: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program and leave it running; its end is the caller's business."""
+    """Start a program and leave it running; its end is the caller's business.
+
+    preexec_fn: called in the new process before the program; the caller must have one thread.
+    """
     return subprocess.Popen(
         list(argv),
         env=dict(os.environ if env is None else env),
@@ -108,4 +112,5 @@ def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=new_session,
+        preexec_fn=preexec_fn,  # noqa: PLW1509
     )

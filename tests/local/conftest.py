@@ -1,6 +1,10 @@
 """A real local Ray: one head for all tests that need none of their own."""
 
+import contextlib
+import json
 import os
+import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -23,6 +27,27 @@ def on_head(cli, head):
     """raykit as `cli`, with `--on` and the token of the shared head in its environment."""
     cli.env |= {"RAYKIT_ON": head.url, "RAY_AUTH_TOKEN": head.token}
     return cli
+
+
+@pytest.fixture
+def warm(cli, processes):
+    """`warm(name, nodes)`: what the file of a warm head says, which ends with the test."""
+    started = []
+
+    def up(name, nodes=1):
+        done = cli("up", "--on", "local", "--name", name, "--nodes", nodes)
+        assert done.code == 0, done.err
+        (path,) = Path(cli.env["XDG_RUNTIME_DIR"]).glob(f"*/{name}.json")
+        started.append(json.loads(path.read_text("utf-8")))
+        return started[-1]
+
+    yield up
+    for head in started:
+        cli("down", head["name"], "--on", "local")
+        for pid, _ in processes(head["folder"]):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(head["folder"], ignore_errors=True)
 
 
 @pytest.fixture

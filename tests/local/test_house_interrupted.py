@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,17 @@ def test_kill_9_of_the_cli_leaves_no_process_and_no_folder(cli, heads, processes
     running.child.communicate()
     soon(running.nothing_left)
     assert running.record()["status"] == "UNFINISHED"
+
+
+def test_kill_9_of_a_warm_heads_supervisor_leaves_no_process_and_no_folder(
+    cli, warm, processes, soon
+):
+    head = warm("orphan")
+    assert len(processes(head["folder"])) > 5
+    os.kill(head["supervisor"], signal.SIGKILL)
+    soon(lambda: not processes(head["folder"]))
+    assert cli("down", "orphan", "--on", "local").code == 4
+    assert not Path(head["folder"]).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

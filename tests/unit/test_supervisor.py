@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,10 +27,27 @@ time.sleep(600)
 """
 
 
-class Held:
-    """A supervisor that holds one stand-in for a head."""
+WAITS = """
+import os, sys, time
+open(sys.argv[1], "w").write(str(os.getpid()))
+time.sleep(600)
+"""
 
-    def __init__(self, folder, code, *, tether=True, state=None):
+ORPHAN = """
+import os, sys, time
+if os.fork() == 0:
+    if os.fork() == 0:
+        open(sys.argv[1], "w").write(str(os.getpid()))
+    os._exit(0)
+os.wait()
+time.sleep(600)
+"""
+
+
+class Held:
+    """A supervisor that holds one stand-in for a head, and others for its nodes."""
+
+    def __init__(self, folder, code, *, tether=True, state=None, nodes=(), port=1):
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "raykit.clusters.supervisor"],
@@ -37,10 +55,12 @@ class Held:
             start_new_session=True,
         )
         config = {
-            "argvs": [[sys.executable, "-c", code, str(folder.parent / "pid")]],
+            "argvs": [
+                [sys.executable, "-c", text, str(folder.parent / "pid")] for text in (code, *nodes)
+            ],
             "env": dict(os.environ),
             "folder": str(folder),
-            "head": ["127.0.0.1", 1],
+            "head": ["127.0.0.1", port],
             "tether": tether,
             "state": str(state) if state else None,
         }
@@ -80,7 +100,7 @@ def running(pid):
         return False
 
 
-def daemon_pid(tmp_path):
+def written_pid(tmp_path):
     path = tmp_path / "pid"
     return eventually(lambda: path.exists() and path.read_text() and int(path.read_text()))
 
@@ -88,7 +108,7 @@ def daemon_pid(tmp_path):
 @linux
 def test_a_cut_tether_ends_daemons_too_and_removes_the_folder(held, tmp_path):
     supervisor = held(DAEMON)
-    pid = daemon_pid(tmp_path)
+    pid = written_pid(tmp_path)
     assert running(pid)
     supervisor.process.stdin.close()
     assert supervisor.process.wait(20) == 0
@@ -101,7 +121,7 @@ def test_sigterm_ends_everything_and_removes_the_file_that_names_the_head(held, 
     state = tmp_path / "local.json"
     state.write_text("{}")
     supervisor = held(DAEMON, tether=False, state=state)
-    pid = daemon_pid(tmp_path)
+    pid = written_pid(tmp_path)
     supervisor.process.stdin.close()
     time.sleep(0.5)
     assert supervisor.process.poll() is None, "an untethered head stays"
@@ -116,6 +136,35 @@ def test_a_head_that_dies_ends_its_supervisor_and_leaves_its_last_words(held):
     supervisor = held("import sys; print('no port', flush=True); sys.exit(3)")
     assert supervisor.process.wait(20) == 1
     assert (supervisor.folder / "ray-start.log").read_text() == "no port\n"
+
+
+@linux
+def test_kill_9_of_the_supervisor_ends_what_it_started(held, tmp_path):
+    supervisor = held(WAITS, tether=False)
+    pid = written_pid(tmp_path)
+    supervisor.process.kill()
+    supervisor.process.wait(20)
+    eventually(lambda: not running(pid))
+
+
+def test_the_head_goes_on_without_a_node_that_died(held, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as gcs:
+        port = gcs.getsockname()[1]
+        supervisor = held("import time; time.sleep(600)", nodes=[WAITS], port=port)
+        node = psutil.Process(written_pid(tmp_path))
+    (head,) = (each for each in psutil.Process(supervisor.process.pid).children() if each != node)
+    node.kill()
+    eventually(lambda: not running(node.pid))
+    time.sleep(0.5)
+    assert supervisor.process.poll() is None
+    assert running(head.pid)
+
+
+@linux
+def test_adopted_orphans_that_ended_do_not_pile_up(held, tmp_path):
+    held(ORPHAN)
+    pid = written_pid(tmp_path)
+    eventually(lambda: not psutil.pid_exists(pid))
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_head(held, tmp_path):

@@ -35,7 +35,7 @@ import psutil
 
 from raykit import processes
 
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE_SECONDS = 10.0
 POLL_SECONDS = 0.2
 LOG_NAME = "ray-start.log"
@@ -83,17 +83,25 @@ def kill_descendants() -> None:
 
 
 def _hold(config: dict[str, Any]) -> bool:
-    """Start the commands and stay until the tether is cut (False) or one of them dies (True)."""
+    """Start the commands and stay until the tether is cut (False) or the head dies (True)."""
     folder = Path(config["folder"])
     nodes = []
     with (folder / LOG_NAME).open("ab") as log:
         for index, argv in enumerate(config["argvs"]):
             if index == 1:
                 _wait_for(config["head"])
-            nodes.append(
-                processes.spawn(argv, env=config["env"], cwd=folder, stdout=log, stderr=log)
+            node = processes.spawn(
+                argv,
+                env=config["env"],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,
             )
-    while all(node.poll() is None for node in nodes):
+            nodes.append(node)
+    # Another node may be lost: the head goes on without it, as a cluster does.
+    while nodes[0].poll() is None:
+        _reap()
         if not config["tether"]:
             time.sleep(POLL_SECONDS)
         elif _tether_cut(POLL_SECONDS):
@@ -133,6 +141,15 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def _end_with_parent() -> None:
+    """On Linux, have this process killed when its parent dies, also by `kill -9`.
+
+    `ray start --block` asks the same for every process that it starts.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def _running(process: psutil.Process) -> bool:
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
@@ -141,6 +158,7 @@ def _running(process: psutil.Process) -> bool:
 
 
 def _reap() -> None:
+    """Take leave of adopted orphans that have ended; each job leaves some."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

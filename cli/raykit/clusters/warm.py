@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from dataclasses import asdict, dataclass
@@ -114,7 +115,7 @@ def find(name: str) -> WarmHead | None:
 
 
 def running() -> list[WarmHead]:
-    """All warm heads of this user that run; files of dead ones are removed."""
+    """All warm heads of this user that run; what dead ones left is removed."""
     found = []
     for path in sorted(runtime_folder().glob("*.json")):
         try:
@@ -126,6 +127,9 @@ def running() -> list[WarmHead]:
             found.append(head)
         else:
             path.unlink(missing_ok=True)
+        if born is None:
+            # Its supervisor was killed, and what it held ended with it but for the folder.
+            shutil.rmtree(head.folder, ignore_errors=True)
     return found
 
 
