@@ -93,6 +93,7 @@ class FakeRay:
         self.mode = "disabled"
         self.requests: list[tuple[str, str, dict]] = []
         self.tasks: list[dict] = []
+        self.nodes: list[dict] = []
         self.transports: list[Transport] = []
         self.changed = threading.Condition()
         self.generation = 0
@@ -200,7 +201,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         elif path == "/api/v0/tasks":
             self._rows(self.ray.tasks)
         elif path == "/api/v0/nodes":
-            self._rows([])
+            self._rows(self.ray.nodes)
         else:
             self._job(path)
 

@@ -69,6 +69,19 @@ def test_a_failure_says_its_cause(make_record, fields, last_lines, cause, said):
     assert record.id in error.next or "raykit status" in error.next
 
 
+def test_an_environment_that_failed_shows_what_pip_said_last(make_record):
+    tracebacks = "\n".join(f"  File {number}" for number in range(50))
+    record = make_record(
+        status="FAILED",
+        error_type="RUNTIME_ENV_SETUP_FAILURE",
+        message=f"runtime_env setup failed\n{tracebacks}\n\n    ERROR: No matching distribution\n",
+    )
+    error = outcome.judge(record)
+    assert error.evidence[0] == "RUNTIME_ENV_SETUP_FAILURE"
+    assert error.evidence[-1].strip() == "ERROR: No matching distribution"
+    assert len(error.evidence) == 13
+
+
 def test_a_data_error_comes_before_rays_status(make_record):
     errors = [{"cause": "data", "message": "cut short", "evidence": ["a:1"], "next": "mend"}]
     for status in ("SUCCEEDED", "FAILED"):

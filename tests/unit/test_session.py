@@ -181,6 +181,24 @@ def test_the_last_lines_of_the_log_are_the_evidence_of_a_failure(run):
     assert ran.run.error.evidence == tuple(f"line {number}" for number in range(42, 50))
 
 
+def test_what_rays_own_processes_said_last_does_not_hide_why_a_job_failed(run):
+    said = b"Traceback (most recent call last):\nray.exceptions.NodeDiedError: it is dead\n"
+    died = b"(raylet) Raylet is terminated. Its log:\n" + b"    [state-dump] nothing\n" * 20
+    coloured = b"\x1b[33m(raylet)\x1b[0m and so on\n"
+    ran, _ = run(status="FAILED", exit_code=1, log=died + said + died + coloured + died)
+    assert ran.run.error.evidence[-1] == "ray.exceptions.NodeDiedError: it is dead"
+    assert ran.record.cause == "node-lost"
+
+
+@pytest.mark.parametrize(("length", "kept"), [(6000, 6000), (6001, 6003), (100_000, 6003)])
+def test_a_long_message_keeps_its_beginning_and_its_end(run, length, kept):
+    message = "first" + "m" * (length - 9) + "last"
+    ran, _ = run(status="FAILED", exit_code=1, message=message)
+    assert len(ran.record.message) == kept
+    assert ran.record.message[:5] == message[:5]
+    assert ran.record.message[-4:] == message[-4:]
+
+
 def test_a_log_that_cannot_be_written_is_shown_to_its_end_and_then_7(ray, tmp_path, make_record):
     record = make_record()
     runs = RunsFolder(tmp_path / "runs")

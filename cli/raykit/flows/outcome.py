@@ -36,6 +36,9 @@ OF_NODE = re.compile(
     r"|\bnode\b[^\n]{0,80}\b(?:has died|was dead|is dead|terminated|preempted)\b",
     re.I,
 )
+OF_SILENCE = re.compile(r"ActorUnavailableError")
+"""A call was cut off, and Ray does not know yet whether actor, node or network failed."""
+
 KILLED = (-9, 137)
 FIRST_SIGNAL_STATUS, LAST_SIGNAL_STATUS = 129, 192
 
@@ -67,6 +70,12 @@ def cause(record: RunRecord, last_lines: Sequence[str] = ()) -> str | None:
     return _cause_of_failure(record, last_lines) if record.status == "FAILED" else None
 
 
+def undecided(record: RunRecord, last_lines: Sequence[str]) -> bool:
+    """Whether a job failed of something that went silent, which may have been a Ray node."""
+    failed = cause(record, last_lines) == DRIVER and not record.errors
+    return failed and bool(OF_SILENCE.search("\n".join(last_lines)))
+
+
 def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | None:
     """The error of a run that has ended; design: data errors come before Ray's own status."""
     log = NEXT_LOG.format(id=record.id)
@@ -87,7 +96,7 @@ def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | No
         case word:
             return JobFailedError(
                 f"the job {record.submission_id} FAILED{_because(record, word)}",
-                evidence=[*_reasons(record), *last_lines],
+                evidence=[*_reasons(record, word), *last_lines],
                 next=NEXT.get(word, "{log}").format(log=log, id=record.id),
             )
 
@@ -137,9 +146,11 @@ def _because(record: RunRecord, word: str) -> str:
     return f" with {ended}" if ended else ""
 
 
-def _reasons(record: RunRecord) -> list[str]:
+def _reasons(record: RunRecord, word: str) -> list[str]:
     own = [str(error.get("message")) for error in record.errors if error.get("message")]
     if own or record.driver_exit_code is not None:
         return own
-    first = record.message.strip().splitlines()[:6]
-    return ([f"{record.error_type}"] if record.error_type else []) + first
+    lines = [line for line in record.message.splitlines() if line.strip()]
+    # What pip or conda said stands at the end, below Ray's own tracebacks.
+    shown = lines[-12:] if word == RUNTIME_ENV else lines[:6]
+    return ([record.error_type] if record.error_type else []) + shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from raykit.progress import Listener
 from raykit.submission.redaction import Redactor
 
 KEPT_BYTES = 16_384
+RAYS_OWN = re.compile(r"(\x1b\[\d+m)?\((raylet|autoscaler|gcs_server)\b")
 
 
 class Recording:
@@ -66,7 +68,7 @@ class Recording:
     def last_lines(self, count: int = 8) -> list[str]:
         """The last lines of the log that are the user's own."""
         lines = (line.rstrip() for line in self.tail.decode("utf-8", "replace").splitlines())
-        return [line for line in lines if line][-count:]
+        return without_rays_end([line for line in lines if line])[-count:]
 
     def _keep(self, data: bytes) -> None:
         if not data:
@@ -103,6 +105,20 @@ class Recording:
         except OSError as error:
             self.failure = unwritable(path, error)
             self.listener.note(f"warning: {self.failure.what}: {os.strerror(error.errno or 0)}")
+
+
+def without_rays_end(lines: list[str]) -> list[str]:
+    """Lines but for what Ray's own processes said last, such as the log of a raylet that died.
+
+    Ray marks the first line of it with the process's name and indents the others.
+    """
+    end = len(lines)
+    for index in range(len(lines) - 1, -1, -1):
+        if RAYS_OWN.match(lines[index]):
+            end = index
+        elif not lines[index].startswith("    "):
+            break
+    return lines[:end]
 
 
 def _line(event: Event) -> bytes:

@@ -30,8 +30,10 @@ from raykit.submission.transport import LostConnectionError
 TESTED_RAY = "2.60."
 LATE_EVENTS_SECONDS = 2.0
 STOP_SECONDS = 15.0
+NODE_SECONDS = 25.0
 ASK_SECONDS = 20.0
 PAYLOAD_KEY = "raykit-payload"
+MESSAGE_START, MESSAGE_END = 2000, 4000
 LIVE_STATES = frozenset({"RUNNING", "SUBMITTED_TO_WORKER", "PENDING_NODE_ASSIGNMENT"})
 
 
@@ -168,6 +170,8 @@ class Session:
     def measure(self) -> None:
         """Add task events and the job's phases to the record."""
         self.record.tasks = self._task_summary()
+        if self.recording and outcome.undecided(self.record, self.recording.last_lines()):
+            self._ask_for_lost_node()
         self.progress.phases += job_phases(
             Marks(
                 submitted=self.submitted,
@@ -237,7 +241,7 @@ class Session:
             self.record.status = details.status
             # Ray puts the log's last lines into its message, and with them what a job printed.
             message = Redactor(self._secrets()).text(details.message)
-            self.record.message = message[:2000]
+            self.record.message = shortened(message)
             self.record.error_type = details.error_type
             self.record.driver_exit_code = details.driver_exit_code
 
@@ -249,6 +253,21 @@ class Session:
         self.record.status, self.record.cause = "FAILED", outcome.HEAD_LOST
         self.record.log |= {"source": "partial"}
         self.seen_end = time.time()
+
+    def _ask_for_lost_node(self) -> None:
+        """Wait for Ray to see that a node died: it does so only after 15 s without a heartbeat."""
+        self.progress.note("an actor went silent: asking whether its Ray node died")
+        began = (self.details.start_time if self.details else None) or self.submitted
+        deadline = time.monotonic() + NODE_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(LostConnectionError):
+                for node in self.api.nodes():
+                    if node["state"] == "DEAD" and (node.get("end_time_ms") or 0) / 1000 > began:
+                        self.record.cause = outcome.NODE_LOST
+                        said = node.get("state_message") or "no reason given"
+                        self.record.notes.append(f"the Ray node {node['node_id']} died: {said}")
+                        return
+            time.sleep(0.5)
 
     def _task_summary(self) -> dict[str, Any]:
         """Ray's task events of the job; workers report theirs up to a second late."""
@@ -264,6 +283,13 @@ class Session:
             self.record.notes.append(f"Ray's task events could not be read: {error.what}")
             return {}
         return strip.summarise(rows, dropped, nodes, time.time())
+
+
+def shortened(message: str) -> str:
+    """A message without its middle: Ray's own words come first, those of pip and its like last."""
+    if len(message) <= MESSAGE_START + MESSAGE_END:
+        return message
+    return f"{message[:MESSAGE_START]}\n…\n{message[-MESSAGE_END:]}"
 
 
 def _incomplete(rows: Sequence[Mapping[str, Any]]) -> bool:
