@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,3 +99,17 @@ def cli(tmp_path) -> Iterator[Cli]:
     made = Cli(tmp_path)
     yield made
     made.end()
+
+
+@pytest.fixture
+def soon():
+    """`soon(condition)`: wait until it holds, at most `seconds`, and return what it gave."""
+
+    def wait(condition, seconds=30.0):
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
+            time.sleep(0.05)
+        return found
+
+    return wait

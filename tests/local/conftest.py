@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -82,17 +81,3 @@ def _processes():
         except OSError:
             continue
         yield int(folder.name), words.decode(errors="replace"), env.decode(errors="replace")
-
-
-@pytest.fixture
-def soon():
-    """`soon(condition)`: wait until it holds, at most `seconds`, and return what it gave."""
-
-    def wait(condition, seconds=30.0):
-        deadline = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
-            time.sleep(0.05)
-        return found
-
-    return wait

@@ -7,15 +7,17 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from typing import IO
 
 from raykit import processes
 from raykit.clusters import faults, kubernetes
-from raykit.clusters.raycluster import Cluster
+from raykit.clusters.raycluster import Cluster, again
 from raykit.endpoint import Endpoint
 from raykit.errors import KubernetesError, MissingError
 from raykit.progress import Progress
@@ -24,6 +26,7 @@ from raykit.spec.names import TOKEN_KEY, token_secret
 DASHBOARD = 8265
 UP_SECONDS = 30.0
 FORWARD_SECONDS = 10.0
+AGAIN_SECONDS = 1.0
 NO_WAY = {500, 502, 503, 504}
 """Answers of an API server that cannot reach the service; Ray itself may still be starting."""
 INSTALL_KUBECTL = "install kubectl: https://kubernetes.io/docs/tasks/tools/"
@@ -38,11 +41,12 @@ def reach(cluster: Cluster, progress: Progress) -> Iterator[Endpoint]:
     through_proxy = endpoint(cluster)
     trouble = _trouble(cluster, through_proxy, progress)
     if trouble is None:
-        yield through_proxy
+        yield replace(through_proxy, renew=lambda: _renewed(cluster, endpoint))
         return
     progress.note(f"the API server does not reach the head ({trouble}): kubectl port-forward")
     with port_forward(cluster) as port:
-        yield forwarded(cluster, port)
+        through_port = partial(forwarded, port=port)
+        yield replace(through_port(cluster), renew=lambda: _renewed(cluster, through_port))
 
 
 def endpoint(cluster: Cluster) -> Endpoint:
@@ -95,20 +99,53 @@ def token(cluster: Cluster) -> str | None:
 
 @contextmanager
 def port_forward(cluster: Cluster) -> Iterator[int]:
-    """A free loopback port that leads to the head while the block runs."""
-    kubectl = processes.find("kubectl", mend=INSTALL_KUBECTL)
-    words = ["--context", cluster.connection.context, "--namespace", cluster.namespace]
-    words += ["port-forward", "--address", "127.0.0.1", f"service/{cluster.head_service}"]
-    child = processes.spawn(
-        [kubectl, *words, f":{DASHBOARD}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    """A free loopback port that leads to the head while the block runs.
+
+    kubectl ends where its connection breaks; it is then started again on the same port.
+    """
+    forward = _Forward(cluster)
     try:
-        yield _announced(child)
+        yield forward.port
     finally:
-        child.terminate()
-        child.wait(FORWARD_SECONDS)
-        if child.stdout:
-            child.stdout.close()
+        forward.close()
+
+
+class _Forward(threading.Thread):
+    """`kubectl port-forward`, kept running until it is closed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(name="port-forward", daemon=True)
+        self.words = [processes.find("kubectl", mend=INSTALL_KUBECTL)]
+        self.words += ["--context", cluster.connection.context, "--namespace", cluster.namespace]
+        self.words += ["port-forward", "--address", "127.0.0.1", f"service/{cluster.head_service}"]
+        self.closing = threading.Event()
+        self.child = self._spawn(f":{DASHBOARD}", stdout=subprocess.PIPE)
+        try:
+            self.port = _announced(self.child)
+        except BaseException:
+            self._end()
+            raise
+        self.start()
+
+    def run(self) -> None:
+        self.child.wait()
+        while not self.closing.wait(AGAIN_SECONDS):
+            self.child = self._spawn(f"{self.port}:{DASHBOARD}", stdout=subprocess.DEVNULL)
+            self.child.wait()
+
+    def close(self) -> None:
+        self.closing.set()
+        while self.is_alive():
+            self.child.terminate()
+            self.join(0.1)
+        self._end()
+
+    def _spawn(self, ports: str, stdout: int) -> subprocess.Popen[bytes]:
+        return processes.spawn([*self.words, ports], stdout=stdout, stderr=subprocess.STDOUT)
+
+    def _end(self) -> None:
+        self.child.terminate()
+        self.child.wait(FORWARD_SECONDS)
 
 
 def _announced(child: subprocess.Popen[bytes]) -> int:
@@ -130,8 +167,9 @@ def _announced(child: subprocess.Popen[bytes]) -> int:
 
 
 def _drain(stream: IO[bytes], lines: Queue[str]) -> None:
-    for line in iter(stream.readline, b""):
-        lines.put(line.decode("utf-8", "replace").rstrip())
+    with stream:
+        for line in iter(stream.readline, b""):
+            lines.put(line.decode("utf-8", "replace").rstrip())
 
 
 def _trouble(cluster: Cluster, way: Endpoint, progress: Progress) -> str | None:
@@ -154,6 +192,12 @@ def _health(cluster: Cluster, way: Endpoint) -> int:
     with faults.translated(cluster.connection.context, cluster.connection.access.server):
         path = way.url.removeprefix(cluster.connection.access.server.rstrip("/"))
         return cluster.connection.raw.get(f"{path}/api/gcs_healthz").status_code
+
+
+def _renewed(cluster: Cluster, way: Callable[[Cluster], Endpoint]) -> Endpoint:
+    """The way to the same cluster by credentials as they are now: a kubeconfig's expire."""
+    with kubernetes.connect(cluster.connection.context) as connection:
+        return way(again(replace(cluster, connection=connection)))
 
 
 def _credentials(cluster: Cluster) -> dict[str, str]:

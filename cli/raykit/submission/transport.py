@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -184,13 +184,24 @@ class Transport:
         """Read the credentials again; whether they are others than those that were used."""
         with self.renewing:
             if self.endpoint is used and used.renew is not None:
-                fresh = used.renew()
+                fresh = self._read_again(used.renew)
                 if dict(fresh.headers) == dict(used.headers):
                     return False
                 secrets = tuple(dict.fromkeys((*used.secrets, *fresh.secrets)))
                 self.endpoint = replace(used, headers=fresh.headers, secrets=secrets)
                 self.client.headers.update(fresh.headers)
             return self.endpoint is not used
+
+    def _read_again(self, renew: Callable[[], Endpoint]) -> Endpoint:
+        """The endpoint anew; where it cannot be had just now, the connection counts as lost."""
+        try:
+            return renew()
+        except RaykitError as error:
+            raise LostConnectionError(
+                f"{self.endpoint.url} refuses the credentials, which cannot be read again",
+                evidence=[error.what, *error.evidence],
+                next=error.next,
+            ) from error
 
     def _let_in(self, response: httpx2.Response) -> None:
         code = response.status_code

@@ -1,6 +1,7 @@
 """The way to a head: through the API server, with what the kubeconfig and the Secret hold."""
 
 import base64
+import time
 
 import pytest
 
@@ -107,6 +108,38 @@ def test_where_the_api_server_does_not_reach_the_head_kubectl_does(
         "kubectl --context kind-here --namespace ray port-forward --address 127.0.0.1 "
         "service/small-head-svc :8265"
     ]
+
+
+def test_a_port_forward_that_ends_is_started_again_on_the_same_port(
+    cluster, tools, monkeypatch, soon
+):
+    small = cluster()
+    monkeypatch.setattr(reach, "AGAIN_SECONDS", 0.05)
+    tools(kubectl="echo 'Forwarding from 127.0.0.1:40123 -> 8265'; exec sleep 0.2")
+    with reach.port_forward(small) as port:
+        assert port == 40123
+        first, second = soon(lambda: tools.called()[:2] if len(tools.called()) > 1 else None)
+    assert first.endswith(" service/small-head-svc :8265")
+    assert second == first.replace(" :8265", " 40123:8265")
+    ended = len(tools.called())
+    time.sleep(0.5)
+    assert len(tools.called()) == ended
+
+
+def test_credentials_that_expired_are_read_again_from_the_kubeconfig(cluster, api, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old")
+    small = cluster(tokenFile=str(token))
+    api.say(f"{PROXY}/api/gcs_healthz", "success")
+    api.say("/apis/ray.io/v1/namespaces/ray/rayclusters/small", small.item)
+    with reach.reach(small, Progress()) as endpoint:
+        token.write_text("new")
+        renewed = endpoint.renew()
+    assert endpoint.headers["Authorization"] == "Bearer old"
+    assert renewed.headers == {
+        "Authorization": "Bearer new",
+        "X-Ray-Authorization": "Bearer ray-token",
+    }
 
 
 def test_a_port_forward_that_fails_says_why(cluster, tools):
