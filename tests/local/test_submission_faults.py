@@ -184,7 +184,9 @@ def test_after_kill_9_attach_completes_the_record(on_head, head, on_disk, soon):
     assert done.record["id"] == before["id"]
     assert log.read_bytes() == on_disk("killed-1")
     assert done.record["log"]["source"] == "file"
-    assert {"submit", "driver-start"} <= {phase["name"] for phase in done.record["phases"]}
+    # Nobody saw when the driver began: no time is given for that.
+    phases = {phase["name"] for phase in done.record["phases"]}
+    assert phases == {"reach", "submit", "job", "end-seen"}
 
 
 def test_the_same_command_after_kill_9_attaches_instead_of_running_twice(on_head, head, soon):

@@ -36,12 +36,18 @@ def test_without_a_start_line_the_first_byte_of_the_log_stands_for_the_driver():
 def test_unknown_moments_leave_their_phases_out():
     assert told(Marks(10.0)) == []
     assert told(Marks(10.0, seen_end=11.0)) == []
-    assert told(Marks(10.0, job_end=12.0, seen_end=12.0)) == [("end-seen", 0.0, "raykit", 0.001)]
+
+
+def test_a_driver_whose_beginning_nobody_saw_shares_one_phase_with_its_run():
+    expected = [("job", 2.0, "ray job", 0.001), ("end-seen", 0.25, "raykit", 0.001)]
+    assert told(Marks(10.0, job_end=12.0, seen_end=12.25)) == expected
+    assert told(Marks(10.0, first_byte=12.125, job_end=12.0, seen_end=12.25)) == expected
 
 
 def test_clocks_that_disagree_give_no_number_but_a_difference_below_the_resolution_is_none():
     assert told(Marks(10.0, start_line=9.0)) == []
-    assert told(Marks(10.0, job_end=12.0005, seen_end=12.0)) == [("end-seen", 0.0, "raykit", 0.001)]
+    marks = Marks(10.0, start_line=11.0, job_end=12.0005, seen_end=12.0)
+    assert told(marks)[-1] == ("end-seen", 0.0, "raykit", 0.001)
 
 
 MOMENT = st.none() | st.floats(0, 1e6)

@@ -9,6 +9,7 @@ from raykit.measure.records import RunRecord
 SHOWN_PHASES = {
     "ray-start": "Ray start",
     "submit": "submit",
+    "job": "job",
     "driver-start": "driver start",
     "first-task": "first task",
     "run": "run",

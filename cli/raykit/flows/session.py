@@ -65,6 +65,7 @@ class Session:
         self.recording: Recording | None = None
         self.submitted = record.started
         self.first_byte: float | None = None
+        self.joined_late = False
         self.seen_end: float | None = None
         self.details: JobDetails | None = None
 
@@ -84,6 +85,7 @@ class Session:
         Errors: ConflictError (8) where the id exists with another payload.
         """
         self.runs.write(self.record)
+        before: JobDetails | None = None
         with self.progress.step("submit", f"submit {self.record.submission_id}"):
             try:
                 self.api.submit(payload)
@@ -91,14 +93,22 @@ class Session:
                 if not self._arrived(payload):
                     raise
             except ConflictError:
-                if not self._same(self.api.details(self.record.submission_id), payload):
+                before = self.api.details(self.record.submission_id)
+                if not self._same(before, payload):
                     raise
                 self.progress.note(f"{self.record.submission_id} was submitted before: attaching")
         self.submitted = time.time()
+        if before:
+            self.join(before)
         # Whoever attaches after a crash finds what was timed until here.
         self.record.phases = list(self.progress.phases)
         with contextlib.suppress(RecordError):  # a full disk is told of while following
             self.runs.write(self.record)
+
+    def join(self, details: JobDetails) -> None:
+        """Take up a job that was submitted before: its log may have begun unseen."""
+        self.submitted = details.start_time or self.submitted
+        self.joined_late = details.status != "PENDING"
 
     def leave(self) -> Run:
         """Let the job go on by itself; its record can be completed by `raykit attach`."""
@@ -176,7 +186,7 @@ class Session:
             Marks(
                 submitted=self.submitted,
                 start_line=(self.record.start or {}).get("time"),
-                first_byte=self.first_byte,
+                first_byte=None if self.joined_late else self.first_byte,
                 first_task=self.record.tasks.get("first_start"),
                 job_end=self.details.end_time if self.details else None,
                 seen_end=self.seen_end,

@@ -83,7 +83,7 @@ def attach(
         details = known(head.api, record.submission_id if record else job)
         record = record or _adopted(details, head)
         session = Session(head.api, head.endpoint, record, runs, progress)
-        session.submitted = details.start_time or record.started
+        session.join(details)
         progress.phases += record.phases
         _forget_events(record)
         session.look()

@@ -30,15 +30,18 @@ class Marks:
 def job_phases(marks: Marks) -> list[Phase]:
     """Consecutive phases `driver-start`, `first-task`, `run`, `end-seen`; unknown ones left out.
 
-    A phase that two machines' clocks disagree about by so much that it would be negative is
-    left out too: no number is invented.
+    Where nothing tells when the driver began, as where its log was first read after its end, one
+    phase `job` stands for all that came before the end. A phase that two machines' clocks
+    disagree about by so much that it would be negative is left out too: no number is invented.
     """
     driver, source, resolution = (
         (marks.start_line, JOB, 1e-6)
         if marks.start_line is not None
-        else (marks.first_byte, RAYKIT, 0.1)
+        else (_before(marks.first_byte, marks.job_end), RAYKIT, 0.1)
     )
+    unknown = driver is None and marks.first_task is None
     found = [
+        _between("job", marks.submitted if unknown else None, marks.job_end, RAY_JOB, MILLISECOND),
         _between("driver-start", marks.submitted, driver, source, resolution),
         _between("first-task", driver, marks.first_task, RAY_TASKS, MILLISECOND),
         _between(
@@ -51,6 +54,10 @@ def job_phases(marks: Marks) -> list[Phase]:
         _between("end-seen", marks.job_end, marks.seen_end, RAYKIT, MILLISECOND),
     ]
     return [phase for phase in found if phase is not None]
+
+
+def _before(moment: float | None, end: float | None) -> float | None:
+    return moment if moment is None or end is None or moment <= end else None
 
 
 def _between(
