@@ -1,0 +1,166 @@
+"""Following on a real cluster while its head, its API server or the credentials go away."""
+
+import json
+import signal
+import subprocess
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+
+LINES = 120
+COUNTING = f"for i in $(seq {LINES}); do echo line $i; sleep 0.25; done"
+COUNTED = "".join(f"line {number}\n" for number in range(1, LINES + 1))
+SUBMIT = ("submit", "--entrypoint", "--on", "single-node", "--", "bash", "-c", COUNTING)
+
+
+@pytest.fixture
+def following(lab, tmp_path, soon):
+    """Starts a job that counts aloud; returns the raykit that follows it and what it has said."""
+    children = []
+
+    def start(*words, **env):
+        out, err = tmp_path / "out", tmp_path / "err"
+        with out.open("wb") as told, err.open("wb") as noted:
+            child = subprocess.Popen(
+                ["raykit", *map(str, words)], env={**lab.env, **env}, stdout=told, stderr=noted
+            )
+        children.append(child)
+        soon(lambda: b"line 3\n" in out.read_bytes() or child.poll() is not None, 90)
+        assert child.poll() is None, err.read_text()
+        return child, out, err
+
+    yield start
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def record(lab):
+    return lab.json("runs", "show", "last")
+
+
+def saved(lab, run):
+    return (Path(lab.env["RAYKIT_RUNS"]) / run["id"] / "driver.log").read_bytes()
+
+
+def on_head(lab, run):
+    """The driver's log file as the head holds it."""
+    pod = "ray.io/cluster=single-node,ray.io/node-type=head"
+    (head,) = lab.objects("pods", "-n", "raykit", "-l", pod)
+    path = f"/tmp/ray/session_latest/logs/job-driver-{run['submission_id']}.log"
+    name = head["metadata"]["name"]
+    return lab.kubectl("exec", "-n", "raykit", name, "-c", "ray-head", "--", "cat", path).encode()
+
+
+def test_no_line_is_lost_while_the_api_server_is_started_again(lab, following, soon):
+    child, out, err = following(*SUBMIT)
+    server = subprocess.run(
+        ["docker", "exec", f"{lab.name}-control-plane", "pkill", "-KILL", "kube-apiserver"],
+        env=lab.env,
+        capture_output=True,
+        text=True,
+    )
+    assert server.returncode == 0, server.stderr
+    assert child.wait(200) == 0, err.read_text()
+    run = record(lab)
+    assert (run["status"], run["log"]["source"]) == ("SUCCEEDED", "file")
+    assert run["log"]["reconnects"] >= 1
+    assert out.read_text() == COUNTED
+    assert saved(lab, run) == on_head(lab, run)
+    soon(lambda: "ok" in lab.kubectl("get", "--raw", "/readyz", check=False), 60)
+
+
+def test_a_job_whose_head_pod_is_replaced_is_told_lost_with_its_head(
+    lab, namespace, spec, following
+):
+    lab.raykit("up", "-f", spec("fragile"), "-n", namespace)
+    on = ["--on", "fragile", "--namespace", namespace]
+    child, out, err = following("submit", "--entrypoint", *on, "--", "bash", "-c", COUNTING)
+    labels = "ray.io/cluster=fragile,ray.io/node-type=head"
+    lab.kubectl("delete", "pod", "-n", namespace, "-l", labels, "--grace-period=1")
+    assert child.wait(300) == 20, err.read_text()
+    run = record(lab)
+    assert (run["status"], run["cause"]) == ("FAILED", "head-lost")
+    assert run["log"]["source"] == "partial"
+    kept = out.read_text()
+    assert kept.startswith("line 1\nline 2\nline 3\n")
+    assert COUNTED.startswith(kept)
+    assert saved(lab, run).decode().endswith(kept)
+    assert "head" in err.read_text()
+
+
+def test_a_credential_that_is_withdrawn_while_following_is_read_again(lab, following, tmp_path):
+    """An account's token is bound to a Secret: deleting that withdraws it within seconds."""
+    account = ["-n", "raykit"]
+    lab.kubectl("create", "serviceaccount", "follower", *account)
+    bind = ["follower", "--clusterrole=cluster-admin", "--serviceaccount=raykit:follower"]
+    lab.kubectl("create", "clusterrolebinding", *bind)
+    try:
+        lab.kubectl("create", "secret", "generic", "withdrawn", *account)
+        token = tmp_path / "token"
+        bound = ["--bound-object-kind=Secret", "--bound-object-name=withdrawn"]
+        token.write_text(lab.kubectl("create", "token", "follower", *account, *bound))
+        first = token.read_text()
+        config = json.loads(lab.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+        config["users"] = [{"name": config["users"][0]["name"], "user": {"tokenFile": str(token)}}]
+        path = tmp_path / "kubeconfig"
+        path.write_text(json.dumps(config))
+        child, out, err = following(*SUBMIT, KUBECONFIG=str(path))
+        token.write_text(lab.kubectl("create", "token", "follower", *account))
+        lab.kubectl("delete", "secret", "withdrawn", *account)
+        assert child.wait(200) == 0, err.read_text()
+        path.write_text(
+            json.dumps(config | {"users": [{**config["users"][0], "user": {"token": first}}]})
+        )
+        again = subprocess.run(
+            ["kubectl", "get", "namespaces"],
+            env={**lab.env, "KUBECONFIG": str(path)},
+            capture_output=True,
+            text=True,
+        )
+        assert "Unauthorized" in again.stderr, "the first token was not withdrawn"
+    finally:
+        lab.kubectl("delete", "clusterrolebinding", "follower")
+        lab.kubectl("delete", "serviceaccount", "follower", *account)
+    assert out.read_text() == COUNTED
+    run = record(lab)
+    assert saved(lab, run) == on_head(lab, run)
+
+
+def test_the_dashboard_of_a_cluster_is_served_on_this_machine(lab, soon, tmp_path):
+    out = tmp_path / "address"
+    words = ["raykit", "dashboard", "--on", "single-node", "--no-browser"]
+    with out.open("wb") as told:
+        child = subprocess.Popen(words, env=lab.env, stdout=told, stderr=subprocess.DEVNULL)
+    try:
+        address = soon(lambda: out.read_text().strip())
+        page = browse(address)
+        assert "Ray Dashboard" in page["/"]
+        assert json.loads(page["/api/version"])["ray_version"] == "2.60.0"
+        assert page["token"] is False
+    finally:
+        child.send_signal(signal.SIGINT)
+        assert child.wait(20) == 0
+
+
+def browse(address):
+    """What a browser that came in by the address of entry gets; whether it ever saw a token."""
+    jar = CookieJar()
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
+    )
+    home = address.split("/", 3)
+    base = "/".join(home[:3])
+    seen = {}
+    for path, url in (("/", address), ("/api/version", f"{base}/api/version")):
+        with opener.open(url, timeout=30) as answer:
+            seen[path] = answer.read().decode()
+            seen["token"] = (
+                seen.get("token", False) or "authorization" in str(answer.headers).lower()
+            )
+    return seen
