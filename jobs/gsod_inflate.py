@@ -25,7 +25,7 @@ except ImportError:
 CODEC_ERRORS: tuple[type[Exception], ...] = (zlib.error, codec.error)
 ENGINE = codec.__name__.rpartition(".")[2]
 READ_BYTES = 256 * 2**10
-PIECE_BYTES = 2**20
+PIECE_BYTES = 512 * 2**10
 GZIP = 31
 """Window bits that ask a codec for gzip's header and trailer too."""
 
