@@ -1,0 +1,79 @@
+"""A worker pod that is deleted while it reads an archive: the same answer."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jobs.gsod_counts import Question
+from jobs.gsod_loading import load_year
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+MARK = "/tmp/is-loading"
+SLOW = f"""
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs import gsod_cluster
+from jobs.gsod_counts import Question
+
+
+@dataclass(frozen=True)
+class Slow(Question):
+    def classify(self, text):
+        if not getattr(Slow, "slept", False):
+            Slow.slept = True
+            Path("{MARK}").touch()
+            time.sleep(15)
+        return Question(self.column, self.op, self.threshold).classify(text)
+
+
+sample = Path(gsod_cluster.__file__).parent / "data" / "gsod"
+with gsod_cluster.attached():
+    for loaded in gsod_cluster.load_by_tasks(sample, [2020, 2024], Slow("TEMP", ">=", 80.0)):
+        counts = loaded.counts
+        hits = sum(station.hits.bit_count() for station in counts.stations.values())
+        print("counted", counts.year, counts.quality.rows, hits, flush=True)
+"""
+
+
+def expected(year):
+    counts = load_year(str(ROOT / "jobs/data/gsod"), year, Question("TEMP", ">=", 80.0)).counts
+    hits = sum(station.hits.bit_count() for station in counts.stations.values())
+    return f"counted {year} {counts.quality.rows} {hits}"
+
+
+def test_a_worker_pod_deleted_while_it_reads_an_archive_changes_no_answer(lab, tmp_path, soon):
+    where = ["-n", "raykit", "--name", "loses-one"]
+    lab.raykit("up", "-f", ROOT / "deploy/clusters/multi-node.yaml", *where)
+    script = tmp_path / "slow" / "slow.py"
+    script.parent.mkdir()
+    script.write_text(SLOW)
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as told, err.open("wb") as noted:
+        words = ["raykit", "submit", script, "--on", "loses-one"]
+        child = subprocess.Popen(words, env=lab.env, stdout=told, stderr=noted)
+    try:
+        victim = soon(lambda: loading(lab), 120)
+        lab.kubectl("delete", "pod", "-n", "raykit", victim, "--grace-period=0", "--force")
+        assert child.wait(240) == 0, out.read_text() + err.read_text()
+    finally:
+        child.kill()
+        child.wait()
+        lab.raykit("down", "loses-one", "-n", "raykit")
+    # Ray tells the driver of the lost node in between.
+    said = [line for line in out.read_text().splitlines() if line.startswith("counted ")]
+    assert said == [expected(2020), expected(2024)]
+
+
+def loading(lab):
+    """A worker pod in which a task has begun to read."""
+    labels = "ray.io/cluster=loses-one,ray.io/node-type=worker"
+    for pod in lab.objects("pods", "-n", "raykit", "-l", labels):
+        name = pod["metadata"]["name"]
+        if lab.kubectl("exec", "-n", "raykit", name, "--", "ls", MARK, check=False).strip():
+            return name
+    return None
