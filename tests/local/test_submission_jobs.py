@@ -233,6 +233,16 @@ def test_variables_come_from_options_and_files(on_head, script):
     assert done.out == "from file|given|x=y\n"
 
 
+def test_folders_that_a_runtime_environment_names_are_packed_and_importable(on_head, script):
+    script("libraries/mine/__init__.py", "from mine.deep import word\n")
+    script("libraries/mine/deep.py", "word = 'from a module'\n")
+    script("work/beside.txt", "from the folder")
+    script("env.yaml", "py_modules: [libraries/mine]\nworking_dir: work\n")
+    text = "import mine, pathlib; print(mine.word, pathlib.Path('beside.txt').read_text(), sep='|')"
+    done = on_head("submit", "--runtime-env", "env.yaml", *python(text))
+    assert (done.code, done.out) == (0, "from a module|from the folder\n")
+
+
 @pytest.mark.skipif(not SOAK, reason="takes over a minute: make soak")
 def test_a_pip_environment_that_cannot_be_built_is_told_as_such(on_head):
     done = on_head("submit", "--pip", "no-such-package-of-raykit==1", *command("true"), timeout=400)

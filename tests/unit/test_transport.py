@@ -1,6 +1,11 @@
 """Speaking to a head: proxies, tokens, refusals, and answers of something else than Ray."""
 
+import shutil
 import socket
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -104,6 +109,41 @@ def test_a_plain_server_behind_an_https_address_is_refused_with_6(ray):
         pytest.raises(JobsApiError),
     ):
         JobsApi(transport).version()
+
+
+@pytest.fixture
+def self_signed(tmp_path):
+    """The address of an HTTPS server on loopback whose certificate nobody vouches for."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost", "-keyout"]
+    done = subprocess.run(["openssl", *words, key, "-out", certificate], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    yield f"https://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_certificate_that_nobody_vouches_for_is_named_as_such(self_signed):
+    with Transport(Endpoint(self_signed)) as transport, pytest.raises(JobsApiError) as caught:
+        JobsApi(transport).version()
+    assert caught.value.what == f"the certificate of {self_signed} cannot be verified"
+    assert "self-signed certificate" in caught.value.evidence[0]
+
+
+def test_a_proxy_that_refuses_is_told_from_a_head_that_is_down(ray, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", ray.url)
+    with (
+        Transport(Endpoint("https://ray.example:8265/")) as transport,
+        pytest.raises(LostConnectionError) as caught,
+    ):
+        JobsApi(transport).version()
+    assert "proxy" in caught.value.what
 
 
 @pytest.mark.parametrize("url", ["http://[::1/", "http://host:99999999/"])
