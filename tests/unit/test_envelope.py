@@ -72,6 +72,14 @@ def raykit(tmp_path, monkeypatch, capsys, make_record):
         (("attach", "x", "--on", "http://127.0.0.1:1"), "attach", 6),
         (("ps", "--on", "nowhere"), "ps", 4),
         (("runs", "--no-such-option"), "runs", 2),
+        (("render", "-f", "good.yaml"), "render", 0),
+        (("render", "-f", "bad.yaml"), "render", 3),
+        (("data", "list", "--data", "."), "data list", 0),
+        (("data", "verify", "1980", "--data", "."), "data verify", 9),
+        (("status",), "status", 0),
+        (("up", "--on", "elsewhere"), "up", 2),
+        (("up", "--on", "local", "--name", "Not a name"), "up", 2),
+        (("down", "nobody", "--on", "local"), "down", 4),
     ],
 )
 def test_every_command_prints_exactly_one_envelope(raykit, words, command, code):

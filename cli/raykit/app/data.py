@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,8 +86,8 @@ def fetch(
         }
         for each in found
     ]
-    output.show("data fetch", rows, output_format is Format.json, _fetched)
-    _raise_all([each.error for each in found if each.error])
+    error = _all([each.error for each in found if each.error])
+    _tell("data fetch", rows, error, output_format, _fetched)
 
 
 @data.command("list")
@@ -109,8 +110,8 @@ def verify(
     store = _store(folder)
     found = list(store.verify(parsed(years or [])))
     rows = [{"year": year, "error": each.as_dict() if each else None} for year, each in found]
-    output.show("data verify", rows, output_format is Format.json, _verified)
-    _raise_all([each for _, each in found if each])
+    error = _all([each for _, each in found if each])
+    _tell("data verify", rows, error, output_format, _verified)
 
 
 def _store(folder: Path | None) -> Store:
@@ -121,14 +122,30 @@ def _store(folder: Path | None) -> Store:
     return Store(folder or platformdirs.user_cache_path("raykit") / "gsod")
 
 
-def _raise_all(errors: list[Any]) -> None:
+def _tell(
+    command: str,
+    rows: list[dict[str, Any]],
+    error: RaykitError | None,
+    output_format: Format,
+    text: Callable[[list[dict[str, Any]]], str],
+) -> None:
+    """Print the rows, also where an error comes with them: as JSON both in one envelope."""
+    if output_format is Format.json:
+        output.show_envelope(command, rows, error)
+        raise typer.Exit(error.exit_code if error else 0)
+    output.show(command, rows, False, text)
+    if error:
+        raise error
+
+
+def _all(errors: list[Any]) -> RaykitError | None:
     """One error that names all; its kind is the first's."""
     if not errors:
-        return
+        return None
     first: RaykitError = errors[0]
     kind = DataError if any(isinstance(each, DataError) for each in errors) else type(first)
     lines = [f"{each.what}: {'; '.join(each.evidence)}" for each in errors]
-    raise kind(f"{len(errors)} archives are not there whole", evidence=lines, next=first.next)
+    return kind(f"{len(errors)} archives are not there whole", evidence=lines, next=first.next)
 
 
 def _fetched(rows: list[dict[str, Any]]) -> str:
