@@ -129,5 +129,7 @@ def _arguments(architecture: str) -> list[str]:
 
 
 def _node_has(node: str, image: str) -> bool:
-    done = docker.docker("exec", node, "crictl", "inspecti", "-q", image, check=False)
+    # crictl waits 2 s unless told: on a busy machine an image that is there would be loaded again.
+    words = ("crictl", "--timeout=30s", "inspecti", "-q", image)
+    done = docker.docker("exec", node, *words, check=False)
     return done.returncode == 0
