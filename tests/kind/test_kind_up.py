@@ -82,7 +82,9 @@ def test_an_image_that_a_node_lost_is_loaded_into_that_node_only(lab):
     node = f"{lab.name}-worker2"
     docker("exec", node, "crictl", "--timeout=60s", "rmi", image)
     assert lab.json("image", "load")["loaded_into"] == [node]
-    assert image.removeprefix("raykit:") in docker("exec", node, "crictl", "--timeout=60s", "images")
+    assert image.removeprefix("raykit:") in docker(
+        "exec", node, "crictl", "--timeout=60s", "images"
+    )
 
 
 def test_a_kind_cluster_of_somebody_else_is_neither_used_nor_deleted(lab):
