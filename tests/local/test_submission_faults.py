@@ -41,12 +41,13 @@ class CuttingProxy:
     """A TCP proxy that fails connections as its seed says, each on its answer's way back.
 
     What is asked always arrives whole, so that the right end is known; the answer may be cut,
-    reset, truncated, delayed, or hang and then break. `healthy` switches all that off.
+    reset, truncated, delayed, or hang and then break; never more than four in a row, since raykit
+    gives up after six before it has submitted anything. `healthy` switches all that off.
     """
 
     def __init__(self, port: int, seed: int) -> None:
         self.port, self.chance, self.healthy = port, random.Random(seed), False
-        self.broken = 0
+        self.broken = self.in_a_row = 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -62,7 +63,7 @@ class CuttingProxy:
                 fault = self.chance.choices(kinds, [6, 3, 3, 3, 2, 1])[0]
                 after = self.chance.choice([0, 1, 30, 200, 700, 5000, 60_000])
                 pace = self.chance.choice([0.01, 0.05, 0.2])
-                fault = "none" if self.healthy else fault
+                fault = "none" if self.healthy or self.in_a_row >= 4 else fault
                 arguments = (client, fault, after, pace)
                 threading.Thread(target=self._serve, args=arguments, daemon=True).start()
 
@@ -93,11 +94,13 @@ class CuttingProxy:
                 time.sleep(pace)
             elif fault != "none" and sent + len(piece) > after:
                 self.broken += 1
+                self.in_a_row += 1
                 client.sendall(piece[: after - sent])
                 self._break(client, fault)
                 return
             client.sendall(piece)
             sent += len(piece)
+        self.in_a_row = 0
 
     def _break(self, client, fault):
         if fault == "hang":

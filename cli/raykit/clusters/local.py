@@ -158,6 +158,9 @@ def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True)
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if loopback else "1",
         "RAY_worker_niceness": "0",
         "RAY_task_events_report_interval_ms": "200",
+        # Ray counts a log stream whose reader has left for ever: with the 100th it would refuse
+        # logs, tasks and nodes (HTTP 429). Without the limit they weigh for five minutes only.
+        "RAY_STATE_SERVER_MAX_HTTP_REQUEST": "-1",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_COLOR_PREFIX": "0",
         "RAY_TQDM": "0",
