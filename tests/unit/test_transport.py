@@ -167,3 +167,15 @@ def test_rows_that_ray_did_not_return_are_counted(ray):
 def test_a_head_of_before_2_52_has_no_authentication(ray):
     ray.refuse["/api/authentication_mode"] = (404, "not found")
     assert ray.api().authentication_mode() == "disabled"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_where_nothing_listens_is_told_from_a_head_that_is_down(scheme, monkeypatch):
+    dead = f"http://127.0.0.1:{closed_port()}"
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", dead)
+    url = f"{scheme}://ray.example:8265/"
+    with Transport(Endpoint(url)) as transport, pytest.raises(LostConnectionError) as caught:
+        JobsApi(transport).version()
+    assert caught.value.exit_code == 6
+    assert "proxy" in caught.value.what
+    assert dead in " ".join([caught.value.what, *caught.value.evidence, caught.value.next])

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
@@ -229,15 +230,27 @@ class Transport:
         except BROKEN as error:
             what = f"no answer from {self.endpoint.url}"
             raise self._lost(what, error, BrokenConnectionError) from error
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            proxy = _proxy(self.endpoint.url)
+            if proxy is None or "SSL" in str(error):
+                raise self._unanswered(error) from error
+            raise LostConnectionError(
+                f"the environment's proxy {proxy} does not answer",
+                evidence=[f"{type(error).__name__}: {error}", f"asked for {self.endpoint.url}"],
+                next="mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY",
+            ) from error
         except (httpx2.TransportError, ssl.SSLError) as error:
-            what = (
-                f"the certificate of {self.endpoint.url} cannot be verified"
-                if "CERTIFICATE_VERIFY_FAILED" in str(error)
-                else f"no answer from {self.endpoint.url}"
-            )
-            raise self._lost(what, error) from error
+            raise self._unanswered(error) from error
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
             raise RaykitError(f"not an address: {self.endpoint.url}") from error
+
+    def _unanswered(self, error: Exception) -> LostConnectionError:
+        what = (
+            f"the certificate of {self.endpoint.url} cannot be verified"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error)
+            else f"no answer from {self.endpoint.url}"
+        )
+        return self._lost(what, error)
 
     def _lost(
         self, what: str, error: Exception, kind: type[LostConnectionError] = LostConnectionError
@@ -247,6 +260,17 @@ class Transport:
             evidence=[f"{type(error).__name__}: {error}" if str(error) else type(error).__name__],
             next="check that the head runs and the address is right: raykit status",
         )
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment puts before an address, without its credentials."""
+    address = urlsplit(url)
+    host = address.hostname or ""
+    if host in LOOPBACKS or proxy_bypass(host):
+        return None
+    found = getproxies()
+    proxy = urlsplit(found.get(address.scheme) or found.get("all") or "")
+    return f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.hostname else None
 
 
 def not_ray(url: str, answer: str) -> JobsApiError:
