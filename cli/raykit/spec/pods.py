@@ -27,6 +27,9 @@ API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 QUIET_AND_FAIR = {
     # At Ray's default of 15 a worker loses to everything else on the Kubernetes node.
     "RAY_worker_niceness": "0",
+    # Ray counts a log stream whose reader has left for ever, and with the 100th it would refuse
+    # logs, tasks and nodes (HTTP 429).
+    "RAY_STATE_SERVER_MAX_HTTP_REQUEST": "-1",
     "RAY_COLOR_PREFIX": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_TQDM": "0",
