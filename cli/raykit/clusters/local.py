@@ -27,6 +27,7 @@ from raykit import kit, processes
 from raykit.endpoint import Endpoint
 from raykit.errors import MissingError
 from raykit.progress import Progress
+from raykit.spec.ray_environment import RAY_ENVIRONMENT
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_SECONDS = 90.0
@@ -156,14 +157,7 @@ def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True)
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if loopback else "1",
-        "RAY_worker_niceness": "0",
-        "RAY_task_events_report_interval_ms": "200",
-        # Ray counts a log stream whose reader has left for ever: with the 100th it would refuse
-        # logs, tasks and nodes (HTTP 429). Without the limit they weigh for five minutes only.
-        "RAY_STATE_SERVER_MAX_HTTP_REQUEST": "-1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_COLOR_PREFIX": "0",
-        "RAY_TQDM": "0",
+        **RAY_ENVIRONMENT,
     }
 
 

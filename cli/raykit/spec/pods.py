@@ -11,6 +11,7 @@ from typing import Any
 
 from raykit.spec import names, quantity
 from raykit.spec.model import ClusterSpec, Pods, WorkerGroup, head_task_cpus
+from raykit.spec.ray_environment import RAY_ENVIRONMENT
 
 Object = dict[str, Any]
 
@@ -24,19 +25,7 @@ SHM, TMP, LOGS, API_TOKEN = "shared-memory", "tmp", "ray-logs", "autoscaler-toke
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 # Not RAY_BACKEND_LOG_LEVEL: each process that finds it set prints a line to say so.
-QUIET_AND_FAIR = {
-    # At Ray's default of 15 a worker loses to everything else on the Kubernetes node.
-    "RAY_worker_niceness": "0",
-    # Ray counts a log stream whose reader has left for ever, and with the 100th it would refuse
-    # logs, tasks and nodes (HTTP 429).
-    "RAY_STATE_SERVER_MAX_HTTP_REQUEST": "-1",
-    "RAY_COLOR_PREFIX": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_TQDM": "0",
-    # A run's task strip needs the last events soon after its end; Ray's default is a second.
-    "RAY_task_events_report_interval_ms": "200",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
+QUIET_AND_FAIR = {**RAY_ENVIRONMENT, "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
 
 CONTAINER_SECURITY: Object = {
     "allowPrivilegeEscalation": False,
