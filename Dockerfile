@@ -7,7 +7,7 @@ FROM rayproject/ray:${RAY}${ARCH}
 
 # What the jobs import beside Ray and the standard library; PIP_INDEX_URL names a mirror.
 ARG PIP_INDEX_URL
-RUN pip install --no-cache-dir --quiet "isal>=1.7,<2"
+RUN pip install --no-cache-dir --quiet "isal>=1.7,<2" "numpy>=2,<3"
 
 # Without byte code `ray.init` takes more than twice as long in each new pod.
 RUN python -c "import compileall, pathlib, ray; compileall.compile_dir(pathlib.Path(ray.__file__).parent, quiet=2)"

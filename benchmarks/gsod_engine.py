@@ -26,9 +26,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from jobs.gsod_archive import read_year
 from jobs.gsod_counts import Question
 from jobs.gsod_tutorial import TutorialYear
+from jobs.gsod_year import read_year
 
 QUESTION = Question("TEMP", ">=", 100.0)
 

@@ -3,45 +3,68 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
 from queue import Queue
+from typing import Protocol
 
-PIECES_AHEAD = 4
+PIECE_BYTES = 2**19
+PIECES = 4
 
 
-def ahead(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same pieces, made by a second thread while the caller works on earlier ones.
+class Stream(Protocol):
+    """Bytes to be read into the caller's memory."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer from its beginning; the number of bytes, 0 at the end."""
+        ...
+
+
+class Ahead:
+    """The same bytes, read by a second thread while the caller works on earlier ones.
 
     Inflating and hashing let go of Python's global lock. An error comes out where it belongs in
-    the order; a caller that stops early leaves no thread behind.
+    the order. As a context manager it leaves no thread behind, also where the caller stops early.
     """
-    queue: Queue[bytes | BaseException | None] = Queue(PIECES_AHEAD)
-    stopped = threading.Event()
 
-    def work() -> None:
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._free: Queue[bytearray | None] = Queue()
+        self._full: Queue[tuple[bytearray, int] | BaseException] = Queue()
+        for _ in range(PIECES):
+            self._free.put(bytearray(PIECE_BYTES))
+        self._piece, self._at, self._size = bytearray(), 0, 0
+        self._thread = threading.Thread(target=self._work, name="inflate", daemon=True)
+
+    def __enter__(self) -> Ahead:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._free.put(None)
+        self._thread.join()
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self._at == self._size:
+            self._take()
+        size = min(len(buffer), self._size - self._at)
+        buffer[:size] = memoryview(self._piece)[self._at : self._at + size]
+        self._at += size
+        return size
+
+    def _take(self) -> None:
+        """The next piece; the one before may be filled again."""
+        if self._piece:
+            self._free.put(self._piece)
+        found = self._full.get()
+        if isinstance(found, BaseException):
+            raise found
+        self._piece, self._size = found
+        self._at = 0
+
+    def _work(self) -> None:
         try:
-            for piece in pieces:
-                if stopped.is_set():
-                    return
-                queue.put(piece)
-            queue.put(None)
+            size = 1
+            while size and (piece := self._free.get()) is not None:
+                size = self._stream.readinto(memoryview(piece))
+                self._full.put((piece, size))
         except BaseException as error:
-            queue.put(error)
-
-    thread = threading.Thread(target=work, name="inflate", daemon=True)
-    thread.start()
-    try:
-        while (piece := queue.get()) is not None:
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-    finally:
-        stopped.set()
-        while thread.is_alive():
-            _empty(queue)
-            thread.join(0.01)
-
-
-def _empty(queue: Queue[bytes | BaseException | None]) -> None:
-    while not queue.empty():
-        queue.get_nowait()
+            self._full.put(error)

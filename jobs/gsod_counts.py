@@ -128,6 +128,17 @@ class YearCounts:
     quality: Quality = field(default_factory=Quality)
     archive: dict[str, object] = field(default_factory=dict)
 
+    def add_file(self, station_id: str, station: Station, missing: int) -> None:
+        """Add a file of one station, with nothing to report but its missing values."""
+        quality = self.quality
+        quality.files += 1
+        quality.rows += station.rows
+        quality.missing += missing
+        if station_id in self.stations:
+            self.add(station_id, station)
+        else:
+            self.stations[station_id] = station
+
     def add(self, station_id: str, station: Station) -> None:
         """Add one station's rows, which may be spread over several files."""
         known = self.stations.setdefault(station_id, station)

@@ -7,10 +7,11 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 from jobs.gsod_archive import archive_path
-from jobs.gsod_inflate import Source, pieces
+from jobs.gsod_inflate import Inflated, Source
 from jobs.gsod_problem import DataProblem
 from jobs.gsod_tar import TarReader
 
@@ -28,11 +29,12 @@ def samples(folder: Path, years: Sequence[int], most: int) -> tuple[list[Row], l
     targets: list[float] = []
     for year in years:
         path = archive_path(folder, year)
-        for name, content in TarReader(pieces(Source(path)), path.name):
-            for row, target in _days(content, f"{path.name}: {name}"):
-                if len(features) < most:
-                    features.append(row)
-                    targets.append(target)
+        with Inflated(Source(path)) as stream:
+            for member in chain.from_iterable(TarReader(stream, path.name)):
+                for row, target in _days(member.content, f"{path.name}: {member.name}"):
+                    if len(features) < most:
+                        features.append(row)
+                        targets.append(target)
     return features, targets
 
 

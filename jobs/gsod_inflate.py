@@ -1,35 +1,40 @@
-"""A gzip file as a stream of inflated pieces, judged strictly: header, CRC, length, end, size.
+"""A gzip file as a stream of inflated bytes, judged strictly: header, CRC, length, end, size.
 
-igzip (python-isal) does the work where it is installed, zlib elsewhere; both are held to the same
-checks here. Memory is a few pieces, whatever the size of the file.
+igzip (python-isal) does the work where it is installed, the standard library elsewhere; both are
+held to the same checks here.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NoReturn
 
 from jobs.gsod_problem import DataProblem
 
 codec: Any
 try:
-    codec = import_module("isal.isal_zlib")
+    codec = import_module("isal.igzip")
+    codec_error: type[Exception] = import_module("isal.isal_zlib").error
 except ImportError:
-    codec = zlib
+    codec, codec_error = gzip, zlib.error
 
-CODEC_ERRORS: tuple[type[Exception], ...] = (zlib.error, codec.error)
-ENGINE = codec.__name__.rpartition(".")[2]
+CODEC_ERRORS = (gzip.BadGzipFile, EOFError, zlib.error, codec_error)
+
 READ_BYTES = 256 * 2**10
-PIECE_BYTES = 512 * 2**10
 GZIP = 31
-"""Window bits that ask a codec for gzip's header and trailer too."""
+"""Window bits that ask zlib for gzip's header and trailer too."""
 
 MAGIC = b"\x1f\x8b"
+LENGTH_BYTES = 4
+"""A gzip member ends with its inflated length, modulo 2 to the power of 32."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Limits:
 
 @dataclass
 class Source:
-    """What was read: known in full once the last piece has been taken."""
+    """What was read: known in full once the end has been reached."""
 
     path: Path
     bytes: int = 0
@@ -54,83 +59,126 @@ class Source:
     sha256: str = ""
 
 
-def pieces(source: Source, limits: Limits | None = None) -> Iterator[bytes]:
-    """The inflated content, piece by piece; fills in `source`.
+class Inflated:
+    """The inflated content of a file, to be read into the caller's memory; fills in `source`.
 
     Raises DataProblem for a file that is not gzip, is cut short, has a wrong checksum or length,
     has other bytes after its end, or inflates beyond the limits.
     """
-    try:
-        with source.path.open("rb") as file:
-            inflater = _Inflater(source, file, limits or Limits())
-            yield from inflater.run()
-    except OSError as error:
-        raise DataProblem(f"{source.path.name}: cannot be read", str(error)) from error
-    source.sha256 = inflater.sha256()
 
+    def __init__(self, source: Source, limits: Limits | None = None) -> None:
+        self.source, self.limits = source, limits or Limits()
+        with self._explained(), contextlib.ExitStack() as opened:
+            file = opened.enter_context(source.path.open("rb", buffering=0))
+            _check_beginning(source, file)
+            self._compressed = _Compressed(file, source)
+            self._stream = opened.enter_context(codec.open(self._compressed, "rb"))
+            self._opened = opened.pop_all()
 
-class _Inflater:
-    """One pass over one file."""
+    def __enter__(self) -> Inflated:
+        return self
 
-    def __init__(self, source: Source, file: IO[bytes], limits: Limits) -> None:
-        self.source, self.file, self.limits = source, file, limits
-        self.buffer = b""
-        self._hash = hashlib.sha256()
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
-    def run(self) -> Iterator[bytes]:
-        self._read()
-        if not self.buffer:
-            self._fail("is empty")
-        if self.buffer[:2] != MAGIC[: len(self.buffer)]:
-            self._fail_not_gzip()
-        while self.buffer:
-            yield from self._member()
-            self._read()
-            if self.buffer and self.buffer[:2] != MAGIC[: len(self.buffer)]:
-                self._fail("has other bytes after its end")
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer from its beginning; the number of bytes, 0 at the end."""
+        with self._explained():
+            size: int = self._stream.readinto(buffer)
+            self._check_end() if not size else self._count(size)
+        return size
 
-    def _read(self) -> None:
-        """Hold some unread bytes, if there are any left."""
-        if self.buffer:
-            return
-        self.buffer = self.file.read(READ_BYTES)
-        self.source.bytes += len(self.buffer)
-        self._hash.update(self.buffer)
+    def _check_end(self) -> None:
+        whole = self._compressed.ends_with_length(self.source.inflated)
+        if not whole and _more_follows(self.source.path):
+            _fail(self.source, "has other bytes after its end")
+        self.source.sha256 = self._compressed.sha256.hexdigest()
 
-    def _member(self) -> Iterator[bytes]:
-        """One gzip member; the codec checks its header, CRC and length."""
-        stream = codec.decompressobj(GZIP)
-        while not stream.eof:
-            self._read()
-            at_end = not self.buffer
-            try:
-                piece = stream.decompress(self.buffer, PIECE_BYTES)
-            except CODEC_ERRORS as error:
-                self._fail("is corrupt", f"inflating: {error}")
-            self.buffer = stream.unused_data if stream.eof else stream.unconsumed_tail
-            if piece:
-                self._count(len(piece))
-                yield piece
-            elif at_end and not stream.eof:
-                self._fail("is cut short", "it ends inside the compressed data")
-
-    def sha256(self) -> str:
-        """Of the compressed bytes."""
-        return self._hash.hexdigest()
-
-    def _count(self, count: int) -> None:
+    def _count(self, size: int) -> None:
         source, limits = self.source, self.limits
-        source.inflated += count
+        source.inflated += size
         if source.inflated > limits.total:
-            self._fail(f"inflates to more than {limits.total:,} bytes: not a year of GSOD")
+            _fail(source, f"inflates to more than {limits.total:,} bytes: not a year of GSOD")
         if source.inflated > max(limits.ratio_from, limits.ratio * source.bytes):
-            self._fail(f"inflates to over {limits.ratio} times its size: not a year of GSOD")
+            _fail(source, f"inflates to over {limits.ratio} times its size: not a year of GSOD")
 
-    def _fail_not_gzip(self) -> None:
-        looks = bytes(self.buffer[:60])
-        page = b"<html" in self.buffer[:1000].lower() or b"<!doctype" in self.buffer[:1000].lower()
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What the codec finds wrong with a member's header, data, CRC or length."""
+        try:
+            yield
+        except CODEC_ERRORS as error:
+            if _more_follows(self.source.path):
+                _fail(self.source, "has other bytes after its end")
+            if isinstance(error, EOFError):
+                _fail(self.source, "is cut short", "it ends inside the compressed data")
+            _fail(self.source, "is corrupt", f"inflating: {error}")
+        except OSError as error:
+            raise DataProblem(f"{self.source.path.name}: cannot be read", str(error)) from error
+
+
+class _Compressed:
+    """The file as a codec reads it: counts and hashes what goes by."""
+
+    def __init__(self, file: io.FileIO, source: Source) -> None:
+        self.file, self.source = file, source
+        self.sha256 = hashlib.sha256()
+        self._last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self._passed(data)
+        return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        size: int = self.file.readinto(buffer)
+        self._passed(buffer[:size])
+        return size
+
+    def _passed(self, data: bytes | memoryview) -> None:
+        self.sha256.update(data)
+        self.source.bytes += len(data)
+        self._last = (self._last + bytes(data[-LENGTH_BYTES:]))[-LENGTH_BYTES:]
+
+    def ends_with_length(self, inflated: int) -> bool:
+        """Whether the file's last bytes say this length, as where one member is all of it."""
+        length: int = inflated % 2 ** (8 * LENGTH_BYTES)
+        return int.from_bytes(self._last, "little") == length
+
+
+def _check_beginning(source: Source, file: io.FileIO) -> None:
+    begins = file.read(1000)
+    file.seek(0)
+    if not begins:
+        _fail(source, "is empty")
+    if begins[: len(MAGIC)] != MAGIC[: len(begins)]:
+        page = b"<html" in begins.lower() or b"<!doctype" in begins.lower()
         hint = "it looks like a web page saved under this name" if page else ""
-        self._fail("is not a gzip file", f"it begins with {looks!r}", hint)
+        _fail(source, "is not a gzip file", f"it begins with {begins[:60]!r}", hint)
+    if len(begins) < len(MAGIC):
+        _fail(source, "is cut short", "it ends inside the first two bytes")
 
-    def _fail(self, what: str, *evidence: str) -> None:
-        raise DataProblem(f"{self.source.path.name} {what}", *filter(None, evidence))
+
+def _more_follows(path: Path) -> bool:
+    """Whether the last whole member is followed by what is none, be it zeros.
+
+    Codecs pass over zeros, and take other bytes after the end for this or that.
+    """
+    with path.open("rb") as file:
+        buffer = file.read(READ_BYTES)
+        while buffer[: len(MAGIC)] == MAGIC[: len(buffer)] != b"":
+            member = zlib.decompressobj(GZIP)
+            while not member.eof:
+                try:
+                    member.decompress(buffer, READ_BYTES)
+                except zlib.error:
+                    return False
+                rest = member.unused_data if member.eof else member.unconsumed_tail
+                buffer = rest or file.read(READ_BYTES)
+                if not buffer and not member.eof:
+                    return False
+    return bool(buffer)
+
+
+def _fail(source: Source, what: str, *evidence: str) -> NoReturn:
+    raise DataProblem(f"{source.path.name} {what}", *filter(None, evidence))

@@ -1,123 +1,127 @@
-"""Where the columns of a file stand, and whether they stand there in every line.
-
-One step through the bytes (`content[at::step]`) takes one character of every line, in C.
-"""
+"""Where the columns of a file stand, told from its first two lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from jobs.gsod_csv import Columns
+from jobs.gsod_counts import Question
+from jobs.gsod_csv import Columns, header_columns
+from jobs.gsod_tar import Member
 
-FEWEST_LINES, MOST_LINES = 4, 366
-"""Below, the checks cost more than they save; above, some day must come twice."""
+MOST_LINES = 366
+"""In more, some day must come twice."""
 
-PLANS_KEPT = 4_000
+STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
+PIECE_BYTES = 16
+STATION_AT, DATE_AT, BEFORE_VALUE = -2, 14, 2
+"""Where the pieces begin that are looked at: at the end of the line before, at the quote before
+DATE, and at the comma before the value."""
 
-Check = Callable[[bytes], bool]
-
-ALL_ARE: list[Check] = [(bytes([character]) * MOST_LINES).startswith for character in range(256)]
-"""For each byte: whether all bytes of a text, at most one for each possible line, are that byte."""
-
-QUOTE, COMMA, NEWLINE = b'",\n'
-SHAPE = bytes(each if each in (QUOTE, COMMA, NEWLINE) else ord("x") for each in range(256))
+HEADERS_KEPT, PLANS_KEPT = 100, 4_000
+END_OF_LINE = b'"\n'
+SHAPE = bytes(each if each in b'",\n' else ord("x") for each in range(256))
 """Turns a line into its shape: its structure with every other character alike."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a first line's shape says, for the columns that are taken.
+class Plan(NamedTuple):
+    """Where a line has what is taken of it, in bytes from its beginning.
 
-    Where each begins and ends in the file's first line, and which character must be where in every
-    line. `attributes` and `name` are None where there is no such column.
+    value: the comma before the value; name: the field NAME, empty where there is none.
     """
 
-    station: slice
-    date: slice
-    value: slice
-    attributes: slice | None
-    name: slice | None
-    frame: tuple[tuple[int, Check], ...]
+    value: int
+    name: slice
 
 
-class Layouts:
-    """Finds the plans of files with one header; files of the same shape share one."""
+class Found(NamedTuple):
+    """Lines of one length: where the first begins, the length, their number, and the plan."""
 
-    def __init__(self, columns: Columns, header_bytes: int) -> None:
-        self.columns = columns
-        self.header_bytes = header_bytes
+    first: int
+    step: int
+    lines: int
+    plan: Plan
+
+
+class Header:
+    """One header line, and the plans of lines below it by their shape."""
+
+    def __init__(self, line: bytes, question: Question) -> None:
+        self.line = line
+        self._columns = header_columns(line, question) if line.endswith(END_OF_LINE) else None
         self._plans: dict[bytes, Plan | None] = {}
 
-    def find(self, content: bytes) -> tuple[Plan, int, int] | None:
-        """A file's plan, the length of its lines, and their number.
-
-        None unless its first line has all columns, quoted and without a quote inside, and every
-        line has its length, its end, and the same quotes and commas around each column that is
-        taken.
-        """
-        at = self.header_bytes
-        end = content.find(b"\n", at) + 1
-        step = end - at
-        if step < 1:
-            return None
-        lines, rest = divmod(len(content) - at, step)
-        if rest or not FEWEST_LINES <= lines <= MOST_LINES:
-            return None
-        plan = self._plan(content[at:end].translate(SHAPE))
-        if plan is None:
-            return None
-        for place, all_are in plan.frame:
-            if not all_are(content[place::step]):
-                return None
-        return plan, step, lines
-
-    def _plan(self, shape: bytes) -> Plan | None:
+    def plan(self, shape: bytes) -> Plan | None:
+        """The plan for lines of a shape; None where they are not NOAA's."""
         try:
             return self._plans[shape]
         except KeyError:
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
-            plan = self._plans[shape] = make_plan(shape, self.columns, self.header_bytes)
+            columns = self._columns
+            plan = self._plans[shape] = make_plan(shape, columns) if columns else None
             return plan
 
 
-def make_plan(shape: bytes, columns: Columns, offset: int) -> Plan | None:
-    """Lay out lines of a shape that begin at `offset`; None where fields are not simply quoted."""
+class Layouts:
+    """Finds the layouts of files; those with the same header and shape of line share one."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._headers: dict[bytes, Header] = {}
+        self._last = Header(b"\0", question)
+
+    def find(self, member: Member) -> Found | None:
+        """How a file is laid out.
+
+        None unless its first line has each field quoted and without a quote inside, STATION and
+        DATE first, the value as wide as NOAA writes it, and the whole file can be lines of that
+        length. Whether they are is for others to check.
+        """
+        _, buffer, start, stop = member
+        header = self._last
+        if not buffer.startswith(header.line, start, stop):
+            header = self._last = self._header(buffer, start, stop)
+        first = start + len(header.line)
+        step = buffer.find(b"\n", first, stop) + 1 - first
+        if step <= 0:
+            return None
+        lines, rest = divmod(stop - first, step)
+        if rest or lines > MOST_LINES or buffer.find(b"\0", start, stop) >= 0:
+            return None
+        plan = header.plan(bytes(buffer[first : first + step].translate(SHAPE)))
+        if plan is None or not buffer.endswith(END_OF_LINE, start, stop):
+            return None
+        return Found(first, step, lines, plan)
+
+    def _header(self, buffer: bytearray, start: int, stop: int) -> Header:
+        line = bytes(buffer[start : buffer.find(b"\n", start, stop) + 1])
+        if line not in self._headers:
+            if len(self._headers) >= HEADERS_KEPT:
+                self._headers.clear()
+            self._headers[line] = Header(line, self.question)
+        return self._headers[line]
+
+
+def make_plan(shape: bytes, columns: Columns) -> Plan | None:
+    """Lay out lines of a shape; None where their fields are not NOAA's."""
     fields = shape[1:-2].split(b'","')
-    whole = shape[:1] == b'"' and shape[-2:] == b'"\n' and shape.count(b'"') == 2 * len(fields)
-    if not whole or len(fields) != columns.width:
+    whole = shape[:1] == b'"' and shape[-2:] == END_OF_LINE and shape.count(b'"') == 2 * len(fields)
+    if not whole or len(fields) != columns.width or (columns.station, columns.date) != (0, 1):
         return None
-    places, at = [], offset + 1
-    for field in fields:
-        places.append(slice(at, at + len(field)))
-        at += len(field) + 3
-    return Plan(
-        station=places[columns.station],
-        date=places[columns.date],
-        value=places[columns.value],
-        attributes=None if columns.attributes is None else places[columns.attributes],
-        name=None if columns.name is None else places[columns.name],
-        frame=_frame(places, columns, offset),
-    )
-
-
-def _frame(places: list[slice], columns: Columns, offset: int) -> tuple[tuple[int, Check], ...]:
-    """The quotes and commas around each column that is taken, and those that end a line."""
-    end_of_line = places[-1].stop
-    frame = {offset: QUOTE, end_of_line: QUOTE, end_of_line + 1: NEWLINE}
-    for index in columns.taken:
-        start, end = places[index].start, places[index].stop
-        frame |= {start - 1: QUOTE, end: QUOTE}
-        if index:
-            frame[start - 2] = COMMA
-        if index < columns.width - 1:
-            frame[end + 1] = COMMA
-    return tuple((place, ALL_ARE[character]) for place, character in sorted(frame.items()))
-
-
-def pairs(first: bytes, second: bytes) -> bytearray:
-    """The bytes of two texts in turn."""
-    joined = bytearray(2 * len(first))
-    joined[::2], joined[1::2] = first, second
-    return joined
+    widths = [len(field) for field in fields]
+    starts = [1 + sum(widths[:index]) + 3 * index for index in range(len(widths))]
+    usual = (STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS)
+    if (widths[0], widths[1], widths[columns.value]) != usual or columns.value < columns.date:
+        return None
+    if columns.attributes is not None and (
+        columns.attributes != columns.value + 1 or widths[columns.attributes] != 1
+    ):
+        return None
+    value = starts[columns.value] - BEFORE_VALUE
+    # What is looked at ends inside the line: no taken column is its last.
+    if value + PIECE_BYTES > len(shape) - len(END_OF_LINE):
+        return None
+    name = slice(0, 0)
+    if columns.name is not None:
+        name = slice(starts[columns.name], starts[columns.name] + widths[columns.name])
+    return Plan(value, name)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.gsod_archive import archive_path, read_year
+from jobs.gsod_archive import archive_path
 from jobs.gsod_counts import Question, YearCounts
 from jobs.gsod_problem import DataProblem
 
@@ -36,6 +36,9 @@ class Loaded:
 
 def load_year(folder: str, year: int, question: Question, node: str = "", cpus: int = 1) -> Loaded:
     """Read one year's archive; a data problem is an answer too, so that all are seen at once."""
+    # Here, so that a driver that only hands out work does not wait for NumPy.
+    from jobs.gsod_year import read_year
+
     before = _peak_bytes()
     began, clock = time.time(), time.perf_counter()
     counts, problem = None, None

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple, NoReturn
 
+from jobs.gsod_ahead import Stream
 from jobs.gsod_problem import DataProblem
 
 BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
 REGULAR, PAX, PAX_GLOBAL, GNU_NAME = b"0", b"x", b"g", b"L"
+EXTENSIONS = (PAX, PAX_GLOBAL, GNU_NAME)
 SKIPPED = {
     b"1": "hard link",
     b"2": "symbolic link",
@@ -26,80 +28,122 @@ SKIPPED = {
     b"6": "fifo",
 }
 PLAIN_NAME = re.compile(r"\w+\.csv", re.ASCII).fullmatch
+WINDOW = 2 * 2**20
+"""Bytes held at a time: enough for some dozens of files, little enough for a CPU's cache."""
+
+HEADER = "a member's header"
 MAX_MEMBER = 16 * 2**20
 MAX_EXTENSION = 2**16
 MAX_MEMBERS = 200_000
 
 
-@dataclass(frozen=True)
-class Header:
-    name: str
-    size: int
+class Rest(NamedTuple):
+    """What a header says behind its checksum, and what that adds to the checksum."""
+
     kind: bytes
+    prefix: str
+    added: int
+
+
+class Member(NamedTuple):
+    """A regular member: its name, and where its content lies for now."""
+
+    name: str
+    buffer: bytearray
+    start: int
+    stop: int
+
+    @property
+    def content(self) -> bytes:
+        return bytes(self.buffer[self.start : self.stop])
 
 
 class TarReader:
-    """Reads one archive; iterate to get (name, content) of each regular member.
+    """Reads one archive; iterate to get lists of regular members, window by window.
 
+    A window's members lie in the same memory as those of the window before: take what you need.
     skipped: how many members of other kinds were passed over. Raises DataProblem for anything that
     is not a whole, well-formed archive, for hostile names and for a name that comes twice.
     """
 
-    def __init__(self, pieces: Iterable[bytes], archive: str) -> None:
+    def __init__(self, stream: Stream, archive: str) -> None:
         self.archive = archive
         self.skipped: Counter[str] = Counter()
-        self._pieces = iter(pieces)
-        self._buffer = b""
-        self._at = 0
+        self._stream = stream
+        self._window = bytearray(WINDOW)
+        self._at = self._end = self._wanted = 0
+        self._exhausted = self._closed = False
         self._names: set[str] = set()
-        # What follows a header's checksum is the same for all of NOAA's members: add it up once.
-        self._sums: dict[bytes, int] = {}
+        self._long_name = ""
+        # The same for all of NOAA's members: looked into once.
+        self._rests: dict[bytes, Rest] = {}
 
-    def __iter__(self) -> Iterator[tuple[str, bytes]]:
-        long_name = ""
-        while (block := self._take(BLOCK, "a member's header")) != ZERO_BLOCK:
-            header = self._header(block)
-            if header.kind in (PAX, PAX_GLOBAL, GNU_NAME):
-                long_name = self._extension(header) or long_name
-                continue
-            name, long_name = long_name or header.name, ""
-            if header.kind in SKIPPED:
-                self._skip(header, name)
-                continue
-            if header.kind != REGULAR:
-                self._fail(f"member {name!r} is of the unknown kind {header.kind!r}")
-            yield self._new_name(name), self._content(header.size, name)
+    def __iter__(self) -> Iterator[list[Member]]:
+        while not self._closed:
+            self._refill()
+            yield list(self._members())
         self._finish()
 
-    def _header(self, block: bytes) -> Header:
+    def _members(self) -> Iterator[Member]:
+        """The members that are whole in the window, up to the first closing block."""
+        window = self._window
+        while self._holds(BLOCK):
+            start = self._at + BLOCK
+            block = bytes(window[self._at : start])
+            if block == ZERO_BLOCK:
+                self._at, self._closed = start, True
+                return
+            name, size, kind = self._header(block)
+            stop = start + size
+            end = stop + -size % BLOCK
+            if end > self._end and not self._holds(end - self._at, name):
+                return
+            self._at = end
+            if kind == REGULAR:
+                name, self._long_name = self._long_name or name, ""
+                yield Member(self._new_name(name), window, start, stop)
+            else:
+                self._pass_over(kind, name, bytes(window[start:stop]))
+
+    def _header(self, block: bytes) -> tuple[str, int, bytes]:
+        """A member's name, size and kind."""
         rest = block[156:]
-        if rest not in self._sums:
-            self._sums.clear()
-            self._sums[rest] = sum(rest)
-        computed = sum(block[:148].translate(None, b"\0")) + 8 * 0x20 + self._sums[rest]
-        if self._octal(block[148:156], "checksum") != computed:
+        kind, prefix, added = self._rests.get(rest) or self._learn(rest)
+        computed = sum(block[:148].translate(None, b"\0")) + added
+        if octal(block[148:156]) != computed:
             self._fail("a member's header is damaged: its checksum does not match")
-        size = self._octal(block[124:136], "size")
-        name = _text(block[:100])
-        if block[257:263] == b"ustar\0" and (prefix := _text(block[345:500])):
-            name = f"{prefix}/{name}"
-        kind = block[156:157]
-        return Header(name, size, REGULAR if kind in (b"\0", b"7") else kind)
+        name, size = prefix + _text(block[:100]), octal(block[124:136])
+        if size is None:
+            self._fail(f"a member's header is damaged: its size is {block[124:136]!r}")
+        if size > MAX_MEMBER:
+            self._fail(f"member {name!r} claims {size:,} bytes: not one station's year")
+        return name, size, kind
 
-    def _octal(self, field: bytes, what: str) -> int:
-        digits = field.strip(b" \0")
-        if not digits or digits.translate(None, b"01234567"):
-            self._fail(f"a member's header is damaged: its {what} is {field!r}")
-        return int(digits, 8)
+    def _learn(self, rest: bytes) -> Rest:
+        """What stands behind a header's checksum."""
+        kind = REGULAR if rest[:1] in (b"\0", b"7") else rest[:1]
+        prefix = _text(rest[189:344]) if rest[101:107] == b"ustar\0" else ""
+        self._rests.clear()
+        # A checksum is computed as if its own field were spaces.
+        found = Rest(kind, f"{prefix}/" if prefix else "", sum(rest) + 8 * ord(" "))
+        self._rests[rest] = found
+        return found
 
-    def _extension(self, header: Header) -> str:
-        """Read a pax or GNU extension; returns the name it gives to the next member."""
-        if header.size > MAX_EXTENSION:
+    def _pass_over(self, kind: bytes, name: str, content: bytes) -> None:
+        """A member that is no file, or says something about the next one."""
+        if kind in SKIPPED:
+            name, self._long_name = self._long_name or name, ""
+            if content:
+                self._fail(f"member {name!r}, a {SKIPPED[kind]}, claims to have content")
+            self.skipped[SKIPPED[kind]] += 1
+        elif kind not in EXTENSIONS:
+            self._fail(f"member {name!r} is of the unknown kind {kind!r}")
+        elif len(content) > MAX_EXTENSION:
             self._fail("an extension header is too large")
-        content = self._content(header.size, "extension header")
-        if header.kind == GNU_NAME:
-            return _text(content)
-        return self._pax(content) if header.kind == PAX else ""
+        elif kind == GNU_NAME:
+            self._long_name = _text(content)
+        elif kind == PAX:
+            self._long_name = self._pax(content) or self._long_name
 
     def _pax(self, content: bytes) -> str:
         name, rest = "", content
@@ -115,15 +159,8 @@ class TarReader:
                 name = _text(value)
         return name
 
-    def _skip(self, header: Header, name: str) -> None:
-        if header.size:
-            self._fail(f"member {name!r}, a {SKIPPED[header.kind]}, claims to have content")
-        self.skipped[SKIPPED[header.kind]] += 1
-
     def _new_name(self, name: str) -> str:
-        plain = name
-        if not PLAIN_NAME(name):
-            plain = self._checked_name(name)
+        plain = name if PLAIN_NAME(name) else self._checked_name(name)
         if plain in self._names:
             self._fail(f"member {name!r} comes twice")
         self._names.add(plain)
@@ -139,47 +176,50 @@ class TarReader:
             self._fail(f"member {name!r} has an unusable name")
         return plain
 
-    def _content(self, size: int, name: str) -> bytes:
-        if size > MAX_MEMBER:
-            self._fail(f"member {name!r} claims {size:,} bytes: not one station's year")
-        at, padded = self._at, -(-size // BLOCK) * BLOCK
-        if at + padded > len(self._buffer):
-            return self._gather(padded, f"member {name!r}")[:size]
-        self._at = at + padded
-        return self._buffer[at : at + size]
+    def _holds(self, count: int, member: str | None = None, what: str = HEADER) -> bool:
+        """Whether the window holds so many more bytes; if not, the next one will."""
+        if self._at + count <= self._end:
+            return True
+        if self._exhausted:
+            what = what if member is None else f"member {member!r}"
+            self._fail(f"the archive ends where {what} should be: it is cut short")
+        self._wanted = count
+        return False
 
-    def _take(self, count: int, what: str) -> bytes:
-        if len(self._buffer) - self._at < count:
-            return self._gather(count, what)
-        taken = self._buffer[self._at : self._at + count]
-        self._at += count
-        return taken
-
-    def _gather(self, count: int, what: str) -> bytes:
-        """Bytes that reach over the end of a piece; what follows stays where it is."""
-        parts = [self._buffer[self._at :]]
-        held = len(parts[0])
-        while held < count:
-            piece = next(self._pieces, None)
-            if piece is None:
-                self._fail(f"the archive ends where {what} should be: it is cut short")
-            self._buffer, self._at = piece, min(len(piece), count - held)
-            parts.append(piece[: self._at])
-            held += self._at
-        return b"".join(parts)
+    def _refill(self) -> None:
+        """Move what is left of the window to its front, and fill it up."""
+        rest = self._window[self._at : self._end]
+        if self._wanted > len(self._window):
+            self._window = bytearray(self._wanted)
+        self._window[: len(rest)] = rest
+        self._at, self._end = 0, len(rest)
+        with memoryview(self._window) as view:
+            while self._end < len(view) and not self._exhausted:
+                size = self._stream.readinto(view[self._end :])
+                self._exhausted = not size
+                self._end += size
 
     def _finish(self) -> None:
-        if self._take(BLOCK, "its second closing block") != ZERO_BLOCK:
+        while not self._holds(BLOCK, what="its second closing block"):
+            self._refill()
+        if self._window[self._at : self._at + BLOCK] != ZERO_BLOCK:
             self._fail("the archive goes on after a closing block")
-        rest = [self._buffer[self._at :]]
-        while rest:
-            if any(part.count(0) != len(part) for part in rest):
+        while self._at < self._end or not self._exhausted:
+            if self._window.count(0, self._at, self._end) != self._end - self._at:
                 self._fail("the archive has other bytes after its end")
-            rest = [piece for piece in [next(self._pieces, None)] if piece is not None]
+            self._at = self._end
+            self._refill()
 
     def _fail(self, what: str) -> NoReturn:
         raise DataProblem(f"{self.archive} is not a whole, well-formed archive", what)
 
 
+@lru_cache(maxsize=10_000)
+def octal(field: bytes) -> int | None:
+    """A header's number; None where it is none."""
+    digits = field.strip(b" \0")
+    return None if not digits or digits.translate(None, b"01234567") else int(digits, 8)
+
+
 def _text(field: bytes) -> str:
-    return field.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+    return field.partition(b"\0")[0].decode("utf-8", "backslashreplace")

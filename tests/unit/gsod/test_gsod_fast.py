@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from jobs.gsod_counts import Question
 from jobs.gsod_csv import read_csv
-from jobs.gsod_fast import FastReader
 from jobs.gsod_problem import DataProblem
+from jobs.gsod_tar import Member
+
+FastReader = pytest.importorskip("jobs.gsod_fast", reason="NumPy comes with [local]").FastReader
 
 QUESTIONS = [
     Question("TEMP", ">=", 100.0),
@@ -39,8 +41,23 @@ def by_csv(content, question, year=2020):
     return name, station, quality.missing
 
 
+def members(*contents):
+    """Files as they lie one behind the other in an archive's window."""
+    window, found = bytearray(b"before"), []
+    for number, content in enumerate(contents):
+        start = len(window)
+        window += content + b"\0" * 40
+        found.append(Member(f"{number}.csv", window, start, start + len(content)))
+    return found
+
+
+def by_fast(content, question=QUESTIONS[0], year=2020):
+    (quick,) = FastReader(year, question).read(members(content))
+    return quick
+
+
 def assert_equal(content, question, year=2020):
-    quick = FastReader(year, question).read(content)
+    quick = by_fast(content, question, year)
     if quick is not None:
         assert quick == by_csv(content, question, year)
     return quick
@@ -114,7 +131,7 @@ def test_a_file_with_bytes_replaced_is_read_alike_or_left_to_csv(data, question,
     for at, new in edits:
         content[at % len(content)] = new[0]
     content = bytes(content)
-    quick = FastReader(2020, question).read(content)
+    quick = by_fast(content, question)
     expected = by_csv(content, question)
     # A column that nobody asked for may be damaged without harm to those that were.
     assert quick is None or expected is None or quick == expected
@@ -143,7 +160,7 @@ def only_needed(content, question):
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_usual_files_take_the_fast_way(gsod, question):
-    for count in (4, 10, 200, 366):
+    for count in (1, 2, 10, 200, 366):
         temps = [f"{60 + index % 45:6.1f}" for index in range(count)]
         assert assert_equal(gsod.csv(temps), question) is not None
 
@@ -190,32 +207,40 @@ def test_what_differs_in_one_line_is_left_to_csv(gsod, old, new):
     content = gsod.csv(temps)
     at = content.rindex(old)
     changed = content[:at] + new + content[at + len(old) :]
-    assert FastReader(2020, QUESTIONS[0]).read(content) is not None
-    assert FastReader(2020, QUESTIONS[0]).read(changed) is None
+    assert by_fast(content) is not None
+    assert by_fast(changed) is None
 
 
 def test_damage_in_columns_that_nobody_asked_for_does_not_hide_those_that_are(gsod):
     content = gsod.csv([" 101.0"] * 6)
     changed = content[: content.rindex(b'"000000"')] + b'"00"000"\n'
     assert len(changed) == len(content)
-    assert FastReader(2020, QUESTIONS[0]).read(changed)[1].hits.bit_count() == 6
+    assert by_fast(changed)[1].hits.bit_count() == 6
 
 
-def test_a_file_of_few_lines_or_of_too_many_is_left_to_csv(gsod):
-    assert FastReader(2020, QUESTIONS[0]).read(gsod.csv(["  70.0"] * 3)) is None
+def test_a_file_of_too_many_lines_is_left_to_csv(gsod):
     rows = gsod.csv(["  70.0"] * 366) + gsod.csv(["  70.0"]).split(b"\n", 1)[1]
-    assert FastReader(2020, QUESTIONS[0]).read(rows) is None
+    assert by_fast(rows) is None
 
 
 def test_one_reader_may_read_files_of_many_layouts(gsod):
     reader = FastReader(2020, QUESTIONS[0])
-    for length in range(1, 40):
-        content = gsod.csv([" 101.0"] * 5, NAME="N" * length + ", US")
-        assert reader.read(content) == by_csv(content, QUESTIONS[0])
+    contents = [gsod.csv([" 101.0"] * 5, NAME="N" * length + ", US") for length in range(1, 40)]
+    expected = [by_csv(content, QUESTIONS[0]) for content in contents]
+    assert reader.read(members(*contents)) == expected
+    for content, each in zip(contents, expected, strict=True):
+        assert reader.read(members(content)) == [each]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(contents=st.lists(files(), max_size=6), question=st.sampled_from(QUESTIONS))
+def test_files_judged_together_say_what_each_says_alone(contents, question):
+    together = FastReader(2020, question).read(members(*contents))
+    assert together == [by_fast(content, question) for content in contents]
 
 
 def test_more_values_than_are_remembered_are_still_told_apart(gsod, monkeypatch):
-    monkeypatch.setattr("jobs.gsod_values.KEPT", 5)
+    monkeypatch.setattr("jobs.gsod_lines.KEPT", 5)
     content = gsod.csv([f"{value:6.1f}" for value in range(60, 120)])
     assert assert_equal(content, QUESTIONS[0])[1].hits.bit_count() == 20
 

@@ -7,12 +7,12 @@ import shutil
 import pytest
 
 from jobs import gsod
-from jobs.gsod_ahead import ahead
-from jobs.gsod_archive import read_year
+from jobs.gsod_ahead import Ahead
 from jobs.gsod_counts import Question
 from jobs.gsod_options import SAMPLE
 from jobs.gsod_problem import DataProblem
 from jobs.gsod_tutorial import BASE_BYTES, BYTES_PER_BYTE, TutorialYear, fits, inflated_bytes
+from jobs.gsod_year import read_year
 
 
 @pytest.fixture
@@ -168,15 +168,52 @@ def test_two_threads_give_the_same_counts_and_the_same_refusals(folder):
         read_year(path, 2024, question, threads=2)
 
 
+class Endless:
+    """A stream without an end."""
+
+    def readinto(self, buffer):
+        buffer[:] = bytes(len(buffer))
+        return len(buffer)
+
+
 def test_a_reader_that_stops_early_leaves_no_thread_behind():
-    import itertools
     import threading
 
     before = threading.active_count()
-    pieces = ahead(iter(itertools.repeat(b"x")))
-    assert next(pieces) == b"x"
-    pieces.close()
+    with Ahead(Endless()) as stream:
+        assert stream.readinto(memoryview(bytearray(10))) == 10
     assert threading.active_count() == before
+
+
+def test_what_is_read_ahead_comes_in_order_and_ends_as_the_stream_does():
+    class Counting:
+        def __init__(self):
+            self.left = list(range(40))
+
+        def readinto(self, buffer):
+            if not self.left:
+                return 0
+            size = 1 + 7 * self.left[0] % 100
+            buffer[:size] = bytes([self.left.pop(0)]) * size
+            return size
+
+    found, buffer = b"", memoryview(bytearray(64))
+    with Ahead(Counting()) as stream:
+        while size := stream.readinto(buffer):
+            found += bytes(buffer[:size])
+    assert found == b"".join(bytes([each]) * (1 + 7 * each % 100) for each in range(40))
+
+
+def test_without_numpy_every_file_is_read_by_csv_to_the_same_answer(monkeypatch):
+    question = Question("MAX", ">=", 80.0)
+    for year in (2020, 2024):
+        path = SAMPLE / f"{year}.tar.gz"
+        usual = read_year(path, year, question)
+        monkeypatch.setattr("jobs.gsod_year.WITH_NUMPY", False)
+        slow = read_year(path, year, question)
+        assert slow.stations == usual.stations
+        assert slow.quality.files_by_csv == slow.quality.files
+        monkeypatch.undo()
 
 
 def test_the_articles_loader_gives_the_same_numbers_on_clean_data():

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.gsod_archive import read_year
 from jobs.gsod_counts import Question
 from jobs.gsod_problem import DataProblem
+from jobs.gsod_year import read_year
 
 SAMPLE = Path(__file__).parents[3] / "jobs" / "data" / "gsod"
 QUESTIONS = [
