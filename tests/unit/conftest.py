@@ -291,7 +291,7 @@ def ray():
 @pytest.fixture
 def fast(monkeypatch):
     """Waiting between attempts takes a twentieth of its time."""
-    from raykit.submission import following
+    from raykit.submission import following, log_tail
 
     class Clock:
         monotonic = staticmethod(time.monotonic)
@@ -301,4 +301,5 @@ def fast(monkeypatch):
             threading.Event().wait(seconds / 20)
 
     monkeypatch.setattr(following, "time", Clock)
-    monkeypatch.setattr(following, "RECONNECT_SECONDS", (0.005, 0.01, 0.02, 0.05))
+    monkeypatch.setattr(log_tail, "RECONNECT_SECONDS", (0.005, 0.01, 0.02, 0.05))
+    monkeypatch.setattr(log_tail, "READ_AGAIN_SECONDS", (0.005, 0.01, 0.02))

@@ -10,13 +10,21 @@ import pytest
 
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError
-from raykit.submission import following
+from raykit.submission import following, log_tail
 from raykit.submission.following import UnknownJobError, follow
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
 pytestmark = pytest.mark.usefixtures("fast")
 LINES = b"".join(b"line %d\n" % number for number in range(400))
+
+
+@pytest.fixture(params=["read again", "streamed"])
+def way(request, monkeypatch):
+    """Everything holds for small logs, which are read again and again, and for large ones."""
+    if request.param == "streamed":
+        monkeypatch.setattr(log_tail, "SMALL_BYTES", 0)
+    return request.param
 
 
 class Sink:
@@ -42,7 +50,7 @@ def followed(ray, job, **options):
     return result, sink
 
 
-def test_every_line_comes_once_and_in_order_while_the_job_runs(ray):
+def test_every_line_comes_once_and_in_order_while_the_job_runs(ray, way):
     job = ray.job()
     job.steps = [
         ray.writes(job, b"one\n"),
@@ -58,9 +66,10 @@ def test_every_line_comes_once_and_in_order_while_the_job_runs(ray):
     assert (result.log_source, result.reconnects, result.replaced) == ("file", 0, False)
     assert result.details.status == "SUCCEEDED"
     assert len(sink.chunks) > 1
-    assert ray.asked("/api/v0/logs/stream") == 1
+    assert ray.asked("/api/v0/logs/stream") == (way == "streamed")
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("seed", range(5))
 def test_a_log_survives_any_number_of_cut_connections(ray, seed):
     chance = random.Random(seed)
@@ -85,6 +94,7 @@ def test_a_file_cut_at_the_end_is_read_again_from_where_it_broke(ray):
     assert (result.log_source, result.reconnects) == ("file", 3)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_connection_that_died_in_silence_costs_nothing_but_time(ray):
     job = ray.job(log=b"early\n")
     job.steps = [ray.streams(job), lambda: setattr(job, "log", b"early\nlate\n"), ray.ends(job)]
@@ -101,6 +111,7 @@ def test_a_job_that_ended_before_is_read_from_the_file(ray):
     assert ray.asked("/api/v0/logs/stream") == 0
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("other", [b"other\n" * 3, b"x", b"", LINES * 2, b"line 0\nline X\n"])
 def test_a_log_that_turns_out_to_be_another_is_taken_anew(ray, other):
     job = ray.job(log=b"line 0\nline 1\n")
@@ -112,6 +123,7 @@ def test_a_log_that_turns_out_to_be_another_is_taken_anew(ray, other):
     assert (result.replaced, sink.restarts) == (replaced, int(replaced))
 
 
+@pytest.mark.usefixtures("way")
 def test_a_replaced_log_whose_second_reading_breaks_still_arrives_whole(ray):
     job = ray.job(log=b"line 0\n")
     job.steps = [ray.streams(job), ray.streams(job)]
@@ -122,6 +134,7 @@ def test_a_replaced_log_whose_second_reading_breaks_still_arrives_whole(ray):
     assert result.log_source == "file"
 
 
+@pytest.mark.usefixtures("way")
 def test_bytes_that_are_no_text_arrive_as_they_are(ray):
     log = b"\xff\xfe\x00 50 %\r100 %\r\n\x80 no end"
     job = ray.job(log=log)
@@ -136,8 +149,10 @@ def test_where_only_the_text_endpoint_answers_the_log_is_marked_lossy(ray):
     result, sink = followed(ray, job)
     assert sink.data == b"one\ntwo\n"
     assert result.log_source == "text"
+    assert result.shortfall.startswith("the log is Ray's text of it, not the file byte for byte")
 
 
+@pytest.mark.usefixtures("way")
 def test_a_log_of_which_the_end_cannot_be_had_is_marked_partial(ray):
     job = ray.job(log=b"one\n")
     gone = [lambda: ray.refuse.update({"/api/v0/logs/": (500, "gone")})]
@@ -145,6 +160,38 @@ def test_a_log_of_which_the_end_cannot_be_had_is_marked_partial(ray):
     result, sink = followed(ray, job)
     assert sink.data == b"one\n"
     assert result.log_source == "partial"
+    assert result.shortfall.startswith("the log may lack its end, not the file byte for byte")
+
+
+def test_a_head_with_too_much_open_is_asked_for_a_while_and_named_as_the_cause(ray, monkeypatch):
+    monkeypatch.setattr(following, "BUSY_SECONDS", 0.2)
+    ray.refuse["/api/v0/logs/"] = (429, "Max number of in-progress requests=100 reached.")
+    job = ray.job(log=b"one\n", status="SUCCEEDED")
+    result, sink = followed(ray, job)
+    assert (sink.data, result.log_source, result.reconnects) == (b"one\n", "text", 0)
+    assert ray.asked("/api/v0/logs/file") > 1
+    assert "too many questions" in result.unread.what
+    assert "RAY_STATE_SERVER_MAX_HTTP_REQUEST=-1" in result.unread.next
+
+
+def test_a_head_that_is_busy_for_a_moment_still_gives_the_file(ray):
+    ray.refuse["/api/v0/logs/"] = (429, "Max number of in-progress requests=100 reached.")
+    threading.Timer(0.1, ray.refuse.clear).start()
+    result, sink = followed(ray, ray.job(log=LINES, status="SUCCEEDED"))
+    assert (sink.data, result.log_source, result.unread) == (LINES, "file", None)
+
+
+def test_a_log_is_streamed_once_it_has_outgrown_reading_it_again(ray, monkeypatch):
+    monkeypatch.setattr(log_tail, "SMALL_BYTES", 1000)
+    job = ray.job(log=LINES[:500])
+    first = [ray.streams(job), lambda: streamed.append(ray.asked("/api/v0/logs/stream"))]
+    streamed = []
+    grown = [ray.writes(job, LINES[500:1500]), ray.streams(job), ray.writes(job, LINES[1500:])]
+    job.steps = [*first, *grown, ray.streams(job), ray.ends(job)]
+    result, sink = followed(ray, job)
+    assert (sink.data, result.log_source) == (LINES, "file")
+    assert streamed == [0]
+    assert ray.asked("/api/v0/logs/stream") <= 1
 
 
 def test_a_job_that_never_had_a_driver_gives_what_ray_says(ray):
@@ -217,6 +264,7 @@ def test_the_deadline_holds_too_while_nothing_answers(ray):
         followed(ray, ray.job(), deadline=time.monotonic() + 0.3)
 
 
+@pytest.mark.usefixtures("way")
 def test_the_end_is_seen_at_once_though_a_stream_never_ends(ray):
     job = ray.job(log=b"one\n")
     job.steps = [ray.streams(job), ray.ends(job)]
@@ -237,6 +285,7 @@ def test_every_status_is_told_once(ray):
     assert list(dict.fromkeys(seen)) == ["PENDING", "RUNNING", "SUCCEEDED"]
 
 
+@pytest.mark.usefixtures("way")
 def test_memory_stays_flat_for_a_long_line_without_an_end(ray):
     size, taken = 24 << 20, 0
     job = ray.job(log=b"x" * size)

@@ -247,6 +247,9 @@ class Session:
     def _file(self, followed: Followed) -> None:
         details = followed.details
         self.record.log |= {"source": followed.log_source, "reconnects": followed.reconnects}
+        if followed.shortfall:
+            self.record.notes.append(followed.shortfall)
+            self.progress.note(followed.shortfall)
         if details:
             self.record.status = details.status
             # Ray puts the log's last lines into its message, and with them what a job printed.

@@ -115,7 +115,9 @@ def log(
         details = known(head.api, record.submission_id if record else job)
         redactor = Redactor(head.endpoint.secrets)
         if following:
-            follow(head.api, _id(details), lambda chunk: sink(redactor.feed(chunk)))
+            followed = follow(head.api, _id(details), lambda chunk: sink(redactor.feed(chunk)))
+            if followed.shortfall:
+                progress.note(followed.shortfall)
         else:
             _print_file(head.api, details, lambda chunk: sink(redactor.feed(chunk)))
         sink(redactor.end())

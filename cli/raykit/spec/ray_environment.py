@@ -3,8 +3,8 @@
 RAY_ENVIRONMENT = {
     # At Ray's default of 15 a worker loses to everything else on its node.
     "RAY_worker_niceness": "0",
-    # Ray counts a log stream whose reader has left for ever: with the 100th it would refuse logs,
-    # tasks and nodes (HTTP 429). Without the limit they weigh for five minutes only.
+    # Ray counts a log stream whose reader has left (the dashboard, `ray job logs`) for ever: with
+    # the 100th it would refuse logs, tasks and nodes (HTTP 429), raykit's questions among them.
     "RAY_STATE_SERVER_MAX_HTTP_REQUEST": "-1",
     # A run's task strip needs the last events soon after its end; Ray's default is a second.
     "RAY_task_events_report_interval_ms": "200",

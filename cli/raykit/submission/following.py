@@ -1,34 +1,30 @@
 """Following a job: its log line by line through any number of broken connections, and its end.
 
-Two things run side by side. A thread reads the driver log's stream and hands on what is new: the
-stream begins at the first byte each time, so the thread counts what it has seen and skips that.
-The caller's thread polls the job's status, which alone decides that the job has ended. Then the
-log file is read once more and compared, so that what was saved equals what the head holds.
+Two things run side by side. A thread reads the driver's log and hands on what is new. The caller's
+thread polls the job's status, which alone decides that the job has ended. Then the log file is read
+once more and compared, so that what was saved equals what the head holds.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import httpx2
-
 from raykit.errors import JobsApiError, RaykitError
 from raykit.submission.jobs_api import JobDetails, JobsApi
-from raykit.submission.transport import LostConnectionError
+from raykit.submission.log_tail import LogTail, Sink
+from raykit.submission.transport import BusyHeadError, LostConnectionError
 
-FAST_POLL, SLOW_POLL, FAST_SECONDS = 0.03, 0.25, 5.0
-RECONNECT_SECONDS = (0.1, 0.3, 1.0, 2.0)
+FASTEST_POLL, SLOWEST_POLL = 0.03, 0.25
+POLL_SHARE = 0.05
+"""Between two questions passes this share of the time since the first: a short job's end is seen at
+once, and a long one is not slowed by being asked after."""
+
 PATIENCE_SECONDS = 300.0
-FILE_SECONDS = 60.0
-"""How long the log file is asked for after the job's end, where its connection keeps breaking."""
-
-Sink = Callable[[bytes], None]
+FILE_SECONDS, BUSY_SECONDS = 60.0, 5.0
+"""How long the log file is asked for after the job's end: where its connection keeps breaking, and
+where the head has too much to do."""
 
 
 class UnknownJobError(JobsApiError):
@@ -40,88 +36,25 @@ class Followed:
     """How following ended.
 
     details: the job's last known state, None where the head no longer knows it.
-    log_source: `file` (byte for byte), `text` (Ray's lossy endpoint), or `partial` (the head was
-    gone before the log could be read to its end).
-    reconnects: connections that broke; replaced: the saved log differed and was written anew.
+    log_source: `file` (byte for byte), `text` (Ray's lossy endpoint), or `partial` (the log could
+    not be read to its end).
+    reconnects: connections that broke; replaced: the saved log differed and was written anew;
+    unread: why the log is not the file, None where it is, or where there was none.
     """
 
     details: JobDetails | None
     log_source: str
     reconnects: int
     replaced: bool = False
+    unread: JobsApiError | None = None
 
-
-class LogTail(threading.Thread):
-    """Hands the driver log's bytes to a sink, each once, until it is closed."""
-
-    def __init__(self, api: JobsApi, node_id: str, submission_id: str, sink: Sink) -> None:
-        super().__init__(name=f"log-{submission_id}", daemon=True)
-        self.api, self.node_id, self.submission_id, self.sink = api, node_id, submission_id, sink
-        self.received = 0
-        self.digest = hashlib.sha256()
-        self.reconnects = 0
-        self.failure: BaseException | None = None
-        self.closing = threading.Event()
-        self.response: httpx2.Response | None = None
-
-    def run(self) -> None:
-        attempt = 0
-        while not self.closing.is_set():
-            before = self.received
-            try:
-                self._read_stream()
-            except JobsApiError:
-                self.reconnects += not self.closing.is_set()
-            except Exception as error:  # handed to the thread that follows
-                self.failure = error
-                return
-            attempt = 0 if self.received > before else attempt + 1
-            self.closing.wait(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
-
-    def close(self) -> None:
-        """End the thread, also while it waits for the next byte."""
-        self.closing.set()
-        self.reconnect()
-        self.join(5.0)
-
-    def reconnect(self) -> None:
-        """Break the connection: one that died unnoticed would stay silent without end."""
-        response = self.response
-        if response is not None:
-            stream = response.extensions.get("network_stream")
-            raw = stream.get_extra_info("socket") if stream else None
-            if raw is not None:
-                with contextlib.suppress(OSError):
-                    raw.shutdown(socket.SHUT_RDWR)
-
-    def take(self, chunk: bytes) -> None:
-        """Hand on bytes that come next in the log."""
-        self.received += len(chunk)
-        self.digest.update(chunk)
-        self.sink(chunk)
-
-    def _read_stream(self) -> None:
-        with self.api.log_stream(self.node_id, self.submission_id) as (response, chunks):
-            self.response = response
-            try:
-                if self.closing.is_set():
-                    return
-                for chunk in after(chunks, self.received):
-                    if self.closing.is_set():
-                        return
-                    self.take(chunk)
-            finally:
-                self.response = None
-
-
-def after(chunks: Iterator[bytes], count: int) -> Iterator[bytes]:
-    """The bytes of a stream but for its first `count`."""
-    for chunk in chunks:
-        if count >= len(chunk):
-            count -= len(chunk)
-        else:
-            yield chunk[count:]
-            count = 0
+    @property
+    def shortfall(self) -> str | None:
+        """What a reader of the log should know, where it is not what the head holds."""
+        if self.unread is None:
+            return None
+        what = "may lack its end" if self.log_source == "partial" else "is Ray's text of it"
+        return f"the log {what}, not the file byte for byte: {self.unread.what}"
 
 
 def follow(
@@ -199,8 +132,8 @@ def _states(
         if details.ended:
             return
         _check(deadline)
-        young = time.monotonic() - began < FAST_SECONDS
-        time.sleep(FAST_POLL if young else SLOW_POLL)
+        share = POLL_SHARE * (time.monotonic() - began)
+        time.sleep(min(max(FASTEST_POLL, share), SLOWEST_POLL))
 
 
 def _check(deadline: float | None) -> None:
@@ -221,40 +154,37 @@ def _finish(
     if details.driver_node_id is None:
         return Followed(details, _take_text(api, submission_id, sink), reconnects)
     tail = tail or LogTail(api, details.driver_node_id, submission_id, sink)
-    deadline = time.monotonic() + FILE_SECONDS
-    while time.monotonic() < deadline:
+    began = time.monotonic()
+    while True:
+        passed = time.monotonic() - began
         try:
-            replaced = _reconcile(api, tail, restart)
-            return Followed(details, "file", reconnects, replaced)
-        except LostConnectionError:
-            reconnects += 1
-            time.sleep(0.2)
-        except JobsApiError:
+            return Followed(details, "file", reconnects, _reconcile(tail, restart))
+        except JobsApiError as error:
+            unread = error
+        reconnects += isinstance(unread, LostConnectionError)
+        if passed > _patience(unread):
             break
-    if tail.received:
-        return Followed(details, "partial", reconnects)
-    return Followed(details, _take_text(api, submission_id, sink), reconnects)
+        time.sleep(0.2)
+    source = "partial" if tail.received else _take_text(api, submission_id, sink)
+    return Followed(details, source, reconnects, unread=unread)
 
 
-def _reconcile(api: JobsApi, tail: LogTail, restart: Callable[[], None]) -> bool:
+def _patience(error: JobsApiError) -> float:
+    """How long to go on asking for the file after such an error."""
+    if isinstance(error, LostConnectionError):
+        return FILE_SECONDS
+    return BUSY_SECONDS if isinstance(error, BusyHeadError) else 0.0
+
+
+def _reconcile(tail: LogTail, restart: Callable[[], None]) -> bool:
     """Compare what was handed on with the file; hand on the rest, or all of it anew."""
-    seen, expected, left = hashlib.sha256(), tail.digest.digest(), tail.received
-    with api.log_file(tail.node_id, tail.submission_id) as chunks:
-        for chunk in chunks:
-            known, new = chunk[:left], chunk[left:]
-            seen.update(known)
-            left -= len(known)
-            if new and seen.digest() != expected:
-                break
-            if new:
-                tail.take(new)
-    if left == 0 and seen.digest() == expected:
-        return False
+    with tail.file() as chunks:
+        if tail.take_new(chunks):
+            return False
     restart()
-    tail.received, tail.digest = 0, hashlib.sha256()
-    with api.log_file(tail.node_id, tail.submission_id) as chunks:
-        for chunk in chunks:
-            tail.take(chunk)
+    tail.forget()
+    with tail.file() as chunks:
+        tail.take_new(chunks)
     return True
 
 

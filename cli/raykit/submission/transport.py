@@ -34,6 +34,10 @@ class BrokenConnectionError(LostConnectionError):
     """Somebody was there, and the connection broke before the answer was whole."""
 
 
+class BusyHeadError(JobsApiError):
+    """The head has as many questions after its state open as it allows."""
+
+
 class Transport:
     """Requests to one endpoint. Every method raises JobsApiError (6) with the reason.
 
@@ -44,12 +48,15 @@ class Transport:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.renewing = threading.Lock()
+        address = urlsplit(endpoint.url)
+        here = address.hostname in LOOPBACKS
         self.client = httpx2.Client(
             base_url=endpoint.url,
             headers=dict(endpoint.headers),
-            verify=endpoint.tls,
+            # Reading the certificates takes longer than a request: not where none is looked at.
+            verify=endpoint.tls if address.scheme != "http" or not here else False,
             # A proxy of the environment never gets a request to this machine.
-            trust_env=urlsplit(endpoint.url).hostname not in LOOPBACKS,
+            trust_env=not here,
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         )
 
@@ -172,6 +179,13 @@ class Transport:
 
     def refusal(self, response: httpx2.Response) -> JobsApiError:
         """The error for an answer that refuses what was asked."""
+        if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+            return BusyHeadError(
+                f"{self.endpoint.url} has too many questions after logs, tasks and nodes open",
+                evidence=[f"HTTP 429 for {response.request.url.path}: {_first_words(response)}"],
+                next="start Ray with RAY_STATE_SERVER_MAX_HTTP_REQUEST=-1, as raykit up does: "
+                "log streams that were left (ray job logs, the dashboard) count until then",
+            )
         return JobsApiError(
             f"{self.endpoint.url} refused the request",
             evidence=[
