@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -106,6 +107,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             found = RaykitError("a bug in raykit", evidence=[f"{type(bug).__name__}: {bug}"])
             output.show_error(_command(words), found, as_json)
         raise
+    finally:
+        # What is left goes with the process: to look for cycles in it first takes 50 ms.
+        gc.freeze()
     sys.exit(0)
 
 
