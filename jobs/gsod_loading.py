@@ -36,10 +36,10 @@ class Loaded:
 
 def load_year(folder: str, year: int, question: Question, node: str = "", cpus: int = 1) -> Loaded:
     """Read one year's archive; a data problem is an answer too, so that all are seen at once."""
+    before = _peak_bytes()
     # Here, so that a driver that only hands out work does not wait for NumPy.
     from jobs.gsod_year import read_year
 
-    before = _peak_bytes()
     began, clock = time.time(), time.perf_counter()
     counts, problem = None, None
     try:
