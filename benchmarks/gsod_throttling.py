@@ -4,9 +4,9 @@
     python benchmarks/gsod_throttling.py FOLDER --on CLUSTER --years 1980 2020 --runs 3
 
 FOLDER holds `<year>.tar.gz`, as `gsod_generate.py` makes them; they are copied into every pod
-that has a CPU limit. Printed is, for each run, the job's makespan, and for each of those pods how many of
-the scheduler's periods passed since the run before, in how many of them it was held back, and for
-how long: differences of what the records of the runs hold.
+that has a CPU limit. Printed is, for each run, the job's makespan, and for each of those pods how
+many of the scheduler's periods passed since the run before, in how many of them it was held back,
+and for how long: differences of what the records of the runs hold.
 """
 
 from __future__ import annotations
