@@ -222,6 +222,25 @@ def test_long_names_and_pax_headers_of_other_tar_programs_are_read(year_file, tw
         assert read(year_file(gzip.compress(out.getvalue()))).quality.rows == 369
 
 
+@pytest.mark.parametrize("window", [512, 513, 1024, 5000, 60_000, 2**20])
+def test_the_size_of_the_window_changes_nothing(year_file, gsod, two, window, monkeypatch):
+    more = [(f"{n:011}.csv", gsod.csv(["  70.0"] * n, f"{n:011}")) for n in range(1, 60, 7)]
+    link = member("x", tarfile.SYMTYPE, linkname="y")
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in [*two, *more]:
+            info = member("folder/" * 20 + name, size=len(content))
+            archive.addfile(info, io.BytesIO(content))
+            archive.addfile(link)
+    path = year_file(gzip.compress(out.getvalue()))
+    usual = read(path)
+    monkeypatch.setattr("jobs.gsod_tar.WINDOW", window)
+    assert read(path) == usual
+    assert read(path, threads=2) == usual
+    assert usual.quality.rows == 369 + sum(range(1, 60, 7))
+    assert usual.quality.skipped_members == {"symbolic link": 11}
+
+
 @pytest.mark.parametrize("key", ["size", "GNU.sparse.major"])
 def test_a_pax_header_that_changes_a_size_is_refused(year_file, two, key):
     out = io.BytesIO()
