@@ -130,7 +130,8 @@ def _fail(problems: Sequence[DataProblem]) -> int:
     for problem in problems:
         evidence += [problem.what] if len(problems) > 1 else []
         evidence += problem.evidence
-    return _stop(EXIT_DATA, "data", what, *evidence)
+    # Archives that are missing from one folder have the same to say of it.
+    return _stop(EXIT_DATA, "data", what, *dict.fromkeys(evidence))
 
 
 def _stop(status: int, cause: str, what: str, *evidence: str) -> int:
