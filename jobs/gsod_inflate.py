@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from jobs.gsod_problem import DataProblem
 
@@ -164,19 +164,26 @@ def _more_follows(path: Path) -> bool:
 
     Codecs pass over zeros, and take other bytes after the end for this or that.
     """
-    with path.open("rb") as file:
-        buffer = file.read(READ_BYTES)
-        while buffer[: len(MAGIC)] == MAGIC[: len(buffer)] != b"":
-            member = zlib.decompressobj(GZIP)
-            while not member.eof:
-                try:
-                    member.decompress(buffer, READ_BYTES)
-                except zlib.error:
-                    return False
-                rest = member.unused_data if member.eof else member.unconsumed_tail
-                buffer = rest or file.read(READ_BYTES)
-                if not buffer and not member.eof:
-                    return False
+    try:
+        with path.open("rb") as file:
+            return _ends_in_other_bytes(file)
+    except OSError:
+        return False
+
+
+def _ends_in_other_bytes(file: IO[bytes]) -> bool:
+    buffer = file.read(READ_BYTES)
+    while buffer[: len(MAGIC)] == MAGIC[: len(buffer)] != b"":
+        member = zlib.decompressobj(GZIP)
+        while not member.eof:
+            try:
+                member.decompress(buffer, READ_BYTES)
+            except zlib.error:
+                return False
+            rest = member.unused_data if member.eof else member.unconsumed_tail
+            buffer = rest or file.read(READ_BYTES)
+            if not buffer and not member.eof:
+                return False
     return bool(buffer)
 
 

@@ -11,6 +11,9 @@ from jobs.gsod_tar import Member
 MOST_LINES = 366
 """In more, some day must come twice."""
 
+MOST_BYTES = 4096
+"""Longer lines are nobody's, and would be remembered."""
+
 STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
 PIECE_BYTES = 16
 STATION_AT, DATE_AT, BEFORE_VALUE = -2, 14, 2
@@ -47,7 +50,9 @@ class Header:
 
     def __init__(self, line: bytes, question: Question) -> None:
         self.line = line
-        self._columns = header_columns(line, question) if line.endswith(END_OF_LINE) else None
+        columns = header_columns(line, question) if line.endswith(END_OF_LINE) else None
+        unmarked = question.column == "MAX" and columns and columns.attributes is None
+        self._columns = None if unmarked else columns
         self._plans: dict[bytes, Plan | None] = {}
 
     def plan(self, shape: bytes) -> Plan | None:
@@ -75,15 +80,18 @@ class Layouts:
 
         None unless its first line has each field quoted and without a quote inside, STATION and
         DATE first, the value as wide as NOAA writes it, and the whole file can be lines of that
-        length. Whether they are is for others to check.
+        length. Whether they are is for LineJudge to check.
         """
         _, buffer, start, stop = member
         header = self._last
         if not buffer.startswith(header.line, start, stop):
-            header = self._last = self._header(buffer, start, stop)
+            end = buffer.find(b"\n", start, stop) + 1
+            if not 0 < end - start <= MOST_BYTES:
+                return None
+            header = self._last = self._header(bytes(buffer[start:end]))
         first = start + len(header.line)
         step = buffer.find(b"\n", first, stop) + 1 - first
-        if step <= 0:
+        if not 0 < step <= MOST_BYTES:
             return None
         lines, rest = divmod(stop - first, step)
         if rest or lines > MOST_LINES or buffer.find(b"\0", start, stop) >= 0:
@@ -93,8 +101,7 @@ class Layouts:
             return None
         return Found(first, step, lines, plan)
 
-    def _header(self, buffer: bytearray, start: int, stop: int) -> Header:
-        line = bytes(buffer[start : buffer.find(b"\n", start, stop) + 1])
+    def _header(self, line: bytes) -> Header:
         if line not in self._headers:
             if len(self._headers) >= HEADERS_KEPT:
                 self._headers.clear()
@@ -111,7 +118,7 @@ def make_plan(shape: bytes, columns: Columns) -> Plan | None:
     widths = [len(field) for field in fields]
     starts = [1 + sum(widths[:index]) + 3 * index for index in range(len(widths))]
     usual = (STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS)
-    if (widths[0], widths[1], widths[columns.value]) != usual or columns.value < columns.date:
+    if (widths[0], widths[1], widths[columns.value]) != usual:
         return None
     if columns.attributes is not None and (
         columns.attributes != columns.value + 1 or widths[columns.attributes] != 1

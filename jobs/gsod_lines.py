@@ -29,6 +29,7 @@ DAY_BITS = 384
 """Bits for the days of a file: 366, and some that no day has."""
 
 NO_DAY = DAY_BITS - 1
+NEWLINE = ord("\n")
 KEPT = 100_000
 LEADING = "0123456789 -"
 """What may stand for hundreds and tens."""
@@ -87,7 +88,7 @@ class LineJudge:
         later[firsts[1:] - 1] = True
         good[1:] &= later
         kind = self._judge_values(value, after, good)
-        whole = np.logical_and.reduceat(good, firsts)
+        whole = np.logical_and.reduceat(good, firsts) & self._ends_alone(files, counts)
         bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + found
         hit = kind == HIT
         derived = hit & ((after & MARK_MASK) == STAR) if self._marked else hit & False
@@ -108,6 +109,15 @@ class LineJudge:
             values[at:end] = np.ndarray(shape, PIECE, buffer, first + plan.value, steps)
             at = end
         return [each[:lines].view(WORD).reshape(lines, 2).T for each in self._pieces]
+
+    def _ends_alone(self, files: Sequence[tuple[bytearray, Found]], counts: Places) -> Flags:
+        """Whether each file has no other line ends than those of its lines."""
+        ends = []
+        for buffer, (first, step, count, _) in files:
+            text = np.frombuffer(buffer, np.uint8, step * count, first)
+            ends.append(np.count_nonzero(text == NEWLINE))
+        alone: Flags = np.array(ends, np.intp) == counts
+        return alone
 
     def _judge_dates(self, month: Words, day: Words) -> tuple[Days, Flags]:
         """The day of each line, and whether it is one, written as NOAA does."""

@@ -149,7 +149,12 @@ class TarReader:
         name, rest = "", content
         while rest:
             length, space, _ = rest.partition(b" ")
-            if not space or not length.isdigit() or not len(length) < int(length) <= len(rest):
+            if (
+                not space
+                or len(length) > 9
+                or not length.isdigit()
+                or not len(length) < int(length) <= len(rest)
+            ):
                 self._fail("an extension header is damaged")
             record, rest = rest[len(length) + 1 : int(length)], rest[int(length) :]
             key, _, value = record.rstrip(b"\n").partition(b"=")

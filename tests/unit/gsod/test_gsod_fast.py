@@ -223,6 +223,34 @@ def test_a_file_of_too_many_lines_is_left_to_csv(gsod):
     assert by_fast(rows) is None
 
 
+def test_two_short_rows_as_long_as_one_are_not_taken_for_it(gsod):
+    rows = gsod.csv(["  71.0"] * 9).splitlines(keepends=True)
+    length = len(rows[1])
+    short = b'"72429793812","2020-01-11","1","1","1","N","  99.0"' + b',""' * 21 + b"\n"
+    other = rows[1].replace(b"2020-01-01", b"2020-01-10")
+    head = other[: length - len(short)].rstrip(b'"').rsplit(b",", 1)[0]
+    doubled = head.ljust(length - len(short) - 1, b" ") + b"\n" + short
+    assert len(doubled) == length
+    assert by_fast(b"".join([*rows, doubled])) is None
+    text = rows[1].replace(b"2020-01-01", b"2020-01-10").replace(b'" 0.0",', b'"\n0.0",', 1)
+    assert len(text) == length
+    assert by_fast(b"".join([*rows, text])) is None
+
+
+def test_a_maximum_without_its_attributes_is_never_derived(gsod):
+    names = ["STATION", "DATE", "MAX", "FLAG", "X"]
+    days = [[f"2020-01-{n:02}", "  80.0", "*", "aaaaaaaaaa"] for n in range(1, 9)]
+    assert assert_equal(table([["A0000000001", *row] for row in days], names), QUESTIONS[4]) is None
+
+
+def test_a_file_without_a_line_end_does_not_slow_down_the_next(gsod):
+    whole = gsod.csv([" 101.0"] * 5)
+    reader = FastReader(2020, QUESTIONS[0])
+    for contents in ([gsod.header.strip().encode(), whole, whole], [b"", whole]):
+        quick = reader.read(members(*contents))
+        assert [each is None for each in quick] == [True, *[False] * (len(contents) - 1)]
+
+
 def test_one_reader_may_read_files_of_many_layouts(gsod):
     reader = FastReader(2020, QUESTIONS[0])
     contents = [gsod.csv([" 101.0"] * 5, NAME="N" * length + ", US") for length in range(1, 40)]
