@@ -39,15 +39,15 @@ class Ahead:
         self._thread = threading.Thread(target=self._work, name="inflate", daemon=True)
 
     def __enter__(self) -> Ahead:
+        self._thread.start()
         self._before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        sys.setswitchinterval(self._before)
         self._free.put(None)
         self._thread.join()
-        sys.setswitchinterval(self._before)
 
     def readinto(self, buffer: memoryview) -> int:
         if self._at == self._size:
@@ -58,14 +58,20 @@ class Ahead:
         return size
 
     def _take(self) -> None:
-        """The next piece; the one before may be filled again."""
+        """The next piece; the one before may be filled again.
+
+        An end or an error is put back: whoever reads on meets it again.
+        """
         if self._piece:
             self._free.put(self._piece)
         found = self._full.get()
         if isinstance(found, BaseException):
+            self._full.put(found)
             raise found
         self._piece, self._size = found
         self._at = 0
+        if not self._size:
+            self._full.put(found)
 
     def _work(self) -> None:
         try:

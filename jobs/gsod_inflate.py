@@ -68,6 +68,7 @@ class Inflated:
 
     def __init__(self, source: Source, limits: Limits | None = None) -> None:
         self.source, self.limits = source, limits or Limits()
+        self._problem: DataProblem | None = None
         with self._explained(), contextlib.ExitStack() as opened:
             file = opened.enter_context(source.path.open("rb", buffering=0))
             _check_beginning(source, file)
@@ -82,10 +83,19 @@ class Inflated:
         self._opened.close()
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill a buffer from its beginning; the number of bytes, 0 at the end."""
-        with self._explained():
-            size: int = self._stream.readinto(buffer)
-            self._check_end() if not size else self._count(size)
+        """Fill a buffer from its beginning; the number of bytes, 0 at the end.
+
+        A problem stays: whoever reads on meets it again.
+        """
+        if self._problem:
+            raise self._problem
+        try:
+            with self._explained():
+                size: int = self._stream.readinto(buffer)
+                self._check_end() if not size else self._count(size)
+        except DataProblem as problem:
+            self._problem = problem
+            raise
         return size
 
     def _check_end(self) -> None:

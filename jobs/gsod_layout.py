@@ -16,12 +16,15 @@ MOST_BYTES = 4096
 
 STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
 PIECE_BYTES = 16
-STATION_AT, DATE_AT, BEFORE_VALUE = -2, 14, 2
-"""Where the pieces begin that are looked at: at the end of the line before, at the quote before
-DATE, and at the comma before the value."""
+STATION_AT, DATE_AT, BEFORE_VALUE = -2, 12, 2
+"""Where the pieces begin that are looked at: at the end of the line before, at the quote after
+STATION, and at the comma before the value."""
 
 HEADERS_KEPT, PLANS_KEPT = 100, 4_000
 END_OF_LINE = b'"\n'
+SPACE = ord(" ")
+"""What comes before it are control characters."""
+
 SHAPE = bytes(each if each in b'",\n' else ord("x") for each in range(256))
 """Turns a line into its shape: its structure with every other character alike."""
 
@@ -50,7 +53,8 @@ class Header:
 
     def __init__(self, line: bytes, question: Question) -> None:
         self.line = line
-        columns = header_columns(line, question) if line.endswith(END_OF_LINE) else None
+        plain = line.endswith(END_OF_LINE) and min(line[:-1]) >= SPACE
+        columns = header_columns(line, question) if plain else None
         unmarked = question.column == "MAX" and columns and columns.attributes is None
         self._columns = None if unmarked else columns
         self._plans: dict[bytes, Plan | None] = {}
@@ -94,7 +98,7 @@ class Layouts:
         if not 0 < step <= MOST_BYTES:
             return None
         lines, rest = divmod(stop - first, step)
-        if rest or lines > MOST_LINES or buffer.find(b"\0", start, stop) >= 0:
+        if rest or lines > MOST_LINES:
             return None
         plan = header.plan(bytes(buffer[first : first + step].translate(SHAPE)))
         if plan is None or not buffer.endswith(END_OF_LINE, start, stop):

@@ -3,7 +3,7 @@
 Of each line three pieces of 16 bytes are looked at: the end of the line before with STATION, DATE,
 and the value with what follows it. Read as little-endian words each has its part of the line:
 
-    `"\\n"01001`  `099999",`    `"2020-01`  `-05",".. `    `,"  70.1`  `","*",..`
+    `"\\n"01001`  `099999",`    `","2020-`  `01-05","`    `,"  70.1`  `","*",..`
 
 so that the quotes and commas around a field are checked together with the field.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.gsod_counts import HIT, MISSING, REFUSED, Question, days_of
-from jobs.gsod_layout import DATE_AT, PIECE_BYTES, STATION_AT, Found
+from jobs.gsod_layout import DATE_AT, PIECE_BYTES, SPACE, STATION_AT, Found
 
 Words = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]
@@ -41,15 +41,11 @@ def word(text: bytes) -> np.uint64:
 
 
 # In a mask \xff takes the whole byte, \xf0 the half that all digits share, \0 nothing.
-YEAR_MASK = word(b"\xff\xff\xff\xff\xff\xff\xf0\xf0")
-DAY_MASK, DAY_IS = word(b"\xff\xf0\xf0\xff\xff\xff\0\0"), word(b'-00","\0\0')
-MONTH_DIGITS, DAY_DIGITS = np.uint16(0x0F0F), np.uint16(0xF0F0)
-VALUE_MASK, VALUE_IS = word(b"\xff\xff\0\0\0\xf0\xff\xf0"), word(b',"\0\x00\x000.0')
-ONES_ADDED, ONES_MASK = word(b"\0\0\0\0\0\x06\0\x06"), word(b"\0\0\0\0\0\xf0\0\xf0")
-ONES_ARE = word(b"\0\0\0\0\x000\x000")
-"""A byte that begins as digits do is one if it still does with 6 added to it."""
+FIELD_BEGINS = b',"'
+VALUE_MASK, VALUE_IS = word(b"\xff\xff\xff\0\0\xf0\xff\xf0"), word(b',"\x20\0\x000.0')
+SIX_ADDED = word(b"\0\0\0\0\0\x06\0\x06")
+"""A byte is a digit if it begins as digits do, and still does with 6 added to it."""
 
-THOUSANDS_MASK, NO_THOUSANDS = word(b"\0\0\xff\0\0\0\0\0"), word(b"\0\0 \0\0\0\0\0")
 AFTER_MASK, AFTER_IS = word(b"\xff\xff\0\0\0\0\0\0"), word(b'",\0\0\0\0\0\0')
 MARKED_MASK, MARKED_IS = word(b"\xff\xff\xff\0\xff\xff\0\0"), word(b'","\0",\0\0')
 MARK_MASK = word(b"\0\0\0\xff\0\0\0\0")
@@ -66,8 +62,8 @@ class LineJudge:
     def __init__(self, year: int, question: Question) -> None:
         self._question = question
         self._pieces = [np.empty(0, PIECE)] * 3
-        self._year_is = word(f'"{year:04}-00'.encode())
-        self._days = _day_table(year)
+        self._year_is = word(f'","{year:04}-'.encode())
+        self._days, self._dates = _day_tables(year)
         self._kinds = _kind_table(question)
         self._known: dict[int, int] = {}
         self._marked = question.column == "MAX"
@@ -80,21 +76,22 @@ class LineJudge:
             return []
         counts = np.array([found.lines for _, found in files], np.intp)
         firsts = np.cumsum(counts) - counts
-        (before, station), (month, day), (value, after) = self._gather(files, int(counts.sum()))
-        found, good = self._judge_dates(month, day)
+        (before, station), (year, day), (value, after) = self._gather(files, int(counts.sum()))
+        found, good = self._judge_dates(year, day)
         later = found[1:] > found[:-1]
         later &= before[1:] == before[:-1]
         later &= station[1:] == station[:-1]
         later[firsts[1:] - 1] = True
         good[1:] &= later
         kind = self._judge_values(value, after, good)
-        whole = np.logical_and.reduceat(good, firsts) & self._ends_alone(files, counts)
-        bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + found
         hit = kind == HIT
-        derived = hit & ((after & MARK_MASK) == STAR) if self._marked else hit & False
-        chosen = (bits, bits[kind == MISSING], bits[hit], bits[derived])
+        derived = (after & MARK_MASK) == STAR if self._marked else np.zeros_like(hit)
+        bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + found
+        chosen = (bits, bits[kind == MISSING], bits[hit], bits[hit & derived])
         sets = (_day_sets(each, len(counts)) for each in chosen)
-        return list(zip(whole.tolist(), *sets, strict=True))
+        whole = np.logical_and.reduceat(good, firsts).tolist()
+        plain = (ok and _is_plain(*each) for ok, each in zip(whole, files, strict=True))
+        return list(zip(plain, *sets, strict=True))
 
     def _gather(self, files: Sequence[tuple[bytearray, Found]], lines: int) -> list[Words]:
         """Copy what is looked at of all lines together: the words of each piece."""
@@ -110,34 +107,23 @@ class LineJudge:
             at = end
         return [each[:lines].view(WORD).reshape(lines, 2).T for each in self._pieces]
 
-    def _ends_alone(self, files: Sequence[tuple[bytearray, Found]], counts: Places) -> Flags:
-        """Whether each file has no other line ends than those of its lines."""
-        ends = []
-        for buffer, (first, step, count, _) in files:
-            text = np.frombuffer(buffer, np.uint8, step * count, first)
-            ends.append(np.count_nonzero(text == NEWLINE))
-        alone: Flags = np.array(ends, np.intp) == counts
-        return alone
-
-    def _judge_dates(self, month: Words, day: Words) -> tuple[Days, Flags]:
+    def _judge_dates(self, year: Words, day: Words) -> tuple[Days, Flags]:
         """The day of each line, and whether it is one, written as NOAA does."""
-        digits = (month >> np.uint64(48)).astype(np.uint16) & MONTH_DIGITS
-        digits |= (day >> np.uint64(4)).astype(np.uint16) & DAY_DIGITS
-        found = self._days.take(digits)
-        good = found != NO_DAY
-        good &= (month & YEAR_MASK) == self._year_is
-        good &= (day & DAY_MASK) == DAY_IS
-        return found, good
+        slots = _slots(day)
+        good = self._dates.take(slots) == day
+        good &= year == self._year_is
+        return self._days.take(slots), good
 
     def _judge_values(self, value: Words, after: Words, good: Flags) -> Bytes:
         """The kind of each line's value; clears `good` where it is not written as NOAA does."""
-        good &= (value & VALUE_MASK) == VALUE_IS
-        good &= ((value + ONES_ADDED) & ONES_MASK) == ONES_ARE
         good &= (after & self._after_mask) == self._after_is
         if self._marked:
             good &= (after & MARK_MASK) != QUOTE
+        digits = value + SIX_ADDED
+        digits &= value
+        digits &= VALUE_MASK
         kind = self._kinds.take((value >> np.uint64(24)).astype(np.uint16))
-        kind[(value & THOUSANDS_MASK) != NO_THOUSANDS] = REFUSED
+        kind[digits != VALUE_IS] = REFUSED
         unsure = np.flatnonzero(kind == REFUSED)
         if len(unsure):
             different, which = np.unique(value[unsure], return_inverse=True)
@@ -152,18 +138,43 @@ class LineJudge:
         if kind is None:
             if len(self._known) >= KEPT:
                 self._known.clear()
-            text = value.to_bytes(8, "little")[2:].decode("latin-1")
-            kind = self._known[value] = self._question.classify(text)
+            text = value.to_bytes(8, "little")
+            begins, text = text[: len(FIELD_BEGINS)], text[len(FIELD_BEGINS) :]
+            classified = self._question.classify(text.decode("latin-1"))
+            kind = self._known[value] = classified if begins == FIELD_BEGINS else REFUSED
         return kind
 
 
-def _day_table(year: int) -> Days:
-    """The number of each day's bit, by the digits of month and day: NO_DAY for what is none."""
-    table = np.full(2**16, NO_DAY, np.int16)
-    for text, bit in days_of(year).items():
-        month_tens, month_ones, day_tens, day_ones = (int(text[at]) for at in (5, 6, 8, 9))
-        table[month_tens | day_tens << 4 | month_ones << 8 | day_ones << 12] = bit
-    return table
+def _is_plain(buffer: bytearray, found: Found) -> bool:
+    """Whether lines, each known to end where it should, hold no other control characters.
+
+    So no line is really two, and nothing stands there that CSV takes for something else. For a
+    moment the line ends are spaces: one minimum over all bytes is faster than counting newlines.
+    """
+    first, step, lines, _ = found
+    text = np.frombuffer(buffer, np.uint8, step * lines, first)
+    ends = text[step - 1 :: step]
+    ends[:] = SPACE
+    lowest: np.uint8 = np.minimum.reduce(text)
+    ends[:] = NEWLINE
+    return bool(lowest >= SPACE)
+
+
+def _day_tables(year: int) -> tuple[Days, Words]:
+    """The number of each day's bit, and how month and day are written, by their slot.
+
+    NO_DAY and zero where a slot is no day's.
+    """
+    bits, dates = np.full(2**16, NO_DAY, np.int16), np.zeros(2**16, WORD)
+    words = np.array([word(f'{text[5:]}","'.encode()) for text in days_of(year)], WORD)
+    slots = _slots(words)
+    bits[slots], dates[slots] = list(days_of(year).values()), words
+    return bits, dates
+
+
+def _slots(words: Words) -> npt.NDArray[np.uint16]:
+    """A slot for each `01-05","`, another one for each day: the four digits lie side by side."""
+    return (words ^ (words >> np.uint64(20))).astype(np.uint16)
 
 
 def _kind_table(question: Question) -> Bytes:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
+from zlib import adler32
 
 from jobs.gsod_ahead import Stream
 from jobs.gsod_problem import DataProblem
@@ -35,9 +36,11 @@ HEADER = "a member's header"
 MAX_MEMBER = 16 * 2**20
 MAX_EXTENSION = 2**16
 MAX_MEMBERS = 200_000
+SHOWN = 100
+"""Characters of a member's name in a message."""
 
 
-class Rest(NamedTuple):
+class Tail(NamedTuple):
     """What a header says behind its checksum, and what that adds to the checksum."""
 
     kind: bytes
@@ -76,7 +79,7 @@ class TarReader:
         self._names: set[str] = set()
         self._long_name = ""
         # The same for all of NOAA's members: looked into once.
-        self._rests: dict[bytes, Rest] = {}
+        self._tail_bytes, self._tail = b"", Tail(b"", "", 0)
 
     def __iter__(self) -> Iterator[list[Member]]:
         while not self._closed:
@@ -87,7 +90,7 @@ class TarReader:
     def _members(self) -> Iterator[Member]:
         """The members that are whole in the window, up to the first closing block."""
         window = self._window
-        while self._holds(BLOCK):
+        while self._ask_for(BLOCK):
             start = self._at + BLOCK
             block = bytes(window[self._at : start])
             if block == ZERO_BLOCK:
@@ -96,54 +99,55 @@ class TarReader:
             name, size, kind = self._header(block)
             stop = start + size
             end = stop + -size % BLOCK
-            if end > self._end and not self._holds(end - self._at, name):
+            if end > self._end and not self._ask_for(end - self._at, name):
                 return
             self._at = end
             if kind == REGULAR:
                 name, self._long_name = self._long_name or name, ""
                 yield Member(self._new_name(name), window, start, stop)
             else:
-                self._pass_over(kind, name, bytes(window[start:stop]))
+                self._pass_over(kind, bytes(window[start:stop]))
 
     def _header(self, block: bytes) -> tuple[str, int, bytes]:
         """A member's name, size and kind."""
-        rest = block[156:]
-        kind, prefix, added = self._rests.get(rest) or self._learn(rest)
-        computed = sum(block[:148].translate(None, b"\0")) + added
+        if block[156:] != self._tail_bytes:
+            self._tail_bytes = block[156:]
+            self._tail = _tail(self._tail_bytes)
+        kind, prefix, added = self._tail
+        computed = _sum_of(block[:148]) + added
         if octal(block[148:156]) != computed:
             self._fail("a member's header is damaged: its checksum does not match")
         name, size = prefix + _text(block[:100]), octal(block[124:136])
         if size is None:
             self._fail(f"a member's header is damaged: its size is {block[124:136]!r}")
-        if size > MAX_MEMBER:
-            self._fail(f"member {name!r} claims {size:,} bytes: not one station's year")
+        if kind != REGULAR:
+            self._check_kind(kind, name, size)
+        elif size > MAX_MEMBER:
+            self._fail(f"member {_short(name)} claims {size:,} bytes: not one station's year")
         return name, size, kind
 
-    def _learn(self, rest: bytes) -> Rest:
-        """What stands behind a header's checksum."""
-        kind = REGULAR if rest[:1] in (b"\0", b"7") else rest[:1]
-        prefix = _text(rest[189:344]) if rest[101:107] == b"ustar\0" else ""
-        self._rests.clear()
-        # A checksum is computed as if its own field were spaces.
-        found = Rest(kind, f"{prefix}/" if prefix else "", sum(rest) + 8 * ord(" "))
-        self._rests[rest] = found
-        return found
+    def _check_kind(self, kind: bytes, name: str, size: int) -> None:
+        """Refuse what is neither passed over nor an extension, before its content is waited for."""
+        if kind in SKIPPED:
+            if size:
+                named = _short(self._long_name or name)
+                self._fail(f"member {named}, a {SKIPPED[kind]}, claims to have content")
+        elif kind not in EXTENSIONS:
+            self._fail(f"member {_short(self._long_name or name)} is of the unknown kind {kind!r}")
+        elif size > MAX_EXTENSION:
+            self._fail("an extension header is too large")
 
-    def _pass_over(self, kind: bytes, name: str, content: bytes) -> None:
+    def _pass_over(self, kind: bytes, content: bytes) -> None:
         """A member that is no file, or says something about the next one."""
         if kind in SKIPPED:
-            name, self._long_name = self._long_name or name, ""
-            if content:
-                self._fail(f"member {name!r}, a {SKIPPED[kind]}, claims to have content")
+            self._long_name = ""
             self.skipped[SKIPPED[kind]] += 1
-        elif kind not in EXTENSIONS:
-            self._fail(f"member {name!r} is of the unknown kind {kind!r}")
-        elif len(content) > MAX_EXTENSION:
-            self._fail("an extension header is too large")
         elif kind == GNU_NAME:
             self._long_name = _text(content)
         elif kind == PAX:
             self._long_name = self._pax(content) or self._long_name
+        elif self._pax(content):
+            self._fail("an extension header names all members alike")
 
     def _pax(self, content: bytes) -> str:
         name, rest = "", content
@@ -167,7 +171,7 @@ class TarReader:
     def _new_name(self, name: str) -> str:
         plain = name if PLAIN_NAME(name) else self._checked_name(name)
         if plain in self._names:
-            self._fail(f"member {name!r} comes twice")
+            self._fail(f"member {_short(name)} comes twice")
         self._names.add(plain)
         if len(self._names) > MAX_MEMBERS:
             self._fail(f"it has more than {MAX_MEMBERS:,} members")
@@ -176,17 +180,17 @@ class TarReader:
     def _checked_name(self, name: str) -> str:
         plain = name.removeprefix("./")
         if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
-            self._fail(f"member {name!r} would lie outside of the archive's folder")
+            self._fail(f"member {_short(name)} would lie outside of the archive's folder")
         if not plain or not plain.isprintable():
-            self._fail(f"member {name!r} has an unusable name")
+            self._fail(f"member {_short(name)} has an unusable name")
         return plain
 
-    def _holds(self, count: int, member: str | None = None, what: str = HEADER) -> bool:
-        """Whether the window holds so many more bytes; if not, the next one will."""
+    def _ask_for(self, count: int, member: str | None = None, what: str = HEADER) -> bool:
+        """Whether the window holds so many more bytes; if not, asks that the next one does."""
         if self._at + count <= self._end:
             return True
         if self._exhausted:
-            what = what if member is None else f"member {member!r}"
+            what = what if member is None else f"member {_short(member)}"
             self._fail(f"the archive ends where {what} should be: it is cut short")
         self._wanted = count
         return False
@@ -205,7 +209,9 @@ class TarReader:
                 self._end += size
 
     def _finish(self) -> None:
-        while not self._holds(BLOCK, what="its second closing block"):
+        if self._long_name:
+            self._fail("its last extension header has no member")
+        while not self._ask_for(BLOCK, what="its second closing block"):
             self._refill()
         if self._window[self._at : self._at + BLOCK] != ZERO_BLOCK:
             self._fail("the archive goes on after a closing block")
@@ -224,6 +230,24 @@ def octal(field: bytes) -> int | None:
     """A header's number; None where it is none."""
     digits = field.strip(b" \0")
     return None if not digits or digits.translate(None, b"01234567") else int(digits, 8)
+
+
+def _tail(tail: bytes) -> Tail:
+    """What stands behind a header's checksum."""
+    kind = REGULAR if tail[:1] in (b"\0", b"7") else tail[:1]
+    prefix = _text(tail[189:344]) if tail[101:107] == b"ustar\0" else ""
+    # A checksum is computed as if its own field were spaces.
+    return Tail(kind, f"{prefix}/" if prefix else "", sum(tail) + 8 * ord(" "))
+
+
+def _short(name: str) -> str:
+    """A name to be shown: archives can hold very long ones."""
+    return repr(name if len(name) <= SHOWN else f"{name[:SHOWN]}…")
+
+
+def _sum_of(data: bytes) -> int:
+    """The sum of up to 256 bytes: so far Adler-32's lower half is one, plus 1."""
+    return (adler32(data) & 0xFFFF) - 1
 
 
 def _text(field: bytes) -> str:

@@ -22,6 +22,8 @@ except ImportError:
 else:
     WITH_NUMPY = True
 
+SCRATCH_BYTES = 2**20
+
 if TYPE_CHECKING:
     from jobs.gsod_fast import Quick
 
@@ -46,13 +48,11 @@ def read_year(
         if threads > 1:
             stream = opened.enter_context(Ahead(stream))
         archive = TarReader(stream, path.name)
-        read_quickly = FastReader(year, question).read if WITH_NUMPY else _not_at_all
-        for members in archive:
-            for member, quick in zip(members, read_quickly(members), strict=True):
-                if quick is None:
-                    _add_csv(counts, member, f"{path.name}: {member.name}", question)
-                else:
-                    counts.add_file(*quick)
+        try:
+            _add_files(counts, archive, question)
+        except DataProblem:
+            _read_on(stream)
+            raise
     if not counts.quality.files:
         raise DataProblem(f"{path.name} holds no station's file")
     counts.quality.skipped_members = archive.skipped
@@ -75,6 +75,23 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _add_files(counts: YearCounts, archive: TarReader, question: Question) -> None:
+    read_quickly = FastReader(counts.year, question).read if WITH_NUMPY else _not_at_all
+    for members in archive:
+        for member, quick in zip(members, read_quickly(members), strict=True):
+            if quick is None:
+                _add_csv(counts, member, f"{archive.archive}: {member.name}", question)
+            else:
+                counts.add_file(*quick)
+
+
+def _read_on(stream: Stream) -> None:
+    """Read to the end: where the compressed data is damaged, that is the cause and is raised."""
+    scratch = memoryview(bytearray(SCRATCH_BYTES))
+    while stream.readinto(scratch):
+        pass
 
 
 def _not_at_all(members: Sequence[Member]) -> list[Quick | None]:
