@@ -3,10 +3,11 @@
     python benchmarks/gsod_job.py FOLDER --years 1980 2020 --runs 5
 
 FOLDER holds `<year>.tar.gz`, as `gsod_generate.py` makes them. The arms take turns: `floor`
-inflates the archives in as many processes as there are CPUs, `job` is the whole command. Printed
-are medians: the makespan of the floor, that of the job as it tells itself and its ratio to the
-floor, the sum of its tasks' work, the makespan against that work spread evenly over the CPUs, what
-the process of its largest task grew by, and the command from start to exit.
+inflates the archives in as many processes as there are CPUs, `nowhere` does the same in Ray tasks
+(`gsod_nowhere.py`), `job` is the whole command. Printed are medians: the makespan of the floor,
+that of the job as it tells itself and its ratio to either, the sum of its tasks' work, the makespan
+against that work spread evenly over the CPUs, what the process of its largest task grew by, and the
+command from start to exit.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -38,6 +40,20 @@ def submit(env: dict[str, str], folder: Path, years: list[int]) -> dict[str, flo
     }
 
 
+def nowhere(env: dict[str, str], paths: list[Path]) -> float:
+    """The makespan of Ray tasks that inflate to nowhere, in seconds."""
+    script = Path(__file__).with_name("gsod_nowhere.py")
+    words = [SCRIPTS / "raykit", "submit", script, "--on", "local", "--"]
+    largest_first = sorted(paths, key=lambda path: -path.stat().st_size)
+    done = subprocess.run(
+        [*words, *largest_first], env=env, check=True, capture_output=True, text=True
+    )
+    found = re.search(r"^makespan (\S+)$", done.stdout + done.stderr, re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"no makespan in: {done.stdout}{done.stderr}")
+    return float(found[1])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -47,11 +63,12 @@ def main() -> int:
     folder, years = options.folder.resolve(), options.years
     paths = [folder / f"{year}.tar.gz" for year in years]
     cpus = len(os.sched_getaffinity(0))
-    floors, jobs = [], []
+    floors, nowheres, jobs = [], [], []
     with warm_head() as env:
         submit(env, folder, years)
         for _ in range(options.runs):
             floors.append(run("floor", paths, cpus)["makespan"])
+            nowheres.append(nowhere(env, paths))
             jobs.append(submit(env, folder, years))
     middle = {name: median(each[name] for each in jobs) for name in jobs[0]}
     floor = median(floors)
@@ -60,6 +77,8 @@ def main() -> int:
         "floor_makespan_seconds": floor,
         "job_makespan_seconds": middle["makespan"],
         "ratio_to_floor": middle["makespan"] / floor,
+        "nowhere_in_ray_makespan_seconds": median(nowheres),
+        "ratio_to_nowhere_in_ray": middle["makespan"] / median(nowheres),
         "work_seconds": middle["work"],
         "makespan_to_even_share": middle["makespan"] / (middle["work"] / cpus),
         "task_memory_mib": middle["memory"] / 2**20,

@@ -5,6 +5,8 @@ import io
 import struct
 import tarfile
 import zlib
+from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -241,6 +243,56 @@ def test_the_size_of_the_window_changes_nothing(year_file, gsod, two, window, mo
     assert usual.quality.skipped_members == {"symbolic link": 11}
 
 
+def odd_archive(gsod, seed):
+    """Files of one station or parts of it, some of them with something that is unusual."""
+    random = Random(seed)
+    made = []
+    for number in range(random.randrange(1, 9)):
+        temps = [f"{random.uniform(-99, 120):6.1f}" for _ in range(random.randrange(1, 15))]
+        content = gsod.csv(
+            temps,
+            random.choice(["00000000001", "00000000002", "A0000000003"]),
+            first=random.randrange(350),
+            NAME=random.choice(["A, NO", "LONGER NAME, US", 'QUOTED ""NAME"", US']),
+            MAX=random.choice(["  80.0", " -10.0", "9999.9"]),
+            MAX_ATTRIBUTES=random.choice(" *"),
+        )
+        oddities = [
+            lambda text: text.replace(b"  80.0", b"   NaN", 1),
+            lambda text: text[:-1],
+            lambda text: text.replace(b"\n", b"\r\n"),
+            lambda text: text + text[len(gsod.header) :],
+            lambda text: text.replace(b'"', b""),
+            lambda text: text.replace(b"2020-", b"2019-", 1),
+        ]
+        if random.random() < 0.4:
+            content = random.choice(oddities)(content)
+        made.append((f"{number}.csv", content))
+    return gsod.packed(made)
+
+
+def answer(path, question):
+    """The counters of an archive, or what is wrong with it."""
+    try:
+        counts = read(path, question)
+    except DataProblem as problem:
+        return problem.what, problem.evidence
+    return counts.stations, replace(counts.quality, files_by_csv=0)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_an_archive_of_odd_files_says_the_same_with_and_without_numpy(
+    year_file, gsod, seed, monkeypatch
+):
+    pytest.importorskip("jobs.gsod_fast", reason="NumPy comes with [local]")
+    monkeypatch.setattr("jobs.gsod_tar.WINDOW", 4096)
+    path = year_file(odd_archive(gsod, seed))
+    questions = [HOT, Question("MAX", "<=", 0.0)]
+    quick = [answer(path, question) for question in questions]
+    monkeypatch.setattr("jobs.gsod_year.WITH_NUMPY", False)
+    assert [answer(path, question) for question in questions] == quick
+
+
 @pytest.mark.parametrize("key", ["size", "GNU.sparse.major"])
 def test_a_pax_header_that_changes_a_size_is_refused(year_file, two, key):
     out = io.BytesIO()
@@ -248,6 +300,66 @@ def test_a_pax_header_that_changes_a_size_is_refused(year_file, two, key):
         info = member(two[0][0], size=len(two[0][1]), pax_headers={key: "1"})
         archive.addfile(info, io.BytesIO(two[0][1]))
     assert "not an archive of NOAA's" in refusal(year_file(gzip.compress(out.getvalue())))
+
+
+def extension(kind, content):
+    """A member that says something about others, with its blocks."""
+    info = member("extension", kind, size=len(content))
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + b"\0" * (-len(content) % 512)
+
+
+def test_an_extension_header_that_names_all_members_alike_is_refused(year_file, gsod, two):
+    whole = extension(tarfile.XGLTYPE, b"14 path=x.csv\n") + gsod.tar(two)
+    assert "names all members alike" in refusal(year_file(gzip.compress(whole)))
+
+
+def test_an_extension_header_without_a_member_is_refused(year_file, gsod, two):
+    whole = gsod.tar(two)
+    end = len(whole.rstrip(b"\0"))
+    end += -end % 512
+    whole = whole[:end] + extension(tarfile.GNUTYPE_LONGNAME, b"long.csv\0") + bytes(1024)
+    assert "its last extension header has no member" in refusal(year_file(gzip.compress(whole)))
+
+
+def test_a_long_name_is_for_one_member_only(year_file, gsod, two):
+    whole = extension(tarfile.GNUTYPE_LONGNAME, b"first.csv\0") + gsod.tar(two)
+    assert read(year_file(gzip.compress(whole))).quality.files == 2
+
+
+def test_an_extension_header_larger_than_any_name_is_refused(year_file, gsod, two):
+    whole = extension(tarfile.GNUTYPE_LONGNAME, b"x" * (2**16 + 1)) + gsod.tar(two)
+    assert "too large" in refusal(year_file(gzip.compress(whole)))
+
+
+def test_more_members_than_there_are_stations_are_refused(year_file, gsod, two, monkeypatch):
+    monkeypatch.setattr("jobs.gsod_tar.MAX_MEMBERS", 1)
+    assert "more than 1 members" in refusal(year_file(gsod.packed(two)))
+
+
+@pytest.mark.parametrize("kind", [b"5", b"Z"])
+def test_content_that_should_not_be_is_refused_before_it_is_waited_for(year_file, gsod, two, kind):
+    info = member("x", kind, size=2**30)
+    whole = info.tobuf(tarfile.USTAR_FORMAT) + gsod.tar(two)
+    said = refusal(year_file(gzip.compress(whole)))
+    assert "claims to have content" in said or "unknown kind" in said
+
+
+def test_a_very_long_name_is_cut_in_the_message(year_file, gsod, two):
+    whole = extension(tarfile.GNUTYPE_LONGNAME, b"../" + b"x" * 5000) + gsod.tar(two)
+    said = refusal(year_file(gzip.compress(whole)))
+    assert "outside of the archive" in said
+    assert len(said) < 300
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_damage_is_named_also_where_its_effect_is_met_windows_earlier(year_file, gsod, threads):
+    rows = gsod.csv(["  70.0"] * 366, "10000000001")
+    many = [(f"{n:011}.csv", rows.replace(b"10000000001", b"%011d" % n)) for n in range(60)]
+    content = bytearray(gzip.compress(gsod.tar(many), 0, mtime=0))
+    # Stored, not compressed: the second member's header is changed, and only the CRC tells.
+    at = content.index(b"00000000001.csv")
+    content[at] = ord("X")
+    assert "2020.tar.gz is corrupt" in refusal(year_file(bytes(content)), threads=threads)
 
 
 def patched(whole, at, new):

@@ -218,6 +218,54 @@ def test_damage_in_columns_that_nobody_asked_for_does_not_hide_those_that_are(gs
     assert by_fast(changed)[1].hits.bit_count() == 6
 
 
+@pytest.mark.parametrize("value", ["-070.0", "1 70.0", "  7:.0", "  70.:", "  70,0", " - 0.0"])
+@pytest.mark.parametrize("line", [0, 1, 5])
+def test_a_value_that_is_no_number_is_left_to_csv_wherever_it_stands(gsod, value, line):
+    temps = ["  70.0"] * 6
+    temps[line] = value
+    assert_equal(gsod.csv(temps), QUESTIONS[1])
+    if value != "-070.0":
+        assert by_fast(gsod.csv(temps)) is None
+
+
+@pytest.mark.parametrize("control", [b"\0", b"\t", b"\r", b"\n", b"\x1f"])
+@pytest.mark.parametrize("place", [b"SOMEWHERE", b"FRSHTT", b"000000"])
+def test_control_characters_anywhere_leave_the_file_to_csv(gsod, control, place):
+    content = gsod.csv(["  70.0"] * 5)
+    at = content.rindex(place) + 2
+    changed = content[:at] + control + content[at + 1 :]
+    assert by_fast(changed) is None
+    assert by_fast(content) is not None
+
+
+def test_judging_a_file_leaves_its_bytes_as_they_were(gsod):
+    contents = [gsod.csv(["  70.0"] * 5), gsod.csv(["  70.0"] * 5, NAME="A\tB, US")]
+    files = members(*contents)
+    assert [quick is None for quick in FastReader(2020, QUESTIONS[0]).read(files)] == [False, True]
+    assert [each.content for each in files] == contents
+
+
+@pytest.mark.parametrize("blank", [" " * 11, "\xa0" * 11])
+def test_a_station_without_a_name_is_left_to_csv(gsod, blank):
+    content = gsod.csv(["  70.0"] * 3, "10000000001").replace(
+        b"10000000001", blank.encode("latin-1")
+    )
+    assert by_fast(content) is None
+
+
+@pytest.mark.parametrize("mark", ['"', "X", "*", " "])
+def test_only_a_star_marks_a_maximum_as_derived(gsod, mark):
+    content = gsod.csv(["  70.0"] * 3, MAX_ATTRIBUTES=mark)
+    assert_equal(content, Question("MAX", ">=", 70.0))
+
+
+def test_another_station_in_the_middle_is_seen_by_its_first_and_its_last_characters(gsod):
+    for other in ("X2429793812", "7242979381X", "72429X93812"):
+        lines = gsod.csv(["  70.0"] * 5).splitlines(keepends=True)
+        lines[3] = lines[3].replace(b"72429793812", other.encode())
+        assert by_fast(b"".join(lines)) is None
+
+
 def test_a_file_of_too_many_lines_is_left_to_csv(gsod):
     rows = gsod.csv(["  70.0"] * 366) + gsod.csv(["  70.0"]).split(b"\n", 1)[1]
     assert by_fast(rows) is None
