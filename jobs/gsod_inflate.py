@@ -73,7 +73,9 @@ class Inflated:
             file = opened.enter_context(source.path.open("rb", buffering=0))
             _check_beginning(source, file)
             self._compressed = _Compressed(file, source)
-            self._stream = opened.enter_context(codec.open(self._compressed, "rb"))
+            stream = opened.enter_context(codec.open(self._compressed, "rb"))
+            # Its own readinto reads into new memory and copies; what it buffers with does not.
+            self._stream = getattr(stream, "_buffer", stream)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Inflated:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple, NoReturn
 from zlib import adler32
 
@@ -225,11 +224,13 @@ class TarReader:
         raise DataProblem(f"{self.archive} is not a whole, well-formed archive", what)
 
 
-@lru_cache(maxsize=10_000)
 def octal(field: bytes) -> int | None:
     """A header's number; None where it is none."""
     digits = field.strip(b" \0")
-    return None if not digits or digits.translate(None, b"01234567") else int(digits, 8)
+    try:
+        return int(digits, 8) if digits.isdigit() else None
+    except ValueError:
+        return None
 
 
 def _tail(tail: bytes) -> Tail:
