@@ -259,6 +259,29 @@ def test_only_a_star_marks_a_maximum_as_derived(gsod, mark):
     assert_equal(content, Question("MAX", ">=", 70.0))
 
 
+def rearranged(content, names):
+    """The same file with these columns only, in this order."""
+    rows = csv.DictReader(io.StringIO(content.decode()))
+    return table([[row[name] for name in names] for row in rows], names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["STATION", "DATE", "NAME", "DEWP", "TEMP"],
+        ["STATION", "DATE", "NAME", "MAX_ATTRIBUTES", "DEWP", "MAX"],
+        ["STATION", "DATE", "NAME", "MAX", "DEWP", "MAX_ATTRIBUTES"],
+        ["STATION", "DATE", "NAME", "DEWP", "MAX", "MAX_ATTRIBUTES"],
+        ["DATE", "STATION", "NAME", "DEWP", "MAX", "MAX_ATTRIBUTES", "FRSHTT"],
+    ],
+)
+@pytest.mark.parametrize("mark", ["*", " ", "**"])
+def test_columns_where_noaa_does_not_have_them_are_read_alike_or_left_to_csv(gsod, names, mark):
+    content = rearranged(gsod.csv(["  70.0"] * 4, MAX_ATTRIBUTES=mark), names)
+    column = "MAX" if "MAX" in names else "TEMP"
+    assert_equal(content, Question(column, ">=", 70.0))
+
+
 def test_another_station_in_the_middle_is_seen_by_its_first_and_its_last_characters(gsod):
     for other in ("X2429793812", "7242979381X", "72429X93812"):
         lines = gsod.csv(["  70.0"] * 5).splitlines(keepends=True)
