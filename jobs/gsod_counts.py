@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import Any
 
 COLD, HIT, MISSING, REFUSED = range(4)
 """What a value is: valid but not asked for, asked for, NOAA's "missing", or not a temperature."""
@@ -79,6 +80,9 @@ class Station:
         return again
 
 
+COUNTERS = tuple(each.name for each in fields(Station))
+
+
 @dataclass
 class Quality:
     """What was met while reading one year, for the report that comes with every answer."""
@@ -127,6 +131,17 @@ class YearCounts:
     stations: dict[str, Station] = field(default_factory=dict)
     quality: Quality = field(default_factory=Quality)
     archive: dict[str, object] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to the driver: a list per counter is pickled in a fifth of the time."""
+        stations = self.stations.values()
+        columns = [[getattr(each, name) for each in stations] for name in COUNTERS]
+        return self.__dict__ | {"stations": (list(self.stations), columns)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        names, columns = state["stations"]
+        stations = dict(zip(names, map(Station, *columns), strict=True))
+        self.__dict__.update(state, stations=stations)
 
     def add_file(self, station_id: str, station: Station, missing: int) -> None:
         """Add a file of one station, with nothing to report but its missing values."""

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import pickle
 import struct
 import tarfile
 import zlib
@@ -11,7 +12,7 @@ from random import Random
 import pytest
 
 from jobs.gsod_archive import archive_path
-from jobs.gsod_counts import Question
+from jobs.gsod_counts import Question, YearCounts
 from jobs.gsod_inflate import Limits
 from jobs.gsod_problem import DataProblem
 from jobs.gsod_year import read_year
@@ -52,6 +53,12 @@ def test_stations_rows_days_and_hits_are_counted(year_file, gsod, two):
     assert first.country == "US"
     assert counts.quality.files == 2
     assert counts.quality.rows == 369
+
+
+def test_counts_arrive_at_the_driver_as_they_left_the_task(year_file, gsod, two):
+    counts = read(year_file(gsod.packed(two)))
+    assert pickle.loads(pickle.dumps(counts)) == counts
+    assert pickle.loads(pickle.dumps(YearCounts(2020))) == YearCounts(2020)
 
 
 def test_size_and_sha256_of_the_archive_come_with_the_counts(year_file, gsod, two):
