@@ -80,7 +80,10 @@ def _year(path: Path) -> int:
     return int(path.name.removesuffix(".tar.gz"))
 
 
-def work(arm: str, path: Path) -> tuple[float, float, float, int]:
+Work = tuple[float, float, float, int]
+
+
+def work(arm: str, path: Path) -> Work:
     """Run one arm on one archive: wall clock at start and end, processor seconds, peak bytes.
 
     Imports count into memory, not into time, as in a task of the job.
@@ -93,16 +96,25 @@ def work(arm: str, path: Path) -> tuple[float, float, float, int]:
     return began, time.time(), time.process_time() - processor, peak
 
 
+def makespan(done: list[Work]) -> float:
+    """Seconds from the first start to the last end."""
+    return max(end for _, end, _, _ in done) - min(start for start, _, _, _ in done)
+
+
+def largest_first(paths: list[Path]) -> list[Path]:
+    """In the order of the job: so no CPU is left with a large archive at the end."""
+    return sorted(paths, key=lambda path: -path.stat().st_size)
+
+
 def run(arm: str, paths: list[Path], processes: int) -> dict[str, float]:
     """One run of one arm over all archives, in new processes, large ones first."""
-    largest_first = sorted(paths, key=lambda path: -path.stat().st_size)
     context = multiprocessing.get_context("spawn")
     at_once = 1 if arm == "tutorial" else processes
     with context.Pool(at_once) as pool:
-        pending = [pool.apply_async(work, (arm, path)) for path in largest_first]
+        pending = [pool.apply_async(work, (arm, path)) for path in largest_first(paths)]
         done = [each.get() for each in pending]
     return {
-        "makespan": max(end for _, end, _, _ in done) - min(start for start, _, _, _ in done),
+        "makespan": makespan(done),
         "processor": sum(processor for _, _, processor, _ in done),
         "peak": max(peak for _, _, _, peak in done),
     }

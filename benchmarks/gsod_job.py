@@ -15,43 +15,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import time
 from pathlib import Path
 from statistics import median
 
-from gsod_engine import run
+from gsod_engine import largest_first, run
 from warm_head import SCRIPTS, warm_head
 
+MEASURED = ("makespan_seconds", "work_seconds", "task_memory_bytes", "command_seconds")
 
-def submit(env: dict[str, str], folder: Path, years: list[int]) -> dict[str, float]:
-    """One run of the command; its makespan, work and memory are the job's own."""
-    words = [SCRIPTS / "raykit", "submit", "gsod", "--on", "local", "-o", "json", "--"]
-    words += ["--data", folder, "--years", *map(str, years), "--high-temp", "100"]
+
+def submit(env: dict[str, str], *words: str | Path) -> dict[str, float]:
+    """One run of a command; what its job says, and how long the command took."""
     began = time.perf_counter()
-    done = subprocess.run(words, env=env, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout)["data"]["results"][0]["data"]
-    return {
-        "makespan": found["makespan_seconds"],
-        "work": found["work_seconds"],
-        "memory": found["task_memory_bytes"],
-        "command": time.perf_counter() - began,
-    }
-
-
-def nowhere(env: dict[str, str], paths: list[Path]) -> float:
-    """The makespan of Ray tasks that inflate to nowhere, in seconds."""
-    script = Path(__file__).with_name("gsod_nowhere.py")
-    words = [SCRIPTS / "raykit", "submit", script, "--on", "local", "--"]
-    largest_first = sorted(paths, key=lambda path: -path.stat().st_size)
     done = subprocess.run(
-        [*words, *largest_first], env=env, check=True, capture_output=True, text=True
+        [SCRIPTS / "raykit", "submit", *words], env=env, check=True, capture_output=True, text=True
     )
-    found = re.search(r"^makespan (\S+)$", done.stdout + done.stderr, re.MULTILINE)
-    if not found:
-        raise RuntimeError(f"no makespan in: {done.stdout}{done.stderr}")
-    return float(found[1])
+    found = json.loads(done.stdout)["data"]["results"][0]["data"]
+    return {**found, "command_seconds": time.perf_counter() - began}
 
 
 def main() -> int:
@@ -63,26 +45,29 @@ def main() -> int:
     folder, years = options.folder.resolve(), options.years
     paths = [folder / f"{year}.tar.gz" for year in years]
     cpus = len(os.sched_getaffinity(0))
+    on = ["--on", "local", "-o", "json", "--"]
+    job = ["gsod", *on, "--data", folder, "--years", *map(str, years), "--high-temp", "100"]
+    inflating = [Path(__file__).with_name("gsod_nowhere.py"), *on, *largest_first(paths)]
     floors, nowheres, jobs = [], [], []
     with warm_head() as env:
-        submit(env, folder, years)
+        submit(env, *job)
         for _ in range(options.runs):
             floors.append(run("floor", paths, cpus)["makespan"])
-            nowheres.append(nowhere(env, paths))
-            jobs.append(submit(env, folder, years))
-    middle = {name: median(each[name] for each in jobs) for name in jobs[0]}
-    floor = median(floors)
+            nowheres.append(submit(env, *inflating)["makespan_seconds"])
+            jobs.append(submit(env, *job))
+    middle = {name: median(each[name] for each in jobs) for name in MEASURED}
+    makespan, floor, nowhere = middle["makespan_seconds"], median(floors), median(nowheres)
     answer = {
         "cpus": cpus,
         "floor_makespan_seconds": floor,
-        "job_makespan_seconds": middle["makespan"],
-        "ratio_to_floor": middle["makespan"] / floor,
-        "nowhere_in_ray_makespan_seconds": median(nowheres),
-        "ratio_to_nowhere_in_ray": middle["makespan"] / median(nowheres),
-        "work_seconds": middle["work"],
-        "makespan_to_even_share": middle["makespan"] / (middle["work"] / cpus),
-        "task_memory_mib": middle["memory"] / 2**20,
-        "command_seconds": middle["command"],
+        "job_makespan_seconds": makespan,
+        "ratio_to_floor": makespan / floor,
+        "nowhere_in_ray_makespan_seconds": nowhere,
+        "ratio_to_nowhere_in_ray": makespan / nowhere,
+        "work_seconds": middle["work_seconds"],
+        "makespan_to_even_share": makespan / (middle["work_seconds"] / cpus),
+        "task_memory_mib": middle["task_memory_bytes"] / 2**20,
+        "command_seconds": middle["command_seconds"],
     }
     print(json.dumps(answer, indent=2))
     return 0

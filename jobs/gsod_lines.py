@@ -138,10 +138,10 @@ class LineJudge:
         if kind is None:
             if len(self._known) >= KEPT:
                 self._known.clear()
-            text = value.to_bytes(8, "little")
-            begins, text = text[: len(FIELD_BEGINS)], text[len(FIELD_BEGINS) :]
-            classified = self._question.classify(text.decode("latin-1"))
-            kind = self._known[value] = classified if begins == FIELD_BEGINS else REFUSED
+            field = value.to_bytes(8, "little")
+            text = field[len(FIELD_BEGINS) :].decode("latin-1")
+            kind = self._question.classify(text) if field.startswith(FIELD_BEGINS) else REFUSED
+            self._known[value] = kind
         return kind
 
 

@@ -111,7 +111,7 @@ class TarReader:
         """A member's name, size and kind."""
         if block[156:] != self._tail_bytes:
             self._tail_bytes = block[156:]
-            self._tail = _tail(self._tail_bytes)
+            self._tail = _parse_tail(self._tail_bytes)
         kind, prefix, added = self._tail
         computed = _sum_of(block[:148]) + added
         if octal(block[148:156]) != computed:
@@ -233,7 +233,7 @@ def octal(field: bytes) -> int | None:
         return None
 
 
-def _tail(tail: bytes) -> Tail:
+def _parse_tail(tail: bytes) -> Tail:
     """What stands behind a header's checksum."""
     kind = REGULAR if tail[:1] in (b"\0", b"7") else tail[:1]
     prefix = _text(tail[189:344]) if tail[101:107] == b"ustar\0" else ""
