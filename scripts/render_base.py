@@ -15,8 +15,8 @@ from pathlib import Path
 
 from raykit import kit
 from raykit.errors import ConflictError, RaykitError
+from raykit.manifests.render import render, to_yaml
 from raykit.spec.load import load_file
-from raykit.spec.render import render, to_yaml
 
 MANIFEST, KUSTOMIZATION = "raycluster.yaml", "kustomization.yaml"
 NOTE = (
@@ -83,7 +83,7 @@ def _render(options: argparse.Namespace) -> None:
 
 
 def _own_image() -> str:
-    from raykit.clusters.image import reference
+    from raykit.containers.image import reference
 
     return reference()
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from raykit.flows.api import attach, runs, submit
+from raykit.versions import RAYKIT as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from raykit.api import attach, runs, submit
+
 __all__ = ["__version__", "attach", "runs", "submit"]
 
 
 def __getattr__(name: str) -> Any:
     if name in ("submit", "attach", "runs"):
-        from raykit.flows import api
+        from raykit import api
 
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

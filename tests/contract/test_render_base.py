@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from raykit import kit
+from raykit import kit, versions
+from raykit.manifests.render import render
 from raykit.spec.load import load_file
-from raykit.spec.model import RAY_VERSION
-from raykit.spec.render import render
 
 ROOT = Path(kit.root())
 SCRIPT = ROOT / "scripts" / "render_base.py"
@@ -81,7 +80,7 @@ def test_the_ray_of_a_spec_that_names_none_is_that_of_raykits_own_image():
     (argument,) = [
         line for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines() if "ARG RAY=" in line
     ]
-    assert argument.removeprefix("ARG RAY=").split("-")[0] == RAY_VERSION
+    assert argument.removeprefix("ARG RAY=").split("-")[0] == versions.RAY
 
 
 @pytest.mark.skipif(not BASE.is_dir(), reason="deploy/base is not committed yet")

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from raykit import kit
-from raykit.spec import schema
+from raykit.manifests import schema
+from raykit.manifests.render import render
 from raykit.spec.load import load_file, overridden
-from raykit.spec.render import render
 
 ROOT = Path(kit.root())
 CRDS = ROOT.parent / "shared" / "kuberay"
-DERIVED = ROOT / "cli" / "raykit" / "spec" / "crd"
+DERIVED = ROOT / "cli" / "raykit" / "manifests" / "crd"
 CLUSTERS = sorted((ROOT / "deploy" / "clusters").glob("*.yaml"))
 
 pytestmark = pytest.mark.skipif(

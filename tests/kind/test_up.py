@@ -6,7 +6,8 @@ import time
 import httpx2
 import pytest
 
-from raykit.clusters import kubernetes, observed, raycluster, reach
+from raykit.kube.connection import connect
+from raykit.kuberay import observed, raycluster, reach
 from raykit.progress import Progress
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
@@ -26,7 +27,7 @@ def single_node(lab, monkeypatch):
     """The session's own cluster, in this process."""
     monkeypatch.setenv("KUBECONFIG", lab.env["KUBECONFIG"])
     monkeypatch.setenv("PATH", lab.env["PATH"])
-    with kubernetes.connect(lab.context) as connection:
+    with connect(lab.context) as connection:
         yield raycluster.the_one(connection, "single-node", "raykit")
 
 

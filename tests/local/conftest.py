@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from raykit.clusters import local
+from raykit.local import heads as local_heads
 from raykit.progress import Progress
 
 
@@ -17,7 +17,7 @@ from raykit.progress import Progress
 def head():
     """A head that lives for the session; its token is known to nobody else."""
     pytest.importorskip("psutil", reason="needs the extra [local]")
-    with local.head(Progress()) as started:
+    with local_heads.head(Progress()) as started:
         yield started
 
 

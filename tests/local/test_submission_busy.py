@@ -6,9 +6,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from raykit.clusters import local
+from raykit.local import heads
+from raykit.manifests.ray_environment import RAY_ENVIRONMENT
 from raykit.progress import Progress
-from raykit.spec.ray_environment import RAY_ENVIRONMENT
 
 LIMIT = 3
 ECHO = ("submit", "-o", "json", "--entrypoint", "--", "echo", "done")
@@ -19,8 +19,8 @@ def limited():
     """A head that refuses the fourth question after logs, tasks or nodes while three are open."""
     changed = pytest.MonkeyPatch()
     environment = RAY_ENVIRONMENT | {"RAY_STATE_SERVER_MAX_HTTP_REQUEST": str(LIMIT)}
-    changed.setattr(local, "RAY_ENVIRONMENT", environment)
-    with changed.context(), local.head(Progress()) as started:
+    changed.setattr(heads, "RAY_ENVIRONMENT", environment)
+    with changed.context(), heads.head(Progress()) as started:
         yield started
 
 

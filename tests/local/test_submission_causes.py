@@ -7,7 +7,7 @@ import textwrap
 import psutil
 import pytest
 
-from raykit.clusters import local
+from raykit.local import heads
 from raykit.progress import Progress
 
 pytestmark = pytest.mark.local
@@ -132,15 +132,15 @@ def narrow(monkeypatch):
     """A head that takes 2 GiB more than are in use now for out of memory."""
     memory = psutil.virtual_memory()
     threshold = (memory.total - memory.available + 2 * GIB) / memory.total
-    environment = local.environment
+    environment = heads.environment
     monkeypatch.setattr(
-        local,
+        heads,
         "environment",
         lambda *words, **named: (
             environment(*words, **named) | {"RAY_memory_usage_threshold": f"{threshold:.4f}"}
         ),
     )
-    with local.head(Progress()) as head:
+    with heads.head(Progress()) as head:
         yield head
 
 

@@ -11,8 +11,9 @@ from typing import NoReturn
 
 import typer
 
-from raykit import __version__
-from raykit.app import (
+from raykit import versions
+from raykit.app import output
+from raykit.app.commands import (
     clusters,
     compare,
     dashboard,
@@ -20,7 +21,6 @@ from raykit.app import (
     image,
     jobs,
     kind,
-    output,
     runs,
     specs,
     submit,
@@ -58,7 +58,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"raykit {__version__}")
+        typer.echo(f"raykit {versions.RAYKIT}")
         raise typer.Exit
 
 

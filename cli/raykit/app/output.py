@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from raykit.errors import RaykitError
-from raykit.measure.phases import Phase
+from raykit.phases import Phase
 
 if TYPE_CHECKING:
     from rich.status import Status

@@ -9,7 +9,7 @@ import webbrowser
 from collections.abc import Callable
 
 from raykit.errors import INTERRUPTS
-from raykit.flows import tend
+from raykit.flows import jobs
 from raykit.flows.targets import Where
 from raykit.progress import Progress
 from raykit.submission import dashboard_proxy
@@ -24,7 +24,7 @@ def show(
 
     Errors: those of choosing and reaching a head (2, 4, 5, 6).
     """
-    with tend.connect(where, progress) as head:
+    with jobs.connect(where, progress) as head:
         head.api.version()
         progress.note(head.target.reason)
         with dashboard_proxy.serve(head.api.transport) as proxy:

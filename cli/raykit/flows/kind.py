@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from raykit import kit
-from raykit.clusters import docker, image, kind, kubeconfig, kubernetes, locks, operator, raycluster
-from raykit.clusters.kubernetes import Kubernetes
-from raykit.clusters.raycluster import Cluster
+from raykit import kit, locks
+from raykit.containers import docker, image, kind
 from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.flows import up as flow
-from raykit.flows.together import Task, together
-from raykit.progress import Progress
+from raykit.kube import kubeconfig
+from raykit.kube.connection import Kubernetes, connect
+from raykit.kuberay import operator, raycluster
+from raykit.kuberay.raycluster import Cluster
+from raykit.progress import Progress, Task, together
 
 NAME = "raykit"
 SPEC = "single-node.yaml"
@@ -49,7 +50,7 @@ def up(name: str, progress: Progress) -> Ground:
             Task("kind-cluster", f"kind cluster {name}", lambda own: _cluster(name, own)),
             Task("image-build", "image built", lambda own: image.build(reference, own)),
         )
-        connection = kubernetes.connect(kind.context(name))
+        connection = connect(kind.context(name))
         together(
             progress,
             Task("operator", "KubeRay operator", lambda own: operator.install(connection, own)),
@@ -164,7 +165,7 @@ def _answers(name: str, progress: Progress) -> None:
         progress.note(f"the current kubeconfig context is now {context}")
     while True:
         try:
-            kubernetes.connect(context).close()
+            connect(context).close()
             return
         except RaykitError as error:
             if time.monotonic() > deadline:

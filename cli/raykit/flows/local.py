@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from raykit.clusters import warm
-from raykit.clusters.warm import WarmHead
 from raykit.errors import KubernetesError, MissingError, RaykitError
+from raykit.local import warm
+from raykit.local.warm import WarmHead
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport

@@ -16,14 +16,13 @@ from raykit.errors import (
     RaykitError,
     RecordError,
 )
-from raykit.flows import outcome
-from raykit.flows.recording import Recording
-from raykit.measure import strip
+from raykit.measure import outcome, strip
 from raykit.measure.job_phases import Marks, job_phases
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.following import Followed, UnknownJobError, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
+from raykit.submission.recording import Recording
 from raykit.submission.redaction import Redactor
 from raykit.submission.transport import LostConnectionError
 

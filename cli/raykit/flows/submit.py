@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from raykit import __version__
+from raykit import machine, versions
 from raykit.errors import INTERRUPTS, JobTimeoutError, RaykitError
-from raykit.flows import machine, targets, uploads
-from raykit.flows.entrypoints import Entrypoint
+from raykit.flows import targets
 from raykit.flows.session import PAYLOAD_KEY, Run, Session
 from raykit.flows.targets import Where
 from raykit.measure.records import NOT_SUBMITTED, RunRecord, RunsFolder
 from raykit.progress import Progress
+from raykit.submission import uploads
+from raykit.submission.entrypoints import Entrypoint
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.runtime_env import fingerprint
 from raykit.submission.transport import Transport
@@ -104,7 +105,7 @@ def _begin(request: Request, target: targets.Target) -> RunRecord:
             "entrypoint": list(request.entrypoint.words),
         },
         target={"chosen": target.reason},
-        versions={"raykit": __version__, "python": platform.python_version()},
+        versions={"raykit": versions.RAYKIT, "python": platform.python_version()},
         machine=machine.describe(),
         started=time.time(),
     )
@@ -120,7 +121,7 @@ def _payload(
     asked: dict[str, Any] = {"entrypoint": request.entrypoint.command, **request.resources}
     if runtime_env:
         asked["runtime_env"] = dict(runtime_env)
-    marks = {"raykit": __version__, RUN_KEY: record.id, PAYLOAD_KEY: fingerprint(asked)}
+    marks = {"raykit": versions.RAYKIT, RUN_KEY: record.id, PAYLOAD_KEY: fingerprint(asked)}
     if here:
         marks[FOLDER_KEY] = str(Path.cwd())
     return {

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from raykit.clusters import kubeconfig, local, warm
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, MissingError, UsageError
+from raykit.kube import kubeconfig
+from raykit.local import heads, warm
 from raykit.measure.records import RunRecord
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
 if TYPE_CHECKING:
-    from raykit.clusters.raycluster import Cluster
+    from raykit.kuberay.raycluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class OwnHead:
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
-        with local.head(progress) as head:
+        with heads.head(progress) as head:
             yield head.endpoint()
 
     def observe(self) -> dict[str, Any]:
@@ -144,14 +145,14 @@ class OnKubernetes:
     @property
     def has_kit(self) -> bool:
         """Whether the cluster runs an image that raykit built."""
-        from raykit.clusters import image
+        from raykit.containers import image
 
         head = self.cluster.item["spec"]["headGroupSpec"]["template"]["spec"]
         return image.is_own(head["containers"][0]["image"])
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
-        from raykit.clusters.reach import reach
+        from raykit.kuberay.reach import reach
 
         with contextlib.ExitStack() as way:
             with progress.step("reach", f"Ray head of {self.cluster.where}"):
@@ -159,7 +160,7 @@ class OnKubernetes:
             yield endpoint
 
     def observe(self) -> dict[str, Any]:
-        from raykit.clusters import observed, raycluster
+        from raykit.kuberay import observed, raycluster
 
         phases = observed.pod_phases(self.cluster.item, raycluster.pods(self.cluster))
         bring_up = [phase.as_dict() for phase in phases]
@@ -287,9 +288,10 @@ def _clusters(where: Where, name: str | None = None) -> list[Cluster]:
     """raykit's clusters in the context; none where there is no context or no KubeRay."""
     if not _has_context(where):
         return []
-    from raykit.clusters import kubernetes, operator, raycluster
+    from raykit.kube.connection import connect
+    from raykit.kuberay import operator, raycluster
 
-    connection = kubernetes.connect(where.context)
+    connection = connect(where.context)
     if not operator.is_served(connection):
         return []
     return raycluster.find(connection, name, where.namespace)

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from raykit.clusters import docker, image, kind, kubernetes, locks, operator, raycluster
-from raykit.clusters.kubernetes import Kubernetes
-from raykit.clusters.raycluster import Cluster
-from raykit.clusters.waiting import Finding
+from raykit import locks
+from raykit.containers import docker, image, kind
 from raykit.errors import ConflictError, MissingError, UsageError
+from raykit.kube import contexts
+from raykit.kube.connection import Kubernetes, connect
+from raykit.kuberay import operator, raycluster
+from raykit.kuberay.finding import Finding
+from raykit.kuberay.raycluster import Cluster
+from raykit.manifests.render import render
 from raykit.progress import Progress
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
 from raykit.spec.names import CLUSTER_LABEL
-from raykit.spec.render import render
 
 TIMEOUT_SECONDS = 300.0
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -48,7 +51,7 @@ def up(request: Request, progress: Progress) -> Cluster:
     confirmed.
     """
     with progress.step("preflight", "Kubernetes and KubeRay"):
-        connection = kubernetes.connect(request.context)
+        connection = connect(request.context)
         operator.require(connection)
         spec = in_namespace(request.spec, connection)
         _refuse_foreign(connection, spec)
@@ -100,7 +103,7 @@ def create_namespace(connection: Kubernetes, name: str) -> None:
 
 def status(context: str | None, namespace: str | None) -> list[dict[str, Any]]:
     """One row for each of raykit's clusters in a context."""
-    connection = kubernetes.connect(context)
+    connection = connect(context)
     operator.require(connection)
     return [_row(cluster) for cluster in raycluster.find(connection, namespace=namespace)]
 
@@ -117,7 +120,7 @@ def down(
     Errors: MissingError (4) for none of that name, UsageError (2) for several.
     """
     with progress.step("preflight", "Kubernetes and KubeRay"):
-        connection = kubernetes.connect(context)
+        connection = connect(context)
         operator.require(connection)
         cluster = raycluster.the_one(connection, name, namespace)
     _agree(connection, f"delete {cluster.name} in namespace {cluster.namespace}", confirm)
@@ -128,7 +131,7 @@ def down(
 
 def _agree(connection: Kubernetes, doing: str, confirm: Callable[[str], bool]) -> None:
     context = connection.context
-    if context.startswith("kind-") or confirm(f"{doing}, in context {context}?"):
+    if contexts.kind_cluster(context) or confirm(f"{doing}, in context {context}?"):
         return
     raise UsageError(
         f"not confirmed: {doing}, in context {context}",
@@ -165,12 +168,12 @@ def _image(connection: Kubernetes, spec: ClusterSpec, progress: Progress) -> str
     reference = spec.image or image.reference()
     if not image.is_own(reference):
         return reference
-    if not connection.context.startswith("kind-"):
+    cluster = contexts.kind_cluster(connection.context)
+    if cluster is None:
         raise MissingError(
             f"the image {reference} is in no registry, and {connection.context} is no kind cluster",
             next="push it and name it: `image: REGISTRY/raykit:TAG` in the spec",
         )
-    cluster = connection.context.removeprefix("kind-")
     docker.engine()
     nodes = kind.workers(kind.nodes(cluster))
     if reference == image.reference() and image.missing(nodes, reference):

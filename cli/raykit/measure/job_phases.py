@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raykit.measure.phases import RAYKIT, WALL, Phase
+from raykit.phases import RAYKIT, WALL, Phase
 
 RAY_JOB, RAY_TASKS, JOB = "ray job", "ray tasks", "job"
 MILLISECOND = 0.001

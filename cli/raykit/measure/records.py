@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from raykit.errors import MissingError, RecordError
-from raykit.measure.phases import Phase
+from raykit.phases import Phase
 
 SCHEMA = 1
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"

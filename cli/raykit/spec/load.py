@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from raykit.errors import SpecError, UsageError
 from raykit.spec import document, validate
 from raykit.spec.document import Document
-from raykit.spec.explain import explained
 from raykit.spec.model import ClusterSpec
 from raykit.spec.problems import Path, Problem
+from raykit.spec.wording import explained
 
 # What takes the place of a required value that is missing or wrong while the rest is looked at.
 _STAND_INS: dict[str, Any] = {"name": "stand-in", "memory": "4Gi", "head": {"memory": "4Gi"}}

@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from raykit import versions
 from raykit.spec import names, quantity
 
-RAY_VERSION = "2.60.0"
 """Ray of raykit's own image, and of a spec that names none."""
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -30,7 +30,7 @@ def _env_name(text: str) -> str:
 
 def _version(text: str) -> str:
     if not _VERSION.fullmatch(text):
-        raise ValueError(f'"{text}" is no Ray version such as "{RAY_VERSION}"')
+        raise ValueError(f'"{text}" is no Ray version such as "{versions.RAY}"')
     return text
 
 
@@ -127,7 +127,7 @@ class ClusterSpec(Part):
 
     name: Annotated[str, AfterValidator(names.cluster_name)]
     namespace: Annotated[str, AfterValidator(names.namespace_name)] | None = None
-    ray_version: Annotated[str, AfterValidator(_version)] = RAY_VERSION
+    ray_version: Annotated[str, AfterValidator(_version)] = versions.RAY
     image: Annotated[str, AfterValidator(_image)] | None = None
     auth: Auth = Auth()
     autoscaling: Autoscaling = Autoscaling()

@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from raykit.spec import pods, quantity
+from raykit import versions
+from raykit.spec import quantity
+from raykit.spec.memory import object_store_bytes, shared_memory
 from raykit.spec.model import (
-    RAY_VERSION,
     ClusterSpec,
     Head,
     Pods,
@@ -85,10 +86,10 @@ def _versions(spec: ClusterSpec) -> Iterator[Problem]:
             f"Ray {spec.ray_version} has known vulnerabilities; the oldest without is {OLDEST_RAY}",
         )
     if spec.image is None:
-        if spec.ray_version != RAY_VERSION:
+        if spec.ray_version != versions.RAY:
             yield Problem(
                 ("rayVersion",),
-                f"raykit's own image holds Ray {RAY_VERSION}: say {RAY_VERSION}, or name an image",
+                f"raykit's own image holds Ray {versions.RAY}: say that, or name an image",
                 involves=(("image",),),
             )
         return
@@ -195,7 +196,7 @@ def _requested(part: Pods) -> str:
 
 
 def _memory(path: Path, part: Pods) -> Iterator[Problem]:
-    memory, shared = quantity.size(part.memory), quantity.size(pods.shared_memory(part))
+    memory, shared = quantity.size(part.memory), quantity.size(shared_memory(part))
     if quantity.size(part.tmp_storage) == 0:
         yield Problem((*path, "tmpStorage"), "must be above 0")
     if part.shared_memory is not None and shared > memory:
@@ -204,11 +205,11 @@ def _memory(path: Path, part: Pods) -> Iterator[Problem]:
             f"{part.shared_memory} is above memory {part.memory}, of which it is a part",
             involves=((*path, "memory"),),
         )
-    elif pods.object_store_bytes(part) < SMALLEST_OBJECT_STORE:
+    elif object_store_bytes(part) < SMALLEST_OBJECT_STORE:
         given = part.shared_memory is not None
         yield Problem(
             (*path, "sharedMemory" if given else "memory"),
-            f"leaves {pods.shared_memory(part)} for /dev/shm; Ray's object store needs 84Mi there",
+            f"leaves {shared_memory(part)} for /dev/shm; Ray's object store needs 84Mi there",
             involves=((*path, "memory"), (*path, "sharedMemory")),
         )
 
@@ -300,7 +301,7 @@ def _doubts_of_memory(path: Path, part: Pods) -> Iterator[Problem]:
         yield Problem(
             (*path, "memory"), f"{part.memory} is small: an idle Ray node takes 250 MB; give it 1Gi"
         )
-    shared = quantity.parse(pods.shared_memory(part))
+    shared = quantity.parse(shared_memory(part))
     if memory / 2 < shared <= memory:
         yield Problem(
             (*path, "sharedMemory"), "is over half of memory: little is left for the tasks"

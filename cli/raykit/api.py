@@ -1,0 +1,98 @@
+"""`from raykit import submit, attach, runs`: what the command line does, for Python programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from raykit.errors import RecordError
+from raykit.flows import jobs
+from raykit.flows import submit as flow
+from raykit.flows.session import Run
+from raykit.flows.targets import Where
+from raykit.measure.records import RunRecord, RunsFolder
+from raykit.progress import Listener, Progress
+from raykit.submission import entrypoints
+from raykit.submission import runtime_env as environments
+
+Job = str | Path | Sequence[str]
+
+
+def submit(
+    job: Job,
+    arguments: Sequence[str] = (),
+    *,
+    on: str | None = None,
+    context: str | None = None,
+    namespace: str | None = None,
+    id: str | None = None,
+    working_dir: Path | str | None = None,
+    env: Mapping[str, str] | None = None,
+    pip: Sequence[str] = (),
+    runtime_env: Mapping[str, Any] | None = None,
+    resources: Mapping[str, float] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    follow: bool = True,
+    folder: Path | str | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Run a job to its end, as `raykit submit` does.
+
+    job: a job of raykit's (`"fib"`), a file (`"my_job.py"`), or a command as a list of words.
+    on, context, namespace: where to run; unset, as without `--on`.
+    resources: `entrypoint_num_cpus` and its like, as Ray takes them.
+    timeout: seconds to follow. folder: of run records; unset, RAYKIT_RUNS or ./runs.
+    listener: is told what happens and gets the job's output; unset, nobody is.
+
+    Returns the run: its `record`, and in `error` why its `exit_code` is not 0; `error` can be
+    raised. What is wrong before the head gets the job is raised: errors of `raykit.errors`.
+    """
+    environment = environments.checked(runtime_env or {}, "runtime_env")
+    request = flow.Request(
+        _entrypoint(job, arguments, None if working_dir is None else Path(working_dir)),
+        Where(os.environ, on, context, namespace),
+        id=id,
+        runtime_env=environments.checked(environments.merged(environment, env or {}, pip), "env"),
+        resources=resources or {},
+        metadata=metadata or {},
+        timeout=timeout,
+        follow=follow,
+    )
+    return flow.submit(request, records(folder), Progress(listener))
+
+
+def attach(
+    job: str,
+    *,
+    on: str | None = None,
+    context: str | None = None,
+    namespace: str | None = None,
+    timeout: float | None = None,
+    folder: Path | str | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Follow a job by its submission id, run id or `last`, and complete its record."""
+    where = Where(os.environ, on, context, namespace)
+    return jobs.attach(job, where, records(folder), Progress(listener), timeout)
+
+
+def runs(folder: Path | str | None = None) -> list[RunRecord]:
+    """The run records of a folder, oldest first; those that cannot be read are left out."""
+    found = (record for _, record in records(folder).records())
+    return [record for record in found if not isinstance(record, RecordError)]
+
+
+def records(folder: Path | str | None = None) -> RunsFolder:
+    """A folder of run records: the one given, else RAYKIT_RUNS, else ./runs."""
+    return RunsFolder(Path(folder or os.environ.get("RAYKIT_RUNS") or "runs").resolve())
+
+
+def _entrypoint(
+    job: Job, arguments: Sequence[str], working_dir: Path | None
+) -> entrypoints.Entrypoint:
+    if isinstance(job, str | Path):
+        return entrypoints.find(str(job), arguments, working_dir)
+    return entrypoints.of_words([*job, *arguments], working_dir)

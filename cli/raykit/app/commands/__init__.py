@@ -1,0 +1,1 @@
+"""One module a topic: options in, one call, exit code out."""

@@ -1,0 +1,142 @@
+"""`raykit ps`, `attach`, `logs`, `stop`: tend jobs, also those that others submitted."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from raykit.app import output
+from raykit.app.commands.runs import runs_folder
+from raykit.app.options import Context, Format, Namespace, On, Output, where
+from raykit.errors import JobsApiError
+
+if TYPE_CHECKING:
+    from raykit.flows.jobs import Stopped
+    from raykit.submission.jobs_api import JobDetails
+
+Job = Annotated[str, typer.Argument(metavar="ID", help="A submission id, a run id, or last.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("ps")(ps)
+    app.command("attach")(attach)
+    app.command("logs")(logs)
+    app.command("stop")(stop)
+
+
+def ps(
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    output_format: Output = Format.text,
+) -> None:
+    """List the jobs that a head knows, whoever submitted them."""
+    from raykit.flows import jobs
+    from raykit.progress import Progress
+
+    found = jobs.jobs(where(on, context, namespace), Progress(output.Screen()))
+    as_json = output_format is Format.json
+    data: Any = [asdict(job) for job in found] if as_json else found
+    output.show("ps", data, as_json, _as_table)
+
+
+def attach(
+    job: Job,
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds to follow; then exit 22.")
+    ] = None,
+    output_format: Output = Format.text,
+) -> None:
+    """Follow a job to its end, wherever it was left, and complete its record."""
+    from raykit.app.commands.submit import finish
+    from raykit.flows import jobs
+    from raykit.progress import Progress
+
+    as_json = output_format is Format.json
+    screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
+    run = jobs.attach(job, where(on, context, namespace), runs_folder(), Progress(screen), timeout)
+    finish(run, "attach", as_json)
+
+
+def logs(
+    job: Job,
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on until the job ends.")
+    ] = False,
+) -> None:
+    """Print a job's log as it is on the head, byte for byte but for the token."""
+    from raykit.flows import jobs
+    from raykit.progress import Progress
+
+    progress = Progress(output.Screen())
+    place = where(on, context, namespace)
+    jobs.log(job, place, runs_folder(), progress, output.raw, following=follow)
+
+
+def stop(
+    job: Job,
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    output_format: Output = Format.text,
+) -> None:
+    """Stop a job, and see that it has stopped."""
+    from raykit.flows import jobs
+    from raykit.progress import Progress
+
+    stopped = jobs.stop(
+        job, where(on, context, namespace), runs_folder(), Progress(output.Screen())
+    )
+    error = None if stopped.confirmed else _still_there(stopped)
+    if output_format is Format.json:
+        output.show_envelope("stop", asdict(stopped), error)
+        raise typer.Exit(error.exit_code if error else 0)
+    if error:
+        raise error
+    output.show("stop", stopped, False, lambda done: f"{done.submission_id}: {done.status}")
+
+
+def _still_there(stopped: Stopped) -> JobsApiError:
+    return JobsApiError(
+        f"Ray says that it stopped {stopped.submission_id}, but it is {stopped.status}",
+        next="raykit ps shows it; a job that stays PENDING ends with its head",
+    )
+
+
+def _as_table(jobs: list[JobDetails]) -> str:
+    if not jobs:
+        return "the head knows no job"
+    return output.table(
+        ["ID", "STATUS", "EXIT", "STARTED", "SECONDS", "ENTRYPOINT"],
+        [
+            (
+                job.submission_id or job.job_id or "?",
+                job.status,
+                "-" if job.driver_exit_code is None else job.driver_exit_code,
+                _clock(job.start_time),
+                _seconds(job),
+                output.shortened(job.entrypoint, 30),
+            )
+            for job in jobs
+        ],
+    )
+
+
+def _clock(moment: float | None) -> str:
+    return "-" if moment is None else time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def _seconds(job: JobDetails) -> str:
+    if job.start_time is None:
+        return "-"
+    return f"{(job.end_time or time.time()) - job.start_time:.1f}"

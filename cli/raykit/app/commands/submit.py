@@ -1,0 +1,154 @@
+"""`raykit submit`: run a job and see it through."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from raykit.app import output
+from raykit.app.commands.runs import runs_folder
+from raykit.app.options import Context, Format, Namespace, On, Output, where
+from raykit.errors import UsageError
+
+if TYPE_CHECKING:
+    from raykit.flows.session import Run
+    from raykit.submission.entrypoints import Entrypoint
+
+EPILOG = """Examples:
+
+\b
+  raykit submit fib                      the tutorial's comparison, here
+  raykit submit fib -- --size 20000      options behind -- are the job's
+  raykit submit gsod -- --data ~/gsod    your own <year>.tar.gz
+  raykit submit ./my_job.py -- --fast    its folder is packed and uploaded
+  raykit submit --entrypoint -- echo hi  any command
+  raykit submit fib --on single-node     a cluster, by name
+"""
+
+Many = list[str] | None
+Args = Annotated[Many, typer.Argument(metavar="[-- JOB OPTIONS]", help="Passed to the job.")]
+WorkingDir = Annotated[
+    Path | None, typer.Option(help="Folder to upload; a script's own by default.")
+]
+EnvFile = Annotated[Path | None, typer.Option(help="File of KEY=VALUE lines.")]
+RuntimeEnvFile = Annotated[
+    Path | None, typer.Option("--runtime-env", metavar="FILE", help="Ray's, in YAML or JSON.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("submit", epilog=EPILOG)(submit)
+
+
+def submit(
+    job: Annotated[
+        str | None, typer.Argument(metavar="JOB", help="A job of raykit's, or a file.")
+    ] = None,
+    arguments: Args = None,
+    on: On = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    entrypoint: Annotated[
+        bool, typer.Option("--entrypoint", help="Run the words behind -- as a command.")
+    ] = False,
+    working_dir: WorkingDir = None,
+    env: Annotated[Many, typer.Option(metavar="KEY=VALUE", help="For the job's processes.")] = None,
+    env_file: EnvFile = None,
+    pip: Annotated[Many, typer.Option(metavar="REQUIREMENT", help="Installed for it.")] = None,
+    runtime_env: RuntimeEnvFile = None,
+    num_cpus: Annotated[
+        float | None, typer.Option("--entrypoint-num-cpus", min=0, help="CPUs for the driver.")
+    ] = None,
+    num_gpus: Annotated[
+        float | None, typer.Option("--entrypoint-num-gpus", min=0, help="GPUs for the driver.")
+    ] = None,
+    memory: Annotated[
+        int | None, typer.Option("--entrypoint-memory", min=0, help="Bytes for the driver.")
+    ] = None,
+    metadata: Annotated[Many, typer.Option(metavar="KEY=VALUE", help="Kept by Ray.")] = None,
+    submission_id: Annotated[
+        str | None, typer.Option("--id", help="Submission id; the same id and job is run once.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds to follow; then exit 22.")
+    ] = None,
+    follow: Annotated[bool, typer.Option(help="Follow it to its end.")] = True,
+    stop_on_interrupt: Annotated[
+        bool, typer.Option("--stop-on-interrupt", help="Ctrl-C stops the job, for CI.")
+    ] = False,
+    output_format: Output = Format.text,
+) -> None:
+    """Run a job on a Ray cluster and see it through to its end.
+
+    The job's output is shown as it comes. Its timing, its log and what the cluster did are kept
+    in ./runs (or RAYKIT_RUNS). The exit code tells how the job ended.
+    """
+    from raykit.flows.submit import Request, submit
+    from raykit.progress import Progress
+    from raykit.submission import runtime_env as environments
+
+    variables = environments.env_file(env_file) if env_file else {}
+    variables |= environments.pairs(env or [], "--env")
+    base = environments.read_file(runtime_env) if runtime_env else {}
+    request = Request(
+        _entrypoint(job, arguments or [], working_dir, entrypoint),
+        where(on, context, namespace),
+        id=_checked_id(submission_id),
+        runtime_env=environments.merged(base, variables, pip or []),
+        resources=_resources(num_cpus, num_gpus, memory),
+        metadata=environments.pairs(metadata or [], "--metadata"),
+        timeout=timeout,
+        follow=follow,
+        stop_on_interrupt=stop_on_interrupt,
+    )
+    as_json = output_format is Format.json
+    screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
+    run = submit(request, runs_folder(), Progress(screen))
+    finish(run, "submit", as_json)
+
+
+def finish(run: Run, command: str, as_json: bool) -> None:
+    """Show the picture of a run, then its error if it has one, and exit with its code."""
+    from raykit.app.picture import picture
+
+    if as_json:
+        output.show_envelope(command, run.record.as_dict(), run.error)
+        raise typer.Exit(run.exit_code)
+    output.aside(picture(run.record, output.width()))
+    if run.error:
+        output.show_error(command, run.error, False)
+    raise typer.Exit(run.exit_code)
+
+
+def _entrypoint(
+    job: str | None, arguments: list[str], working_dir: Path | None, is_command: bool
+) -> Entrypoint:
+    from raykit.submission import entrypoints
+
+    if is_command:
+        return entrypoints.of_words([*([job] if job is not None else []), *arguments], working_dir)
+    if job is None:
+        raise UsageError("no job named", next="raykit submit fib; raykit submit --help")
+    return entrypoints.find(job, arguments, working_dir)
+
+
+def _checked_id(submission_id: str | None) -> str | None:
+    if submission_id is None or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", submission_id):
+        return submission_id
+    raise UsageError(
+        f"--id {submission_id!r}: Ray refuses such an id",
+        next="letters, digits, '.', '_' and '-', at most 128",
+    )
+
+
+def _resources(cpus: float | None, gpus: float | None, memory: int | None) -> dict[str, Any]:
+    given = {
+        "entrypoint_num_cpus": cpus,
+        "entrypoint_num_gpus": gpus,
+        "entrypoint_memory": memory,
+    }
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,1 @@
+"""docker, kind and the image that carries the jobs."""

@@ -1,0 +1,135 @@
+"""raykit's own image: Ray with the jobs, named by a hash of what goes in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from raykit import kit, locks, processes
+from raykit.containers import docker
+from raykit.errors import ConflictError, MissingError
+from raykit.progress import Progress
+
+REPOSITORY = "raykit"
+HASH_LENGTH = 12
+BUILD_TIMEOUT_SECONDS = 3600.0
+LOAD_TIMEOUT_SECONDS = 900.0
+SUFFIXES = {"amd64": "", "arm64": "-aarch64"}
+"""Suffix of the tag of Ray's public images, by architecture."""
+
+
+def contents(root: Path) -> list[Path]:
+    """The files that go into the image, relative to the kit's root, in a fixed order."""
+    jobs = sorted(
+        path.relative_to(root)
+        for path in (root / "jobs").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    return [Path("Dockerfile"), *jobs]
+
+
+def reference(root: Path | None = None) -> str:
+    """`raykit:2.60.0-py311-<hash of the contents>`: the image that these files make."""
+    root = root or kit.root()
+    digest = hashlib.sha256()
+    for path in contents(root):
+        data = (root / path).read_bytes()
+        digest.update(f"{path.as_posix()}\0{len(data)}\0".encode())
+        digest.update(data)
+    return f"{REPOSITORY}:{_ray(root)}-{digest.hexdigest()[:HASH_LENGTH]}"
+
+
+def is_own(image: str) -> bool:
+    """Whether a reference names an image of raykit's, that no registry has."""
+    return re.fullmatch(rf"(docker\.io/library/)?{REPOSITORY}:[\w.-]+", image) is not None
+
+
+def is_built(image: str) -> bool:
+    return bool(docker.inspect("image", image))
+
+
+def build(image: str, progress: Progress) -> None:
+    """Build raykit's own image, by its reference, unless the engine has it.
+
+    Errors: ConflictError (8) where the files are no longer those of the reference.
+    """
+    if is_built(image):
+        return
+    progress.detail(f"docker build {image}")
+    with locks.held(f"image-{image}", f"building {image}", wait=BUILD_TIMEOUT_SECONDS):
+        if not is_built(image):
+            _build(image, docker.engine().architecture)
+
+
+def load(cluster: str, nodes: Sequence[str], image: str, progress: Progress) -> list[str]:
+    """Bring an image of the engine into nodes of a kind cluster; those that lacked it.
+
+    Errors: MissingError (4) where the engine has no such image.
+    """
+    lacking = missing(nodes, image)
+    if not lacking:
+        return []
+    if not is_built(image):
+        raise MissingError(f"the docker engine has no image {image}", next="raykit image build")
+    progress.detail(f"{image} into {', '.join(lacking)}")
+    processes.run(
+        ["kind", "load", "docker-image", image, "--name", cluster, "--nodes", ",".join(lacking)],
+        timeout=LOAD_TIMEOUT_SECONDS,
+        next=f"docker exec {lacking[0]} df -h /var   (is the disk full?)",
+    )
+    return lacking
+
+
+def missing(nodes: Sequence[str], image: str) -> list[str]:
+    """Those of the kind nodes whose container runtime does not have the image."""
+    with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
+        has = list(pool.map(lambda node: _node_has(node, image), nodes))
+    return [node for node, there in zip(nodes, has, strict=True) if not there]
+
+
+def _ray(root: Path) -> str:
+    dockerfile = root / "Dockerfile"
+    for line in dockerfile.read_text("utf-8").splitlines():
+        if found := re.fullmatch(r"ARG RAY=(\S+)", line):
+            return found.group(1)
+    raise MissingError(f"{dockerfile} names no Ray in a line `ARG RAY=…`")
+
+
+def _build(image: str, architecture: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="raykit-build-") as folder:
+        for path in contents(kit.root()):
+            copy = Path(folder) / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(kit.root() / path, copy)
+        if reference(Path(folder)) != image:
+            raise ConflictError(
+                f"the files of {image} have changed meanwhile",
+                evidence=[f"they make {reference(Path(folder))} now"],
+                next="run the same command again",
+            )
+        processes.run(
+            ["docker", "build", "--tag", image, *_arguments(architecture), folder],
+            timeout=BUILD_TIMEOUT_SECONDS,
+            next="docker pull the base image by hand to see why, or check the Dockerfile",
+        )
+
+
+def _arguments(architecture: str) -> list[str]:
+    words = ["--build-arg", f"ARCH={SUFFIXES.get(architecture, '')}"]
+    for name in ("PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        if name in os.environ:
+            words += ["--build-arg", name]
+    return words
+
+
+def _node_has(node: str, image: str) -> bool:
+    # crictl waits 2 s unless told: on a busy machine an image that is there would be loaded again.
+    words = ("crictl", "--timeout=30s", "inspecti", "-q", image)
+    done = docker.docker("exec", node, *words, check=False)
+    return done.returncode == 0

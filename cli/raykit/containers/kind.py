@@ -1,0 +1,226 @@
+"""A kind cluster of our own: made, found again, mended after an interruption, deleted."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from raykit import kit, processes
+from raykit.containers import docker
+from raykit.errors import ConflictError, KubernetesError, MissingError
+from raykit.progress import Progress
+
+OLDEST, TOO_NEW = (0, 27), (1, 0)
+INSTALL = "install kind 0.27 or newer: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"
+MARK = "/etc/raykit.io/owned"
+FINISHED = "/etc/raykit.io/finished"
+"""A file of the control plane, written when everything else of the cluster was there."""
+CLUSTER_LABEL = "io.x-k8s.kind.cluster"
+ROLE_LABEL = "io.x-k8s.kind.role"
+NODE_IMAGE = "RAYKIT_KIND_NODE_IMAGE"
+CREATE_TIMEOUT_SECONDS = 600.0
+CAUSE_LINES = 12
+WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
+FEWEST_WATCHERS = 512
+GIB = 1024**3
+SYSTEM_MEMORY = 2 * GIB
+"""Left to the control plane, the engine and the machine itself."""
+
+
+class State(StrEnum):
+    """absent; ours and whole; ours with nodes that are down; half made; somebody else's."""
+
+    absent = "absent"
+    running = "running"
+    stopped = "stopped"
+    partial = "partial"
+    foreign = "foreign"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A container that is a Kubernetes node. finished: a control plane of a whole cluster."""
+
+    name: str
+    role: str
+    running: bool
+    ours: bool
+    finished: bool = False
+
+
+def context(name: str) -> str:
+    """The kubeconfig context of a kind cluster."""
+    return f"kind-{name}"
+
+
+def check_version() -> str:
+    """The version of kind on PATH. Errors: MissingError (4): none, or one out of range."""
+    processes.find("kind", mend=INSTALL)
+    said = processes.run(["kind", "version"], timeout=15, error=MissingError).stdout
+    found = re.search(r"v(\d+)\.(\d+)\S*", said)
+    if not found:
+        raise MissingError("cannot read kind's version", evidence=[said.strip()], next=INSTALL)
+    if not OLDEST <= (int(found[1]), int(found[2])) < TOO_NEW:
+        raise MissingError(
+            f"kind {found[0]} does not fit: raykit needs {_dotted(OLDEST)} or newer, "
+            f"below {_dotted(TOO_NEW)}",
+            next=INSTALL,
+        )
+    return found[0]
+
+
+def nodes(name: str) -> list[Node]:
+    """The nodes of a kind cluster, running or not."""
+    listed = docker.docker(
+        "ps", "--all", "--quiet", "--filter", f"label={CLUSTER_LABEL}={name}", error=MissingError
+    )
+    found = [_node(item) for item in docker.inspect("container", *listed.stdout.split())]
+    return sorted(found, key=lambda node: node.name)
+
+
+def state(found: Sequence[Node]) -> State:
+    """What the nodes of a name amount to."""
+    if not found:
+        return State.absent
+    if not any(node.ours for node in found):
+        return State.foreign
+    if not any(node.finished for node in found):
+        return State.partial
+    return State.running if all(node.running for node in found) else State.stopped
+
+
+def workers(found: Sequence[Node]) -> list[str]:
+    """Names of the nodes that take Ray pods."""
+    return [node.name for node in found if node.role == "worker"]
+
+
+def refuse_foreign(name: str, found: Sequence[Node]) -> None:
+    """Errors: ConflictError (8) where a cluster of this name was not made by raykit."""
+    if state(found) is State.foreign:
+        raise ConflictError(
+            f"the kind cluster {name} was not made by raykit",
+            evidence=[f"node {node.name} lacks the mark {MARK}" for node in found],
+            next="choose another name: raykit kind up --name raykit-2",
+        )
+
+
+def create(name: str, progress: Progress) -> None:
+    """Make the cluster of `deploy/kind.yaml`, and its kubeconfig context, the current one."""
+    progress.detail("kind create cluster")
+    image = os.environ.get(NODE_IMAGE)
+    words = ["kind", "create", "cluster", "--name", name, "--config", "-"]
+    done = processes.run(
+        [*words, "--image", image] if image else words,
+        stdin=config(docker.engine()),
+        timeout=CREATE_TIMEOUT_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise KubernetesError(
+            f"kind cannot make the cluster {name}",
+            evidence=_cause(done),
+            next=_mend(),
+        )
+    docker.docker("exec", f"{name}-control-plane", "touch", FINISHED)
+
+
+def start(found: Sequence[Node]) -> None:
+    """Start nodes that were stopped, as after a restart of the machine."""
+    docker.docker("start", *(node.name for node in found if not node.running), timeout=120)
+
+
+def delete(name: str) -> None:
+    """Delete a cluster and its kubeconfig entries."""
+    processes.run(["kind", "delete", "cluster", "--name", name], timeout=120)
+
+
+def export_kubeconfig(name: str) -> None:
+    """Write the cluster's context, as the current one, into the user's kubeconfig.
+
+    Errors: KubernetesError (5) where the cluster was never finished.
+    """
+    processes.run(["kind", "export", "kubeconfig", "--name", name], timeout=60)
+
+
+def config(engine: docker.Engine) -> str:
+    """`deploy/kind.yaml` for a machine: each node reports half of its CPUs and free memory."""
+    shape = _shape()
+    count = sum(node["role"] == "worker" for node in shape["nodes"])
+    cpu = engine.cpus * 1000 - engine.cpus * 1000 // count
+    memory = engine.memory - max(engine.memory - SYSTEM_MEMORY, 0) // count
+    kubelet = {
+        "kind": "KubeletConfiguration",
+        "systemReserved": {"cpu": f"{cpu}m", "memory": f"{memory // 1024}Ki"},
+    }
+    shape["kubeadmConfigPatches"] = [
+        *shape.get("kubeadmConfigPatches", []),
+        yaml.safe_dump(kubelet),
+    ]
+    return yaml.safe_dump(shape, sort_keys=False)
+
+
+def _mend() -> str:
+    try:
+        watchers = int(WATCHERS.read_text("ascii"))
+    except (OSError, ValueError):
+        watchers = FEWEST_WATCHERS
+    if watchers < FEWEST_WATCHERS:
+        # Two or three clusters side by side exhaust it, and then parts of a node fail at random.
+        return (
+            f"sudo sysctl fs.inotify.max_user_instances={FEWEST_WATCHERS}   "
+            f"(it is {watchers}: too few for several clusters), or delete another kind cluster"
+        )
+    return "https://kind.sigs.k8s.io/docs/user/known-issues/ names the usual causes"
+
+
+def _cause(done: processes.Completed) -> list[str]:
+    """The command, and the lines that name the fault: kind ends with pages of stack traces."""
+    command, *last = done.evidence()
+    telling = [line for line in done.stderr.splitlines() if re.search(r"(?i)\berror\b|fail", line)]
+    return [command, *(telling[:CAUSE_LINES] or last)]
+
+
+def _shape() -> dict[str, Any]:
+    path = kit.root() / "deploy" / "kind.yaml"
+    shape = yaml.safe_load(path.read_text("utf-8"))
+    if not isinstance(shape, dict) or not shape.get("nodes"):
+        raise KubernetesError(f"{path} describes no nodes")
+    return shape
+
+
+def _node(item: dict[str, object]) -> Node:
+    labels = _at(item, "Config", "Labels")
+    mounts = item.get("Mounts") or []
+    assert isinstance(mounts, list)
+    name, role = str(item["Name"]).lstrip("/"), str(labels.get(ROLE_LABEL, ""))
+    ours = any(mount.get("Destination") == MARK for mount in mounts)
+    return Node(
+        name=name,
+        role=role,
+        running=bool(_at(item, "State").get("Running")),
+        ours=ours,
+        finished=ours and role == "control-plane" and _has(name, FINISHED),
+    )
+
+
+def _has(container: str, path: str) -> bool:
+    """Whether a container has a file; unlike `exec` this works while it is stopped."""
+    return docker.docker("cp", f"{container}:{path}", "-", check=False).returncode == 0
+
+
+def _at(item: dict[str, object], *keys: str) -> dict[str, object]:
+    for key in keys:
+        found = item.get(key)
+        item = found if isinstance(found, dict) else {}
+    return item
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,1 @@
+"""The Kubernetes API: kubeconfig, credentials, the connection and its errors."""

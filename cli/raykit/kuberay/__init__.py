@@ -1,0 +1,1 @@
+"""KubeRay's operator and RayClusters: find, wait, explain, reach."""

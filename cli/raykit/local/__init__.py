@@ -1,0 +1,1 @@
+"""Ray heads on this machine."""

@@ -1,0 +1,1 @@
+"""What a spec becomes: Kubernetes objects, checked against KubeRay's schemas. Pure."""

@@ -1,0 +1,125 @@
+"""What a run leaves behind while it happens: its log, its events and what is shown of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from raykit.errors import RecordError
+from raykit.measure.events import Event, EventFilter
+from raykit.measure.records import EVENTS, LOG, RunRecord, RunsFolder, unwritable
+from raykit.progress import Listener
+from raykit.submission.preamble import Preamble
+from raykit.submission.redaction import Redactor
+
+KEPT_BYTES = 16_384
+RAYS_OWN = re.compile(r"(\x1b\[\d+m)?\((raylet|autoscaler|gcs_server)\b")
+
+
+class Recording:
+    """Takes a job's log as it comes. A disk that refuses stops the writing, never the showing."""
+
+    def __init__(
+        self,
+        record: RunRecord,
+        runs: RunsFolder,
+        listener: Listener,
+        secrets: Callable[[], Sequence[str]],
+    ) -> None:
+        self.record, self.runs, self.listener, self.secrets = record, runs, listener, secrets
+        self.failure: RecordError | None = None
+        self.shown = 0
+        self.log_path = runs.folder(record.id) / LOG
+        self.events_path = runs.folder(record.id) / EVENTS
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was taken: the log comes from its first byte. Nothing is shown twice."""
+        self.record.start = None
+        self.record.spans, self.record.results, self.record.errors = [], [], []
+        self.repeated = self.shown
+        self.redactor = Redactor(self.secrets())
+        self.filter = EventFilter()
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.filed = 0
+        self.preamble = Preamble(self.record.submission_id, self.record.job["entrypoint"])
+        self.tail = b""
+        self._write(self.log_path, b"", "wb")
+        self._write(self.events_path, b"", "wb")
+
+    def take(self, chunk: bytes) -> None:
+        """The next bytes of the driver log, as the head has them."""
+        self.redactor.learn(self.secrets())
+        self._keep(self.redactor.feed(chunk))
+
+    def end(self) -> None:
+        """The log is whole: write what was held back and describe it in the record."""
+        self._keep(self.redactor.end())
+        rest = self.filter.end()
+        self._file_events()
+        self._show(self.preamble.feed(rest) + self.preamble.end())
+        self.record.log |= {"bytes": self.size, "sha256": self.digest.hexdigest()}
+
+    def last_lines(self, count: int = 8) -> list[str]:
+        """The last lines of the log that are the user's own."""
+        lines = (line.rstrip() for line in self.tail.decode("utf-8", "replace").splitlines())
+        return without_rays_end([line for line in lines if line])[-count:]
+
+    def _keep(self, data: bytes) -> None:
+        if not data:
+            return
+        self.size += len(data)
+        self.digest.update(data)
+        self._write(self.log_path, data, "ab")
+        visible = self.filter.feed(data)
+        self._file_events()
+        self._show(self.preamble.feed(visible))
+
+    def _show(self, visible: bytes) -> None:
+        if visible:
+            self.tail = (self.tail + visible)[-KEPT_BYTES:]
+            known, new = visible[: self.repeated], visible[self.repeated :]
+            self.repeated -= len(known)
+            self.shown += len(new)
+            if new:
+                self.listener.job_output(new)
+
+    def _file_events(self) -> None:
+        for event in self.filter.events[self.filed :]:
+            self.record.add_event(event)
+            self._write(self.events_path, _line(event), "ab")
+        self.filed = len(self.filter.events)
+
+    def _write(self, path: Path, data: bytes, mode: str) -> None:
+        if self.failure:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open(mode) as out:
+                out.write(data)
+        except OSError as error:
+            self.failure = unwritable(path, error)
+            self.listener.note(f"warning: {self.failure.what}: {os.strerror(error.errno or 0)}")
+
+
+def without_rays_end(lines: list[str]) -> list[str]:
+    """Lines but for what Ray's own processes said last, such as the log of a raylet that died.
+
+    Ray marks the first line of it with the process's name and indents the others.
+    """
+    end = len(lines)
+    for index in range(len(lines) - 1, -1, -1):
+        if RAYS_OWN.match(lines[index]):
+            end = index
+        elif not lines[index].startswith("    "):
+            break
+    return lines[:end]
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(event, separators=(",", ":")).encode() + b"\n"

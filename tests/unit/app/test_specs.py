@@ -1,0 +1,117 @@
+"""`raykit render` and `raykit validate`, as one types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from raykit import kit
+from raykit.app.main import main
+
+CLUSTERS = Path(kit.root()) / "deploy" / "clusters"
+SINGLE = str(CLUSTERS / "single-node.yaml")
+BROKEN = "name: C\nhead:\n  taskCpus: 2\n  memry: 4Gi\n  memory: 4GB\n"
+ENVELOPE = {"schema", "command", "data", "error"}
+
+
+@pytest.fixture
+def raykit(capsys):
+    """Run a command; its exit code, stdout and stderr."""
+
+    def run(*words):
+        with pytest.raises(SystemExit) as exited:
+            main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return exited.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text(BROKEN)
+    return path
+
+
+def test_render_prints_manifests_for_kubectl(raykit):
+    code, out, err = raykit(
+        "render", "-f", SINGLE, "--name", "other", "--image", "a/b:c", "-n", "ns"
+    )
+    assert (code, err) == (0, "")
+    (made,) = yaml.safe_load_all(out)
+    assert (made["metadata"]["name"], made["metadata"]["namespace"]) == ("other", "ns")
+    assert made["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]["image"] == "a/b:c"
+
+
+def test_render_without_an_image_takes_raykits_own(raykit, monkeypatch):
+    monkeypatch.setattr("raykit.containers.image.reference", lambda: "raykit:2.60.0-py311-feed")
+    code, out, _ = raykit("render", "-f", SINGLE)
+    assert (code, "image: raykit:2.60.0-py311-feed\n" in out) == (0, True)
+
+
+def test_render_as_json_holds_the_same_objects(raykit):
+    _, text, _ = raykit("render", "-f", SINGLE, "--image", "a/b:c")
+    code, out, _ = raykit("render", "-f", SINGLE, "--image", "a/b:c", "-o", "json")
+    envelope = json.loads(out)
+    assert (code, set(envelope), envelope["command"]) == (0, ENVELOPE, "render")
+    assert envelope["data"] == list(yaml.safe_load_all(text))
+
+
+def test_render_refuses_a_spec_with_problems_and_prints_nothing(raykit, broken):
+    code, out, err = raykit("render", "-f", broken, "--image", "a/b:c")
+    assert (code, out) == (3, "")
+    assert "3 problems" in err
+
+
+def test_validate_says_that_a_spec_is_valid(raykit):
+    assert raykit("validate", "-f", SINGLE) == (0, f"{SINGLE}: valid for KubeRay 1.6.2\n", "")
+
+
+def test_validate_shows_doubts_beside_the_verdict(raykit, tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text("name: c\nhead:\n  taskCpus: 1\n  memory: 1Gi\n")
+    code, out, _ = raykit("validate", "-f", path, "--kuberay", "1.7.0")
+    assert code == 0
+    assert out == (
+        f"{path}: valid for KubeRay 1.7.0\n"
+        "  warning: line 4:11 head.memory: 1Gi is small: an idle head takes 600 MB; give it 2Gi\n"
+    )
+
+
+def test_validate_lists_every_problem_with_its_line(raykit, broken):
+    code, out, err = raykit("validate", "-f", broken)
+    assert (code, out) == (3, "")
+    assert err == (
+        f"error: {broken}: 3 problems\n"
+        '  line 1:7 name: "C" must start with a letter and hold lower-case letters, digits and '
+        'inner dashes only; for example "c"\n'
+        '  line 4:3 head.memry: unknown key; did you mean "memory"?\n'
+        '  line 5:11 head.memory: "4GB" is not a Kubernetes quantity; did you mean "4Gi"?\n'
+        f"next: raykit validate -f {broken}\n"
+    )
+
+
+def test_validate_as_json_is_one_envelope_either_way(raykit, broken):
+    code, out, _ = raykit("validate", "-f", SINGLE, "-o", "json")
+    envelope = json.loads(out)
+    assert (code, set(envelope), envelope["error"]) == (0, ENVELOPE, None)
+    assert set(envelope["data"]) == {
+        "file", "kuberay", "name", "rayVersion", "taskCpus", "warnings",
+    }  # fmt: skip
+    code, out, _ = raykit("validate", "-f", broken, "-o", "json")
+    envelope = json.loads(out)
+    assert (code, set(envelope), envelope["error"]["exit_code"]) == (3, ENVELOPE, 3)
+    assert len(envelope["error"]["evidence"]) == 3
+
+
+def test_validate_knows_the_kuberay_versions_that_it_can_judge(raykit):
+    code, _, err = raykit("validate", "-f", SINGLE, "--kuberay", "1.5.0")
+    assert code == 2
+    assert "--kuberay 1.6.2 or 1.7.0" in err
+
+
+def test_a_spec_that_is_absent_is_wrong_usage(raykit):
+    assert raykit("validate", "-f", "absent.yaml")[0] == 2
+    assert raykit("render", "-f", "absent.yaml")[0] == 2

@@ -1,0 +1,167 @@
+"""An API server that cannot be used is refused within 10 s, and its faults are told apart."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from raykit.errors import ConflictError, KubernetesError, MissingError
+from raykit.kube.connection import connect, is_loopback, secret_value
+
+NODES = "/api/v1/nodes"
+
+
+@pytest.fixture
+def connection(api, kubeconfig):
+    kubeconfig(api.url)
+    with connect() as connection:
+        yield connection
+
+
+def refusal():
+    with pytest.raises(KubernetesError) as refused:
+        connect()
+    return refused.value
+
+
+def test_nothing_that_listens_says_kind_up_for_a_kind_context(kubeconfig):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    kubeconfig(f"http://127.0.0.1:{port}")
+    error = refusal()
+    assert "nothing listens where the API server of context kind-here" in error.what
+    assert error.next == "raykit kind up --name here"
+
+
+def test_a_server_that_never_answers_is_given_up_within_10_seconds(kubeconfig):
+    # Slow, since a shorter limit would not show that the real one keeps the promise.
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        kubeconfig(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        assert "did not answer in time" in refusal().what
+        assert time.monotonic() - began < 10
+
+
+def test_a_server_that_closes_at_once_cannot_be_reached(kubeconfig):
+    with socket.socket() as closing:
+        closing.bind(("127.0.0.1", 0))
+        closing.listen()
+
+        def close() -> None:
+            closing.accept()[0].close()
+
+        threading.Thread(target=close, daemon=True).start()
+        kubeconfig(f"http://127.0.0.1:{closing.getsockname()[1]}")
+        assert "cannot be reached" in refusal().what
+
+
+def test_plain_http_behind_an_https_address_is_a_tls_fault(api, kubeconfig):
+    kubeconfig(api.url.replace("http:", "https:"), **{"insecure-skip-tls-verify": True})
+    assert "TLS failed" in refusal().what
+
+
+def test_a_name_that_does_not_resolve_is_said(kubeconfig):
+    kubeconfig("https://nowhere.invalid:6443")
+    assert "cannot be resolved" in refusal().what
+
+
+def test_credentials_that_are_not_accepted_are_told_from_an_unreachable_server(api, kubeconfig):
+    kubeconfig(api.url)
+    api.refuse("/version", 401, "Unauthorized")
+    assert "does not accept the kubeconfig's credentials" in refusal().what
+
+
+@pytest.mark.parametrize("body", ["<html>login</html>", {"hello": 1}])
+def test_something_else_than_kubernetes_is_recognised(api, kubeconfig, body):
+    kubeconfig(api.url)
+    api.say("/version", body)
+    assert refusal().what == f"what answers at {api.url} is no Kubernetes API server"
+
+
+def test_loopback_is_never_asked_through_a_proxy(api, kubeconfig, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    kubeconfig(api.url)
+    with connect() as connection:
+        assert connection.version() == "v1.36.2"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://127.0.0.1:6443", True),
+        ("https://[::1]:6443", True),
+        ("https://localhost", True),
+        ("https://10.0.0.1:6443", False),
+        ("https://localhost.example.com", False),
+    ],
+)
+def test_loopback_is_known_by_its_address(url, expected):
+    assert is_loopback(url) is expected
+
+
+def test_an_object_that_is_not_there_is_none(connection):
+    assert connection.get("Secret", "absent", "ray") is None
+    assert connection.delete("Secret", "absent", "ray") is False
+
+
+def test_what_we_may_not_read_is_missing_permission(connection, api):
+    api.refuse(NODES, 403, "nodes is forbidden: User cannot list")
+    with pytest.raises(MissingError, match="not allowed in context kind-here") as refused:
+        connection.objects("Node")
+    assert refused.value.next.endswith("auth can-i --list")
+
+
+def test_fields_of_another_owner_are_a_conflict(connection, api):
+    path = "/api/v1/namespaces/ray"
+    api.refuse(path, 409, 'conflict with "argocd-controller": .metadata.labels')
+    with pytest.raises(ConflictError) as conflict:
+        connection.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ray"}})
+    assert "argocd-controller" in conflict.value.evidence[0]
+
+
+def test_a_field_that_the_crd_there_does_not_know_is_named(connection, api):
+    path = "/apis/ray.io/v1/namespaces/ray/rayclusters/c"
+    api.refuse(
+        path, 500, "failed to create typed patch object: .spec.x: field not declared in schema"
+    )
+    item = {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": "c"}}
+    item["metadata"]["namespace"] = "ray"
+    with pytest.raises(MissingError, match="does not know a field") as refused:
+        connection.apply(item)
+    assert ".spec.x" in refused.value.evidence[0]
+
+
+def test_apply_is_server_side_with_raykit_as_owner_and_changes_nothing_on_the_way(connection, api):
+    item = {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayCluster",
+        "metadata": {"name": "c", "namespace": "ray", "labels": {"raykit.io/cluster": "c"}},
+        "spec": {"rayVersion": "2.60.0", "headGroupSpec": {"rayStartParams": {"num-cpus": "0"}}},
+    }
+    assert connection.apply(item) == item
+    method, path, body = api.asked[-1]
+    assert (method, path) == ("PATCH", "/apis/ray.io/v1/namespaces/ray/rayclusters/c")
+    assert body == item
+
+
+def test_kinds_are_discovered_by_the_api_itself(connection, api):
+    assert connection.serves("ray.io/v1", "rayclusters") is False
+    api.say("/apis/ray.io/v1", {"resources": [{"name": "rayjobs"}]})
+    assert connection.serves("ray.io/v1", "rayclusters") is False
+    api.say("/apis/ray.io/v1", {"resources": [{"name": "rayclusters"}]})
+    assert connection.serves("ray.io/v1", "rayclusters") is True
+
+
+def test_the_token_of_the_kubeconfig_is_sent(connection, api):
+    assert set(api.tokens) == {"Bearer letter"}
+
+
+def test_a_value_of_a_secret_is_decoded(connection, api):
+    api.say("/api/v1/namespaces/ray/secrets/c", {"data": {"auth_token": "YWJj"}})
+    assert secret_value(connection, "c", "auth_token", "ray") == "abc"
+    assert secret_value(connection, "c", "other", "ray") is None

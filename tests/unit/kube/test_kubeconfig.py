@@ -1,0 +1,161 @@
+"""The kubeconfig is merged as kubectl does it, and each fault is named with its place."""
+
+import base64
+import json
+
+import pytest
+
+from raykit.errors import MissingError
+from raykit.kube import kubeconfig as kubeconfigs
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+ONE = """
+current-context: first
+contexts:
+- {name: first, context: {cluster: one, user: me, namespace: ray}}
+clusters:
+- {name: one, cluster: {server: "https://one:6443", certificate-authority: ca.crt}}
+users:
+- {name: me, user: {token: letter}}
+"""
+TWO = """
+current-context: second
+contexts:
+- {name: first, context: {cluster: other, user: me}}
+- {name: second, context: {cluster: two, user: me}}
+clusters:
+- {name: two, cluster: {server: "https://two:6443"}}
+"""
+
+
+def test_of_several_files_the_first_that_names_something_counts(tmp_path, monkeypatch):
+    one, two = write(tmp_path / "a" / "one", ONE), write(tmp_path / "two", TWO)
+    monkeypatch.setenv("KUBECONFIG", f"{one}:{tmp_path / 'absent'}::{two}")
+    merged = kubeconfigs.load()
+    assert merged.current == "first"
+    assert merged.contexts["first"]["cluster"] == "one"
+    assert set(merged.clusters) == {"one", "two"}
+    assert merged.clusters["one"]["certificate-authority"] == str(tmp_path / "a" / "ca.crt")
+
+
+def test_a_context_of_one_file_may_use_a_user_of_another(tmp_path, monkeypatch):
+    one, two = write(tmp_path / "one", ONE), write(tmp_path / "two", TWO)
+    monkeypatch.setenv("KUBECONFIG", f"{one}:{two}")
+    access = kubeconfigs.access("second")
+    assert access.server == "https://two:6443"
+    assert access.config.user.token == "letter"
+    assert access.namespace is None
+    assert kubeconfigs.access().namespace == "ray"
+
+
+def test_without_any_file_there_is_no_kubeconfig(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    assert kubeconfigs.load() is None
+    with pytest.raises(MissingError, match="there is no kubeconfig") as missing:
+        kubeconfigs.access()
+    assert missing.value.evidence == (f"{tmp_path / 'absent'} does not exist",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("a: 1\nb: [1,\nc: }", 3, "did not find expected node content"),
+        ("a:\n  - 1\n\t- 2", 3, "character"),
+        ("just words", 1, "it is not a mapping"),
+        ("kind: Config\ncontexts: 7", 2, "contexts is not a list"),
+        ("kind: Config\n\nusers:\n- {user: {}}", 3, "an entry of users has no name"),
+    ],
+)
+def test_a_malformed_file_is_named_with_its_line(tmp_path, monkeypatch, text, line, problem):
+    path = write(tmp_path / "broken", text)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(MissingError) as malformed:
+        kubeconfigs.load()
+    assert malformed.value.what == f"the kubeconfig is malformed at {path}:{line}"
+    assert problem in malformed.value.evidence[0]
+
+
+def test_an_unknown_context_gets_the_nearest_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", ONE)))
+    with pytest.raises(MissingError, match="no context frist") as missing:
+        kubeconfigs.access("frist")
+    assert missing.value.evidence == ("did you mean first?", "there are: first")
+
+
+def test_no_current_context_lists_those_there_are(tmp_path, monkeypatch):
+    text = ONE.replace("current-context: first\n", "")
+    monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", text)))
+    with pytest.raises(MissingError, match="no current context") as missing:
+        kubeconfigs.access()
+    assert missing.value.evidence == ("there are: first",)
+
+
+def test_a_context_whose_cluster_is_not_there_is_refused(tmp_path, monkeypatch):
+    text = ONE.replace("cluster: one", "cluster: gone")
+    monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", text)))
+    with pytest.raises(MissingError, match="names a cluster that is not there: gone"):
+        kubeconfigs.access()
+
+
+def test_a_context_name_may_hold_slashes_and_colons(tmp_path, monkeypatch):
+    text = ONE.replace("first", "arn:aws:eks:us-east-1:1:cluster/prod")
+    monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", text)))
+    assert kubeconfigs.access().context == "arn:aws:eks:us-east-1:1:cluster/prod"
+
+
+def with_program(path, **keys):
+    program = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./login", **keys}
+    return write(path, ONE.replace("{token: letter}", json.dumps({"exec": program})))
+
+
+def login(folder, script):
+    path = write(folder / "login", f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_a_program_beside_the_kubeconfig_gives_the_token(tmp_path, monkeypatch):
+    told = json.dumps({"status": {"token": "fresh"}})
+    login(tmp_path, f"test \"$WHO\" = me && echo '{told}'")
+    env = [{"name": "WHO", "value": "me"}]
+    monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one", env=env)))
+    assert kubeconfigs.access().config.user.token == "fresh"
+
+
+def test_a_program_may_give_a_client_certificate(tmp_path, monkeypatch):
+    status = {"clientCertificateData": "CERT", "clientKeyData": "KEY"}
+    login(tmp_path, f"echo '{json.dumps({'status': status})}'")
+    monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one")))
+    user = kubeconfigs.access().config.user
+    assert base64.b64decode(user.client_cert_data) == b"CERT"
+    assert base64.b64decode(user.client_key_data) == b"KEY"
+
+
+def test_an_expired_login_is_told_with_what_the_program_said(tmp_path, monkeypatch):
+    login(tmp_path, "echo secret-token; echo 'session expired' >&2; exit 1")
+    monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one")))
+    with pytest.raises(MissingError, match="gave no credential") as expired:
+        kubeconfigs.access()
+    assert expired.value.evidence == ("session expired",)
+    assert "log in again" in expired.value.next
+
+
+def test_an_absent_program_is_named_with_its_hint(tmp_path, monkeypatch):
+    path = with_program(tmp_path / "one", command="no-such-login", installHint="get it there")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(MissingError, match="no-such-login is not on PATH") as absent:
+        kubeconfigs.access()
+    assert absent.value.next == "get it there"
+
+
+@pytest.mark.parametrize("said", ["", "{}", '{"status": {}}', "no json"])
+def test_a_program_that_prints_no_credential_is_refused(tmp_path, monkeypatch, said):
+    login(tmp_path, f"echo '{said}'")
+    monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one")))
+    with pytest.raises(MissingError, match="printed no credential"):
+        kubeconfigs.access()

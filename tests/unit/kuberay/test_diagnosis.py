@@ -1,0 +1,235 @@
+"""From what Kubernetes says to one line, whether waiting makes sense, and a command."""
+
+import pytest
+
+from raykit.kuberay import diagnosis
+from raykit.kuberay.diagnosis import Scene
+
+NAMESPACE = "raykit"
+
+
+def pod(state=None, *, last=None, restarts=0, conditions=(), name="head", image="raykit:1", **meta):
+    container = {"name": "ray-head", "state": state or {}, "restartCount": restarts}
+    if last:
+        container["lastState"] = {"terminated": last}
+    return {
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", **meta},
+        "spec": {
+            "containers": [
+                {
+                    "name": "ray-head",
+                    "image": image,
+                    "resources": {"limits": {"memory": "2Gi"}, "requests": {"cpu": "8"}},
+                }
+            ]
+        },
+        "status": {"conditions": list(conditions), "containerStatuses": [container]},
+    }
+
+
+def waiting(reason, message=""):
+    return {"waiting": {"reason": reason, "message": message}}
+
+
+def event(reason, message="", kind="Warning", uid="uid-head"):
+    return {
+        "reason": reason,
+        "message": message,
+        "type": kind,
+        "involvedObject": {"uid": uid},
+    }
+
+
+def first(*pods, context="kind-raykit", **scene):
+    found = diagnosis.of_pods(Scene(context, pods=pods, **scene))
+    return found[0] if found else None
+
+
+def test_a_ready_pod_gives_nothing():
+    assert first(pod(conditions=[{"type": "Ready", "status": "True"}])) is None
+
+
+def test_raykits_own_image_missing_on_kind_says_image_load():
+    finding = first(pod(waiting("ErrImagePull"), image="raykit:2.60.0-py311-abc"))
+    assert finding.what == "image raykit:2.60.0-py311-abc cannot be had (ErrImagePull)"
+    assert finding.next == "raykit image load --name raykit"
+    assert finding.patience <= 20
+
+
+def test_raykits_own_image_elsewhere_needs_a_registry():
+    finding = first(pod(waiting("ImagePullBackOff")), context="prod")
+    assert "registry" in finding.next
+
+
+def test_another_image_that_cannot_be_pulled_is_quoted_with_the_kubelets_words():
+    pull = event("Failed", 'Failed to pull image "x:1": not found')
+    finding = first(pod(waiting("ImagePullBackOff", "back-off"), image="x:1"), events=[pull])
+    assert finding.evidence == ('Failed to pull image "x:1": not found',)
+    assert "`image` in the spec" in finding.next
+
+
+@pytest.mark.parametrize("reason", ["ErrImageNeverPull", "InvalidImageName"])
+def test_what_no_retry_mends_ends_the_wait_at_once(reason):
+    assert first(pod(waiting(reason, "why"))).patience == 0
+
+
+def unschedulable(**meta):
+    message = "0/3 nodes are available: 3 Insufficient cpu."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    return pod(conditions=[{**condition, "message": message}], **meta)
+
+
+NODE = {
+    "metadata": {"name": "n"},
+    "spec": {},
+    "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}},
+}
+
+
+def test_unschedulable_ends_the_wait_and_suggests_a_smaller_shape():
+    finding = first(unschedulable(), nodes=[NODE])
+    assert finding.what == "no Kubernetes node takes pod head"
+    assert finding.evidence == (
+        "node n: needs 8 cpu, 2 of 2 free",
+        "Kubernetes says: 0/3 nodes are available: 3 Insufficient cpu.",
+    )
+    assert finding.next.startswith("choose a smaller shape")
+    assert finding.patience <= 20
+
+
+def test_unschedulable_for_another_cluster_of_raykits_names_that_one():
+    roomy = {**NODE, "status": {"allocatable": {"cpu": "8"}}}
+    other = pod(name="other", labels={"raykit.io/cluster": "single-node"})
+    finding = first(
+        unschedulable(labels={"raykit.io/cluster": "big"}), nodes=[roomy], others=[other]
+    )
+    assert "raykit down single-node" in finding.next
+
+
+def test_unschedulable_may_pass_where_nodes_are_added_or_pods_are_ending():
+    grows = event("TriggeredScaleUp", kind="Normal")
+    assert first(unschedulable(), events=[grows]).patience is None
+    ending = pod(name="old", deletionTimestamp="2026-11-24T00:00:00Z")
+    roomy = {**NODE, "status": {"allocatable": {"cpu": "8"}}}
+    assert first(unschedulable(), nodes=[roomy], others=[ending]).patience is None
+    assert first(unschedulable(), nodes=[NODE], others=[ending]).patience is not None
+
+
+OOM = {"reason": "OOMKilled", "exitCode": 137}
+CRASH = {"reason": "Error", "exitCode": 1}
+
+
+def test_out_of_memory_names_the_container_and_its_limit():
+    finding = first(pod({"running": {}}, last=OOM, restarts=1))
+    assert finding.what == "container ray-head ran out of memory: its limit is 2Gi"
+    assert finding.next == "give it more: `memory` in the spec"
+    assert finding.patience == 0
+
+
+def test_a_crash_loop_asks_for_the_log_of_the_run_before():
+    finding = first(pod(waiting("CrashLoopBackOff"), last=CRASH, restarts=3))
+    assert "ends again and again (exit code 1, 3 restarts)" in finding.what
+    assert finding.log == (NAMESPACE, "head", "ray-head", True)
+
+
+def test_a_container_that_lies_ended_has_its_log_in_this_run():
+    finding = first(pod({"terminated": CRASH}, restarts=2))
+    assert finding.log == (NAMESPACE, "head", "ray-head", False)
+
+
+def test_one_restart_is_no_crash_loop():
+    assert first(pod({"running": {}}, last=CRASH, restarts=1)) is None
+
+
+def test_a_container_that_cannot_be_made_is_quoted():
+    finding = first(pod(waiting("CreateContainerConfigError", 'secret "x" not found')))
+    assert finding.evidence == ('secret "x" not found',)
+    assert finding.next == "kubectl --context kind-raykit -n raykit describe pod head"
+
+
+def test_a_pod_that_is_ending_is_no_fault():
+    finding = first(pod(waiting("CrashLoopBackOff"), deletionTimestamp="2026-11-24T00:00:00Z"))
+    assert finding.what == "pod head is still ending"
+    assert finding.patience is None
+
+
+def test_a_warning_is_shown_while_nothing_graver_is_known():
+    finding = first(pod(), events=[event("FailedMount", "no such volume")])
+    assert (finding.what, finding.evidence) == ("pod head: FailedMount", ("no such volume",))
+    assert finding.patience is None
+
+
+def test_events_of_other_objects_do_not_count():
+    assert first(pod(), events=[event("FailedMount", uid="another")]) is None
+
+
+@pytest.mark.parametrize(("age", "told"), [(59, False), (61, True)])
+def test_an_init_container_that_never_reaches_the_head_hints_at_dns(age, told):
+    started = {"running": {"startedAt": "2026-11-24T00:00:00Z"}}
+    worker = pod(name="worker")
+    init = {"name": "wait-gcs-ready", "state": started}
+    worker["status"]["initContainerStatuses"] = [init]
+    finding = first(worker, now=1795478400 + age)
+    assert bool(finding) is told
+    assert not told or "DNS" in finding.next
+
+
+def test_what_ends_the_wait_comes_first():
+    quiet, grave = pod(name="quiet"), pod(waiting("ErrImagePull"), name="grave")
+    warned = event("FailedMount", uid="uid-quiet")
+    found = diagnosis.of_pods(Scene("kind-raykit", pods=[quiet, grave], events=[warned]))
+    assert [each.patience is None for each in found] == [False, True]
+
+
+def cluster(*conditions, state=""):
+    return {
+        "metadata": {"name": "c", "namespace": NAMESPACE, "uid": "uid-c"},
+        "status": {"conditions": list(conditions), "state": state},
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "why", "mend"),
+    [
+        ("pods is forbidden: exceeded quota: q", "quota is exceeded", "describe resourcequota"),
+        ("forbidden: violates PodSecurity", "Pod Security level", "raykit render"),
+        (
+            "forbidden: maximum memory usage per Container is 1Gi",
+            "admission",
+            "describe limitrange",
+        ),
+        ("webhook said no", "does not create them", "raykit render"),
+    ],
+)
+def test_pods_that_admission_refuses_are_told_apart(message, why, mend):
+    failure = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreateHeadPod",
+        "message": f"FailedCreateHeadPod\n{message}",
+    }
+    (finding,) = diagnosis.of_cluster(cluster(failure), Scene("kind-raykit"))
+    assert why in finding.what
+    assert mend in finding.next
+    assert message in finding.evidence
+    assert finding.patience <= 20
+
+
+def test_a_failure_that_has_passed_does_not_count():
+    passed = {"type": "ReplicaFailure", "status": "False", "reason": "", "message": ""}
+    assert diagnosis.of_cluster(cluster(passed), Scene("kind-raykit")) == []
+
+
+def test_a_suspended_cluster_is_queued_and_not_an_error():
+    suspended = {"type": "RayClusterSuspended", "status": "True", "reason": "", "message": ""}
+    (finding,) = diagnosis.of_cluster(cluster(suspended), Scene("kind-raykit"))
+    assert (finding.key, finding.patience) == ("suspended", None)
+    assert "Kueue" in finding.evidence[0]
+
+
+def test_a_spec_that_kuberay_refuses_in_an_event_ends_the_wait():
+    refused = event("InvalidRayClusterSpec", "RayVersion was not specified", uid="uid-c")
+    (finding,) = diagnosis.of_cluster(cluster(), Scene("kind-raykit", events=[refused]))
+    assert finding.evidence == ("RayVersion was not specified",)
+    ready = diagnosis.of_cluster(cluster(state="ready"), Scene("kind-raykit", events=[refused]))
+    assert ready == []

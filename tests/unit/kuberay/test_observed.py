@@ -1,0 +1,110 @@
+"""What a record says of the pods, read from the API server's own timestamps."""
+
+from raykit.kuberay import observed, raycluster
+
+AT = "2026-11-24T00:00:"
+START = 1795478400.0
+
+
+def pod(role, ready=None, scheduled="02", started="05", **more):
+    conditions = [
+        {"type": "PodScheduled", "status": "True", "lastTransitionTime": f"{AT}{scheduled}Z"}
+    ]
+    if ready:
+        conditions.append(
+            {"type": "Ready", "status": "True", "lastTransitionTime": f"{AT}{ready}Z"}
+        )
+    running = {"running": {"startedAt": f"{AT}{started}Z"}} if started else {"waiting": {}}
+    return {
+        "metadata": {
+            "name": role,
+            "creationTimestamp": f"{AT}01Z",
+            "labels": {"ray.io/node-type": role, "ray.io/group": "workers"},
+            **more,
+        },
+        "spec": {"containers": [{"name": "ray", "image": "raykit:1"}], "nodeName": "n"},
+        "status": {
+            "conditions": conditions,
+            "containerStatuses": [{"name": "ray", "state": running}],
+        },
+    }
+
+
+CLUSTER = {"metadata": {"creationTimestamp": f"{AT}00Z"}}
+
+
+def phases(*pods):
+    return [
+        (each.name, each.start - START, each.seconds) for each in observed.pod_phases(CLUSTER, pods)
+    ]
+
+
+def test_each_phase_begins_where_the_last_ended():
+    assert phases(pod("head", "17"), pod("worker", "20"), pod("worker", "21")) == [
+        ("applied", 0, 1),
+        ("scheduled", 1, 1),
+        ("image", 2, 3),
+        ("head-ready", 5, 12),
+        ("workers-ready", 17, 4),
+    ]
+
+
+def test_what_has_not_happened_is_left_out():
+    assert [name for name, *_ in phases(pod("head", started=None))] == ["applied", "scheduled"]
+    assert [name for name, *_ in phases(pod("head", "17"), pod("worker"))][-1] == "head-ready"
+    assert [name for name, *_ in phases(pod("head", "17"))][-1] == "head-ready"
+    assert phases() == []
+
+
+def test_workers_ready_before_the_head_take_no_time_of_their_own():
+    assert phases(pod("head", "17"), pod("worker", "09"))[-1] == ("workers-ready", 17, 0)
+
+
+def test_phases_name_their_source_clock_and_resolution():
+    phase = observed.pod_phases(CLUSTER, [pod("head", "17")])[0]
+    assert (phase.source, phase.clock, phase.resolution) == ("kubernetes", "wall", 1.0)
+
+
+def group(replicas=None, image="raykit:1", **more):
+    template = {"spec": {"containers": [{"name": "ray", "image": image}]}}
+    wanted = {} if replicas is None else {"replicas": replicas}
+    return {"groupName": "workers", "template": template, **wanted, **more}
+
+
+def item(*groups, generation=1, seen=1, ready="True", image="raykit:1"):
+    return {
+        "metadata": {"generation": generation},
+        "spec": {"headGroupSpec": group(image=image), "workerGroupSpecs": list(groups)},
+        "status": {
+            "observedGeneration": seen,
+            "conditions": [{"type": "HeadPodReady", "status": ready}],
+        },
+    }
+
+
+def test_a_head_is_ready_when_the_operator_has_seen_the_spec_and_says_so():
+    head = pod("head", "17")
+    assert raycluster.head_is_ready(item(), [head])
+    assert not raycluster.head_is_ready(item(generation=2), [head])
+    assert not raycluster.head_is_ready(item(ready="False"), [head])
+    assert not raycluster.head_is_ready(item(), [])
+
+
+def test_a_head_that_is_about_to_be_replaced_is_not_the_one_that_is_waited_for():
+    ending = pod("head", "17", deletionTimestamp=f"{AT}18Z")
+    assert not raycluster.head_is_ready(item(), [ending])
+    assert not raycluster.head_is_ready(item(image="raykit:2"), [pod("head", "17")])
+
+
+def test_wanted_workers_follow_replicas_and_the_autoscalers_minimum():
+    assert raycluster.wanted_workers(item()) == 0
+    assert raycluster.wanted_workers(item(group(2), group(1))) == 3
+    assert raycluster.wanted_workers(item(group(minReplicas=1))) == 1
+    assert raycluster.wanted_workers(item(group(2, numOfHosts=2))) == 4
+    assert raycluster.wanted_workers(item(group(2, suspend=True))) == 0
+
+
+def test_ready_workers_run_what_the_spec_asks_for_now():
+    pods = [pod("head", "17"), pod("worker", "18"), pod("worker")]
+    assert raycluster.ready_workers(item(group(2)), pods) == 1
+    assert raycluster.ready_workers(item(group(2, image="raykit:2")), pods) == 0

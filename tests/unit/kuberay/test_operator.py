@@ -1,0 +1,128 @@
+"""Whether the operator serves, which version it is, and why nothing happens to a cluster."""
+
+import pytest
+
+from raykit.kube.connection import connect
+from raykit.kuberay import operator
+
+DEPLOYMENTS = "/apis/apps/v1/deployments"
+
+
+def deployment(available="True", updated=1, seen=2, image="quay.io/kuberay/operator:v1.6.2"):
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "kuberay-operator", "namespace": "ray-system", "generation": 2},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {
+                "spec": {
+                    "containers": [{"name": "o", "image": image, "args": ["--watch-namespace=a"]}]
+                }
+            },
+        },
+        "status": {
+            "observedGeneration": seen,
+            "updatedReplicas": updated,
+            "conditions": [{"type": "Available", "status": available}],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "ready"),
+    [
+        (None, False),
+        (deployment(), True),
+        (deployment(available="False"), False),
+        (deployment(updated=0), False),
+        (deployment(seen=1), False),
+    ],
+)
+def test_an_operator_is_ready_when_the_one_that_was_asked_for_serves(found, ready):
+    assert operator.is_ready(found) is ready
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("quay.io/kuberay/operator:v1.6.2", "1.6.2"),
+        ("mirror:5000/operator:1.7.0-rc.1", "1.7.0-rc.1"),
+        ("operator:latest", None),
+        ("operator@sha256:0", None),
+    ],
+)
+def test_its_version_is_that_of_its_image(image, version):
+    assert operator.version(deployment(image=image)) == version
+
+
+@pytest.mark.parametrize(
+    ("chart", "version"),
+    [
+        ("", "1.6.2"),
+        ("/m/kuberay-operator-1.7.0.tgz", "1.7.0"),
+        ("oci://m/kuberay-operator", "1.6.2"),
+    ],
+)
+def test_the_version_of_a_chart_file_is_the_one_that_is_wanted(monkeypatch, chart, version):
+    monkeypatch.setenv(operator.CHART_SETTING, chart)
+    assert operator.wanted() == version
+
+
+@pytest.fixture
+def connection(api, kubeconfig):
+    kubeconfig(api.url)
+    with connect() as connection:
+        yield connection
+
+
+def listed(*items):
+    return {"metadata": {"resourceVersion": "1"}, "items": list(items)}
+
+
+def test_without_an_operator_the_command_that_installs_it_is_said(connection, api):
+    api.say(DEPLOYMENTS, listed())
+    (finding,) = operator.diagnose(connection)
+    assert finding.what == "no KubeRay operator runs here"
+    assert finding.next == "raykit kind up --name here"
+    assert finding.patience <= 20
+
+
+def test_an_operator_whose_pod_cannot_start_gives_that_reason(connection, api):
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "back-off"}}
+    pod = {
+        "metadata": {"name": "o", "namespace": "ray-system", "uid": "o"},
+        "spec": {"containers": [{"name": "o", "image": "quay.io/x:1"}]},
+        "status": {
+            "containerStatuses": [
+                {
+                    "name": "o",
+                    "state": waiting,
+                    "ready": False,
+                    "image": "",
+                    "imageID": "",
+                    "restartCount": 0,
+                }
+            ]
+        },
+    }
+    api.say(DEPLOYMENTS, listed(deployment(available="False")))
+    api.say("/api/v1/namespaces/ray-system/pods", listed(pod))
+    api.say("/api/v1/namespaces/ray-system/events", listed())
+    (finding,) = operator.diagnose(connection)
+    assert finding.what == "image quay.io/x:1 cannot be had (ImagePullBackOff)"
+
+
+def test_an_operator_that_is_ready_and_silent_shows_which_namespaces_it_watches(connection, api):
+    api.say(DEPLOYMENTS, listed(deployment()))
+    (finding,) = operator.diagnose(connection)
+    assert "does nothing with it" in finding.what
+    assert finding.evidence == ("its arguments: --watch-namespace=a",)
+    assert "does it watch this namespace?" in finding.next
+    assert finding.patience <= 20
+
+
+def test_who_may_not_read_the_operators_namespace_gets_no_guess(connection, api):
+    api.refuse(DEPLOYMENTS, 403, "deployments.apps is forbidden")
+    assert operator.diagnose(connection) == []

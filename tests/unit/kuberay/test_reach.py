@@ -1,0 +1,158 @@
+"""The way to a head: through the API server, with what the kubeconfig and the Secret hold."""
+
+import base64
+import time
+
+import pytest
+
+from raykit.errors import KubernetesError, MissingError
+from raykit.kube import connection
+from raykit.kuberay import reach
+from raykit.kuberay.raycluster import Cluster
+from raykit.progress import Progress, Silent
+
+PROXY = "/api/v1/namespaces/ray/services/small-head-svc:dashboard/proxy"
+SECRET = "/api/v1/namespaces/ray/secrets/small"
+
+
+@pytest.fixture
+def cluster(api, kubeconfig):
+    def make(mode="token", **user):
+        kubeconfig(api.url, **({"user": user} if user else {}))
+        item = {"spec": {"authOptions": {"mode": mode}}, "status": {}}
+        api.say(SECRET, {"data": {"auth_token": base64.b64encode(b"ray-token").decode()}})
+        return Cluster(connected[-1], "small", "ray", item)
+
+    connected = []
+
+    def connect(*words, **user):
+        kubeconfig(api.url, **({"user": user} if user else {}))
+        connected.append(connection.connect())
+        return make(*words, **user)
+
+    yield connect
+    for each in connected:
+        each.close()
+
+
+def test_both_tokens_travel_and_neither_is_shown(cluster, api):
+    endpoint = reach.endpoint(cluster())
+    assert endpoint.url == api.url + PROXY
+    assert endpoint.headers == {
+        "Authorization": "Bearer letter",
+        "X-Ray-Authorization": "Bearer ray-token",
+    }
+    assert set(endpoint.secrets) == {"letter", "ray-token"}
+    assert "letter" not in repr(endpoint)
+    assert "ray-token" not in repr(endpoint)
+    assert "token" not in str(endpoint.target)
+
+
+def test_a_password_is_sent_as_basic_credentials(cluster):
+    endpoint = reach.endpoint(cluster(username="me", password="secret"))
+    pair = base64.b64encode(b"me:secret").decode()
+    assert endpoint.headers["Authorization"] == f"Basic {pair}"
+
+
+def test_a_token_file_is_read(cluster, tmp_path):
+    (tmp_path / "token").write_text("from-file\n")
+    endpoint = reach.endpoint(cluster(tokenFile=str(tmp_path / "token")))
+    assert endpoint.headers["Authorization"] == "Bearer from-file"
+
+
+def test_a_cluster_without_authentication_has_no_ray_token(cluster):
+    endpoint = reach.endpoint(cluster("disabled"))
+    assert "X-Ray-Authorization" not in endpoint.headers
+
+
+def test_a_secret_that_is_not_there_is_named(cluster, api):
+    small = cluster()
+    api.answers.pop(SECRET)
+    with pytest.raises(MissingError) as missing:
+        reach.endpoint(small)
+    assert missing.value.evidence == ("no Secret small with the key auth_token",)
+
+
+@pytest.mark.parametrize("status", [200, 401, 403])
+def test_an_answer_of_any_kind_means_that_the_head_is_up(cluster, api, status):
+    small = cluster()
+    api.say(f"{PROXY}/api/gcs_healthz", "success", status)
+    with reach.reach(small, Progress()) as endpoint:
+        assert endpoint.target["route"] == "service proxy"
+
+
+FORWARD = "echo 'Forwarding from 127.0.0.1:40123 -> 8265'; exec sleep 60"
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.texts = []
+
+    def note(self, text):
+        self.texts.append(text)
+
+
+def test_where_the_api_server_does_not_reach_the_head_kubectl_does(
+    cluster, api, tools, monkeypatch
+):
+    small, notes = cluster(), Notes()
+    tools(kubectl=FORWARD)
+    monkeypatch.setattr(reach, "UP_SECONDS", 0.0)
+    api.say(f"{PROXY}/api/gcs_healthz", "no route to host", 502)
+    with reach.reach(small, Progress(notes)) as endpoint:
+        assert endpoint.url == "http://127.0.0.1:40123"
+        assert endpoint.headers == {"Authorization": "Bearer ray-token"}
+    assert notes.texts == [
+        "the API server does not reach the head (HTTP 502): kubectl port-forward"
+    ]
+    assert tools.called() == [
+        "kubectl --context kind-here --namespace ray port-forward --address 127.0.0.1 "
+        "service/small-head-svc :8265"
+    ]
+
+
+def test_a_port_forward_that_ends_is_started_again_on_the_same_port(
+    cluster, tools, monkeypatch, soon
+):
+    small = cluster()
+    monkeypatch.setattr(reach, "AGAIN_SECONDS", 0.05)
+    tools(kubectl="echo 'Forwarding from 127.0.0.1:40123 -> 8265'; exec sleep 0.2")
+    with reach.port_forward(small) as port:
+        assert port == 40123
+        first, second = soon(lambda: tools.called()[:2] if len(tools.called()) > 1 else None)
+    assert first.endswith(" service/small-head-svc :8265")
+    assert second == first.replace(" :8265", " 40123:8265")
+    ended = len(tools.called())
+    time.sleep(0.5)
+    assert len(tools.called()) == ended
+
+
+def test_credentials_that_expired_are_read_again_from_the_kubeconfig(cluster, api, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old")
+    small = cluster(tokenFile=str(token))
+    api.say(f"{PROXY}/api/gcs_healthz", "success")
+    api.say("/apis/ray.io/v1/namespaces/ray/rayclusters/small", small.item)
+    with reach.reach(small, Progress()) as endpoint:
+        token.write_text("new")
+        renewed = endpoint.renew()
+    assert endpoint.headers["Authorization"] == "Bearer old"
+    assert renewed.headers == {
+        "Authorization": "Bearer new",
+        "X-Ray-Authorization": "Bearer ray-token",
+    }
+
+
+def test_a_port_forward_that_fails_says_why(cluster, tools):
+    small = cluster()
+    tools(kubectl="echo 'error: unable to forward' >&2; exit 1")
+    with pytest.raises(KubernetesError) as failed, reach.port_forward(small):
+        pass
+    assert failed.value.evidence == ("error: unable to forward",)
+
+
+def test_without_kubectl_the_fallback_says_where_to_get_it(cluster, tools):
+    small = cluster()
+    tools()
+    with pytest.raises(MissingError, match="kubectl is not on PATH"), reach.port_forward(small):
+        pass

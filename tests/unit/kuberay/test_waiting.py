@@ -1,0 +1,123 @@
+"""Waiting ends when ready, when it is hopeless, or when time is up; it always says why."""
+
+import pytest
+
+from raykit.errors import KubernetesError
+from raykit.kuberay import waiting
+from raykit.kuberay.finding import Finding
+from raykit.kuberay.waiting import Look
+from raykit.progress import Progress, Silent
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        monkeypatch.setattr(waiting.time, "monotonic", lambda: self.now)
+
+    def sleep(self, seconds):
+        assert seconds > 0
+        self.now += seconds
+
+
+class Details(Silent):
+    def __init__(self):
+        self.texts = []
+
+    def step_detail(self, text):
+        self.texts.append(text)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def wait(clock):
+    """Waits on looks given as a function of the seconds that passed; returns those seconds."""
+
+    def run(look, timeout=300.0, listener=None, **options):
+        waiting.until(
+            lambda: look(clock.now - 100),
+            what="the head",
+            timeout=timeout,
+            progress=Progress(listener),
+            next="raykit status",
+            wake=clock.sleep,
+            **options,
+        )
+        return clock.now - 100
+
+    return run
+
+
+def lasting(patience, **more):
+    return Finding("image", "image x cannot be had", ("not found",), "mend it", patience, **more)
+
+
+def test_what_is_ready_is_not_waited_for(wait):
+    assert wait(lambda _: Look(True)) == 0
+
+
+def test_what_becomes_ready_is_seen_within_two_seconds(wait):
+    assert wait(lambda now: Look(now >= 7)) == pytest.approx(8)
+
+
+def test_a_finding_that_outlasts_its_patience_ends_the_wait_with_its_command(wait, clock):
+    with pytest.raises(KubernetesError) as ended:
+        wait(lambda _: Look(False, [lasting(8)]), log=lambda finding: [f"| log of {finding.key}"])
+    assert clock.now - 100 == pytest.approx(8)
+    assert ended.value.what == "the head cannot become ready: image x cannot be had"
+    assert ended.value.evidence == ("not found", "| log of image")
+    assert ended.value.next == "mend it"
+
+
+def test_a_finding_that_passes_and_comes_again_starts_anew(wait):
+    def look(now):
+        return Look(now >= 20, [] if 6 <= now < 7 else [lasting(8)] if now < 13 else [])
+
+    assert wait(look) == pytest.approx(20, abs=2)
+
+
+def test_a_finding_without_patience_never_ends_the_wait_but_explains_the_timeout(wait, clock):
+    with pytest.raises(KubernetesError) as late:
+        wait(lambda _: Look(False, [lasting(None)]), timeout=60)
+    assert clock.now - 100 == pytest.approx(60)
+    assert late.value.what == "the head was not ready within 60 s"
+    assert late.value.evidence == ("image x cannot be had", "not found")
+    assert late.value.next == "raykit status"
+
+
+def test_a_timeout_without_findings_says_what_is_missing(wait):
+    with pytest.raises(KubernetesError) as late:
+        wait(lambda _: Look(False, missing="1 of 2 are ready"), timeout=5)
+    assert late.value.evidence == ("1 of 2 are ready",)
+
+
+def test_the_reason_is_shown_while_waiting(wait):
+    listener = Details()
+    wait(
+        lambda now: Look(now > 3, [lasting(None)] if now < 2 else [], "its pod"), listener=listener
+    )
+    assert listener.texts[0] == "image x cannot be had"
+    assert listener.texts[-1] == "its pod"
+
+
+def test_an_api_server_that_restarts_is_waited_for(wait):
+    def look(now):
+        if 2 <= now < 12:
+            raise KubernetesError("nothing listens")
+        return Look(now >= 14)
+
+    assert wait(look) >= 14
+
+
+def test_an_api_server_that_stays_away_ends_the_wait(wait, clock):
+    def look(_):
+        raise KubernetesError("nothing listens", evidence=["refused"])
+
+    with pytest.raises(KubernetesError, match="cannot become ready: nothing listens"):
+        wait(look)
+    assert clock.now - 100 <= 20

@@ -1,0 +1,162 @@
+"""Run records on disk: whole or refused, found by id, written atomically."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from raykit.errors import MissingError, RecordError
+from raykit.measure.records import LOG, RECORD, RunsFolder
+from raykit.phases import Phase
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return RunsFolder(tmp_path / "runs")
+
+
+def test_a_record_is_read_as_it_was_written(runs, make_record):
+    record = make_record(phases=[Phase("submit", 5.0, 0.25)], status="SUCCEEDED", ended=9.0)
+    record.add_event({"raykit": 1, "event": "start", "job": "fib", "time": 1.0})
+    record.add_event({"raykit": 1, "event": "span", "name": "x", "start": 1.0, "seconds": 2.0})
+    record.add_event({"raykit": 1, "event": "result", "data": {"answer": 42}})
+    record.add_event({"raykit": 1, "event": "error", "cause": "data", "message": "no"})
+    path = runs.write(record)
+    assert path == runs.path / record.id / RECORD
+    assert runs.read(record.id) == record
+    assert record.start == {"job": "fib", "time": 1.0}
+    assert record.spans == [{"name": "x", "start": 1.0, "seconds": 2.0}]
+    assert record.results == [{"data": {"answer": 42}}]
+    assert record.errors == [{"cause": "data", "message": "no"}]
+
+
+def test_the_schema_comes_first_and_every_phase_has_source_clock_and_resolution(runs, make_record):
+    path = runs.write(make_record(phases=[Phase("submit", 5.0, 0.25)]))
+    data = json.loads(path.read_text("utf-8"))
+    assert next(iter(data)) == "schema"
+    assert data["phases"] == [
+        {
+            "name": "submit",
+            "start": 5.0,
+            "seconds": 0.25,
+            "source": "raykit",
+            "clock": "monotonic",
+            "resolution": 0.001,
+        }
+    ]
+
+
+def test_a_record_is_found_by_id_by_submission_id_and_as_last(runs, make_record):
+    runs.write(make_record(id="20260101-000000-fib-aaaa", submission_id="one"))
+    runs.write(make_record(id="20260102-000000-fib-bbbb", submission_id="two"))
+    runs.write(make_record(id="20260103-000000-fib-cccc", submission_id="one"))
+    assert runs.read("20260102-000000-fib-bbbb").submission_id == "two"
+    assert runs.read("two").id == "20260102-000000-fib-bbbb"
+    assert runs.read("one").id == "20260103-000000-fib-cccc"
+    assert runs.read("last").id == "20260103-000000-fib-cccc"
+    assert runs.ids() == sorted(runs.ids())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "what"), [("last", "there are no runs yet"), ("x", "there is no run x")]
+)
+def test_a_run_that_is_not_there_is_refused(runs, wanted, what):
+    with pytest.raises(RecordError) as caught:
+        runs.read(wanted)
+    assert caught.value.what == what
+    assert caught.value.exit_code == 7
+    assert str(runs.path) in caught.value.evidence[0]
+
+
+def test_a_record_cut_short_anywhere_is_refused(runs, make_record):
+    path = runs.write(make_record())
+    whole = path.read_bytes()
+    for size in range(0, len(whole) - 2, 11):
+        path.write_bytes(whole[:size])
+        with pytest.raises(RecordError, match="cannot be read"):
+            runs.read("last")
+
+
+@pytest.mark.parametrize(
+    ("damage", "evidence"),
+    [
+        ({"schema": 99}, "schema 99, this raykit reads 1"),
+        ({"colour": "red", "size": 3}, "unknown fields colour, size"),
+        ({"job": "fib"}, "unusable fields job"),
+        ({"job": {"name": "fib"}}, "unusable fields job"),
+        ({"phases": {}, "started": "now"}, "unusable fields phases, started"),
+        ({"phases": [{"name": "x"}]}, "missing"),
+    ],
+)
+def test_a_damaged_record_is_refused_with_the_reason(runs, make_record, damage, evidence):
+    path = runs.write(make_record())
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | damage), "utf-8")
+    with pytest.raises(RecordError) as caught:
+        runs.read("last")
+    assert evidence in caught.value.evidence[0]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", "null", "{}", '{"schema": 1}'])
+def test_what_is_no_record_at_all_is_refused(runs, make_record, content):
+    runs.write(make_record()).write_text(content, "utf-8")
+    with pytest.raises(RecordError):
+        runs.read("last")
+
+
+def test_a_list_of_runs_goes_on_after_a_damaged_one(runs, make_record):
+    runs.write(make_record(id="20260101-000000-fib-aaaa")).write_text("{", "utf-8")
+    runs.write(make_record(id="20260102-000000-fib-bbbb"))
+    found = dict(runs.records())
+    assert isinstance(found["20260101-000000-fib-aaaa"], RecordError)
+    assert found["20260102-000000-fib-bbbb"].id == "20260102-000000-fib-bbbb"
+
+
+def test_a_write_that_fails_leaves_the_record_as_it_was(runs, make_record, monkeypatch):
+    record = make_record()
+    path = runs.write(record)
+    before = path.read_bytes()
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    record.status = "SUCCEEDED"
+    with pytest.raises(RecordError) as caught:
+        runs.write(record)
+    assert str(path) in caught.value.what
+    assert caught.value.evidence == ("No space left on device",)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == [RECORD]
+
+
+def test_a_folder_that_can_be_written_is_made_and_left_empty(runs):
+    runs.check_writable()
+    assert list(runs.path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_refused_with_4_and_the_way_out(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MissingError) as caught:
+        RunsFolder(tmp_path / "file" / "runs").check_writable()
+    assert caught.value.exit_code == 4
+    assert caught.value.next == "set RAYKIT_RUNS to a folder that can be written"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_disk_that_is_full_before_the_start_is_refused_too(runs, monkeypatch):
+    runs.path.mkdir()
+    (runs.path / f".write-{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(MissingError) as caught:
+        runs.check_writable()
+    assert "No space left" in caught.value.evidence[0]
+    assert list(runs.path.iterdir()) == []
+
+
+def test_a_log_is_given_byte_for_byte_and_a_missing_one_is_refused(runs, make_record):
+    record = make_record()
+    runs.write(record)
+    with pytest.raises(RecordError):
+        runs.log(record.id)
+    (runs.folder(record.id) / LOG).write_bytes(b"\xff\r\nx")
+    assert runs.log(record.id) == b"\xff\r\nx"

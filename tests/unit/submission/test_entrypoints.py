@@ -1,0 +1,101 @@
+"""From what a user names to a driver's words, its run id and token; and child processes."""
+
+import re
+import shlex
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raykit import kit, processes
+from raykit.errors import JobsApiError, MissingError, UsageError
+from raykit.flows.submit import new_id
+from raykit.flows.targets import find_token
+from raykit.progress import Progress
+from raykit.submission import entrypoints
+
+
+def test_a_job_of_the_kit_is_its_module_whatever_lies_in_the_drivers_folder():
+    found = entrypoints.find("fib", ["--size", "9"])
+    assert found.words == ("python", "-P", "-m", "jobs.fib", "--size", "9")
+    assert (found.name, found.arguments) == ("fib", ("--size", "9"))
+
+
+def test_the_kit_lists_modules_with_a_main_and_nothing_else():
+    assert {"fib", "gsod"} <= set(kit.jobs())
+    assert not {"timing", "fib_memory", "gsod_tar", "__init__"} & set(kit.jobs())
+    assert (kit.root() / "jobs" / "timing.py").is_file()
+
+
+def test_an_unknown_job_names_the_nearest_and_all():
+    with pytest.raises(UsageError) as caught:
+        entrypoints.find("gosd", [])
+    assert caught.value.evidence == ("nearest: gsod",)
+    assert "fib, gsod" in caught.value.next
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
+def test_words_stay_words_through_the_shell_line(arguments):
+    found = entrypoints.of_kit("fib", arguments)
+    assert shlex.split(found.command) == list(found.words)
+
+
+@given(st.text())
+def test_a_run_id_is_readable_ascii_and_begins_with_the_time(name):
+    assert re.fullmatch(r"\d{8}-\d{6}-[A-Za-z0-9-]{1,40}-[0-9a-f]{4}", new_id(name))
+
+
+def test_run_ids_keep_the_jobs_name():
+    assert re.search(r"-my-job-py-[0-9a-f]{4}$", new_id("my_job.py"))
+    assert new_id("größe").split("-")[2:5] == ["gr", "", "e"]
+    assert new_id("日本").split("-")[2] == "job"
+
+
+def test_a_token_is_looked_for_where_ray_looks_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_token({}) is None
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("home\n")
+    assert find_token({}) == "home"
+    (tmp_path / "file").write_text("file\n")
+    by_path = {"RAY_AUTH_TOKEN_PATH": str(tmp_path / "file")}
+    assert find_token(by_path) == "file"
+    assert find_token(by_path | {"RAY_AUTH_TOKEN": "environment"}) == "environment"
+    assert find_token({"RAY_AUTH_TOKEN_PATH": str(tmp_path / "missing")}) is None
+
+
+def test_a_program_that_fails_is_shown_as_one_could_paste_it():
+    words = [sys.executable, "-c", "import sys; print('no'); sys.exit('why not')"]
+    with pytest.raises(JobsApiError) as caught:
+        processes.run(words, error=JobsApiError, next="try this")
+    assert caught.value.what.endswith("failed with exit status 1")
+    assert caught.value.evidence == (f"$ {shlex.join(words)}", "why not")
+    assert caught.value.next == "try this"
+
+
+def test_a_program_that_is_absent_or_late_is_told_apart():
+    with pytest.raises(MissingError, match="no-such-tool is not on PATH"):
+        processes.run(["no-such-tool"], next="install it")
+    with pytest.raises(MissingError, match="no-such-tool is not on PATH"):
+        processes.find("no-such-tool", mend="install it")
+    with pytest.raises(JobsApiError, match="did not end within"):
+        processes.run(
+            [sys.executable, "-c", "import time; time.sleep(9)"], timeout=0.2, error=JobsApiError
+        )
+
+
+def test_a_program_gets_input_and_gives_output():
+    done = processes.run([sys.executable, "-c", "print(input()[::-1])"], stdin="abc\n")
+    assert (done.returncode, done.stdout) == (0, "cba\n")
+
+
+def test_a_step_is_timed_only_where_it_ends_well():
+    progress = Progress()
+    with progress.step("good", "a step"):
+        pass
+    with pytest.raises(KeyError), progress.step("bad", "another"):
+        raise KeyError
+    (phase,) = progress.phases
+    assert (phase.name, phase.source, phase.clock) == ("good", "raykit", "monotonic")
+    assert 0 <= phase.seconds < 1
