@@ -1,10 +1,10 @@
-"""How fast GSOD archives are read: the engine, the floor under it, and the article's loader.
+"""How fast GSOD archives are read: the engine, the floor under it, and the tutorial's loader.
 
     python benchmarks/gsod_engine.py FOLDER --years 1980 2020 --runs 5
 
 FOLDER holds `<year>.tar.gz`, such as `gsod_generate.py` makes. The arms take turns, in fresh
 processes: `floor` inflates the archives by igzip to nowhere, `engine` is what a task of the job
-does, `ahead` the same with a second thread, `tutorial` the article's loader, one year after the
+does, `ahead` the same with a second thread, `tutorial` the tutorial's loader, one year after the
 other (a minute and 13 GB for two full years; only with --tutorial). All but the last read the
 archives side by side, in as many processes as `--processes` says. Printed are the medians of the
 makespan, the sum of processor time, the ratio to the floor, and the peak memory of a process above
@@ -28,8 +28,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from jobs.gsod_counts import Question
-from jobs.gsod_tutorial import TutorialYear
+from jobs.gsod.counts import Question
+from jobs.gsod.tutorial import TutorialYear
 
 QUESTION = Question("TEMP", ">=", 100.0)
 
@@ -43,13 +43,13 @@ def inflate(path: Path) -> None:
 
 
 def engine(path: Path) -> None:
-    from jobs.gsod_year import read_year
+    from jobs.gsod.reading.year import read_year
 
     read_year(path, _year(path), QUESTION)
 
 
 def ahead(path: Path) -> None:
-    from jobs.gsod_year import read_year
+    from jobs.gsod.reading.year import read_year
 
     read_year(path, _year(path), QUESTION, threads=2)
 
@@ -73,7 +73,11 @@ ARMS: dict[str, Callable[[Path], None]] = {
     "ahead": ahead,
     "tutorial": tutorial,
 }
-IMPORTS = {"floor": ["isal.igzip"], "engine": ["jobs.gsod_year"], "ahead": ["jobs.gsod_year"]}
+IMPORTS = {
+    "floor": ["isal.igzip"],
+    "engine": ["jobs.gsod.reading.year"],
+    "ahead": ["jobs.gsod.reading.year"],
+}
 
 
 def _year(path: Path) -> int:
@@ -146,7 +150,7 @@ def main() -> int:
     parser.add_argument("--years", type=int, nargs="+", default=[1980, 2020])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2, help="archives read at once")
-    parser.add_argument("--tutorial", action="store_true", help="time the article's loader too")
+    parser.add_argument("--tutorial", action="store_true", help="time the tutorial's loader too")
     options = parser.parse_args()
     paths = [options.folder / f"{year}.tar.gz" for year in options.years]
     missing = [str(path) for path in paths if not path.is_file()]

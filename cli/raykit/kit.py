@@ -16,6 +16,11 @@ def root() -> Path:
 
 
 def jobs() -> list[str]:
-    """Names of the jobs that come with the kit: the modules of `jobs/` that have a `main`."""
-    modules = (path for path in (root() / "jobs").glob("*.py") if not path.name.startswith("_"))
-    return sorted(path.stem for path in modules if "\ndef main(" in path.read_text("utf-8"))
+    """Names of the jobs that come with the kit: what `python -m jobs.NAME` can run.
+
+    That is a module of `jobs/` that has a `main`, or a package with a `__main__`.
+    """
+    folder = root() / "jobs"
+    modules = (path for path in folder.glob("*.py") if not path.name.startswith("_"))
+    names = [path.stem for path in modules if "\ndef main(" in path.read_text("utf-8")]
+    return sorted(names + [path.parent.name for path in folder.glob("*/__main__.py")])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.gsod_counts import Question
-from jobs.gsod_loading import load_year
+from jobs.gsod.counts import Question
+from jobs.gsod.loading import load_year
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
 
@@ -17,8 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs import gsod_cluster
-from jobs.gsod_counts import Question
+from jobs.gsod import on_ray
+from jobs.gsod.counts import Question
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Slow(Question):
         return Question(self.column, self.op, self.threshold).classify(text)
 
 
-sample = Path(gsod_cluster.__file__).parent / "data" / "gsod"
-with gsod_cluster.attached():
-    for loaded in gsod_cluster.load_by_tasks(sample, [2020, 2024], Slow("TEMP", ">=", 80.0)):
+sample = Path(on_ray.__file__).parents[1] / "data" / "gsod"
+with on_ray.attached():
+    for loaded in on_ray.load_by_tasks(sample, [2020, 2024], Slow("TEMP", ">=", 80.0)):
         counts = loaded.counts
         hits = sum(station.hits.bit_count() for station in counts.stations.values())
         print("counted", counts.year, counts.quality.rows, hits, flush=True)

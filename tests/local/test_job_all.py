@@ -140,7 +140,7 @@ def test_gsod_refuses_a_damaged_archive_and_gives_no_number(job, tmp_path, metho
     assert "2024.tar.gz is cut short" in errors
 
 
-def test_the_articles_loader_answers_too_and_says_what_it_is(job):
+def test_the_tutorials_loader_answers_too_and_says_what_it_is(job):
     status, text, events, _ = job("jobs.gsod", "--method", "tutorial")
     assert status == 0
     assert text[1:4] == [
@@ -152,7 +152,7 @@ def test_the_articles_loader_answers_too_and_says_what_it_is(job):
     assert events[-1]["data"]["years"][0]["rows"] == 731
 
 
-def test_the_articles_loader_is_refused_where_it_would_not_fit(job, tmp_path):
+def test_the_tutorials_loader_is_refused_where_it_would_not_fit(job, tmp_path):
     for year in (2020, 2024):
         size = (3 * 10**9).to_bytes(4, "little")
         (tmp_path / f"{year}.tar.gz").write_bytes(bytes(100) + size)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.gsod_counts import Question
-from jobs.gsod_loading import RayLost, load_year
+from jobs.gsod.counts import Question
+from jobs.gsod.loading import RayLost, load_year
 
 pytestmark = pytest.mark.local
 ROOT = Path(__file__).parents[2]
@@ -34,9 +34,9 @@ class Deadly(Question):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """jobs.gsod_cluster, attached to a Ray of two CPUs in this process."""
+    """jobs.gsod.on_ray, attached to a Ray of two CPUs in this process."""
     ray = pytest.importorskip("ray", reason="needs Ray, which the extra [local] installs")
-    from jobs import gsod_cluster
+    from jobs.gsod import on_ray
 
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("RAY_")]:
@@ -44,7 +44,7 @@ def cluster():
         patch.setenv("PYTHONPATH", str(ROOT))
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-        yield gsod_cluster
+        yield on_ray
         ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
         ray.shutdown()
 

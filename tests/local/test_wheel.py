@@ -51,7 +51,7 @@ def test_the_wheel_carries_the_kit_and_no_rubbish(wheel):
     ).stdout.split()
     if tracked:
         assert set(tracked) <= kit
-    assert {"jobs/fib.py", "jobs/timing.py", "Dockerfile", "deploy/kind.yaml"} <= kit
+    assert {"jobs/fib/__main__.py", "jobs/timing.py", "Dockerfile", "deploy/kind.yaml"} <= kit
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 
 
@@ -98,3 +98,12 @@ def test_without_ray_the_command_that_installs_it_is_named(cli, installed, witho
     ]
     assert cli("--help").code == 0
     assert cli("runs").out == "no runs yet; raykit submit fib makes the first\n"
+
+
+def test_the_options_of_a_job_are_listed_from_the_wheel(cli, installed):
+    cli.program = [sys.executable, "-m", "raykit"]
+    cli.env["PYTHONPATH"] = str(installed)
+    done = cli("submit", "gsod", "--", "--help")
+    assert done.code == 0, done.err
+    for option in ("--data DIR", "--high-temp F", "--strict"):
+        assert option in done.out

@@ -31,7 +31,7 @@ def test_the_same_files_elsewhere_make_the_same_reference(copy):
     assert image.reference(copy) == image.reference(kit.root())
 
 
-@pytest.mark.parametrize("path", ["Dockerfile", "jobs/fib.py"])
+@pytest.mark.parametrize("path", ["Dockerfile", "jobs/fib/__main__.py"])
 def test_any_change_of_a_file_changes_it(copy, path):
     before = image.reference(copy)
     with (copy / path).open("a") as file:

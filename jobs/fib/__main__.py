@@ -1,0 +1,272 @@
+"""The tutorial's first question: is the same function faster as Ray tasks than in a loop?
+
+`python -m jobs.fib --size 100000` makes `--tasks` long Fibonacci sequences one after the other
+(the local arm), then the same number as Ray tasks, proves that both agree, and prints the times,
+the speedup and the parallel efficiency. Runs inside a Ray cluster, or starts a Ray of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import ray
+
+from jobs import job, timing
+from jobs.fib.memory import Node, Run, largest_size, shortages
+from jobs.fib.report import report, serial_fraction
+
+EXIT_MEMORY = 3
+EXIT_DISAGREE = 4
+LIMITS = {"size": 10**9, "tasks": 100_000, "repeat": 1_000}
+WARM_UP_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What Ray offers: its nodes, and where and why the local arm runs."""
+
+    nodes: tuple[Node, ...]
+    in_pod: bool
+
+    @property
+    def task_cpus(self) -> int:
+        return sum(node.cpus for node in self.nodes)
+
+    @property
+    def local_task(self) -> bool:
+        """The local arm needs a CPU of the same kind as the tasks': then it is a task itself."""
+        head_has_none = any(node.driver and not node.cpus for node in self.nodes)
+        return len(self.nodes) > 1 or head_has_none or self.in_pod
+
+
+def fibonacci(size: int) -> list[int]:
+    """The first `size` Fibonacci numbers, as the tutorial makes them."""
+    sequence: list[int] = []
+    for i in range(size):
+        if i < 2:
+            sequence.append(i)
+        else:
+            sequence.append(sequence[i - 1] + sequence[i - 2])
+    return sequence
+
+
+def digest(number: int) -> str:
+    """SHA-256 of a number of any length."""
+    return hashlib.sha256(number.to_bytes(number.bit_length() // 8 + 1, "little")).hexdigest()
+
+
+def call(size: int, returns: str) -> Any:
+    """One call, the same in both arms: (size, hash of the last number), or the sequence."""
+    sequence = fibonacci(size)
+    return sequence if returns == "sequence" else (len(sequence), digest(sequence[-1]))
+
+
+def run_local(size: int, count: int, returns: str) -> tuple[float, float, Any, bool]:
+    """Call once per task in a loop: Unix start, seconds, the first answer, whether all agree."""
+    began, clock = time.time(), time.perf_counter()
+    answers = [call(size, returns) for _ in range(count)]
+    seconds = time.perf_counter() - clock
+    return began, seconds, answers[0], all(answer == answers[0] for answer in answers)
+
+
+def run_tasks(size: int, count: int, returns: str) -> tuple[float, float, list[Any], set[str]]:
+    """The same calls as Ray tasks: Unix start, seconds, the answers, the Ray nodes that worked."""
+    task = ray.remote(num_cpus=1, num_returns=2)(fibonacci_task)
+    began, clock = time.time(), time.perf_counter()
+    pairs = [task.remote(size, returns) for _ in range(count)]
+    answers = ray.get([answer for answer, _ in pairs])
+    seconds = time.perf_counter() - clock
+    return began, seconds, answers, set(ray.get([node for _, node in pairs]))
+
+
+def fibonacci_task(size: int, returns: str) -> tuple[Any, str]:
+    """The body of one Ray task: a call, and the Ray node that made it."""
+    return call(size, returns), ray.get_runtime_context().get_node_id()
+
+
+def warm_up_task(hold: float) -> tuple[str, int]:
+    """Hold a worker for some seconds, so that the next task needs another one; says which."""
+    fibonacci(1_000)
+    time.sleep(hold)
+    return ray.get_runtime_context().get_node_id(), os.getpid()
+
+
+one_cpu = ray.remote(num_cpus=1)
+
+
+def cluster() -> Cluster:
+    """Ask Ray, never the operating system, what there is."""
+    here = ray.get_runtime_context().get_node_id()
+    nodes = [_node(row, here) for row in ray.nodes() if row["Alive"]]
+    return Cluster(tuple(nodes), "KUBERNETES_SERVICE_HOST" in os.environ)
+
+
+def _node(row: dict[str, Any], here: str) -> Node:
+    offered = row["Resources"]
+    return Node(
+        name=f"Ray node {row['NodeID'][:8]} ({row['NodeManagerAddress']})",
+        cpus=int(offered.get("CPU", 0)),
+        memory=int(offered.get("memory", 0)),
+        object_store=int(offered.get("object_store_memory", 0)),
+        driver=row["NodeID"] == here,
+    )
+
+
+def warm_up(wanted: int) -> int:
+    """Start a worker on each task CPU that will be used; returns how many there are.
+
+    The first task on a CPU waits for its process, which is no part of computing.
+    """
+    task, workers = one_cpu(warm_up_task), set[tuple[str, int]]()
+    deadline = time.monotonic() + WARM_UP_SECONDS
+    with timing.span("warm-up") as attributes:
+        while time.monotonic() < deadline:
+            hold = 0.05 if wanted > 16 else 0.2
+            workers.update(ray.get([task.remote(hold) for _ in range(wanted)]))
+            if len(workers) >= min(wanted, cluster().task_cpus):
+                break
+        attributes["workers"] = len(workers)
+    return len(workers)
+
+
+class Comparison:
+    """Both arms, measured in turn, and whether every answer agrees with the first one seen."""
+
+    def __init__(self, size: int, tasks: int, returns: str, found: Cluster) -> None:
+        self.size, self.tasks, self.returns, self.cluster = size, tasks, returns, found
+        self.seconds: dict[str, list[float]] = {"local": [], "tasks": []}
+        self.agree = True
+        self.nodes: set[str] = set()
+        self._reference: Any = None
+
+    def local(self, repeat: int) -> None:
+        arguments = (self.size, self.tasks, self.returns)
+        if self.cluster.local_task:
+            began, seconds, answer, same = ray.get(one_cpu(run_local).remote(*arguments))
+        else:
+            began, seconds, answer, same = run_local(*arguments)
+        self.agree &= same
+        self._compare(answer)
+        self._note("local", began, seconds, repeat)
+
+    def remote(self, repeat: int) -> None:
+        began, seconds, answers, nodes = run_tasks(self.size, self.tasks, self.returns)
+        for answer in answers:
+            self._compare(answer)
+        self.nodes |= nodes
+        self._note("tasks", began, seconds, repeat)
+
+    def _compare(self, answer: Any) -> None:
+        if self._reference is None:
+            self._reference = answer
+        self.agree &= answer == self._reference
+
+    def _note(self, arm: str, began: float, seconds: float, repeat: int) -> None:
+        self.seconds[arm].append(seconds)
+        timing.record(
+            arm,
+            began,
+            seconds,
+            arm=arm,
+            size=self.size,
+            tasks=self.tasks,
+            p=self.cluster.task_cpus,
+            repeat=repeat,
+            returns=self.returns,
+        )
+
+    def data(self) -> dict[str, Any]:
+        """The result event's data."""
+        local, tasks = self.seconds["local"], self.seconds["tasks"]
+        p = self.cluster.task_cpus
+        speedup = median(local) / median(tasks) if local and tasks else None
+        return {
+            "size": self.size,
+            "tasks": self.tasks,
+            "p": p,
+            "returns": self.returns,
+            "agree": self.agree,
+            "warm": True,
+            "local_ran_as": "one Ray task" if self.cluster.local_task else "driver",
+            "ray_nodes": len(self.cluster.nodes),
+            "ray_nodes_used": len(self.nodes),
+            "local_seconds": local,
+            "tasks_seconds": tasks,
+            "speedup": speedup,
+            "efficiency": speedup / p if speedup else None,
+            "serial_fraction": serial_fraction(speedup, p),
+        }
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options; every problem at once, exit status 2."""
+    parser = job.OptionParser("fib", description=__doc__.splitlines()[0])
+    parser.add_argument("--size", default="100000", help="numbers in a sequence (%(default)s)")
+    parser.add_argument("--tasks", help="sequences to make (default: the cluster's task CPUs)")
+    parser.add_argument("--repeat", default="3", help="times to run both arms (%(default)s)")
+    parser.add_argument("--mode", choices=("both", "local", "tasks"), default="both")
+    parser.add_argument(
+        "--returns",
+        choices=("size", "sequence"),
+        default="size",
+        help="what a call sends back: its size and a hash, or the whole sequence (%(default)s)",
+    )
+    options = parser.parse_args(argv)
+    if problems := job.read_counts(options, LIMITS):
+        parser.refuse(problems)
+    return options
+
+
+def check_memory(options: argparse.Namespace, tasks: int, found: Cluster) -> list[str]:
+    """Why the run would not fit; empty where it does."""
+    run = Run(
+        options.size,
+        tasks,
+        local=options.mode != "tasks",
+        remote=options.mode != "local",
+        sequences=options.returns == "sequence",
+        local_task=found.local_task,
+    )
+    short = shortages(run, found.nodes)
+    if short:
+        fits = largest_size(run, found.nodes)
+        short.append(f"the largest --size that fits here is {fits:,}, all else equal")
+    return short
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(argv)
+    job.join_ray()
+    timing.start("fib", arguments=vars(options))
+    if not cluster().task_cpus:
+        # An autoscaler that starts from nothing needs something that waits before p is known.
+        warm_up(1)
+    tasks = options.tasks or cluster().task_cpus
+    short = check_memory(options, tasks, cluster())
+    if short:
+        return job.fail(EXIT_MEMORY, "memory", f"--size {options.size:,} would not fit", *short)
+    warm_up(1 if options.mode == "local" else tasks)
+    comparison = Comparison(options.size, tasks, options.returns, cluster())
+    for repeat in range(options.repeat):
+        if options.mode != "tasks":
+            comparison.local(repeat)
+        if options.mode != "local":
+            comparison.remote(repeat)
+    data = comparison.data()
+    if not data["agree"]:
+        return job.fail(EXIT_DISAGREE, "disagreement", "local and remote results differ")
+    print("\n".join(report(data)))
+    timing.result(data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

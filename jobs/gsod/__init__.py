@@ -1,0 +1,1 @@
+"""The tutorial's second question: NOAA's daily weather of several years, compared."""

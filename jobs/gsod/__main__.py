@@ -1,0 +1,139 @@
+"""The tutorial's second question: was one year hotter than another, on the stations of both?
+
+`python -m jobs.gsod --data DIR --years 1980 2020 --high-temp 100` reads NOAA's yearly archives, one
+task or one living actor each, and counts the days at or above a temperature. Data that cannot be
+trusted end in exit status 9, never in a number.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jobs import job, timing
+from jobs.gsod import report
+from jobs.gsod.answer import answer
+from jobs.gsod.archive import ranges
+from jobs.gsod.counts import YearCounts
+from jobs.gsod.loading import Loaded, RayLost, load_year
+from jobs.gsod.options import Options, parse
+from jobs.gsod.problem import DataProblem
+
+EXIT_MEMORY = 3
+EXIT_RAY = 5
+EXIT_DATA = 9
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(argv)
+    timing.start("gsod", arguments=options.words)
+    if options.sample and options.format == "table":
+        print(f"No --data: the sample's years are compared ({_asked(options)}).")
+    if options.method == "tutorial":
+        return _by_the_tutorial(options)
+    try:
+        loaded, extra = _load(options)
+    except RayLost as lost:
+        return job.fail(EXIT_RAY, "ray", str(lost))
+    problems = [each.problem for each in loaded if each.problem]
+    years = [each.counts for each in loaded if each.counts]
+    if options.strict:
+        problems += [found for found in map(_strict_problem, years) if found]
+    if problems:
+        return _fail(problems)
+    _spans(loaded)
+    found = answer(years, options.coverage, options.pairwise)
+    print(report.render(options, found, years))
+    timing.result({**report.data(options, found, years), **_how(options, loaded), **extra})
+    return 0
+
+
+def _by_the_tutorial(options: Options) -> int:
+    """The tutorial's algorithm, for comparison only."""
+    from jobs.gsod import on_ray, tutorial
+
+    threshold = options.question.threshold
+    try:
+        with on_ray.attached():
+            found = tutorial.compare_years(options.data, options.years, threshold)
+    except DataProblem as problem:
+        return _fail([problem])
+    except tutorial.MemoryShortage as shortage:
+        return job.fail(EXIT_MEMORY, "memory", "the years do not fit into memory", str(shortage))
+    except RayLost as lost:
+        return job.fail(EXIT_RAY, "ray", str(lost))
+    print("\n".join(tutorial.lines(found)))
+    timing.result({"method": "tutorial", "sample": options.sample, **found})
+    return 0
+
+
+def _asked(options: Options) -> str:
+    question = options.question
+    years = ranges(sorted(options.years))
+    return f"{years}, {question.column} {question.op} {question.threshold:g} °F"
+
+
+def _load(options: Options) -> tuple[list[Loaded], dict[str, Any]]:
+    """Read every year by the method asked for; what its actors said besides.
+
+    Raises RayLost where Ray could not bring the work to an end.
+    """
+    folder, years, question = options.data, options.years, options.question
+    if options.method == "local":
+        return [load_year(str(folder), year, question) for year in years], {}
+    from jobs.gsod import on_ray
+
+    with on_ray.attached():
+        if options.method == "tasks":
+            return on_ray.load_by_tasks(folder, years, question), {}
+        return on_ray.load_by_actors(folder, years, question)
+
+
+def _spans(loaded: Sequence[Loaded]) -> None:
+    for each in loaded:
+        timing.record(
+            f"load:{each.year}", each.start, each.seconds, ray_node=each.node, cpus=each.cpus
+        )
+    first, last = _makespan(loaded)
+    timing.record("makespan", first, last - first, clock="wall")
+
+
+def _makespan(loaded: Sequence[Loaded]) -> tuple[float, float]:
+    return min(each.start for each in loaded), max(each.start + each.seconds for each in loaded)
+
+
+def _how(options: Options, loaded: Sequence[Loaded]) -> dict[str, Any]:
+    first, last = _makespan(loaded)
+    return {
+        "method": options.method,
+        "makespan_seconds": last - first,
+        "work_seconds": sum(each.seconds for each in loaded),
+        "task_memory_bytes": max(each.memory for each in loaded),
+        "ray_nodes_used": len({each.node for each in loaded if each.node}),
+    }
+
+
+def _strict_problem(year: YearCounts) -> DataProblem | None:
+    """With --strict: what would otherwise be left out and reported."""
+    quality = year.quality
+    names = ("refused", "bad_dates", "other_years", "duplicate_days")
+    found = [f"{getattr(quality, n)} {n.replace('_', ' ')}" for n in names if getattr(quality, n)]
+    if not found:
+        return None
+    return DataProblem(f"{year.year}: {', '.join(found)} (--strict)", *quality.examples)
+
+
+def _fail(problems: Sequence[DataProblem]) -> int:
+    """Say all that is wrong with the data; no number comes out."""
+    what = problems[0].what if len(problems) == 1 else f"{len(problems)} archives are unusable"
+    evidence: list[str] = []
+    for problem in problems:
+        evidence += [problem.what] if len(problems) > 1 else []
+        evidence += problem.evidence
+    # Archives that are missing from one folder have the same to say of it.
+    return job.fail(EXIT_DATA, "data", what, *dict.fromkeys(evidence))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""GSOD archives read on a Ray cluster: by the tutorial's living actors, or by one task each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from jobs import job
+from jobs.gsod.counts import Question, YearCounts
+from jobs.gsod.loading import Loaded, RayLost, load_year
+
+SPREAD = "SPREAD"
+
+
+@contextmanager
+def attached() -> Iterator[None]:
+    """Join the Ray cluster that this process belongs to, or start one; quietly.
+
+    Raises RayLost for what Ray itself could not do inside.
+    """
+    job.join_ray()
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        lines = str(error).strip().splitlines() or [repr(error)]
+        raise RayLost(f"Ray gave up: {lines[0]}") from error
+
+
+def load_by_tasks(folder: Path, years: Sequence[int], question: Question) -> list[Loaded]:
+    """One task per archive, spread over the cluster; a task that is lost runs again.
+
+    Large archives go first, so that no CPU is left with one at the end.
+    """
+    cpus = cpus_per_task(len(years), job.task_cpus())
+    task = ray.remote(num_cpus=cpus, scheduling_strategy=SPREAD)(load_year_task)
+    order = sorted(years, key=lambda year: -_size(folder, year))
+    pending = {year: task.remote(str(folder), year, question, cpus) for year in order}
+    return [ray.get(pending[year]) for year in years]
+
+
+def load_year_task(folder: str, year: int, question: Question, cpus: int) -> Loaded:
+    """The body of one Ray task: one year's archive."""
+    return load_year(folder, year, question, _node(), cpus)
+
+
+def cpus_per_task(tasks: int, cpus: Sequence[int]) -> int:
+    """Two CPUs for each task where all tasks can have them at once, else one."""
+    return 2 if sum(each // 2 for each in cpus) >= tasks else 1
+
+
+def _size(folder: Path, year: int) -> int:
+    """Bytes of an archive, 0 where the driver does not see it."""
+    try:
+        return (folder / f"{year}.tar.gz").stat().st_size
+    except OSError:
+        return 0
+
+
+def _node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
+
+
+class GSODActor:
+    """The tutorial's actor: one year, loaded once, then asked.
+
+    Its memory is a few counters per station. An actor that dies is started again and loads again
+    before it answers, so that no question is ever answered from a part of the data.
+    """
+
+    def __init__(self, folder: str, year: int, question: Question) -> None:
+        self.folder, self.year, self.question = folder, year, question
+        self.loaded: Loaded | None = None
+
+    def load_data(self) -> Loaded:
+        if self.loaded is None:
+            self.loaded = load_year(self.folder, self.year, self.question, _node())
+        return self.loaded
+
+    def get_row_count(self) -> int:
+        return self._counts().quality.rows
+
+    def get_station_count(self) -> int:
+        return len(self.get_stations())
+
+    def get_stations(self) -> set[str]:
+        return set(self._counts().stations)
+
+    def get_high_temp_count(self, stations: Collection[str] | None = None) -> int:
+        """Days that answer the question, of all stations or of those named."""
+        counted = self._counts().stations
+        wanted = counted if stations is None else counted.keys() & set(stations)
+        return sum(counted[station].hits.bit_count() for station in wanted)
+
+    def _counts(self) -> YearCounts:
+        loaded = self.load_data()
+        if loaded.counts is None:
+            raise loaded.problem or RuntimeError("neither counters nor a problem")
+        return loaded.counts
+
+
+def cpu_share(actors: int, task_cpus: int) -> float:
+    """CPUs that each of several living actors may hold, so that all of them live at once."""
+    return 1 / -(-actors // max(task_cpus, 1))
+
+
+def load_by_actors(
+    folder: Path, years: Sequence[int], question: Question
+) -> tuple[list[Loaded], dict[str, Any]]:
+    """One living actor a year, and what they answer once all have loaded."""
+    actors = Actors(folder, years, question)
+    loaded = actors.load()
+    if any(each.problem for each in loaded):
+        return loaded, {}
+    return loaded, {"actors": actors.ask()}
+
+
+class Actors:
+    """One living actor a year, loaded side by side."""
+
+    def __init__(self, folder: Path, years: Sequence[int], question: Question) -> None:
+        self.years = list(years)
+        actor = ray.remote(
+            num_cpus=cpu_share(len(self.years), sum(job.task_cpus())),
+            scheduling_strategy=SPREAD,
+            max_restarts=2,
+            max_task_retries=2,
+        )(GSODActor)
+        self.handles: list[Any] = [actor.remote(str(folder), year, question) for year in years]
+
+    def load(self) -> list[Loaded]:
+        return list(ray.get([actor.load_data.remote() for actor in self.handles]))
+
+    def ask(self) -> dict[str, Any]:
+        """The tutorial's questions: counts of rows and stations, and hits where all years meet."""
+        stations = ray.get([actor.get_stations.remote() for actor in self.handles])
+        common = set.intersection(*stations)
+        shared = ray.put(common)
+        asked = [
+            (
+                actor.get_row_count.remote(),
+                actor.get_station_count.remote(),
+                actor.get_high_temp_count.remote(),
+                actor.get_high_temp_count.remote(shared),
+            )
+            for actor in self.handles
+        ]
+        rows, counts, hits, common_hits = zip(*(ray.get(list(each)) for each in asked), strict=True)
+        return {
+            "common_stations": len(common),
+            "rows": list(rows),
+            "stations": list(counts),
+            "hits": list(hits),
+            "common_hits": list(common_hits),
+        }

@@ -1,0 +1,1 @@
+"""The engine: one year's archive in, its counters out. Knows no Ray."""

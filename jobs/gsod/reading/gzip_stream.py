@@ -1,0 +1,203 @@
+"""A gzip file as a stream of inflated bytes, judged strictly: header, CRC, length, end, size.
+
+igzip (python-isal) does the work where it is installed, the standard library elsewhere; both are
+held to the same checks here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from jobs.gsod.problem import DataProblem
+
+codec: Any
+try:
+    codec = import_module("isal.igzip")
+    codec_error: type[Exception] = import_module("isal.isal_zlib").error
+except ImportError:
+    codec, codec_error = gzip, zlib.error
+
+CODEC_ERRORS = (gzip.BadGzipFile, EOFError, zlib.error, codec_error)
+
+READ_BYTES = 256 * 2**10
+GZIP = 31
+"""Window bits that ask zlib for gzip's header and trailer too."""
+
+MAGIC = b"\x1f\x8b"
+LENGTH_BYTES = 4
+"""A gzip member ends with its inflated length, modulo 2 to the power of 32."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a year of GSOD never exceeds, but a decompression bomb does.
+
+    total: inflated bytes; ratio: inflated to compressed bytes, judged from `ratio_from` bytes on.
+    """
+
+    total: int = 8 * 2**30
+    ratio: int = 200
+    ratio_from: int = 64 * 2**20
+
+
+@dataclass
+class Source:
+    """What was read: known in full once the end has been reached."""
+
+    path: Path
+    bytes: int = 0
+    inflated: int = 0
+    sha256: str = ""
+
+
+class Inflated:
+    """The inflated content of a file, to be read into the caller's memory; fills in `source`.
+
+    Raises DataProblem for a file that is not gzip, is cut short, has a wrong checksum or length,
+    has other bytes after its end, or inflates beyond the limits.
+    """
+
+    def __init__(self, source: Source, limits: Limits | None = None) -> None:
+        self.source, self.limits = source, limits or Limits()
+        self._problem: DataProblem | None = None
+        with self._explained(), contextlib.ExitStack() as opened:
+            file = opened.enter_context(source.path.open("rb", buffering=0))
+            _check_beginning(source, file)
+            self._compressed = _Compressed(file, source)
+            stream = opened.enter_context(codec.open(self._compressed, "rb"))
+            # Its own readinto reads into new memory and copies; what it buffers with does not.
+            self._stream = getattr(stream, "_buffer", stream)
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Inflated:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer from its beginning; the number of bytes, 0 at the end.
+
+        A problem stays: whoever reads on meets it again.
+        """
+        if self._problem:
+            raise self._problem
+        try:
+            with self._explained():
+                size: int = self._stream.readinto(buffer)
+                self._check_end() if not size else self._count(size)
+        except DataProblem as problem:
+            self._problem = problem
+            raise
+        return size
+
+    def _check_end(self) -> None:
+        whole = self._compressed.ends_with_length(self.source.inflated)
+        if not whole and _more_follows(self.source.path):
+            _fail(self.source, "has other bytes after its end")
+        self.source.sha256 = self._compressed.sha256.hexdigest()
+
+    def _count(self, size: int) -> None:
+        source, limits = self.source, self.limits
+        source.inflated += size
+        if source.inflated > limits.total:
+            _fail(source, f"inflates to more than {limits.total:,} bytes: not a year of GSOD")
+        if source.inflated > max(limits.ratio_from, limits.ratio * source.bytes):
+            _fail(source, f"inflates to over {limits.ratio} times its size: not a year of GSOD")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What the codec finds wrong with a member's header, data, CRC or length."""
+        try:
+            yield
+        except CODEC_ERRORS as error:
+            if _more_follows(self.source.path):
+                _fail(self.source, "has other bytes after its end")
+            if isinstance(error, EOFError):
+                _fail(self.source, "is cut short", "it ends inside the compressed data")
+            _fail(self.source, "is corrupt", f"inflating: {error}")
+        except OSError as error:
+            raise DataProblem(f"{self.source.path.name}: cannot be read", str(error)) from error
+
+
+class _Compressed:
+    """The file as a codec reads it: counts and hashes what goes by."""
+
+    def __init__(self, file: io.FileIO, source: Source) -> None:
+        self.file, self.source = file, source
+        self.sha256 = hashlib.sha256()
+        self._last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self._passed(data)
+        return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        size: int = self.file.readinto(buffer)
+        self._passed(buffer[:size])
+        return size
+
+    def _passed(self, data: bytes | memoryview) -> None:
+        self.sha256.update(data)
+        self.source.bytes += len(data)
+        self._last = (self._last + bytes(data[-LENGTH_BYTES:]))[-LENGTH_BYTES:]
+
+    def ends_with_length(self, inflated: int) -> bool:
+        """Whether the file's last bytes say this length, as where one member is all of it."""
+        length: int = inflated % 2 ** (8 * LENGTH_BYTES)
+        return int.from_bytes(self._last, "little") == length
+
+
+def _check_beginning(source: Source, file: io.FileIO) -> None:
+    begins = file.read(1000)
+    file.seek(0)
+    if not begins:
+        _fail(source, "is empty")
+    if begins[: len(MAGIC)] != MAGIC[: len(begins)]:
+        page = b"<html" in begins.lower() or b"<!doctype" in begins.lower()
+        hint = "it looks like a web page saved under this name" if page else ""
+        _fail(source, "is not a gzip file", f"it begins with {begins[:60]!r}", hint)
+    if len(begins) < len(MAGIC):
+        _fail(source, "is cut short", "it ends inside the first two bytes")
+
+
+def _more_follows(path: Path) -> bool:
+    """Whether the last whole member is followed by what is none, be it zeros.
+
+    Codecs pass over zeros, and take other bytes after the end for this or that.
+    """
+    try:
+        with path.open("rb") as file:
+            return _ends_in_other_bytes(file)
+    except OSError:
+        return False
+
+
+def _ends_in_other_bytes(file: IO[bytes]) -> bool:
+    buffer = file.read(READ_BYTES)
+    while buffer[: len(MAGIC)] == MAGIC[: len(buffer)] != b"":
+        member = zlib.decompressobj(GZIP)
+        while not member.eof:
+            try:
+                member.decompress(buffer, READ_BYTES)
+            except zlib.error:
+                return False
+            rest = member.unused_data if member.eof else member.unconsumed_tail
+            buffer = rest or file.read(READ_BYTES)
+            if not buffer and not member.eof:
+                return False
+    return bool(buffer)
+
+
+def _fail(source: Source, what: str, *evidence: str) -> NoReturn:
+    raise DataProblem(f"{source.path.name} {what}", *filter(None, evidence))

@@ -1,0 +1,138 @@
+"""Where the columns of a file stand, told from its first two lines."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jobs.gsod.counts import Question
+from jobs.gsod.reading.csv_reader import Columns, header_columns
+from jobs.gsod.reading.tar_stream import Member
+
+MOST_LINES = 366
+"""In more, some day must come twice."""
+
+MOST_BYTES = 4096
+"""Longer lines are nobody's, and would be remembered."""
+
+STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
+PIECE_BYTES = 16
+STATION_AT, DATE_AT, BEFORE_VALUE = -2, 12, 2
+"""Where the pieces begin that are looked at: at the end of the line before, at the quote after
+STATION, and at the comma before the value."""
+
+HEADERS_KEPT, PLANS_KEPT = 100, 4_000
+END_OF_LINE = b'"\n'
+SPACE = ord(" ")
+"""What comes before it are control characters."""
+
+SHAPE = bytes(each if each in b'",\n' else ord("x") for each in range(256))
+"""Turns a line into its shape: its structure with every other character alike."""
+
+
+class Plan(NamedTuple):
+    """Where a line has what is taken of it, in bytes from its beginning.
+
+    value: the comma before the value; name: the field NAME, empty where there is none.
+    """
+
+    value: int
+    name: slice
+
+
+class Found(NamedTuple):
+    """Lines of one length: where the first begins, the length, their number, and the plan."""
+
+    first: int
+    step: int
+    lines: int
+    plan: Plan
+
+
+class Header:
+    """One header line, and the plans of lines below it by their shape."""
+
+    def __init__(self, line: bytes, question: Question) -> None:
+        self.line = line
+        plain = line.endswith(END_OF_LINE) and min(line[:-1]) >= SPACE
+        columns = header_columns(line, question) if plain else None
+        unmarked = question.column == "MAX" and columns and columns.attributes is None
+        self._columns = None if unmarked else columns
+        self._plans: dict[bytes, Plan | None] = {}
+
+    def plan(self, shape: bytes) -> Plan | None:
+        """The plan for lines of a shape; None where they are not NOAA's."""
+        try:
+            return self._plans[shape]
+        except KeyError:
+            if len(self._plans) >= PLANS_KEPT:
+                self._plans.clear()
+            columns = self._columns
+            plan = self._plans[shape] = make_plan(shape, columns) if columns else None
+            return plan
+
+
+class Layouts:
+    """Finds the layouts of files; those with the same header and shape of line share one."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._headers: dict[bytes, Header] = {}
+        self._last = Header(b"\0", question)
+
+    def find(self, member: Member) -> Found | None:
+        """How a file is laid out.
+
+        None unless its first line has each field quoted and without a quote inside, STATION and
+        DATE first, the value as wide as NOAA writes it, and the whole file can be lines of that
+        length. Whether they are is for LineJudge to check.
+        """
+        _, buffer, start, stop = member
+        header = self._last
+        if not buffer.startswith(header.line, start, stop):
+            end = buffer.find(b"\n", start, stop) + 1
+            if not 0 < end - start <= MOST_BYTES:
+                return None
+            header = self._last = self._header(bytes(buffer[start:end]))
+        first = start + len(header.line)
+        step = buffer.find(b"\n", first, stop) + 1 - first
+        if not 0 < step <= MOST_BYTES:
+            return None
+        lines, rest = divmod(stop - first, step)
+        if rest or lines > MOST_LINES:
+            return None
+        plan = header.plan(bytes(buffer[first : first + step].translate(SHAPE)))
+        if plan is None or not buffer.endswith(END_OF_LINE, start, stop):
+            return None
+        return Found(first, step, lines, plan)
+
+    def _header(self, line: bytes) -> Header:
+        if line not in self._headers:
+            if len(self._headers) >= HEADERS_KEPT:
+                self._headers.clear()
+            self._headers[line] = Header(line, self.question)
+        return self._headers[line]
+
+
+def make_plan(shape: bytes, columns: Columns) -> Plan | None:
+    """Lay out lines of a shape; None where their fields are not NOAA's."""
+    fields = shape[1:-2].split(b'","')
+    whole = shape[:1] == b'"' and shape[-2:] == END_OF_LINE and shape.count(b'"') == 2 * len(fields)
+    if not whole or len(fields) != columns.width or (columns.station, columns.date) != (0, 1):
+        return None
+    widths = [len(field) for field in fields]
+    starts = [1 + sum(widths[:index]) + 3 * index for index in range(len(widths))]
+    usual = (STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS)
+    if (widths[0], widths[1], widths[columns.value]) != usual:
+        return None
+    if columns.attributes is not None and (
+        columns.attributes != columns.value + 1 or widths[columns.attributes] != 1
+    ):
+        return None
+    value = starts[columns.value] - BEFORE_VALUE
+    # What is looked at ends inside the line: no taken column is its last.
+    if value + PIECE_BYTES > len(shape) - len(END_OF_LINE):
+        return None
+    name = slice(0, 0)
+    if columns.name is not None:
+        name = slice(starts[columns.name], starts[columns.name] + widths[columns.name])
+    return Plan(value, name)

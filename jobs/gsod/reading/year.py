@@ -1,0 +1,105 @@
+"""The seam behind which archives are read: one year's `.tar.gz` in, its counters out."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.gsod.counts import Question, YearCounts
+from jobs.gsod.problem import DataProblem
+from jobs.gsod.reading.csv_reader import read_csv
+from jobs.gsod.reading.gzip_stream import Inflated, Limits, Source
+from jobs.gsod.reading.read_ahead import Ahead, Stream
+from jobs.gsod.reading.tar_stream import Member, TarReader
+
+try:
+    from jobs.gsod.reading.fast import FastReader
+except ImportError:
+    WITH_NUMPY = False
+else:
+    WITH_NUMPY = True
+
+SCRATCH_BYTES = 2**20
+
+if TYPE_CHECKING:
+    from jobs.gsod.reading.fast import Quick
+
+
+def read_year(
+    path: Path,
+    year: int,
+    question: Question,
+    limits: Limits | None = None,
+    threads: int = 1,
+) -> YearCounts:
+    """Read one archive as a stream, in memory that does not depend on its size.
+
+    With two threads one inflates while the other counts. Without NumPy all files are read by CSV:
+    the same answer, much later. Raises DataProblem where the archive is not whole, not well-formed,
+    or holds no station's file.
+    """
+    source, counts = Source(path), YearCounts(year)
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(_uncollected())
+        stream: Stream = opened.enter_context(Inflated(source, limits))
+        if threads > 1:
+            stream = opened.enter_context(Ahead(stream))
+        archive = TarReader(stream, path.name)
+        try:
+            _add_files(counts, archive, question)
+        except DataProblem:
+            _read_on(stream)
+            raise
+    if not counts.quality.files:
+        raise DataProblem(f"{path.name} holds no station's file")
+    counts.quality.skipped_members = archive.skipped
+    counts.archive = {
+        "file": path.name,
+        "bytes": source.bytes,
+        "inflated_bytes": source.inflated,
+        "sha256": source.sha256,
+    }
+    return counts
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles: there are none here, and it takes time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _add_files(counts: YearCounts, archive: TarReader, question: Question) -> None:
+    read_quickly = FastReader(counts.year, question).read if WITH_NUMPY else _not_at_all
+    for members in archive:
+        for member, quick in zip(members, read_quickly(members), strict=True):
+            if quick is None:
+                _add_csv(counts, member, f"{archive.archive}: {member.name}", question)
+            else:
+                counts.add_file(*quick)
+
+
+def _read_on(stream: Stream) -> None:
+    """Read to the end: where the compressed data is damaged, that is the cause and is raised."""
+    scratch = memoryview(bytearray(SCRATCH_BYTES))
+    while stream.readinto(scratch):
+        pass
+
+
+def _not_at_all(members: Sequence[Member]) -> list[Quick | None]:
+    return [None] * len(members)
+
+
+def _add_csv(counts: YearCounts, member: Member, where: str, question: Question) -> None:
+    stations, quality = read_csv(member.content, where, counts.year, question)
+    counts.quality.add(quality)
+    for station_id, station in stations.items():
+        counts.add(station_id, station)

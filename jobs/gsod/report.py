@@ -1,0 +1,194 @@
+"""An answer as text: the tutorial's lines and tables, JSON, or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jobs.gsod.answer import Answer, Comparison, YearAnswer
+from jobs.gsod.counts import YearCounts
+from jobs.gsod.options import Options
+from jobs.gsod.plot import plot
+
+PAIRS_SHOWN = 10
+COLUMNS = 80
+
+
+def render(options: Options, answer: Answer, years: Sequence[YearCounts]) -> str:
+    """The whole answer in the format asked for."""
+    if options.format == "json":
+        return json.dumps(data(options, answer, years), indent=2)
+    if options.format == "csv":
+        return _csv(answer)
+    return "\n".join(_text(options, answer, years))
+
+
+def data(options: Options, answer: Answer, years: Sequence[YearCounts]) -> dict[str, Any]:
+    """The answer as data: what the `result` event carries, but for how it was run."""
+    question, coverage = options.question, options.coverage
+    return {
+        "question": {
+            "column": question.column,
+            "op": question.op,
+            "threshold": question.threshold,
+            "min_days": coverage.min_days,
+            "matched_days": coverage.matched_days,
+            "countries": sorted(coverage.countries),
+            "stations": sorted(coverage.stations),
+        },
+        "sample": options.sample,
+        "common_stations": answer.whole.stations,
+        "years": [_year(*each) for each in zip(answer.whole.years, years, strict=True)],
+        "pairs": [_pair(pair) for pair in answer.pairs],
+        "dropped_stations": dict(answer.dropped),
+        "coverage_variants": {name: _pair(each) for name, each in answer.variants.items()},
+        "warnings": list(answer.warnings),
+    }
+
+
+def _year(answer: YearAnswer, counts: YearCounts) -> dict[str, Any]:
+    stations = counts.stations.values()
+    return {
+        **_numbers(answer),
+        "rows": counts.quality.rows,
+        "stations": sum(bool(station.rows) for station in stations),
+        "hits_of_all_stations": sum(station.hits.bit_count() for station in stations),
+        "quality": quality(counts),
+        "archive": counts.archive,
+    }
+
+
+def quality(counts: YearCounts) -> dict[str, Any]:
+    """The quality report of one year."""
+    found = counts.quality
+    return {
+        **{name: value for name, value in vars(found).items() if name != "skipped_members"},
+        "skipped_members": dict(found.skipped_members),
+    }
+
+
+def _pair(pair: Comparison) -> dict[str, Any]:
+    return {"stations": pair.stations, "years": [_numbers(each) for each in pair.years]}
+
+
+def _numbers(answer: YearAnswer) -> dict[str, Any]:
+    per = answer.per_1000
+    return {
+        "year": answer.year,
+        "hits": answer.hits,
+        "station_days": answer.station_days,
+        "derived_hits": answer.derived,
+        "per_1000": per.value if per else None,
+        "per_1000_low": per.low if per else None,
+        "per_1000_high": per.high if per else None,
+    }
+
+
+def _csv(answer: Answer) -> str:
+    """One line per year over all common stations, then one per year of each pair."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["stations_of", "common_stations", *_numbers(answer.whole.years[0])])
+    for comparison in (answer.whole, *answer.pairs):
+        of = "all" if comparison is answer.whole else _names(comparison)
+        for each in comparison.years:
+            writer.writerow([of, comparison.stations, *_numbers(each).values()])
+    return text.getvalue().rstrip("\n")
+
+
+def _names(pair: Comparison) -> str:
+    return "+".join(str(each.year) for each in pair.years)
+
+
+def _text(options: Options, answer: Answer, years: Sequence[YearCounts]) -> Iterator[str]:
+    yield f"Number of stations in common: {answer.whole.stations}"
+    for each in answer.whole.years:
+        yield f"{each.year} - High temp count for common stations: {each.hits}"
+    yield ""
+    yield from _question(options)
+    yield from table(
+        ("year", "hits", "station-days", "per 1,000", "95 % interval", "derived"),
+        [_row(each) for each in answer.whole.years],
+    )
+    yield from plot([(each.year, each.per_1000) for each in answer.whole.years])
+    yield from _pair_lines(answer.pairs)
+    yield ""
+    yield from _quality_lines(options, answer, years)
+    for warning in answer.warnings:
+        yield from textwrap.wrap(f"WARNING: {warning}", COLUMNS, subsequent_indent="  ")
+
+
+def _question(options: Options) -> Iterator[str]:
+    question, coverage = options.question, options.coverage
+    name = "daily mean" if question.column == "TEMP" else "daily maximum"
+    yield f"Days with {question.column} ({name}) {question.op} {question.threshold:g} °F"
+    if coverage.min_days:
+        yield f"at stations with {coverage.min_days} valid days in every year"
+    if coverage.matched_days:
+        yield "on calendar days that are valid in every year"
+    if coverage.countries:
+        yield f"in {' '.join(sorted(coverage.countries))}"
+
+
+def _row(each: YearAnswer) -> tuple[str, ...]:
+    per = each.per_1000
+    between = f"{per.low:.2f} to {per.high:.2f}" if per and per.high is not None else "-"
+    value = f"{per.value:.2f}" if per else "-"
+    numbers = f"{each.hits:,}", f"{each.station_days:,}", value, between, f"{each.derived:,}"
+    return str(each.year), *numbers
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows as columns, aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        yield "  ".join(cell.rjust(wide) for cell, wide in zip(row, widths, strict=True))
+
+
+def _pair_lines(pairs: Sequence[Comparison]) -> Iterator[str]:
+    if not pairs:
+        return
+    yield ""
+    header = ("years", "stations", "hits", "per 1,000")
+    yield from table(header, [_pair_row(pair) for pair in pairs[:PAIRS_SHOWN]])
+    if len(pairs) > PAIRS_SHOWN:
+        yield f"{len(pairs) - PAIRS_SHOWN} more pairs: --format csv or json shows them"
+
+
+def _pair_row(pair: Comparison) -> tuple[str, str, str, str]:
+    rates = [each.per_1000 for each in pair.years]
+    return (
+        _names(pair),
+        f"{pair.stations:,}",
+        " : ".join(f"{each.hits:,}" for each in pair.years),
+        " : ".join(f"{each.value:.2f}" if each else "-" for each in rates),
+    )
+
+
+def _quality_lines(options: Options, answer: Answer, years: Sequence[YearCounts]) -> Iterator[str]:
+    yield "Data quality"
+    names = ("files", "rows", "missing", "refused", "bad_dates", "other_years", "duplicate_days")
+    header = ("year", *(name.replace("_", " ") for name in names))
+    rows = [(str(y.year), *(f"{getattr(y.quality, n):,}" for n in names)) for y in years]
+    yield from table(header, rows)
+    yield f"stations: {_dropped(answer)}"
+    for counts in years:
+        for kind, count in counts.quality.skipped_members.items():
+            yield f"{counts.year}: {count} members passed over: {kind}"
+        for example in counts.quality.examples:
+            yield f"  {example}"
+    if options.sample:
+        yield "Data: the two stations that ship with the job; --data DIR reads other data."
+
+
+def _dropped(answer: Answer) -> str:
+    counts = answer.dropped
+    shown = [f"{counts['seen']:,} seen"]
+    shown += [
+        f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items() if n and name != "seen"
+    ]
+    return ", ".join(shown)

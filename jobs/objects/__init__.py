@@ -1,0 +1,1 @@
+"""Large objects: one `ray.put` that many tasks read, against copies."""

@@ -1,0 +1,1 @@
+"""An existing library made parallel: scikit-learn on Ray tasks."""

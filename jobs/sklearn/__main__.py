@@ -1,0 +1,160 @@
+"""An existing library made parallel: scikit-learn through joblib's Ray backend.
+
+`python -m jobs.sklearn` cross-validates a random forest that tells tomorrow's mean temperature from
+today's weather, on GSOD data, first in one process, then as Ray tasks on all task CPUs; the code is
+the same, and so are the scores. Needs scikit-learn, which comes with an extra of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from statistics import mean, median
+from typing import Any
+
+from jobs import job, timing
+from jobs.gsod.options import SAMPLE, Options
+from jobs.gsod.options import parse as parse_gsod
+from jobs.gsod.problem import DataProblem
+from jobs.sklearn.features import NAMES, samples
+
+EXIT_DISAGREE, EXIT_MISSING, EXIT_DATA = 4, 6, 9
+LIMITS = {"trees": 10_000, "folds": 100, "rows": 10_000_000, "repeat": 1_000}
+SEED = 0
+
+
+def score(features: Any, targets: Any, options: argparse.Namespace, jobs: int) -> list[float]:
+    """R² of each fold: plain scikit-learn, which knows nothing of Ray."""
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.model_selection import cross_val_score
+
+    forest = RandomForestRegressor(n_estimators=options.trees, random_state=SEED, n_jobs=1)
+    scores = cross_val_score(forest, features, targets, cv=options.folds, n_jobs=jobs)
+    return [float(each) for each in scores]
+
+
+def measure(
+    arm: str, repeat: int, data: tuple[Any, Any], options: argparse.Namespace, p: int
+) -> tuple[float, list[float]]:
+    """Seconds and scores of one arm; only the backend differs."""
+    began, clock = time.time(), time.perf_counter()
+    with backend(arm, p):
+        scores = score(*data, options, jobs=1 if arm == "local" else p)
+    seconds = time.perf_counter() - clock
+    timing.record(arm, began, seconds, arm=arm, p=p, repeat=repeat, tasks=options.folds)
+    return seconds, scores
+
+
+def backend(arm: str, p: int) -> AbstractContextManager[Any]:
+    """joblib's Ray backend for the arm `tasks`."""
+    if arm == "local":
+        return nullcontext()
+    import joblib
+
+    manager: AbstractContextManager[Any] = joblib.parallel_config(backend="ray", n_jobs=p)
+    return manager
+
+
+def report(data: dict[str, Any]) -> list[str]:
+    """What is printed of a result."""
+    local, tasks = median(data["local_seconds"]), median(data["tasks_seconds"])
+    return [
+        f"{data['rows']:,} days, {len(NAMES)} features, {data['trees']} trees, "
+        f"{data['folds']} folds; mean R² {mean(data['scores']):.4f}",
+        f"scikit-learn alone: {local:.2f} s",
+        f"through joblib's Ray backend: {tasks:.2f} s on p = {data['p']} task CPUs, "
+        "the start of its processes included",
+        f"Speedup: {data['speedup']:.2f}, parallel efficiency: {data['efficiency']:.2f}",
+        "The scores of all folds are the same.",
+    ]
+
+
+def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Options]:
+    """The options, and those of where the data lie; every problem at once, exit status 2."""
+    parser = job.OptionParser("sklearn", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", metavar="DIR", help="folder with <year>.tar.gz (the sample)")
+    parser.add_argument("--years", nargs="+", metavar="YEAR", default=["2015..2024"])
+    parser.add_argument("--trees", default="60", help="trees of a forest (%(default)s)")
+    parser.add_argument("--folds", default="8", help="folds, each a task (%(default)s)")
+    parser.add_argument("--rows", default="20000", help="days to use at most (%(default)s)")
+    parser.add_argument("--repeat", default="1", help="times to run both arms (%(default)s)")
+    options = parser.parse_args(argv)
+    problems = job.read_counts(options, LIMITS)
+    problems += ["argument --folds: at least 2 are needed"] if options.folds == 1 else []
+    if problems:
+        parser.refuse(problems)
+    place = ["--data", options.data] if options.data else []
+    return options, parse_gsod([*place, "--years", *options.years])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options, place = parse(argv)
+    timing.start("sklearn", arguments=vars(options))
+    if missing := missing_modules():
+        what = f"{' and '.join(missing)} not installed on the Ray node of the driver"
+        return job.fail(EXIT_MISSING, "missing", what, "pip install scikit-learn")
+    try:
+        rows, targets = samples(place.data, place.years, options.rows)
+    except DataProblem as problem:
+        return job.fail(EXIT_DATA, "data", problem.what, *problem.evidence)
+    if len(rows) < 2 * options.folds:
+        what = f"{len(rows)} usable days are too few for {options.folds} folds"
+        return job.fail(EXIT_DATA, "data", what)
+    data = _compare(rows, targets, options, sample=place.data == SAMPLE)
+    if not data["agree"]:
+        return job.fail(EXIT_DISAGREE, "disagreement", "scores with and without Ray differ")
+    print("\n".join(report(data)))
+    timing.result(data)
+    return 0
+
+
+def missing_modules() -> list[str]:
+    """What the job needs beyond Ray and is not there."""
+    from importlib.util import find_spec
+
+    return [name for name in ("joblib", "numpy", "sklearn") if find_spec(name) is None]
+
+
+def _compare(
+    rows: list[tuple[float, ...]], targets: list[float], options: argparse.Namespace, sample: bool
+) -> dict[str, Any]:
+    """Run both arms in turn, after the workers have been started."""
+    import numpy as np
+    import ray
+    from ray.util.joblib import register_ray
+
+    job.join_ray()
+    register_ray()
+    # The backend passes an argument of joblib's on that Ray does not know, and warns of it.
+    logging.getLogger("ray.util.multiprocessing").setLevel(logging.ERROR)
+    p = int(ray.cluster_resources().get("CPU", 0)) or 1
+    data = np.array(rows), np.array(targets)
+    seconds: dict[str, list[float]] = {"local": [], "tasks": []}
+    seen: list[list[float]] = []
+    for repeat in range(options.repeat):
+        for arm, times in seconds.items():
+            taken, scores = measure(arm, repeat, data, options, p)
+            times.append(taken)
+            seen.append(scores)
+    speedup = median(seconds["local"]) / median(seconds["tasks"])
+    return {
+        "rows": len(rows),
+        "sample": sample,
+        "trees": options.trees,
+        "folds": options.folds,
+        "p": p,
+        "scores": seen[0],
+        "agree": all(scores == seen[0] for scores in seen),
+        "local_seconds": seconds["local"],
+        "tasks_seconds": seconds["tasks"],
+        "speedup": speedup,
+        "efficiency": speedup / p,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
