@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from raykit import redaction
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -26,3 +28,6 @@ class Endpoint:
     tls: ssl.SSLContext | bool = True
     renew: Callable[[], Endpoint] | None = field(default=None, repr=False, compare=False)
     gone: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        redaction.learn(*self.secrets)

@@ -22,6 +22,12 @@ NODE = "f" * 56
 PATIENCE = 10.0
 
 
+@pytest.fixture(autouse=True)
+def no_secrets(monkeypatch):
+    """A process forgets no secret; each test begins without any."""
+    monkeypatch.setattr("raykit.redaction._known", ())
+
+
 @pytest.fixture
 def make_record():
     """A record of one run; keyword arguments replace its fields."""

@@ -133,8 +133,9 @@ def test_the_hands_do_not_know_each_other():
 
 
 def test_no_folder_holds_more_than_twelve_modules():
+    dunder = ("__init__.py", "__main__.py")
     paths = [*PACKAGE.rglob("*.py"), *JOBS.rglob("*.py")]
-    folders = Counter(path.parent for path in paths if path.name != "__init__.py")
+    folders = Counter(path.parent for path in paths if path.name not in dunder)
     crowded = {
         folder.relative_to(ROOT).as_posix(): count
         for folder, count in folders.items()

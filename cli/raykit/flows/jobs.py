@@ -18,9 +18,9 @@ from raykit.flows.targets import Where
 from raykit.measure.outcome import judge
 from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
+from raykit.redaction import Redactor
 from raykit.submission.following import follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
-from raykit.submission.redaction import Redactor
 from raykit.submission.transport import Transport
 
 STOP_SECONDS = 30.0
@@ -113,7 +113,7 @@ def log(
         return
     with connect(where, progress, record) as head:
         details = known(head.api, record.submission_id if record else job)
-        redactor = Redactor(head.endpoint.secrets)
+        redactor = Redactor()
         if following:
             followed = follow(head.api, _id(details), lambda chunk: sink(redactor.feed(chunk)))
             if followed.shortfall:

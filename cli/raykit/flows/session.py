@@ -20,10 +20,10 @@ from raykit.measure import outcome, strip
 from raykit.measure.job_phases import Marks, job_phases
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
+from raykit.redaction import redacted
 from raykit.submission.following import Followed, UnknownJobError, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
 from raykit.submission.recording import Recording
-from raykit.submission.redaction import Redactor
 from raykit.submission.transport import LostConnectionError
 
 TESTED_RAY = "2.60."
@@ -134,9 +134,7 @@ class Session:
         Errors: JobTimeoutError (22) after `timeout` seconds; the job goes on.
         """
         if self.recording is None:
-            self.recording = Recording(
-                self.record, self.runs, self.progress.listener, self._secrets
-            )
+            self.recording = Recording(self.record, self.runs, self.progress.listener)
         else:
             self.recording.begin()
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -252,13 +250,9 @@ class Session:
         if details:
             self.record.status = details.status
             # Ray puts the log's last lines into its message, and with them what a job printed.
-            message = Redactor(self._secrets()).text(details.message)
-            self.record.message = shortened(message)
+            self.record.message = shortened(redacted(details.message))
             self.record.error_type = details.error_type
             self.record.driver_exit_code = details.driver_exit_code
-
-    def _secrets(self) -> Sequence[str]:
-        return self.api.transport.endpoint.secrets
 
     def _head_lost(self) -> None:
         """A head that knew the job and no longer does was restarted: the driver ran there."""

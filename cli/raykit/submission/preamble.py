@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from raykit.redaction import beginning
+
 SETTING_UP = re.compile(
     rb"\d{4}-\d\d-\d\d [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.\n"
 )
@@ -55,16 +57,6 @@ class Preamble:
             if found:
                 self.lines = []
                 return before + after
-        undecided = min(_beginning(data, line) for line in self.lines)
+        undecided = min(beginning(data, line) for line in self.lines)
         self.held = data[undecided:]
         return data[:undecided]
-
-
-def _beginning(data: bytes, line: bytes) -> int:
-    """Where, at the end of the data, the line could begin; the data's length if nowhere."""
-    position = data.find(line[:1], max(len(data) - len(line) + 1, 0))
-    while position >= 0:
-        if line.startswith(data[position:]):
-            return position
-        position = data.find(line[:1], position + 1)
-    return len(data)

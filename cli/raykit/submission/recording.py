@@ -6,15 +6,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from raykit.errors import RecordError
 from raykit.measure.events import Event, EventFilter
 from raykit.measure.records import EVENTS, LOG, RunRecord, RunsFolder, unwritable
 from raykit.progress import Listener
+from raykit.redaction import Redactor
 from raykit.submission.preamble import Preamble
-from raykit.submission.redaction import Redactor
 
 KEPT_BYTES = 16_384
 RAYS_OWN = re.compile(r"(\x1b\[\d+m)?\((raylet|autoscaler|gcs_server)\b")
@@ -23,14 +22,8 @@ RAYS_OWN = re.compile(r"(\x1b\[\d+m)?\((raylet|autoscaler|gcs_server)\b")
 class Recording:
     """Takes a job's log as it comes. A disk that refuses stops the writing, never the showing."""
 
-    def __init__(
-        self,
-        record: RunRecord,
-        runs: RunsFolder,
-        listener: Listener,
-        secrets: Callable[[], Sequence[str]],
-    ) -> None:
-        self.record, self.runs, self.listener, self.secrets = record, runs, listener, secrets
+    def __init__(self, record: RunRecord, runs: RunsFolder, listener: Listener) -> None:
+        self.record, self.runs, self.listener = record, runs, listener
         self.failure: RecordError | None = None
         self.shown = 0
         self.log_path = runs.folder(record.id) / LOG
@@ -42,7 +35,7 @@ class Recording:
         self.record.start = None
         self.record.spans, self.record.results, self.record.errors = [], [], []
         self.repeated = self.shown
-        self.redactor = Redactor(self.secrets())
+        self.redactor = Redactor()
         self.filter = EventFilter()
         self.digest = hashlib.sha256()
         self.size = 0
@@ -54,7 +47,6 @@ class Recording:
 
     def take(self, chunk: bytes) -> None:
         """The next bytes of the driver log, as the head has them."""
-        self.redactor.learn(self.secrets())
         self._keep(self.redactor.feed(chunk))
 
     def end(self) -> None:
