@@ -24,3 +24,10 @@ def jobs() -> list[str]:
     modules = (path for path in folder.glob("*.py") if not path.name.startswith("_"))
     names = [path.stem for path in modules if "\ndef main(" in path.read_text("utf-8")]
     return sorted(names + [path.parent.name for path in folder.glob("*/__main__.py")])
+
+
+def takes_option(job: str, option: str) -> bool:
+    """Whether a job of the kit declares a command-line option, by its own source."""
+    folder, module = root() / "jobs" / job, root() / "jobs" / f"{job}.py"
+    sources = [*folder.glob("*.py"), *([module] if module.is_file() else [])]
+    return any(f'"{option}"' in source.read_text("utf-8") for source in sources)

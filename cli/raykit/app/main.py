@@ -14,6 +14,7 @@ import typer
 from raykit import versions
 from raykit.app import output
 from raykit.app.commands import (
+    bench,
     clusters,
     compare,
     dashboard,
@@ -70,6 +71,7 @@ def raykit(
 
 
 submit.register(app)
+bench.register(app)
 runs.register(app)
 data.register(app)
 compare.register(app)

@@ -128,16 +128,8 @@ class RunsFolder:
         Errors: RecordError (7) with the path, where the disk refuses.
         """
         path = self.folder(record.id) / RECORD
-        temporary = path.with_name(f".{RECORD}.{os.getpid()}")
         text = json.dumps(record.as_dict(), indent=2, allow_nan=False) + "\n"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_durably(temporary, text.encode())
-            temporary.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise unwritable(path, error) from error
+        write_atomically(path, text.encode())
         return path
 
     def read(self, run_id: str) -> RunRecord:
@@ -232,6 +224,22 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "ended": (int, float, type(None)),
     "start": (dict, type(None)),
 }
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file of a run whole or not at all, and durably.
+
+    Errors: RecordError (7) with the path, where the disk refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_durably(temporary, data)
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -79,7 +79,7 @@ def up(
         context=context,
         create_namespace=create_namespace,
         timeout=timeout,
-        confirm=_confirm(yes),
+        confirm=confirm(yes),
     )
     cluster = flow.up(request, progress)
     data = {
@@ -137,7 +137,7 @@ def down(
         name, namespace = read.name, read.namespace
     assert name is not None
     progress = Progress(output.Screen())
-    cluster = flow.down(name, context, namespace, _confirm(yes), progress)
+    cluster = flow.down(name, context, namespace, confirm(yes), progress)
     data = {"name": cluster.name, "namespace": cluster.namespace}
     output.show("down", data, output_format is Format.json, _is_down)
 
@@ -173,7 +173,7 @@ def _refuse_other_places(on: str) -> None:
         )
 
 
-def _confirm(yes: bool) -> Callable[[str], bool]:
+def confirm(yes: bool) -> Callable[[str], bool]:
     """Asks on a terminal; elsewhere only `--yes` will do."""
 
     def ask(question: str) -> bool:

@@ -1,0 +1,216 @@
+"""`raykit bench`: measure one job on several clusters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from raykit.app import output
+from raykit.app.commands.clusters import Yes, confirm
+from raykit.app.commands.runs import runs_folder
+from raykit.app.options import Context, Format, Namespace, Output, where
+from raykit.errors import UsageError
+from raykit.measure.plan import Scaling
+
+if TYPE_CHECKING:
+    from raykit.flows.bench import Arm
+    from raykit.measure.experiments import Experiment
+
+EPILOG = """Examples:
+
+\b
+  raykit bench fib --on one --on two --repeat 6        clusters that are up
+  raykit bench fib -f deploy/clusters/scaled.yaml --workers 1,2,4
+  raykit bench gsod --on one --on two -- --data ~/gsod --years 1950..2020
+  raykit bench fib --on one --on two --id mine         again: goes on where it stopped
+  raykit bench fib --on one --on two --dry-run         what would run, and for how long
+"""
+
+Many = list[str] | None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command("bench", epilog=EPILOG)(bench)
+
+
+def bench(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job of raykit's, or a file.")],
+    arguments: Annotated[
+        Many, typer.Argument(metavar="[-- JOB OPTIONS]", help="Passed to the job.")
+    ] = None,
+    on: Annotated[
+        Many, typer.Option("--on", metavar="local|URL|CLUSTER", help="An arm: a place that is up.")
+    ] = None,
+    specs: Annotated[
+        list[Path] | None,
+        typer.Option("-f", "--file", metavar="SPEC", help="An arm: a cluster to bring up."),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(metavar="N,N…", help="An arm for each number of workers of the spec."),
+    ] = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Rounds: measured runs of each arm.")] = 6,
+    warm_up: Annotated[int, typer.Option(min=0, help="Unmeasured runs of each arm first.")] = 1,
+    cold: Annotated[
+        int, typer.Option(min=0, help="Runs on a cluster that was just made, kept apart.")
+    ] = 0,
+    scaling: Annotated[
+        Scaling | None,
+        typer.Option(
+            help="strong: --tasks of the largest p in every arm; weak: tasks grow with p. "
+            "[default: strong where the job takes --tasks]"
+        ),
+    ] = None,
+    tasks_per_cpu: Annotated[int, typer.Option(min=1, help="Tasks for each task CPU.")] = 1,
+    p: Annotated[
+        Many, typer.Option("--p", metavar="ARM=CPUS", help="Task CPUs of an autoscaled arm.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option("--id", help="Name of the experiment; again: it goes on.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the order within rounds; else random.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for one run.")] = None,
+    create_namespace: Annotated[
+        bool, typer.Option("--create-namespace", help="Make the namespace where it is absent.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    yes: Yes = False,
+    output_format: Output = Format.text,
+) -> None:
+    """Run one job on several clusters in turn, and compare them.
+
+    Every round runs each arm once, in random order, so that whatever the machine does meanwhile
+    meets all arms alike. Each run leaves a record; the experiment can be interrupted and repeated.
+    """
+    from raykit.flows import bench as flow
+    from raykit.progress import Progress
+    from raykit.submission import entrypoints
+
+    given = tuple(arguments or ())
+    request = flow.Request(
+        entrypoint=lambda words: entrypoints.find(job, words),
+        job=entrypoints.find(job, given).name,
+        arguments=given,
+        arms=_arms(on or [], specs or [], workers, context, namespace),
+        rounds=repeat,
+        warm_ups=warm_up,
+        cold=cold,
+        scaling=scaling or (Scaling.strong if _takes_tasks(job) else Scaling.given),
+        tasks_per_cpu=tasks_per_cpu,
+        p=_task_cpus(p or []),
+        id=experiment,
+        seed=seed,
+        timeout=timeout,
+        create_namespace=create_namespace,
+        confirm=confirm(yes),
+    )
+    progress = Progress(output.Screen())
+    as_json = output_format is Format.json
+    if dry_run:
+        planned = flow.outline(request, progress)
+        output.show("bench", planned.as_dict() if as_json else planned, as_json, _outline)
+        return
+    done = flow.bench(request, runs_folder(), progress)
+    output.show("bench", done.as_dict() if as_json else done, as_json, _outline)
+
+
+def _arms(
+    on: list[str],
+    specs: list[Path],
+    workers: str | None,
+    context: str | None,
+    namespace: str | None,
+) -> tuple[Arm, ...]:
+    """The arms that the options name, in their order: places first, then specs."""
+    from raykit.flows import up
+    from raykit.flows.bench import Arm
+
+    arms = [Arm(word, where(word, context, namespace), f"--on {word}") for word in on]
+    for path in specs:
+        for count in _counts(workers):
+            spec = up.read_spec(path, namespace=namespace, replicas=count)
+            if count is not None:
+                spec = up.read_spec(
+                    path, name=f"{spec.name}-{count}", namespace=namespace, replicas=count
+                )
+            asked = f"-f {path.name}" + ("" if count is None else f" --workers {count}")
+            arms.append(Arm(spec.name, where(None, context, spec.namespace), asked, spec))
+    names = [arm.name for arm in arms]
+    if len(set(names)) < len(names):
+        raise UsageError("an arm is named twice", evidence=[", ".join(names)])
+    if workers and not specs:
+        raise UsageError("--workers needs a spec", next="raykit bench JOB -f SPEC --workers 1,2,4")
+    if len(arms) < 2:
+        raise UsageError(
+            "a comparison needs two arms",
+            evidence=[f"named: {', '.join(names) or 'none'}"],
+            next="raykit bench JOB --on A --on B, or -f SPEC --workers 1,2",
+        )
+    return tuple(arms)
+
+
+def _counts(workers: str | None) -> list[int | None]:
+    if workers is None:
+        return [None]
+    try:
+        counts = [int(text) for text in workers.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1 or len(set(counts)) < len(counts):
+        raise UsageError(f"--workers {workers}: whole numbers of workers, each once, such as 1,2,4")
+    return list(counts)
+
+
+def _task_cpus(pairs: list[str]) -> dict[str, float]:
+    given = {}
+    for pair in pairs:
+        name, _, text = pair.rpartition("=")
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not name or not 0 < value < 1e6:
+            raise UsageError(f"--p {pair}: an arm and its task CPUs, such as --p autoscaled=4")
+        given[name] = value
+    return given
+
+
+def _takes_tasks(job: str) -> bool:
+    from raykit import kit
+    from raykit.flows.bench import TASKS_OPTION
+
+    return job in kit.jobs() and kit.takes_option(job, TASKS_OPTION)
+
+
+def _outline(experiment: Experiment) -> str:
+    """The experiment's plan as text."""
+    rows = [
+        (
+            name,
+            arm["on"],
+            f"{arm['p']:g}",
+            "as given" if arm["tasks"] is None else arm["tasks"],
+            len(experiment.runs(name)),
+        )
+        for name, arm in experiment.arms.items()
+    ]
+    plan = experiment.plan
+    runs = f"{plan.rounds} rounds of {len(plan.arms)} arms, {plan.warm_ups} warm-ups each"
+    if plan.cold:
+        runs += f", {plan.cold} cold starts each"
+    job = " ".join([experiment.job["name"], *experiment.job["arguments"]])
+    left = len(experiment.remaining())
+    lines = [
+        f"experiment {experiment.id}: {job}",
+        f"{runs}; seed {plan.seed}; {experiment.scaling} scaling",
+        "",
+        output.table(["ARM", "ON", "P", "TASKS", "DONE"], rows),
+    ]
+    return "\n".join([*lines, *([f"{left} runs to make"] if left else [])])

@@ -1,0 +1,127 @@
+"""Experiments: which runs belong together, in which order they were made, and for what.
+
+    runs/<experiment id>/experiment.json    plan, arms, and the run of each finished step
+
+The runs themselves are ordinary records in the same folder. The file is written after every run, so
+that an experiment that broke off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from raykit.errors import RecordError
+from raykit.measure.plan import Plan, Purpose, Scaling, Step
+from raykit.measure.records import RunsFolder, write_atomically
+
+SCHEMA = 1
+FILE = "experiment.json"
+
+
+@dataclass(frozen=True)
+class Made:
+    """One finished step and the id of its run."""
+
+    step: Step
+    run: str
+
+
+@dataclass
+class Experiment:
+    """One experiment.
+
+    job: the job's name, and `arguments` as the user gave them. arms: by name, what is known of
+    each: `p` (task CPUs), `tasks` (the number of tasks raykit asked for, or None), `on` (where it
+    runs), `images` (digests). scaling: how the work follows p. started: Unix seconds.
+    """
+
+    id: str
+    job: dict[str, Any]
+    plan: Plan
+    scaling: Scaling
+    arms: dict[str, dict[str, Any]]
+    started: float
+    made: list[Made] = field(default_factory=list)
+    schema: int = SCHEMA
+
+    def remaining(self) -> list[Step]:
+        """The steps that have no run yet, in their order."""
+        return self.plan.remaining([each.step for each in self.made])
+
+    def runs(self, arm: str, purpose: Purpose = Purpose.measured) -> list[tuple[int, str]]:
+        """Round and run id of each finished run of an arm, by round."""
+        own = [each for each in self.made if (each.step.arm, each.step.purpose) == (arm, purpose)]
+        return sorted((each.step.round, each.run) for each in own)
+
+    def differences(self, other: Experiment) -> list[str]:
+        """What two definitions of an experiment do not have in common, a line each."""
+        mine, theirs = self._definition(), other._definition()
+        return [
+            f"{key}: {theirs[key]}, not {mine[key]}" for key in mine if mine[key] != theirs[key]
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The experiment as JSON data, `schema` first."""
+        data = asdict(self)
+        data["scaling"] = str(self.scaling)
+        data["made"] = [{**each.step.as_dict(), "run": each.run} for each in self.made]
+        return {"schema": data.pop("schema"), **data}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Experiment:
+        """The experiment of JSON data. Errors: ValueError, KeyError, TypeError: damaged."""
+        if data.get("schema") != SCHEMA:
+            raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
+        plan = data["plan"]
+        made = [
+            Made(Step(each["arm"], Purpose(each["purpose"]), each["round"]), each["run"])
+            for each in data["made"]
+        ]
+        return cls(
+            id=data["id"],
+            job=data["job"],
+            plan=Plan(**{**plan, "arms": tuple(plan["arms"])}),
+            scaling=Scaling(data["scaling"]),
+            arms=data["arms"],
+            started=data["started"],
+            made=made,
+        )
+
+    def _definition(self) -> dict[str, Any]:
+        asked = {name: arm.get("asked") for name, arm in self.arms.items()}
+        return {
+            "job": [self.job["name"], *self.job["arguments"]],
+            "arms": asked,
+            "scaling": str(self.scaling),
+            "warm-ups": self.plan.warm_ups,
+            "cold starts": self.plan.cold,
+        }
+
+
+def write(runs: RunsFolder, experiment: Experiment) -> Path:
+    """Write an experiment's file. Errors: RecordError (7) where the disk refuses."""
+    text = json.dumps(experiment.as_dict(), indent=2, allow_nan=False) + "\n"
+    path = runs.folder(experiment.id) / FILE
+    write_atomically(path, text.encode())
+    return path
+
+
+def read(runs: RunsFolder, experiment_id: str) -> Experiment | None:
+    """The experiment of that id; None where there is none.
+
+    Errors: RecordError (7) where its file is damaged or of another schema.
+    """
+    path = runs.folder(experiment_id) / FILE
+    try:
+        return Experiment.from_dict(json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(
+            f"the experiment {path} cannot be read",
+            evidence=[str(error)],
+            next="start another with --id NAME",
+        ) from error
