@@ -48,7 +48,10 @@ class RaykitError(Exception):
 
 
 class Interrupt(BaseException):
-    """Ctrl-C or SIGTERM reached the command; not an Exception, so that nothing swallows it."""
+    """Ctrl-C, SIGTERM or SIGHUP reached the command.
+
+    Not an Exception, so that nothing swallows it.
+    """
 
 
 INTERRUPTS = (KeyboardInterrupt, Interrupt)

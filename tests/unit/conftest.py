@@ -64,6 +64,7 @@ class FakeJob:
     error_type: str | None = None
     metadata: dict = field(default_factory=dict)
     steps: list[Callable[[], None]] = field(default_factory=list)
+    stops: bool = True
     streamed: int = 0
     asked: int = 0
 
@@ -89,14 +90,21 @@ class FakeRay:
     """A head that speaks the Jobs API on 127.0.0.1 and misbehaves as told.
 
     refuse: path prefix → (status, body), answered instead; drop: path prefixes whose connections
-    are closed without an answer; cuts: bytes after which log connections break, one each in turn;
-    chunk: bytes that a log is sent in at a time.
+    are closed without an answer; hang: path prefixes that are never answered; cuts: bytes after
+    which log connections break, one each in turn; chunk: bytes that a log is sent in at a time.
+    on_submit, on_rows: called when a job comes, or rows of the state API are asked for;
+    holds_submit: a submission gets no answer; keeps_metadata: nor does it change the job.
     """
 
     def __init__(self):
         self.jobs: dict[str, FakeJob] = {}
         self.refuse: dict[str, tuple[int, str]] = {}
         self.drop: set[str] = set()
+        self.hang: set[str] = set()
+        self.closing = threading.Event()
+        self.on_submit: Callable[[], None] = lambda: None
+        self.on_rows: Callable[[], None] = lambda: None
+        self.holds_submit = self.keeps_metadata = False
         self.cuts: list[int] = []
         self.chunk = 4096
         self.mode = "disabled"
@@ -118,6 +126,7 @@ class FakeRay:
         self.thread.start()
 
     def close(self):
+        self.closing.set()
         self.cut()
         for transport in self.transports:
             transport.client.close()
@@ -187,6 +196,10 @@ class FakeHandler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         self.query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
         self.ray.requests.append((self.command, path, dict(self.headers)))
+        if any(path.startswith(prefix) for prefix in self.ray.hang):
+            self.ray.closing.wait()
+            self.close_connection = True
+            return
         if any(path.startswith(prefix) for prefix in self.ray.drop):
             self.close_connection = True
             return
@@ -218,7 +231,11 @@ class FakeHandler(BaseHTTPRequestHandler):
         parts = path.removeprefix("/api/jobs/").split("/")
         if parts == [""] and self.command == "POST":
             asked = json.loads(self.body)
-            self.ray.jobs[asked["submission_id"]].metadata = asked["metadata"]
+            if asked["submission_id"] in self.ray.jobs and not self.ray.keeps_metadata:
+                self.ray.jobs[asked["submission_id"]].metadata = asked["metadata"]
+            self.ray.on_submit()
+            if self.ray.holds_submit:
+                self.ray.closing.wait()
             self._json({"submission_id": asked["submission_id"]})
             return
         job = self.ray.jobs.get(parts[0])
@@ -227,7 +244,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         elif parts[1:] == ["logs"]:
             self._json({"logs": job.log.decode("utf-8").replace("\r\n", "\n")})
         elif parts[1:] == ["stop"]:
-            job.status = "STOPPED"
+            job.status = "STOPPED" if job.stops else job.status
             self._json({"stopped": True})
         else:
             job.asked += 1
@@ -236,6 +253,7 @@ class FakeHandler(BaseHTTPRequestHandler):
             self._json(job.details())
 
     def _rows(self, rows):
+        self.ray.on_rows()
         found = {"result": rows, "num_filtered": len(rows), "total": len(rows)}
         self._json({"result": True, "msg": "", "data": {"result": found}})
 

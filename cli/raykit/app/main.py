@@ -86,8 +86,8 @@ dashboard.register(app)
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (`errors.EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    output.open_closed_streams()
+    _handle_signals()
     as_json = _wants_json(words)
     try:
         app(args=words, prog_name="raykit")
@@ -113,6 +113,14 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # What is left goes with the process: to look for cycles in it first takes 50 ms.
         gc.freeze()
     sys.exit(0)
+
+
+def _handle_signals() -> None:
+    """Ctrl-C, SIGTERM and a closed terminal interrupt; `nohup` asks to go on without a terminal."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:

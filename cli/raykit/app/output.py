@@ -2,19 +2,25 @@
 
 With `-o json` every command prints exactly one envelope with the keys `schema`, `command`, `data`
 and `error`; a job's own output then goes to stderr.
+
+No stream can end a command. A reader that has gone, a terminal that was closed or a full disk ends
+the writing to that stream; only a result that a disk refused is an error, once the work is done.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
 import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from raykit.errors import RaykitError
+from raykit.errors import RaykitError, RecordError
 from raykit.phases import Phase
 
 if TYPE_CHECKING:
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
 ENVELOPE_SCHEMA = 1
 BOLD, RED, GREEN, DIM = "1", "31", "32", "2"
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def width() -> int:
@@ -49,18 +56,43 @@ def envelope(command: str, data: object, error: RaykitError | None = None) -> st
     )
 
 
+def open_closed_streams() -> None:
+    """Open standard streams that the caller closed, such as by `>&-`, to nowhere.
+
+    Otherwise the next file or connection would get their number, and output would go into it.
+    """
+    modes = {"stdin": "r", "stdout": "w", "stderr": "w"}
+    for number, (name, mode) in enumerate(modes.items()):
+        try:
+            os.set_blocking(number, True)
+        except OSError:
+            _to_nowhere(number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def show(command: str, data: Any, as_json: bool, text: Callable[[Any], str]) -> None:
-    """Print a result: the envelope, or what `text` makes of the data."""
-    _write(sys.stdout, (envelope(command, data) if as_json else text(data)) + "\n")
+    """Print a result: the envelope, or what `text` makes of the data.
+
+    Errors: RecordError (7) where a disk refuses it.
+    """
+    _deliver(envelope(command, data) if as_json else text(data))
 
 
 def show_envelope(command: str, data: object, error: RaykitError | None) -> None:
-    """Print the envelope of a result that may have gone wrong."""
-    _write(sys.stdout, envelope(command, data, error) + "\n")
+    """Print the envelope of a result that may have gone wrong.
+
+    Errors: RecordError (7) where a disk refuses a result that went well.
+    """
+    if error is None:
+        _deliver(envelope(command, data))
+    else:
+        _write(sys.stdout, envelope(command, data, error) + "\n")
 
 
 def raw(data: bytes) -> None:
     """Print bytes as they are."""
+    _Spinner.stop()
     _write(sys.stdout, data)
 
 
@@ -72,7 +104,7 @@ def aside(text: str) -> None:
 
 def show_error(command: str, error: RaykitError, as_json: bool) -> None:
     """Print an error: the envelope on stdout, or what, evidence and next on stderr."""
-    if as_json:
+    if as_json and not _is_refused(error):
         show_envelope(command, None, error)
         return
     lines = [styled("error: ", RED, sys.stderr) + error.what]
@@ -82,12 +114,33 @@ def show_error(command: str, error: RaykitError, as_json: bool) -> None:
     _say("\n".join(lines))
 
 
+class _RefusedError(RecordError):
+    """stdout leads to a disk that takes no more."""
+
+
+def _is_refused(error: RaykitError) -> bool:
+    return isinstance(error, _RefusedError)
+
+
+def _deliver(text: str) -> None:
+    _Spinner.stop()
+    failure = _write(sys.stdout, text + "\n")
+    if failure and failure.errno in DISK_REFUSES:
+        raise _RefusedError(
+            "the result could not be written to stdout",
+            evidence=[os.strerror(failure.errno)],
+            next="free space or write it elsewhere, then run the same command again",
+        )
+
+
 def _say(text: str) -> None:
+    _Spinner.stop()  # first of all: while it turns, sys.stderr is the spinner's
     _write(sys.stderr, text + "\n")
 
 
-def _write(stream: TextIO, content: str | bytes) -> None:
-    """Write at once. A reader that has gone, such as `head`, ends the writing, not the command."""
+def _write(stream: TextIO, content: str | bytes) -> OSError | None:
+    """Write at once; returns why the stream takes no more. It then leads to nowhere."""
+    _Spinner.stop()
     try:
         if isinstance(content, bytes):
             stream.flush()
@@ -97,8 +150,17 @@ def _write(stream: TextIO, content: str | bytes) -> None:
             encoding = stream.encoding or "utf-8"
             stream.write(content.encode(encoding, "replace").decode(encoding))
         stream.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError as failure:
+        _to_nowhere(stream.fileno())
+        return failure
+    return None
+
+
+def _to_nowhere(number: int) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != number:
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -136,45 +198,80 @@ def _is_number(cell: str) -> bool:
     return cell in {"", "-"} or cell.split(" ")[0].rstrip("x%s").replace(".", "", 1).isdigit()
 
 
+class _Spinner:
+    """The line on a terminal's stderr that turns while something is waited for; at most one."""
+
+    status: Status | None = None
+
+    @classmethod
+    def start(cls, title: str) -> None:
+        cls.stop()
+        if not sys.stderr.isatty():
+            return
+        from rich.console import Console
+
+        cls.status = Console(file=cast("TextIO", _Terminal(sys.stderr))).status(
+            title, spinner="dots"
+        )
+        cls.status.start()
+
+    @classmethod
+    def update(cls, title: str) -> None:
+        if cls.status:
+            cls.status.update(title)
+
+    @classmethod
+    def stop(cls) -> None:
+        status, cls.status = cls.status, None
+        if status:
+            status.stop()
+
+
+class _Terminal(io.TextIOBase):
+    """A terminal as the spinner's own thread needs it: one that was closed is no error."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self.stream.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+
 class Screen:
     """The listener for people: a spinner on a terminal, plain lines otherwise, all on stderr."""
 
     def __init__(self, job_stream: TextIO | None = None) -> None:
         self.job_stream = job_stream or sys.stdout
-        self.status: Status | None = None
         self.title = ""
 
     def step_started(self, title: str) -> None:
         self.title = title
-        if not sys.stderr.isatty():
-            return
-        from rich.console import Console
-
-        self.status = Console(file=sys.stderr).status(f"{title} …", spinner="dots")
-        self.status.start()
+        _Spinner.start(f"{title} …")
 
     def step_detail(self, text: str) -> None:
-        if self.status:
-            self.status.update(f"{self.title} … {text}")
+        _Spinner.update(f"{self.title} … {text}")
 
     def step_finished(self, phase: Phase, title: str) -> None:
-        self._stop_spinner()
         tick = styled("✓", GREEN, sys.stderr)
         _say(f"{tick} {title} ({phase.seconds:.1f} s)")
 
     def step_failed(self, title: str) -> None:
-        self._stop_spinner()
         _say(f"{styled('✗', RED, sys.stderr)} {title}")
 
     def note(self, text: str) -> None:
-        self._stop_spinner()
         _say(text)
 
     def job_output(self, chunk: bytes) -> None:
-        self._stop_spinner()
         _write(self.job_stream, chunk)
-
-    def _stop_spinner(self) -> None:
-        if self.status:
-            self.status.stop()
-            self.status = None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from raykit import machine, versions
 from raykit.endpoint import Endpoint
-from raykit.errors import INTERRUPTS, JobsApiError, JobTimeoutError, RecordError
+from raykit.errors import JobsApiError, RecordError
 from raykit.flows import targets
-from raykit.flows.session import Run, Session
+from raykit.flows.session import Limits, Run, Session, see_through, stop_and_wait
 from raykit.flows.targets import Where
 from raykit.measure.outcome import judge
 from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
@@ -83,18 +83,9 @@ def attach(
         details = known(head.api, record.submission_id if record else job)
         record = record or _adopted(details, head)
         session = Session(head.api, head.endpoint, record, runs, progress)
-        session.join(details)
-        progress.phases += record.phases
-        _forget_events(record)
         session.look()
-        try:
-            session.follow(timeout)
-        except INTERRUPTS:
-            return session.finish(session.interrupted(stopped=False))
-        except JobTimeoutError as late:
-            return session.finish(late)
-        session.measure()
-        return session.finish()
+        progress.phases += record.phases
+        return see_through(session, lambda: session.join(details), Limits(timeout=timeout))
 
 
 def log(
@@ -124,21 +115,14 @@ def log(
 
 
 def stop(job: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopped:
-    """Stop a job and see whether it has ended.
-
-    Ray answers that it stopped a PENDING job which then stays PENDING: only the status counts.
-    """
+    """Stop a job and see whether it has ended."""
     record = find_record(runs, job)
     with connect(where, progress, record) as head:
         details = known(head.api, record.submission_id if record else job)
         if details.ended:
             return Stopped(_id(details), details.status, confirmed=True)
         with progress.step("stop", f"stop {_id(details)}"):
-            head.api.stop(_id(details))
-            deadline = time.monotonic() + STOP_SECONDS
-            while not details.ended and time.monotonic() < deadline:
-                time.sleep(0.1)
-                details = known(head.api, _id(details))
+            details = stop_and_wait(head.api, _id(details), STOP_SECONDS) or details
         return Stopped(_id(details), details.status, confirmed=details.ended)
 
 
@@ -193,9 +177,3 @@ def _adopted(details: JobDetails, head: Head) -> RunRecord:
         started=details.start_time or time.time(),
         notes=["attached to a job that was submitted elsewhere"],
     )
-
-
-def _forget_events(record: RunRecord) -> None:
-    """The log comes again from its first byte, and with it every event."""
-    record.start = None
-    record.spans, record.results, record.errors = [], [], []

@@ -1,24 +1,19 @@
-"""One job on one head, from the first look at the head to the finished record."""
+"""One job on one head: how it is submitted, followed and stopped, and the one way its run ends."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from raykit.endpoint import Endpoint
-from raykit.errors import (
-    ConflictError,
-    InterruptedByUserError,
-    JobTimeoutError,
-    RaykitError,
-    RecordError,
-)
-from raykit.measure import outcome, strip
-from raykit.measure.job_phases import Marks, job_phases
-from raykit.measure.records import RunRecord, RunsFolder
+from raykit.errors import INTERRUPTS, ConflictError, RaykitError, RecordError
+from raykit.flows import measuring
+from raykit.flows.measuring import Observation
+from raykit.measure import outcome
+from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import redacted
 from raykit.submission.following import Followed, UnknownJobError, follow
@@ -27,13 +22,21 @@ from raykit.submission.recording import Recording
 from raykit.submission.transport import LostConnectionError
 
 TESTED_RAY = "2.60."
-LATE_EVENTS_SECONDS = 2.0
-STOP_SECONDS = 15.0
-NODE_SECONDS = 25.0
-ASK_SECONDS = 20.0
 PAYLOAD_KEY = "raykit-payload"
 MESSAGE_START, MESSAGE_END = 2000, 4000
-LIVE_STATES = frozenset({"RUNNING", "SUBMITTED_TO_WORKER", "PENDING_NODE_ASSIGNMENT"})
+
+ASK_SECONDS = 20.0
+"""How long a head is asked for a job whose submission got no answer."""
+
+HURRY_SECONDS = 5.0
+"""The same, and the longest wait for one answer, once the run is being ended."""
+
+STOP_SECONDS, STOP_PENDING_SECONDS = 15.0, 2.0
+"""Ray kills a driver 3 s after it asked it to end. It does not stop a PENDING job at all: such a
+job is waited for only where its head stays."""
+
+LOG_SECONDS = 15.0
+"""How long the rest of a stopped job's log is read."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,76 @@ class Run:
         return self.error.exit_code if self.error else 0
 
 
+@dataclass(frozen=True)
+class Limits:
+    """When a job is no longer followed, and what becomes of it then.
+
+    follow: false where the job is submitted and left at once. timeout: seconds to follow, None
+    without end. ends_with_head: the head ends with the run, and the job with it.
+    stop_on_interrupt: an interrupt stops the job on any head.
+    """
+
+    follow: bool = True
+    timeout: float | None = None
+    ends_with_head: bool = False
+    stop_on_interrupt: bool = False
+
+    def stops(self, reason: BaseException) -> bool:
+        """Whether the job must be stopped when this ends the following."""
+        asked = self.stop_on_interrupt and isinstance(reason, INTERRUPTS)
+        return self.ends_with_head or asked
+
+
+def see_through(session: Session, begin: Callable[[], None], limits: Limits) -> Run:
+    """Begin, follow, stop where it must be, measure, file: the order of every run.
+
+    begin submits the job or takes up one that runs. Whatever ends the following (the job's end,
+    the time-out, an interrupt, an error of the head, a bug) goes through the same steps. Each has
+    a limit in time, and a second interrupt skips what is left of them but the filing.
+
+    Errors: a bug is raised again after the record was filed; all else is the run's error.
+    """
+    reason: BaseException | None = None
+    try:
+        begin()
+        if not limits.follow:
+            return Run(session.record, None)
+        session.follow(limits.timeout)
+    except BaseException as broken_off:
+        reason = broken_off
+    try:
+        if reason is not None:
+            session.settle(stop=limits.stops(reason))
+        if session.seen.ended:
+            session.measure()
+    except INTERRUPTS:
+        session.record.notes.append("interrupted at its end: not all was read and measured")
+    run = session.file(session.error_of(reason, limits))
+    if reason is not None and not isinstance(reason, (*INTERRUPTS, RaykitError, TimeoutError)):
+        raise reason
+    return run
+
+
+def stop_and_wait(api: JobsApi, submission_id: str, seconds: float) -> JobDetails | None:
+    """Stop a job and wait until it has ended; its last state, None where the head forgot it.
+
+    Ray also says that it stopped a PENDING job, which then stays PENDING: only the status counts.
+    """
+    api.stop(submission_id)
+    deadline = time.monotonic() + seconds
+    while True:
+        details = api.details(submission_id)
+        if details is None or details.ended or time.monotonic() > deadline:
+            return details
+        time.sleep(0.1)
+
+
 class Session:
-    """Submits, follows, stops and records one job. Steps are public; their order is the flow's."""
+    """Submits, follows, stops, measures and files one job; `see_through` has the order.
+
+    arrived: whether the head has the job, None while that is not known. stopped: whether Ray was
+    asked to stop it.
+    """
 
     def __init__(
         self,
@@ -61,12 +132,12 @@ class Session:
     ) -> None:
         self.api, self.endpoint, self.record = api, endpoint, record
         self.runs, self.progress = runs, progress
+        self.payload_hash: str | None = None
         self.recording: Recording | None = None
-        self.submitted = record.started
-        self.first_byte: float | None = None
-        self.joined_late = False
-        self.seen_end: float | None = None
-        self.details: JobDetails | None = None
+        self.log_deadline: float | None = None
+        self.seen = Observation(record.started)
+        self.arrived: bool | None = False
+        self.stopped = False
 
     def look(self) -> None:
         """Ask who answers; the record names the head and its Ray."""
@@ -83,63 +154,36 @@ class Session:
 
         Errors: ConflictError (8) where the id exists with another payload.
         """
+        self.payload_hash = payload["metadata"].get(PAYLOAD_KEY)
         self.runs.write(self.record)
-        before: JobDetails | None = None
         with self.progress.step("submit", f"submit {self.record.submission_id}"):
-            try:
-                self.api.submit(payload)
-            except LostConnectionError:
-                if not self._arrived(payload):
-                    raise
-            except ConflictError:
-                before = self.api.details(self.record.submission_id)
-                if not self._same(before, payload):
-                    raise
-                self.progress.note(f"{self.record.submission_id} was submitted before: attaching")
-        self.submitted = time.time()
+            before = self._post(payload)
+        self.seen.submitted = time.time()
         if before:
+            self.progress.note(f"{self.record.submission_id} was submitted before: attaching")
             self.join(before)
         # Whoever attaches after a crash finds what was timed until here.
         self.record.phases = list(self.progress.phases)
-        with contextlib.suppress(RecordError):  # a full disk is told of while following
+        with contextlib.suppress(RecordError):  # a full disk is reported while following
             self.runs.write(self.record)
 
     def join(self, details: JobDetails) -> None:
         """Take up a job that was submitted before: its log may have begun unseen."""
-        self.submitted = details.start_time or self.submitted
-        self.joined_late = details.status != "PENDING"
-
-    def leave(self) -> Run:
-        """Let the job go on by itself; its record can be completed by `raykit attach`."""
-        return Run(self.record, None)
-
-    def _arrived(self, payload: Mapping[str, Any]) -> bool:
-        """Whether a submission whose reply was lost reached Ray."""
-        deadline = time.monotonic() + ASK_SECONDS
-        while time.monotonic() < deadline:
-            with contextlib.suppress(LostConnectionError):
-                details = self.api.details(self.record.submission_id)
-                if details is not None:
-                    return self._same(details, payload)
-            time.sleep(0.5)
-        return False
-
-    def _same(self, details: JobDetails | None, payload: Mapping[str, Any]) -> bool:
-        mark = payload["metadata"].get(PAYLOAD_KEY)
-        return details is not None and details.metadata.get(PAYLOAD_KEY) == mark
+        self.arrived = True
+        self.seen.submitted = details.start_time or self.seen.submitted
+        self.seen.joined_late = details.status != "PENDING"
 
     def follow(self, timeout: float | None = None) -> None:
         """Take the log and wait for the end.
 
-        Errors: JobTimeoutError (22) after `timeout` seconds; the job goes on.
+        Errors: TimeoutError after `timeout` seconds; the job goes on.
         """
         if self.recording is None:
             self.recording = Recording(self.record, self.runs, self.progress.listener)
         else:
             self.recording.begin()
         deadline = None if timeout is None else time.monotonic() + timeout
-        title = f"job {self.record.submission_id}"
-        self.progress.listener.step_started(title)
+        self.progress.listener.step_started(f"job {self.record.submission_id}")
         try:
             followed = follow(
                 self.api,
@@ -150,145 +194,183 @@ class Session:
                 deadline=deadline,
             )
         except UnknownJobError:
-            if self.details is None:
+            if self.seen.details is None:
                 raise
             self._head_lost()
             return
-        except TimeoutError:
-            raise JobTimeoutError(
-                f"the job {self.record.submission_id} still runs after {timeout:g} s",
-                next=f"raykit attach {self.record.submission_id} follows it; "
-                f"raykit stop {self.record.submission_id} ends it",
-            ) from None
         finally:
             self.recording.end()
-        self._file(followed)
+        self._describe(followed)
 
-    def stop(self) -> None:
-        """Stop the job and wait until it has ended, within limits."""
-        self.api.stop(self.record.submission_id)
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            details = self.api.details(self.record.submission_id)
-            if details is None or details.ended:
-                return
-            time.sleep(0.1)
+    def settle(self, *, stop: bool) -> None:
+        """Find out what became of a job that is no longer followed; stop it where it must be.
+
+        A head that does not answer is no reason to wait: its job stays as it was last seen.
+        """
+        self.api.transport.hurry(HURRY_SECONDS)
+        with contextlib.suppress(RaykitError):
+            if self.arrived is None:
+                self._find_out(HURRY_SECONDS)
+            if stop and self.arrived and not self.seen.ended:
+                self._stop()
 
     def measure(self) -> None:
         """Add task events and the job's phases to the record."""
-        self.record.tasks = self._task_summary()
-        if self.recording and outcome.undecided(self.record, self.recording.last_lines()):
-            self._ask_for_lost_node()
-        self.progress.phases += job_phases(
-            Marks(
-                submitted=self.submitted,
-                start_line=(self.record.start or {}).get("time"),
-                first_byte=None if self.joined_late else self.first_byte,
-                first_task=self.record.tasks.get("first_start"),
-                job_end=self.details.end_time if self.details else None,
-                seen_end=self.seen_end,
-            )
-        )
+        lines = self.last_lines()
+        measuring.measure(self.api, self.record, self.seen, lines, self.progress)
 
-    def finish(self, error: RaykitError | None = None) -> Run:
-        """Judge the run and write its record for the last time."""
-        if error is None:
-            last_lines = self.recording.last_lines() if self.recording else ()
-            self.record.cause = self.record.cause or outcome.cause(self.record, last_lines)
-            error = outcome.judge(self.record, last_lines)
+    def error_of(self, reason: BaseException | None, limits: Limits) -> RaykitError | None:
+        """The error of the run: of what ended the following, else of how the job ended."""
+        if isinstance(reason, RaykitError):
+            return reason
+        if reason is not None and not isinstance(reason, (*INTERRUPTS, TimeoutError)):
+            return RaykitError("a bug in raykit", evidence=[f"{type(reason).__name__}: {reason}"])
+        fate = self._fate(limits)
+        if reason is not None and fate != outcome.ENDED:
+            self._describe_unended(fate)
+            if isinstance(reason, TimeoutError):
+                return outcome.timed_out(self.record, self._status, fate, limits.timeout or 0.0)
+            return outcome.interrupted(self.record, self._status, fate)
+        self.record.cause = self.record.cause or outcome.cause(self.record, self.last_lines())
+        return outcome.judge(self.record, self.last_lines())
+
+    def file(self, error: RaykitError | None) -> Run:
+        """Write the record for the last time. An error of the run comes before one of the disk."""
         if self.recording and self.recording.failure and error is None:
             error = self.recording.failure
+        if self.arrived is False:
+            self.record.status = NOT_SUBMITTED
         self.record.exit_code = error.exit_code if error else 0
         self.record.ended = time.time()
         self.record.phases = list(self.progress.phases)
         try:
-            self.runs.write(self.record)
+            self._write()
         except RaykitError as unwritten:
             error = error or unwritten
             self.record.exit_code = error.exit_code
         return Run(self.record, error)
 
-    def ended_with_head(self, timeout: float | None) -> JobTimeoutError:
-        """The error of a job that ran into its timeout on a head of its own."""
-        return JobTimeoutError(
-            f"the job {self.record.submission_id} still ran after {timeout:g} s: it was stopped",
-            evidence=["its local head lives for the submission; the log is saved"],
-            next="give it a longer --timeout, or keep a head: raykit up --on local",
-        )
+    def last_lines(self) -> Sequence[str]:
+        return self.recording.last_lines() if self.recording else ()
 
-    def interrupted(self, *, stopped: bool) -> InterruptedByUserError:
-        """The error of a run that the user broke off."""
+    def _post(self, payload: Mapping[str, Any]) -> JobDetails | None:
+        """Submit; the job's details where the same one was submitted before."""
+        try:
+            self.arrived = None
+            self.api.submit(payload)
+            self.arrived = True
+        except LostConnectionError:
+            if not self._find_out(ASK_SECONDS):
+                raise
+        except ConflictError:
+            before = self.api.details(self.record.submission_id)
+            self.arrived = self._is_ours(before)
+            if not self.arrived:
+                raise
+            return before
+        except RaykitError:
+            self.arrived = False
+            raise
+        return None
+
+    def _find_out(self, seconds: float) -> bool:
+        """Whether a submission without an answer reached Ray; sets `arrived`."""
+        deadline = time.monotonic() + seconds
+        while not self.arrived and time.monotonic() < deadline:
+            self.arrived = None
+            with contextlib.suppress(LostConnectionError):
+                self.arrived = self._is_ours(self.api.details(self.record.submission_id))
+            time.sleep(0 if self.arrived else 0.2)
+        return bool(self.arrived)
+
+    def _is_ours(self, details: JobDetails | None) -> bool:
+        """Whether this is the job that was submitted, not another one of the same id."""
+        return details is not None and details.metadata.get(PAYLOAD_KEY) == self.payload_hash
+
+    def _stop(self) -> None:
+        """Stop the job, wait until it has ended, and read the rest of its log."""
+        self.stopped = True
         name = self.record.submission_id
-        if stopped:
-            return InterruptedByUserError(
-                f"interrupted: the job {name} was stopped and its log saved",
-                next=f"raykit runs show {self.record.id}",
-            )
-        return InterruptedByUserError(
-            f"interrupted: the job {name} goes on",
-            next=f"raykit attach {name} follows it; raykit stop {name} ends it",
-        )
+        seconds = STOP_PENDING_SECONDS if self._status == "PENDING" else STOP_SECONDS
+        with self.progress.step("stop", f"stop {name}"):
+            details = stop_and_wait(self.api, name, seconds)
+        if details is None or not details.ended:
+            return
+        self._note_status(details)
+        self._take_status(details)
+        self.log_deadline = time.monotonic() + LOG_SECONDS
+        with contextlib.suppress(TimeoutError):
+            self.follow(LOG_SECONDS)
+
+    @property
+    def _status(self) -> str:
+        """Ray's last word on the job; a job that Ray never told us of has not started."""
+        return self.seen.details.status if self.seen.details else "PENDING"
+
+    def _fate(self, limits: Limits) -> str:
+        """What became of the job, a word of `measure.outcome`."""
+        if self.arrived is False:
+            return outcome.NOT_SENT
+        if self.seen.ended:
+            by_us = self.stopped and self._status == "STOPPED"
+            return outcome.STOPPED_BY_US if by_us else outcome.ENDED
+        if limits.ends_with_head:
+            return outcome.WITH_HEAD
+        if self.arrived is None:
+            return outcome.UNCERTAIN
+        return outcome.NOT_STOPPED if self.stopped else outcome.GOES_ON
+
+    def _describe_unended(self, fate: str) -> None:
+        """What Ray said last of a job whose end raykit did not see."""
+        if self.seen.details and not self.seen.ended:
+            self._take_status(self.seen.details)
+            self.record.status = UNFINISHED
+        if fate == outcome.WITH_HEAD:
+            self.record.status = "STOPPED"
+            self.record.notes.append(f"it was {self._status} when its head was ended")
 
     def _take(self, chunk: bytes) -> None:
         assert self.recording is not None
-        if self.first_byte is None:
-            self.first_byte = time.time()
+        if self.log_deadline is not None and time.monotonic() > self.log_deadline:
+            raise TimeoutError
+        if self.seen.first_byte is None:
+            self.seen.first_byte = time.time()
         self.recording.take(chunk)
 
     def _note_status(self, details: JobDetails) -> None:
-        self.details = details
-        if details.ended and self.seen_end is None:
-            self.seen_end = time.time()
+        self.seen.details = details
+        if details.ended and self.seen.seen_end is None:
+            self.seen.seen_end = time.time()
         self.progress.detail(details.status)
 
-    def _file(self, followed: Followed) -> None:
-        details = followed.details
+    def _describe(self, followed: Followed) -> None:
+        """What the head says of the ended job, and how well its log was read."""
         self.record.log |= {"source": followed.log_source, "reconnects": followed.reconnects}
         if followed.shortfall:
             self.record.notes.append(followed.shortfall)
             self.progress.note(followed.shortfall)
-        if details:
-            self.record.status = details.status
-            # Ray puts the log's last lines into its message, and with them what a job printed.
-            self.record.message = shortened(redacted(details.message))
-            self.record.error_type = details.error_type
-            self.record.driver_exit_code = details.driver_exit_code
+        if followed.details:
+            self._take_status(followed.details)
+
+    def _take_status(self, details: JobDetails) -> None:
+        self.record.status = details.status
+        # Ray puts the log's last lines into its message, and with them what a job printed.
+        self.record.message = shortened(redacted(details.message))
+        self.record.error_type = details.error_type
+        self.record.driver_exit_code = details.driver_exit_code
 
     def _head_lost(self) -> None:
         """A head that knew the job and no longer does was restarted: the driver ran there."""
         self.record.status, self.record.cause = "FAILED", outcome.HEAD_LOST
         self.record.log |= {"source": "partial"}
-        self.seen_end = time.time()
+        self.seen.seen_end = time.time()
 
-    def _ask_for_lost_node(self) -> None:
-        """Wait for Ray to see that a node died: it does so only after 15 s without a heartbeat."""
-        self.progress.note("an actor went silent: asking whether its Ray node died")
-        began = (self.details.start_time if self.details else None) or self.submitted
-        deadline = time.monotonic() + NODE_SECONDS
-        while time.monotonic() < deadline:
-            with contextlib.suppress(LostConnectionError):
-                for node in self.api.nodes():
-                    if node["state"] == "DEAD" and (node.get("end_time_ms") or 0) / 1000 > began:
-                        self.record.cause = outcome.NODE_LOST
-                        said = node.get("state_message") or "no reason given"
-                        self.record.notes.append(f"the Ray node {node['node_id']} died: {said}")
-                        return
-            time.sleep(0.5)
-
-    def _task_summary(self) -> dict[str, Any]:
-        """Ray's task events of the job; workers report theirs up to a second late."""
+    def _write(self) -> None:
+        """Write the record, and once more where an interrupt came in between."""
         try:
-            job_id = self.details.job_id if self.details else None
-            nodes = self.api.nodes()
-            rows, dropped = self.api.tasks(job_id) if job_id else ([], 0)
-            deadline = time.monotonic() + LATE_EVENTS_SECONDS
-            while job_id and _incomplete(rows) and time.monotonic() < deadline:
-                time.sleep(0.1)
-                rows, dropped = self.api.tasks(job_id)
-        except RaykitError as error:
-            self.record.notes.append(f"Ray's task events could not be read: {error.what}")
-            return {}
-        return strip.summarise(rows, dropped, nodes, time.time())
+            self.runs.write(self.record)
+        except INTERRUPTS:
+            self.runs.write(self.record)
 
 
 def shortened(message: str) -> str:
@@ -296,8 +378,3 @@ def shortened(message: str) -> str:
     if len(message) <= MESSAGE_START + MESSAGE_END:
         return message
     return f"{message[:MESSAGE_START]}\n…\n{message[-MESSAGE_END:]}"
-
-
-def _incomplete(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether events of a job that has ended are still on their way."""
-    return not rows or any(row["state"] in LIVE_STATES for row in rows)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from raykit import machine, versions
-from raykit.errors import INTERRUPTS, JobTimeoutError, RaykitError
+from raykit.errors import UsageError
 from raykit.flows import targets
-from raykit.flows.session import PAYLOAD_KEY, Run, Session
+from raykit.flows.session import PAYLOAD_KEY, Limits, Run, Session, see_through
 from raykit.flows.targets import Where
-from raykit.measure.records import NOT_SUBMITTED, RunRecord, RunsFolder
+from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission import uploads
 from raykit.submission.entrypoints import Entrypoint
@@ -53,9 +53,11 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     """
     runs.check_writable()
     target = targets.choose(request.where)
+    _check_follow(request, target)
     uploads.check(request.entrypoint, request.runtime_env)
     progress.note(target.reason)
     record = _begin(request, target)
+    limits = Limits(request.follow, request.timeout, target.owned, request.stop_on_interrupt)
     with target.open(progress) as endpoint, Transport(endpoint) as transport:
         session = Session(JobsApi(transport), endpoint, record, runs, progress)
         session.look()
@@ -63,35 +65,17 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
         runtime_env = uploads.send(
             transport, request.entrypoint, request.runtime_env, target.has_kit, progress
         )
-        try:
-            session.submit(_payload(request, record, runtime_env, target.here))
-        except RaykitError as refused:
-            record.status = NOT_SUBMITTED
-            return session.finish(refused)
-        if not request.follow:
-            return session.leave()
-        return _see_through(session, request, target.owned)
+        payload = _payload(request, record, runtime_env, target.here)
+        return see_through(session, lambda: session.submit(payload), limits)
 
 
-def _see_through(session: Session, request: Request, owned: bool) -> Run:
-    """Follow to the end; on a head of its own an interrupted job is stopped and its log saved."""
-    try:
-        session.follow(request.timeout)
-    except INTERRUPTS:
-        stop = owned or request.stop_on_interrupt
-        if stop:
-            session.stop()
-            session.follow(request.timeout)
-            session.measure()
-        return session.finish(session.interrupted(stopped=stop))
-    except JobTimeoutError as late:
-        if not owned:
-            return session.finish(late)
-        session.stop()
-        session.follow()
-        return session.finish(session.ended_with_head(request.timeout))
-    session.measure()
-    return session.finish()
+def _check_follow(request: Request, target: targets.Target) -> None:
+    """A job that is left at once needs a head that stays."""
+    if target.owned and not request.follow:
+        raise UsageError(
+            "--no-follow would end the job at once: its local head ends with this command",
+            next="raykit up --on local keeps a head; then submit again",
+        )
 
 
 def _begin(request: Request, target: targets.Target) -> RunRecord:

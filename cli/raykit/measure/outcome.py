@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from raykit.errors import DataError, JobFailedError, JobStoppedError, RaykitError
+from raykit.errors import (
+    DataError,
+    InterruptedByUserError,
+    JobFailedError,
+    JobStoppedError,
+    JobTimeoutError,
+    RaykitError,
+)
 from raykit.measure.records import RunRecord
 
 NEXT_LOG = "the whole log: raykit runs show {id} --log"
@@ -38,6 +45,17 @@ OF_NODE = re.compile(
 )
 OF_SILENCE = re.compile(r"ActorUnavailableError")
 """A call was cut off, and Ray does not know yet whether actor, node or network failed."""
+
+ENDED = "ended"
+STOPPED_BY_US = "stopped-by-us"
+WITH_HEAD = "ended-with-its-head"
+GOES_ON = "goes-on"
+NOT_STOPPED = "not-stopped"
+NOT_SENT = "not-sent"
+UNCERTAIN = "uncertain"
+"""What became of a job that raykit no longer follows: it ended by itself, was stopped, ended with
+the head that was started for it, goes on, was asked to stop and did not, was never submitted, or
+its submission got no answer."""
 
 KILLED = (-9, 137)
 FIRST_SIGNAL_STATUS, LAST_SIGNAL_STATUS = 129, 192
@@ -99,6 +117,62 @@ def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | No
                 evidence=[*_reasons(record, word), *last_lines],
                 next=NEXT.get(word, "{log}").format(log=log, id=record.id),
             )
+
+
+def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserError:
+    """The error of a run that the user broke off. status: Ray's last word on the job."""
+    name = record.submission_id
+    tend = f"raykit attach {name} follows it; raykit stop {name} ends it"
+    what, next_ = {
+        STOPPED_BY_US: (
+            f"interrupted: the job {name} was stopped and its log saved",
+            f"raykit runs show {record.id}",
+        ),
+        WITH_HEAD: (
+            f"interrupted: the job {name} was {status}; it ended with its head",
+            f"raykit runs show {record.id}",
+        ),
+        GOES_ON: (f"interrupted: the job {name} goes on", tend),
+        NOT_STOPPED: (
+            f"interrupted: the job {name} was asked to stop and is still {status}",
+            f"raykit stop {name} asks again; raykit ps shows it",
+        ),
+        NOT_SENT: ("interrupted before the job was submitted", "run the same command again"),
+        UNCERTAIN: (
+            f"interrupted while the job {name} was submitted: whether the head has it is unknown",
+            tend,
+        ),
+    }[fate]
+    return InterruptedByUserError(what, next=next_)
+
+
+def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobTimeoutError:
+    """The error of a job that ran into its time-out. status: Ray's last word on it."""
+    name, pending = record.submission_id, status == "PENDING"
+    if fate in (STOPPED_BY_US, WITH_HEAD):
+        still = "was still PENDING" if pending else "still ran"
+        ended = "it was stopped" if fate == STOPPED_BY_US else "it ended with its head"
+        return JobTimeoutError(
+            f"the job {name} {still} after {seconds:g} s: {ended}",
+            evidence=[
+                *_message_of(record, pending),
+                "its local head was started for this submission only; the log is saved",
+            ],
+            next=NEXT[UNSCHEDULABLE]
+            if pending
+            else "give it a longer --timeout, or keep a head: raykit up --on local",
+        )
+    still = "is still PENDING" if pending else "still runs"
+    return JobTimeoutError(
+        f"the job {name} {still} after {seconds:g} s",
+        evidence=_message_of(record, pending),
+        next=f"raykit attach {name} follows it; raykit stop {name} ends it",
+    )
+
+
+def _message_of(record: RunRecord, pending: bool) -> list[str]:
+    """Why Ray has not started a job yet, where it says so."""
+    return record.message.splitlines()[:6] if pending else []
 
 
 def _cause_of_failure(record: RunRecord, last_lines: Sequence[str]) -> str:

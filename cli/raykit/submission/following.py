@@ -94,7 +94,7 @@ def follow(
                 last = details
         if tail:
             tail.close()
-        return _finish(api, last, submission_id, tail, sink, restart)
+        return _finish(api, last, submission_id, tail, sink, restart, deadline)
     finally:
         if tail:
             tail.close()
@@ -137,8 +137,12 @@ def _states(
 
 
 def _check(deadline: float | None) -> None:
-    if deadline is not None and time.monotonic() > deadline:
+    if _is_past(deadline):
         raise TimeoutError
+
+
+def _is_past(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline
 
 
 def _finish(
@@ -148,6 +152,7 @@ def _finish(
     tail: LogTail | None,
     sink: Sink,
     restart: Callable[[], None],
+    deadline: float | None,
 ) -> Followed:
     """Bring the saved log to equal the head's, and say how well that went."""
     reconnects = tail.reconnects if tail else 0
@@ -162,7 +167,7 @@ def _finish(
         except JobsApiError as error:
             unread = error
         reconnects += isinstance(unread, LostConnectionError)
-        if passed > _patience(unread):
+        if passed > _patience(unread) or _is_past(deadline):
             break
         time.sleep(0.2)
     source = "partial" if tail.received else _take_text(api, submission_id, sink)

@@ -131,7 +131,7 @@ class JobsApi:
     ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
         """The driver log's raw bytes from the first on, while they are written. Never ends."""
         params = {**_driver_log(node_id, submission_id), "interval": "0.1"}
-        with self.transport.stream("api/v0/logs/stream", params=params, idle_seconds=None) as body:
+        with self.transport.stream("api/v0/logs/stream", params=params, endless=True) as body:
             yield body, body.iter_bytes()
 
     @contextlib.contextmanager

@@ -48,6 +48,7 @@ class Transport:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.renewing = threading.Lock()
+        self.read_seconds = READ_SECONDS
         address = urlsplit(endpoint.url)
         here = address.hostname in LOOPBACKS
         self.client = httpx2.Client(
@@ -59,6 +60,11 @@ class Transport:
             trust_env=not here,
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         )
+
+    def hurry(self, seconds: float) -> None:
+        """From now on no answer may take longer than this: the run is being ended."""
+        self.read_seconds = seconds
+        self.client.timeout = httpx2.Timeout(seconds)
 
     def __enter__(self) -> Transport:
         return self
@@ -120,10 +126,11 @@ class Transport:
 
     @contextlib.contextmanager
     def stream(
-        self, path: str, *, params: Mapping[str, str], idle_seconds: float | None = READ_SECONDS
+        self, path: str, *, params: Mapping[str, str], endless: bool = False
     ) -> Iterator[httpx2.Response]:
-        """A GET whose body is read while it comes; `idle_seconds` None waits without end."""
-        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=idle_seconds)
+        """A GET whose body is read while it comes; an `endless` one may be silent for ever."""
+        read = None if endless else self.read_seconds
+        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=read)
 
         def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
             return self.client.stream("GET", path, params=params, timeout=timeout)

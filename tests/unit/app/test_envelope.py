@@ -41,7 +41,8 @@ def raykit(tmp_path, monkeypatch, capsys, make_record):
                 ended=1795477379.0,
             )
         )
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
 
     def run(*words):
         with pytest.raises(SystemExit) as ended:
@@ -50,7 +51,7 @@ def raykit(tmp_path, monkeypatch, capsys, make_record):
         return ended.value.code, streams.out, streams.err
 
     yield run
-    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+    for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
 
 

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from raykit.endpoint import Endpoint
-from raykit.errors import JobTimeoutError
-from raykit.flows.session import Session
+from raykit.flows.session import Limits, Session, see_through
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress, Silent
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
 pytestmark = pytest.mark.usefixtures("fast")
+NO_LIMITS = Limits()
 TOKEN = "5f0d3c9a7b5f0d3c9a7b"
 START = b'{"raykit": 1, "event": "start", "job": "fib", "time": 1700000000.5}\n'
 SPAN = b'{"raykit": 1, "event": "span", "name": "tasks", "start": 1700000000.6, "seconds": 0.5}\n'
@@ -23,7 +23,7 @@ DATA = b'{"raykit": 1, "event": "error", "cause": "data", "message": "cut short"
 @pytest.fixture(autouse=True)
 def no_late_events(monkeypatch):
     """The fake head has no task events that could still come."""
-    monkeypatch.setattr("raykit.flows.session.LATE_EVENTS_SECONDS", 0.0)
+    monkeypatch.setattr("raykit.flows.measuring.LATE_EVENTS_SECONDS", 0.0)
 
 
 class Seen(Silent):
@@ -42,16 +42,14 @@ class Seen(Silent):
 class Ran:
     """A session on the fake head that has seen its job through."""
 
-    def __init__(self, ray, runs, record):
+    def __init__(self, ray, runs, record, limits=NO_LIMITS):
         self.seen, self.runs, self.record = Seen(), runs, record
         endpoint = Endpoint(ray.url, secrets=(TOKEN,), target={"kind": "url", "url": ray.url})
         with Transport(endpoint) as transport:
             session = Session(JobsApi(transport), endpoint, record, runs, Progress(self.seen))
             session.look()
-            session.submit({"submission_id": record.submission_id, "metadata": {}})
-            session.follow()
-            session.measure()
-            self.run = session.finish()
+            payload = {"submission_id": record.submission_id, "metadata": {}}
+            self.run = see_through(session, lambda: session.submit(payload), limits)
 
     def file(self, name):
         return (self.runs.folder(self.record.id) / name).read_bytes()
@@ -220,11 +218,7 @@ def test_another_ray_at_the_address_is_said(run, ray):
 def test_a_timeout_is_22_and_the_job_goes_on(ray, tmp_path, make_record):
     record = make_record()
     job = ray.job(id=record.submission_id)
-    with ray.api().transport as transport:
-        session = Session(
-            JobsApi(transport), Endpoint(ray.url), record, RunsFolder(tmp_path), Progress()
-        )
-        with pytest.raises(JobTimeoutError) as caught:
-            session.follow(0.2)
-    assert caught.value.exit_code == 22
+    ran = Ran(ray, RunsFolder(tmp_path), record, Limits(timeout=0.2))
+    assert ran.run.exit_code == 22
     assert job.status == "RUNNING"
+    assert ran.runs.read(record.id).status == "UNFINISHED"

@@ -1,0 +1,104 @@
+"""Measuring a run after its job has ended: Ray's task events, lost nodes, and the job's phases."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raykit.errors import RaykitError
+from raykit.measure import outcome, strip
+from raykit.measure.job_phases import Marks, job_phases
+from raykit.measure.records import RunRecord
+from raykit.progress import Progress
+from raykit.submission.jobs_api import JobDetails, JobsApi
+
+LATE_EVENTS_SECONDS = 2.0
+NODE_SECONDS = 25.0
+LIVE_STATES = frozenset({"RUNNING", "SUBMITTED_TO_WORKER", "PENDING_NODE_ASSIGNMENT"})
+
+
+@dataclass
+class Observation:
+    """What raykit saw of a job while it followed it; moments are Unix seconds.
+
+    submitted: when Ray had the job; first_byte: when the first byte of its log came; seen_end:
+    when raykit saw that it had ended; details: Ray's last word on it; joined_late: the log may
+    have begun before raykit read it, so that `first_byte` says nothing about the driver's start.
+    """
+
+    submitted: float
+    first_byte: float | None = None
+    seen_end: float | None = None
+    details: JobDetails | None = None
+    joined_late: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.details is not None and self.details.ended
+
+    def marks(self, record: RunRecord) -> Marks:
+        return Marks(
+            submitted=self.submitted,
+            start_line=(record.start or {}).get("time"),
+            first_byte=None if self.joined_late else self.first_byte,
+            first_task=record.tasks.get("first_start"),
+            job_end=self.details.end_time if self.details else None,
+            seen_end=self.seen_end,
+        )
+
+
+def measure(
+    api: JobsApi,
+    record: RunRecord,
+    seen: Observation,
+    last_lines: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Add task events to the record, the cause where a node was lost, and the phases.
+
+    An error of the head becomes a note: a measurement that is missing ends no run.
+    """
+    record.tasks = _task_summary(api, record, seen)
+    if outcome.undecided(record, last_lines):
+        progress.note("an actor went silent: asking whether its Ray node died")
+        _ask_for_lost_node(api, record, seen)
+    progress.phases += job_phases(seen.marks(record))
+
+
+def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[str, Any]:
+    """Ray's task events of the job; workers report theirs up to a second late."""
+    job_id = seen.details.job_id if seen.details else None
+    try:
+        nodes = api.nodes()
+        rows, dropped = api.tasks(job_id) if job_id else ([], 0)
+        deadline = time.monotonic() + LATE_EVENTS_SECONDS
+        while job_id and _incomplete(rows) and time.monotonic() < deadline:
+            time.sleep(0.1)
+            rows, dropped = api.tasks(job_id)
+    except RaykitError as error:
+        record.notes.append(f"Ray's task events could not be read: {error.what}")
+        return {}
+    return strip.summarise(rows, dropped, nodes, time.time())
+
+
+def _ask_for_lost_node(api: JobsApi, record: RunRecord, seen: Observation) -> None:
+    """Wait for Ray to see that a node died: it does so only after 15 s without a heartbeat."""
+    began = (seen.details.start_time if seen.details else None) or seen.submitted
+    deadline = time.monotonic() + NODE_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(RaykitError):
+            for node in api.nodes():
+                if node["state"] == "DEAD" and (node.get("end_time_ms") or 0) / 1000 > began:
+                    record.cause = outcome.NODE_LOST
+                    reason = node.get("state_message") or "no reason given"
+                    record.notes.append(f"the Ray node {node['node_id']} died: {reason}")
+                    return
+        time.sleep(0.5)
+
+
+def _incomplete(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether events of a job that has ended are still on their way."""
+    return not rows or any(row["state"] in LIVE_STATES for row in rows)
