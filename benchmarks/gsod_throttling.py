@@ -6,7 +6,7 @@
 FOLDER holds `<year>.tar.gz`, as `gsod_generate.py` makes them; they are copied into every pod
 that has a CPU limit. Printed is, for each run, the job's makespan, and for each of those pods how
 many of the scheduler's periods passed since the run before, in how many of them it was held back,
-and for how long: differences of what the records of the runs hold.
+and for how long: differences of what the pods' control groups (version 2) say after each run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from warm_head import SCRIPTS
 
 IN_POD = "/tmp/raykit-gsod"
+STAT = "/sys/fs/cgroup/cpu.stat"
 
 Counters = dict[str, dict[str, float]]
 
@@ -34,20 +35,39 @@ def submit(cluster: str, words: list[str]) -> dict[str, Any]:
 
 def limited_pods(record: dict[str, Any]) -> Counters:
     """The counters of every pod that has a CPU limit, by its name."""
-    pods = record["cluster"]["pods"]
-    return {pod["name"]: pod["cpu_throttling"] for pod in pods if pod["cpu_throttling"]}
+    pods = [pod["name"] for pod in record["cluster"]["pods"] if "cpu" in pod["limits"]]
+    return {pod: counters(in_pod(record, pod, "cat", STAT)) for pod in pods}
+
+
+def counters(text: str) -> dict[str, float]:
+    """Since the container's start; throttled_seconds: of waiting, summed over CPUs."""
+    found = {key: float(value) for key, value in map(str.split, text.splitlines())}
+    return {
+        "periods": found["nr_periods"],
+        "throttled_periods": found["nr_throttled"],
+        "throttled_seconds": found["throttled_usec"] / 1e6,
+    }
+
+
+def in_pod(record: dict[str, Any], pod: str, *command: str) -> str:
+    """What a command prints in a pod of the cluster."""
+    words = [*kubectl(record), "exec", pod, "--", *command]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def kubectl(record: dict[str, Any]) -> list[str]:
+    cluster = record["cluster"]
+    return ["kubectl", "--context", cluster["context"], "-n", cluster["namespace"]]
 
 
 def copy(folder: Path, years: list[int], record: dict[str, Any]) -> None:
     """Put the archives into the pods."""
-    cluster = record["cluster"]
-    kubectl = ["kubectl", "--context", cluster["context"], "-n", cluster["namespace"]]
     for pod in limited_pods(record):
-        subprocess.run([*kubectl, "exec", pod, "--", "mkdir", "-p", IN_POD], check=True)
+        in_pod(record, pod, "mkdir", "-p", IN_POD)
         for year in years:
             name = f"{year}.tar.gz"
-            target = f"{pod}:{IN_POD}/{name}"
-            subprocess.run([*kubectl, "cp", str(folder / name), target], check=True)
+            words = [*kubectl(record), "cp", str(folder / name), f"{pod}:{IN_POD}/{name}"]
+            subprocess.run(words, check=True)
 
 
 def main() -> int:
@@ -57,18 +77,19 @@ def main() -> int:
     parser.add_argument("--years", type=int, nargs="+", default=[1980, 2020])
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    before = submit(options.on, [])
-    if not limited_pods(before):
-        parser.error(f"no pod of {options.on} has a CPU limit whose counters can be read")
-    copy(options.folder, options.years, before)
+    record = submit(options.on, [])
+    if not limited_pods(record):
+        parser.error(f"no pod of {options.on} has a CPU limit")
+    copy(options.folder, options.years, record)
     words = ["--data", IN_POD, "--years", *map(str, options.years), "--high-temp", "100"]
-    before = submit(options.on, words)
+    record = submit(options.on, words)
+    before = limited_pods(record)
     for _ in range(options.runs):
-        after = submit(options.on, words)
-        print(f"makespan {after['results'][0]['data']['makespan_seconds']:.2f} s")
-        for pod, now in limited_pods(after).items():
-            then = limited_pods(before)[pod]
-            passed = {name: now[name] - then[name] for name in now}
+        record = submit(options.on, words)
+        after = limited_pods(record)
+        print(f"makespan {record['results'][0]['data']['makespan_seconds']:.2f} s")
+        for pod, now in after.items():
+            passed = {name: now[name] - before[pod][name] for name in now}
             print(
                 f"  {pod}: {passed['periods']:.0f} periods, held back in "
                 f"{passed['throttled_periods']:.0f}, for {passed['throttled_seconds']:.3f} s"

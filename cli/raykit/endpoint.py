@@ -17,6 +17,8 @@ class Endpoint:
     headers: sent with every request (a token, a Kubernetes credential); never written anywhere.
     secrets: texts that must be replaced in everything that is written, such as the token.
     target: what a record says of it, such as `{"kind": "local"}`.
+    repeated_headers: more of them, some names several times, such as Kubernetes' impersonation.
+    proxy: the HTTP proxy on the way, None for what the environment says.
     gone: whether the head has ended for good, so that nobody waits for it; None where unknown.
     renew: reads the credentials again where the head no longer accepts them; the same place.
     """
@@ -26,6 +28,8 @@ class Endpoint:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     target: Mapping[str, object] = field(default_factory=dict)
     tls: ssl.SSLContext | bool = True
+    repeated_headers: tuple[tuple[str, str], ...] = ()
+    proxy: str | None = field(default=None, repr=False)
     renew: Callable[[], Endpoint] | None = field(default=None, repr=False, compare=False)
     gone: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 

@@ -171,7 +171,7 @@ def test_the_head_answers_through_both_ways_and_to_nobody_without_the_token(sing
 
 
 def test_kind_nodes_are_one_machine_in_what_a_record_says(single_node):
-    seen = observed.describe(single_node)
+    seen = observed.observe(single_node)
     assert seen["machines"] == 1
     assert seen["operator_version"] == "1.6.2"
     assert seen["pods"][0]["image_digest"].startswith("sha256:")

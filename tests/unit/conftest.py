@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -397,6 +397,8 @@ class ApiServer:
     def __init__(self):
         self.answers = {"/version": (200, {"gitVersion": "v1.36.2"})}
         self.asked = []
+        self.queries = []
+        self.headers = []
         self.tokens = []
 
     def say(self, path, body, status=200):
@@ -418,6 +420,8 @@ def api():
             body = self.rfile.read(length)
             path = urlsplit(self.path).path
             server.asked.append((self.command, path, json.loads(body) if body else None))
+            server.queries.append(dict(parse_qsl(urlsplit(self.path).query)))
+            server.headers.append(self.headers)
             server.tokens.append(self.headers.get("Authorization"))
             missing = {"kind": "Status", "code": 404, "message": "not found"}
             status, told = server.answers.get(path, (404, missing))

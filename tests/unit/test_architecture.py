@@ -28,7 +28,7 @@ KUBERNETES = ("raykit.kube", "raykit.kuberay")
 PURE = ("raykit.measure", "raykit.spec", "raykit.manifests")
 IMPURE = {
     *("time", "random", "secrets", "socket", "ssl", "subprocess", "tempfile", "uuid"),
-    *("urllib.request", "http", "httpx2", "lightkube", "os", "shutil", "getpass", "platform"),
+    *("urllib.request", "http", "httpx2", "os", "shutil", "getpass", "platform"),
 }
 # Whoever holds a child process may name its type.
 MAY_NAME_SUBPROCESS = ("raykit.processes", "raykit.local", "raykit.kuberay")
@@ -218,7 +218,7 @@ def test_a_wrong_import_would_be_found():
     assert not _starts_a_program("os.getpid")
 
 
-HEAVY = {"ray", "pydantic", "httpx2", "lightkube", "kubernetes", "yaml", "psutil", "rich"}
+HEAVY = {"ray", "pydantic", "httpx2", "kubernetes", "yaml", "psutil", "rich"}
 
 
 def loaded_by(code: str, env: dict[str, str]) -> set[str]:

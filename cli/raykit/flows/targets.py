@@ -146,9 +146,9 @@ class OnKubernetes:
     def has_kit(self) -> bool:
         """Whether the cluster runs an image that raykit built."""
         from raykit.containers import image
+        from raykit.kuberay.pods import ray_image
 
-        head = self.cluster.item["spec"]["headGroupSpec"]["template"]["spec"]
-        return image.is_own(head["containers"][0]["image"])
+        return image.is_own(ray_image(self.cluster.item))
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -160,11 +160,9 @@ class OnKubernetes:
             yield endpoint
 
     def observe(self) -> dict[str, Any]:
-        from raykit.kuberay import observed, raycluster
+        from raykit.kuberay import observed
 
-        phases = observed.pod_phases(self.cluster.item, raycluster.pods(self.cluster))
-        bring_up = [phase.as_dict() for phase in phases]
-        return {**observed.describe(self.cluster), "bring_up": bring_up}
+        return observed.observe(self.cluster)
 
 
 def authorised(endpoint: Endpoint, token: str) -> Endpoint:

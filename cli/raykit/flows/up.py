@@ -14,6 +14,7 @@ from raykit.kube import contexts
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kuberay import operator, raycluster
 from raykit.kuberay.finding import Finding
+from raykit.kuberay.pods import head_is_ready, ray_image, ready_workers, wanted_workers
 from raykit.kuberay.raycluster import Cluster
 from raykit.manifests.render import render
 from raykit.progress import Progress
@@ -188,9 +189,9 @@ def _lock(connection: Kubernetes, spec: ClusterSpec) -> str:
 
 def _row(cluster: Cluster) -> dict[str, Any]:
     pods = raycluster.pods(cluster)
-    head = raycluster.head_is_ready(cluster.item, pods)
-    ready = raycluster.ready_workers(cluster.item, pods)
-    wanted = raycluster.wanted_workers(cluster.item)
+    head = head_is_ready(cluster.item, pods)
+    ready = ready_workers(cluster.item, pods)
+    wanted = wanted_workers(cluster.item)
     whole = head and ready == wanted
     found = [] if whole else raycluster.findings(cluster, pods)
     return {
@@ -202,10 +203,8 @@ def _row(cluster: Cluster) -> dict[str, Any]:
         "workers_ready": ready,
         "workers_wanted": wanted,
         "ray_version": cluster.item["spec"].get("rayVersion"),
-        "image": cluster.item["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0][
-            "image"
-        ],
-        "created": cluster.item["metadata"]["creationTimestamp"],
+        "image": ray_image(cluster.item),
+        "created": cluster.item["metadata"].get("creationTimestamp"),
         "reasons": [{"what": each.what, "evidence": list(each.evidence)} for each in found],
         "next": next((each.next for each in found if each.next), ""),
     }

@@ -1,42 +1,50 @@
-"""One Kubernetes context, spoken to through lightkube; objects are plain dicts as in JSON."""
+"""One Kubernetes context, spoken to in its own REST API; objects are plain dicts as in JSON."""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
 import ssl
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from raykit.kube import errors, kubeconfig
+from raykit.errors import KubernetesError
+from raykit.kube import answers, errors
+from raykit.kube.access import Access, access
+from raykit.kube.answers import StrangeAnswerError
+from raykit.kube.kinds import EVERYWHERE, KINDS, RAY_API
+from raykit.kube.tls import ssl_context
 from raykit.objects import Object
 
 if TYPE_CHECKING:
     import httpx2
 
+__all__ = ["EVERYWHERE", "RAY_API", "Kubernetes", "connect", "secret_value"]
+
 FIELD_MANAGER = "raykit"
 DEFAULT_NAMESPACE = "raykit"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
 """Together with one read below the 10 s within which an unreachable context must be named."""
-EVERYWHERE = "*"
-RAY_API = "ray.io/v1"
-RAY_KINDS = {"RayCluster": "rayclusters", "RayJob": "rayjobs", "RayService": "rayservices"}
-API_VERSIONS = {
-    "CustomResourceDefinition": "apiextensions.k8s.io/v1",
-    "Deployment": "apps/v1",
-    **dict.fromkeys(RAY_KINDS, RAY_API),
-}
-_ONE_AT_A_TIME = threading.RLock()
+PAGE = 500
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+APPLY_PATCH = "application/apply-patch+yaml"
+OK = range(200, 300)
+NO_SUCH_ADDRESS = b"404 page not found"
+"""What an API server says of an API group that it does not have."""
 
 
 class Kubernetes:
-    """A connection to one context. `namespace`: the context's, where it names one, or raykit."""
+    """A connection to one context. `namespace`: the context's, where it names one, or raykit.
 
-    def __init__(self, access: kubeconfig.Access) -> None:
+    Every method raises MissingError (4) where we may not, or where the kubeconfig is at fault,
+    and KubernetesError (5) for every other refusal, silence or answer that makes no sense.
+    Credentials that are no longer accepted are read again once.
+    """
+
+    def __init__(self, access: Access) -> None:
         self.access = access
         self.context = access.context
         self.namespace = access.namespace or DEFAULT_NAMESPACE
@@ -49,16 +57,8 @@ class Kubernetes:
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """One object; None where there is none."""
-        from lightkube.core.exceptions import ApiError
-
-        with self._lightkube() as client:
-            try:
-                found: Object = client.get(_class(kind), name, **_in(namespace)).to_dict()
-            except ApiError as refused:
-                if refused.status.code == errors.NOT_FOUND:
-                    return None
-                raise
-        return found
+        content = self._asked("GET", KINDS[kind].path(namespace, name), may_be_absent=True)
+        return None if content is None else self._made(kind, content)
 
     def objects(
         self,
@@ -69,167 +69,220 @@ class Kubernetes:
         fields: Mapping[str, str] | None = None,
     ) -> list[Object]:
         """All objects of a kind in a namespace (`*`: in all of them)."""
-        with self._lightkube() as client:
-            found = client.list(
-                _class(kind),
-                labels=dict(labels) if labels else None,
-                fields=dict(fields) if fields else None,
-                **_in(namespace),
-            )
-            return [item.to_dict() for item in found]
+        pages = self.pages(kind, namespace, labels=labels, fields=fields)
+        return [item for page in pages for item in page]
+
+    def pages(
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+        metadata_only: bool = False,
+    ) -> Iterator[list[Object]]:
+        """The objects by pages of 500, so that a reader need not hold them all.
+
+        labels: an empty value asks for the label alone. metadata_only: the API server leaves
+        spec and status out.
+        """
+        query = {"limit": str(PAGE), **_selectors(labels, fields)}
+        headers = {"Accept": METADATA_ONLY} if metadata_only else {}
+        path = KINDS[kind].path(namespace)
+        while True:
+            content = self._asked("GET", path, query=query, headers=headers)
+            assert content is not None
+            with self._understood():
+                page = answers.items("Metadata" if metadata_only else kind, content)
+            yield page
+            more = answers.next_page(content)
+            if more is None or more == query.get("continue"):
+                return
+            query["continue"] = more
 
     def apply(self, item: Object, *, force: bool = False) -> Object:
         """Server-side apply; what the API server then holds.
 
         Errors: ConflictError (8) where another owner set a field to another value.
         """
-        from lightkube import codecs
-
-        _class(item["kind"], item["apiVersion"])
-        with self._lightkube() as client:
-            resource: Any = codecs.from_dict(item)
-            applied: Object = client.apply(resource, force=force).to_dict()
-        return applied
+        kind, metadata = KINDS[item["kind"]], item["metadata"]
+        content = self._asked(
+            "PATCH",
+            kind.path(metadata.get("namespace"), metadata["name"]),
+            query={"fieldManager": FIELD_MANAGER, "force": str(force).lower()},
+            headers={"Content-Type": APPLY_PATCH},
+            body=item,
+        )
+        assert content is not None
+        return self._made(item["kind"], content)
 
     def delete(self, kind: str, name: str, namespace: str | None = None) -> bool:
         """Delete one object and what it owns; False where there was none."""
-        from lightkube.core.exceptions import ApiError
-        from lightkube.types import CascadeType
-
-        with self._lightkube() as client:
-            try:
-                client.delete(_class(kind), name, cascade=CascadeType.FOREGROUND, **_in(namespace))
-            except ApiError as refused:
-                if refused.status.code == errors.NOT_FOUND:
-                    return False
-                raise
-        return True
+        path = KINDS[kind].path(namespace, name)
+        policy = {"propagationPolicy": "Foreground"}
+        return self._asked("DELETE", path, body=policy, may_be_absent=True) is not None
 
     def changes(
-        self, kind: str, namespace: str, labels: Mapping[str, str] | None, seconds: int
+        self,
+        kind: str,
+        namespace: str,
+        seconds: int,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> Iterator[None]:
         """One item for each change of objects of a kind, for so many seconds."""
         import httpx2
 
-        query = {"watch": "true", "timeoutSeconds": str(seconds)}
-        if labels:
-            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
+        query = {"watch": "true", "timeoutSeconds": str(seconds), **_selectors(labels, fields)}
         timeout = httpx2.Timeout(seconds + READ_SECONDS, connect=CONNECT_SECONDS)
-        path = _collection(kind, namespace)
-        with self.raw.stream("GET", path, params=query, timeout=timeout) as stream:
+        path = KINDS[kind].path(namespace)
+        with self._client.stream("GET", path, params=query, timeout=timeout) as stream:
             stream.raise_for_status()
-            for _ in stream.iter_lines():
+            # Pieces, not lines: a line may be an object of a megabyte, or have no end.
+            for _ in stream.iter_bytes():
                 yield
 
     def log(
         self, pod: str, namespace: str, container: str, lines: int, previous: bool
     ) -> list[str]:
         """The last lines of a container; none where there is no log."""
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        path = f"{KINDS['Pod'].path(namespace, pod)}/log"
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        answer = self.raw.get(path, params=query)
-        return answer.text.splitlines() if answer.is_success else []
+        status, data = self._answer("GET", path, query={**query, "limitBytes": str(2**16)})
+        return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
-    def output(self, pod: str, namespace: str, container: str, command: Sequence[str]) -> str:
-        """What a command prints in a container, whatever its exit code.
-
-        Errors: MissingError (4) where we may not run one there, KubernetesError (5).
-        """
-        with self._lightkube() as client:
-            ran = client.exec(
-                pod,
-                namespace=namespace,
-                container=container,
-                command=list(command),
-                stdout=True,
-                timeout=READ_SECONDS,
-            )
-            return str(ran.stdout or "")
+    def status_of(self, path: str) -> int:
+        """The HTTP status that an address of the API server gives, such as that of a proxy."""
+        return self._answer("GET", path)[0]
 
     def serves(self, api_version: str, plural: str) -> bool:
         """Whether the API server knows a kind of resource, by its own discovery."""
-        with self._translated():
-            answer = self.raw.get(f"/apis/{api_version}")
-        if answer.status_code == errors.NOT_FOUND:
-            return False
-        with self._translated():
-            answer.raise_for_status()
-        return any(item.get("name") == plural for item in answer.json().get("resources", []))
-
-    def tls(self) -> ssl.SSLContext | bool:
-        """What an HTTPS client needs to be known to the API server, and to know it."""
-        from lightkube.config.client_adapter import verify_cluster
-        from lightkube.config.models import User
-
-        config = self.access.config
-        if urlsplit(self.access.server).scheme != "https":
-            return True
-        with self._translated():
-            return verify_cluster(config.cluster, config.user or User(), config.abs_file)
-
-    def close(self) -> None:
-        """End the connections; what still reads from one fails."""
-        for made in ("raw", "_client"):
-            if made in self.__dict__:
-                self.__dict__[made].close()
+        content = self._asked("GET", f"/apis/{api_version}", may_be_absent=True)
+        known = (content or {}).get("resources") or []
+        return isinstance(known, list) and any(
+            isinstance(item, dict) and item.get("name") == plural for item in known
+        )
 
     def version(self) -> str:
         """The API server's version: the first thing to ask, since it tells every fault apart."""
-        with self._translated():
-            answer = self.raw.get("/version")
-            answer.raise_for_status()
-            try:
-                return str(answer.json()["gitVersion"])
-            except (ValueError, KeyError, TypeError):
-                import httpx2
+        content = self._asked("GET", "/version")
+        version = (content or {}).get("gitVersion")
+        if not isinstance(version, str):
+            raise errors.not_kubernetes(
+                self.context, self.access.server, f"GET /version answered {str(content)[:80]}"
+            )
+        return version
 
-                raise httpx2.HTTPStatusError(
-                    f"GET /version answered {answer.text[:80]!r}",
-                    request=answer.request,
-                    response=answer,
-                ) from None
-
-    @cached_property
-    def raw(self) -> httpx2.Client:
-        """An HTTP client with the context's credentials, for what is not a list of objects."""
-        from lightkube.config import client_adapter
-
-        with self._translated():
-            return client_adapter.Client(self.access.config, self._parameters())
+    def headers(self) -> list[tuple[str, str]]:
+        """By what a request is known to the API server: a credential, and for whom it acts."""
+        authorization = self.access.credentials.authorization
+        known = [("Authorization", authorization)] if authorization else []
+        return [*known, *self.access.impersonation]
 
     @cached_property
-    def _client(self) -> Any:  # lightkube's overloads know no kind that is a variable
-        from lightkube import Client
-
-        parameters = self._parameters()
+    def tls(self) -> ssl.SSLContext | bool:
+        """What an HTTPS client needs to be known to the API server, and to know it."""
+        if urlsplit(self.access.server).scheme != "https":
+            return True
         with self._translated():
-            return Client(
-                self.access.config,
-                timeout=parameters.timeout,
-                trust_env=parameters.trust_env,
-                proxy=parameters.proxy,
-                field_manager=FIELD_MANAGER,
+            return ssl_context(self.access.tls)
+
+    def close(self) -> None:
+        """End the connections; what still reads from one fails."""
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> httpx2.Client:
+        import httpx2
+
+        with self._translated():
+            return httpx2.Client(
+                base_url=self.access.server,
+                headers=self.headers(),
+                # Reading the certificates takes longer than a request: not where none is shown.
+                verify=False if self.tls is True else self.tls,
+                proxy=self.access.proxy,
+                trust_env=not is_loopback(self.access.server),
+                timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             )
 
-    def _parameters(self) -> Any:
-        import httpx2
-        from lightkube.config.client_adapter import ConnectionParams
+    def _made(self, kind: str, content: Object) -> Object:
+        with self._understood():
+            return answers.one(kind, content)
 
-        return ConnectionParams(
-            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=not is_loopback(self.access.server),
-            proxy=self.access.proxy,
-        )
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        may_be_absent: bool = False,
+    ) -> Object | None:
+        """The JSON object that a request gives; None where there is no such thing."""
+        status, data = self._answer(method, path, query=query, headers=headers, body=body)
+        if status in OK:
+            with self._understood():
+                return answers.parsed(data)
+        message = answers.message(data)
+        if may_be_absent and status == errors.NOT_FOUND and data.strip() == NO_SUCH_ADDRESS:
+            return None
+        if message is None and status != errors.UNAUTHORIZED:
+            said = f"{method} {path}: HTTP {status}: {answers.quoted(data)}"
+            raise errors.not_kubernetes(self.context, self.access.server, said)
+        if status == errors.NOT_FOUND and may_be_absent:
+            return None
+        raise errors.of_status(self.context, status, message or answers.quoted(data))
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> tuple[int, bytes]:
+        """Status and body of one request, which is sent again with credentials read anew."""
+        status, data = self._answered(method, path, query, headers, body)
+        if status == errors.UNAUTHORIZED and self._renewed():
+            status, data = self._answered(method, path, query, headers, body)
+        return status, data
+
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        body: Object | None,
+    ) -> tuple[int, bytes]:
+        with (
+            self._understood(),
+            self._translated(),
+            self._client.stream(method, path, params=query, headers=headers, json=body) as answer,
+        ):
+            return answer.status_code, answers.body(answer.iter_bytes())
+
+    def _renewed(self) -> bool:
+        """Read the credentials again; whether they are others than before."""
+        fresh = access(self.context)
+        if fresh.credentials == self.access.credentials or fresh.server != self.access.server:
+            return False
+        self.access = fresh
+        for made in ("_client", "tls"):
+            self.__dict__.pop(made, None)
+        return True
 
     @contextmanager
-    def _lightkube(self) -> Iterator[Any]:
-        """lightkube's client, for one thread at a time.
-
-        msgspec 0.22, by which lightkube decodes, crashes the interpreter when two threads meet a
-        type for the first time.
-        """
-        with _ONE_AT_A_TIME, self._translated():
-            yield self._client
+    def _understood(self) -> Iterator[None]:
+        try:
+            yield
+        except StrangeAnswerError as strange:
+            raise errors.not_kubernetes(self.context, self.access.server, str(strange)) from strange
 
     def _translated(self) -> AbstractContextManager[None]:
         return errors.translated(self.context, self.access.server)
@@ -240,8 +293,12 @@ def connect(context: str | None = None) -> Kubernetes:
 
     Errors: MissingError (4) for the kubeconfig, KubernetesError (5) for what is behind it.
     """
-    connection = Kubernetes(kubeconfig.access(context))
-    connection.version()
+    connection = Kubernetes(access(context))
+    try:
+        connection.version()
+    except errors.ForbiddenError:
+        # Whoever refuses so is an API server, and knows us: some hide even their version.
+        pass
     return connection
 
 
@@ -249,7 +306,14 @@ def secret_value(connection: Kubernetes, name: str, key: str, namespace: str) ->
     """One value of a Secret; None where there is no such Secret or key."""
     secret = connection.get("Secret", name, namespace)
     value = ((secret or {}).get("data") or {}).get(key)
-    return base64.b64decode(value).decode().strip() if value else None
+    if not value:
+        return None
+    try:
+        return base64.b64decode(value).decode().strip()
+    except ValueError as wrong:
+        raise KubernetesError(
+            f"the Secret {name} in namespace {namespace} holds no text under {key}"
+        ) from wrong
 
 
 def is_loopback(url: str) -> bool:
@@ -263,23 +327,14 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _collection(kind: str, namespace: str) -> str:
-    """The path of all objects of a kind in a namespace."""
-    info = _class(kind)._api_info
-    group, version = info.resource.group, info.resource.version
-    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
-    return f"{root}/namespaces/{namespace}/{info.plural}"
-
-
-def _in(namespace: str | None) -> dict[str, str]:
-    return {"namespace": namespace} if namespace else {}
-
-
-def _class(kind: str, api_version: str | None = None) -> Any:
-    from lightkube.codecs import resource_registry
-    from lightkube.generic_resource import create_namespaced_resource
-
-    if kind in RAY_KINDS:
-        group, version = RAY_API.split("/")
-        return create_namespaced_resource(group, version, kind, RAY_KINDS[kind])
-    return resource_registry.load(api_version or API_VERSIONS.get(kind, "v1"), kind)
+def _selectors(
+    labels: Mapping[str, str] | None, fields: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Label and field selectors as a query."""
+    chosen = {
+        "labelSelector": [
+            f"{key}={value}" if value else key for key, value in (labels or {}).items()
+        ],
+        "fieldSelector": [f"{key}={value}" for key, value in (fields or {}).items()],
+    }
+    return {key: ",".join(terms) for key, terms in chosen.items() if terms}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,31 +10,36 @@ from typing import TYPE_CHECKING
 
 from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
 from raykit.kube import contexts
+from raykit.kube.kubectl import kubectl
 
 if TYPE_CHECKING:
     import httpx2
-    from lightkube.core.exceptions import ApiError
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID = 401, 403, 404, 409, 422
+_RULE = re.compile(
+    r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"'
+    r'(?: in the namespace "(?P<namespace>[^"]+)"| (?P<everywhere>at the cluster scope))?'
+)
+
+
+class ForbiddenError(MissingError):
+    """The API server knows us and does not let us: what only informs goes on without."""
 
 
 @contextmanager
 def translated(context: str, server: str) -> Iterator[None]:
-    """Turn what lightkube raises into raykit's errors."""
+    """Turn what the HTTP client and TLS raise into raykit's errors."""
     import httpx2
-    from lightkube.core.exceptions import ApiError, ConfigError
 
     try:
         yield
-    except ApiError as refused:
-        raise of_status(context, refused) from refused
     except httpx2.HTTPError as failed:
         raise of_transport(context, server, failed) from failed
-    except (ssl.SSLError, OSError, ConfigError) as wrong:
+    except (ssl.SSLError, OSError, ValueError, ImportError, httpx2.InvalidURL) as wrong:
         raise MissingError(
             f"the kubeconfig's context {context} cannot be used",
-            evidence=[str(wrong)],
-            next=f"kubectl --context {context} version",
+            evidence=[str(wrong) or type(wrong).__name__],
+            next=f"{kubectl(context)} version",
         ) from wrong
 
 
@@ -44,11 +50,11 @@ def of_transport(context: str, server: str, failed: httpx2.HTTPError) -> Kuberne
     said = str(failed) or type(failed).__name__
     lowered = said.lower()
     where = f"the API server of context {context} at {server}"
-    look = f"kubectl --context {context} version"
+    look = f"{kubectl(context)} version"
     if isinstance(failed, httpx2.TimeoutException):
         what, next = f"{where} did not answer in time", f"is the way there open? {look}"
-    elif isinstance(failed, httpx2.HTTPStatusError):
-        what, next = _unlike_kubernetes(context, server, failed.response.status_code), look
+    elif isinstance(failed, httpx2.ProxyError):
+        what, next = f"the proxy before {where} does not let us through", look
     elif "certificate" in lowered or "ssl" in lowered:
         what, next = f"{where} cannot be trusted: TLS failed", f"renew its entry: {look}"
     elif "refused" in lowered:
@@ -60,28 +66,25 @@ def of_transport(context: str, server: str, failed: httpx2.HTTPError) -> Kuberne
     return KubernetesError(what, evidence=[said], next=next)
 
 
-def _unlike_kubernetes(context: str, server: str, status: int) -> str:
-    if status in (UNAUTHORIZED, FORBIDDEN):
-        return f"the API server of context {context} does not accept the kubeconfig's credentials"
-    return f"what answers at {server} is no Kubernetes API server"
+def not_kubernetes(context: str, server: str, evidence: str) -> KubernetesError:
+    """The error for an answer that no Kubernetes API server gives."""
+    return KubernetesError(
+        f"what answers at {server} is no Kubernetes API server",
+        evidence=[evidence],
+        next=f"{kubectl(context)} version",
+    )
 
 
-def of_status(context: str, refused: ApiError) -> RaykitError:
+def of_status(context: str, code: int, message: str) -> RaykitError:
     """An answer of the API server that says no."""
-    code = refused.status.code or 0
-    message = refused.status.message or str(refused)
     if code == UNAUTHORIZED:
         return KubernetesError(
             f"the API server of context {context} does not accept the kubeconfig's credentials",
             evidence=[message],
-            next="log in again, then: kubectl auth whoami",
+            next=f"log in again, then: {kubectl(context)} auth whoami",
         )
     if code == FORBIDDEN and "exceeded quota" not in message and "violates" not in message:
-        return MissingError(
-            f"not allowed in context {context}",
-            evidence=[message],
-            next=f"kubectl --context {context} auth can-i --list",
-        )
+        return _forbidden(context, message)
     if code == CONFLICT:
         return ConflictError(
             "something else owns fields that raykit would set", evidence=message.splitlines()
@@ -92,8 +95,34 @@ def of_status(context: str, refused: ApiError) -> RaykitError:
             evidence=message.splitlines(),
             next="upgrade KubeRay there, with its CRDs",
         )
-    return KubernetesError("Kubernetes refused", evidence=message.splitlines())
+    return KubernetesError("Kubernetes refused", evidence=message.splitlines() or [f"HTTP {code}"])
+
+
+def _forbidden(context: str, message: str) -> ForbiddenError:
+    """The refusal with the RBAC rule that is missing, and the question that shows it."""
+    rule = _RULE.search(message)
+    if rule is None:
+        return ForbiddenError(
+            f"not allowed in context {context}",
+            evidence=[message],
+            next=f"{kubectl(context)} auth can-i --list",
+        )
+    verb, resource, group = rule["verb"], rule["resource"], rule["group"]
+    namespace = rule["namespace"]
+    kind = "ClusterRole" if rule["everywhere"] else "Role"
+    where = f" in namespace {namespace}" if namespace else ""
+    asked = f"{resource}.{group}" if group else resource
+    return ForbiddenError(
+        f"not allowed in context {context}: {verb} {resource}{where}",
+        evidence=[
+            message,
+            f"the rule that is missing, in a {kind}: "
+            f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}',
+        ],
+        next=f"{kubectl(context, namespace)} auth can-i {verb} {asked}"
+        + (" -A" if rule["everywhere"] else ""),
+    )
 
 
 def _restart(context: str) -> str:
-    return contexts.bring_up(context) or f"kubectl --context {context} version"
+    return contexts.bring_up(context) or f"{kubectl(context)} version"

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from raykit.errors import MissingError
-from raykit.kube import credentials
-from raykit.kube.contexts import kind_cluster
-
-if TYPE_CHECKING:
-    from lightkube.config.kubeconfig import SingleConfig
 
 DEFAULT = "~/.kube/config"
 SECTIONS = ("clusters", "contexts", "users")
@@ -24,7 +18,7 @@ FILES_OF = {
     "clusters": ("certificate-authority",),
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
-"""Keys whose relative paths are meant from the folder of the kubeconfig that holds them."""
+"""Keys whose relative paths start at the folder of the kubeconfig that holds them."""
 
 Entry = dict[str, Any]
 
@@ -39,24 +33,11 @@ class Kubeconfig:
     users: dict[str, Entry] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Access:
-    """One context, ready to be connected to.
-
-    namespace: None where the context names none. proxy: the cluster's own `proxy-url`.
-    """
-
-    context: str
-    namespace: str | None
-    server: str
-    config: SingleConfig
-    proxy: str | None = None
-
-
 def paths() -> list[Path]:
     """The files that kubectl would read, existing or not."""
     named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return [Path(part).expanduser() for part in named or [DEFAULT]]
+    # Path.expanduser fails on ~ and a name that no user has.
+    return [Path(os.path.expanduser(part)) for part in named or [DEFAULT]]  # noqa: PTH111
 
 
 def load() -> Kubeconfig | None:
@@ -64,12 +45,12 @@ def load() -> Kubeconfig | None:
 
     Errors: MissingError (4) naming file and line.
     """
-    files = [path for path in paths() if path.is_file()]
+    files = [path for path in paths() if _exists(path)]
     if not files:
         return None
     merged = Kubeconfig()
     for path in files:
-        _merge(merged, path, _read(path))
+        _merge(merged, path, *_read(path))
     return merged
 
 
@@ -79,142 +60,109 @@ def has_context() -> bool:
     return bool(merged and merged.current)
 
 
-def access(context: str | None = None) -> Access:
-    """How to reach a context, by default the current one.
-
-    Errors: MissingError (4): no kubeconfig, a malformed one, no such context.
-    """
-    merged = load()
-    if merged is None:
-        raise MissingError(
-            "there is no kubeconfig",
-            evidence=[f"{path} does not exist" for path in paths()],
-            next="raykit kind up   (or set KUBECONFIG)",
-        )
-    name = context or merged.current
-    if not name:
-        raise MissingError(
-            "the kubeconfig has no current context",
-            evidence=_known(merged.contexts),
-            next="kubectl config use-context NAME   (or raykit … --context NAME)",
-        )
-    if name not in merged.contexts:
-        raise _no_context(name, merged.contexts)
-    return _access(merged, name)
-
-
-def _access(merged: Kubeconfig, name: str) -> Access:
-    from lightkube.config.kubeconfig import KubeConfig
-
-    context = merged.contexts[name]
-    cluster = _entry(merged.clusters, context.get("cluster"), "cluster", name)
-    user = _entry(merged.users, context.get("user"), "user", name) if context.get("user") else {}
-    user = credentials.resolved(user, cluster)
+def _exists(path: Path) -> bool:
     try:
-        single = KubeConfig.from_dict(
-            {
-                "contexts": [{"name": name, "context": {**context, "user": "user"}}],
-                "clusters": [{"name": context["cluster"], "cluster": cluster}],
-                "users": [{"name": "user", "user": user}],
-            }
-        ).get(name)
-    except (ValueError, TypeError) as wrong:
-        raise MissingError(
-            f"the kubeconfig's context {name} is malformed", evidence=[str(wrong)]
-        ) from wrong
-    assert single is not None
-    return Access(
-        name,
-        context.get("namespace") or None,
-        single.cluster.server,
-        single,
-        cluster.get("proxy-url"),
-    )
+        return path.exists()
+    except (OSError, ValueError):
+        # A folder that we may not enter, or a name that no file can have: reading tells which.
+        return True
 
 
-def _entry(known: dict[str, Entry], wanted: Any, what: str, context: str) -> Entry:
-    if wanted not in known:
-        raise MissingError(
-            f"the kubeconfig's context {context} names a {what} that is not there: {wanted}",
-            evidence=_known(known),
-            next="kubectl config view",
-        )
-    return known[wanted]
-
-
-def _read(path: Path) -> Entry:
+def _read(path: Path) -> tuple[str, Entry]:
+    """The file's text and what it holds."""
     try:
-        text = path.read_text("utf-8")
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = path.read_bytes().decode("utf-8-sig")
+        content = _parsed(text)
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
         line = mark.line + 1 if mark else 1
-        raise _malformed(f"{path}:{line}", str(wrong.problem or wrong.context)) from wrong
+        raise _malformed(path, line, wrong.problem or wrong.context) from wrong
     except (yaml.YAMLError, UnicodeDecodeError) as wrong:
-        raise _malformed(f"{path}:1", str(wrong).splitlines()[0]) from wrong
-    except OSError as wrong:
+        raise _malformed(path, 1, str(wrong).splitlines()[0]) from wrong
+    except (OSError, ValueError) as wrong:
         raise MissingError(f"cannot read the kubeconfig {path}", evidence=[str(wrong)]) from wrong
     if content is None:
-        return {}
+        return text, {}
     if not isinstance(content, dict):
-        raise _malformed(f"{path}:1", "it is not a mapping")
-    return content
+        raise _malformed(path, 1, "it is not a mapping")
+    return text, content
 
 
-def _merge(merged: Kubeconfig, path: Path, content: Entry) -> None:
-    merged.current = merged.current or content.get("current-context") or None
+def _parsed(text: str) -> object:
+    """What YAML text holds.
+
+    Errors: yaml.YAMLError, also where PyYAML itself fails: on deep nesting, on dates and numbers
+    that do not exist, on mappings as keys.
+    """
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except RecursionError as deep:
+        raise yaml.YAMLError("it is nested too deeply") from deep
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as wrong:
+        if isinstance(wrong, UnicodeError):
+            raise
+        raise yaml.YAMLError(f"it holds a value that YAML cannot read: {wrong}") from wrong
+
+
+def _merge(merged: Kubeconfig, path: Path, text: str, content: Entry) -> None:
+    merged.current = merged.current or _current(content, path, text)
     for section in SECTIONS:
         singular = section.removesuffix("s")
-        for item in _items(content, section, path):
-            if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-                raise _malformed(
-                    f"{path}:{_line(path, section)}", f"an entry of {section} has no name"
-                )
+        known: dict[str, Entry] = getattr(merged, section)
+        for item in _items(content, section, path, text):
+            name = item.get("name") if isinstance(item, dict) else None
+            if not isinstance(name, str):
+                raise _malformed(path, _line(text, section), f"an entry of {section} has no name")
             entry = item.get(singular)
-            if not isinstance(entry, dict):
-                entry = {}
-            known = getattr(merged, section)
-            known.setdefault(item["name"], _absolute(entry, section, path.parent))
+            if entry is not None and not isinstance(entry, dict):
+                what = f"{singular} of {name} is not a mapping"
+                raise _malformed(path, _line(text, section), what)
+            known.setdefault(name, _absolute(entry or {}, section, path.parent))
 
 
-def _items(content: Entry, section: str, path: Path) -> Sequence[Any]:
+def _current(content: Entry, path: Path, text: str) -> str | None:
+    current = content.get("current-context")
+    if current is not None and not isinstance(current, str):
+        raise _malformed(path, _line(text, "current-context"), "current-context is not a text")
+    return current or None
+
+
+def _items(content: Entry, section: str, path: Path, text: str) -> Sequence[Any]:
     items = content.get(section) or []
     if not isinstance(items, list):
-        raise _malformed(f"{path}:{_line(path, section)}", f"{section} is not a list")
+        raise _malformed(path, _line(text, section), f"{section} is not a list")
     return items
 
 
 def _absolute(entry: Entry, section: str, folder: Path) -> Entry:
+    def placed(path: str) -> str:
+        return str(folder / path)
+
     changed: Entry = {
-        key: str(folder / entry[key]) for key in FILES_OF.get(section, ()) if entry.get(key)
+        key: placed(entry[key])
+        for key in FILES_OF.get(section, ())
+        if entry.get(key) and isinstance(entry[key], str)
     }
-    command = (entry.get("exec") or {}).get("command", "") if section == "users" else ""
-    if "/" in command and not Path(command).is_absolute():
-        changed["exec"] = {**entry["exec"], "command": str(folder / command)}
+    if section == "users":
+        changed |= _placed_program(entry.get("exec"), placed)
     return {**entry, **changed}
 
 
-def _line(path: Path, section: str) -> int:
-    lines = path.read_text("utf-8", "replace").splitlines()
+def _placed_program(program: object, placed: Callable[[str], str]) -> Entry:
+    command = program.get("command") if isinstance(program, dict) else None
+    if not isinstance(program, dict) or not isinstance(command, str) or "/" not in command:
+        return {}
+    return {"exec": {**program, "command": placed(command)}}
+
+
+def _line(text: str, section: str) -> int:
+    lines = text.splitlines()
     return next((at for at, line in enumerate(lines, 1) if line.startswith(section)), 1)
 
 
-def _malformed(place: str, problem: str) -> MissingError:
+def _malformed(path: Path, line: int, problem: str | None) -> MissingError:
     return MissingError(
-        f"the kubeconfig is malformed at {place}", evidence=[problem], next="kubectl config view"
+        f"the kubeconfig is malformed at {path}:{line}",
+        evidence=[problem or "it is not YAML"],
+        next="kubectl config view",
     )
-
-
-def _no_context(name: str, contexts: dict[str, Entry]) -> MissingError:
-    near = difflib.get_close_matches(name, contexts, n=3, cutoff=0.5)
-    meant = f"did you mean {' or '.join(near)}?" if near else ""
-    ours = kind_cluster(name) is not None and not near
-    return MissingError(
-        f"the kubeconfig has no context {name}",
-        evidence=[text for text in (meant, *_known(contexts)) if text],
-        next="raykit kind up" if ours else "kubectl config get-contexts",
-    )
-
-
-def _known(names: dict[str, Entry]) -> list[str]:
-    return [f"there are: {', '.join(sorted(names))}"] if names else ["there are none"]

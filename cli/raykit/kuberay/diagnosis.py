@@ -1,18 +1,20 @@
 """Why pods and a RayCluster are not ready: from what Kubernetes says to one line and a command.
 
-Pure: objects as the API server gives them go in, findings come out, the gravest first.
+Pure: objects as `kube` has checked them go in, findings come out, the gravest first.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from raykit.kube import contexts
-from raykit.kuberay import scheduling
-from raykit.kuberay.finding import Finding
-from raykit.objects import Object
+from raykit.kube.kubectl import kubectl
+from raykit.kuberay.finding import Finding, grouped
+from raykit.kuberay.scheduling import Machines, is_unschedulable
+from raykit.objects import Object, condition, holds
 from raykit.spec.names import CLUSTER_LABEL
 
 NO_SUCH_IMAGE = {"ErrImageNeverPull", "InvalidImageName"}
@@ -21,20 +23,22 @@ BAD_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunConta
 AT_ONCE, SOON, LATER = 0.0, 8.0, 12.0
 SLOW_INIT_SECONDS = 60.0
 GROWS = ("TriggeredScaleUp", "Nominated")
+NOT_READ = Machines()
+PASSING_WARNINGS = ("Unhealthy", "FailedScheduling")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is looked at together. nodes, others: all that is seen of the cluster's machines.
+    """What is looked at together.
 
-    own_image: how raykit's own image begins, which no registry has. now: Unix seconds.
+    machines: what the Kubernetes nodes say to pods that cannot be scheduled. now: Unix seconds.
+    own_image: how the name of raykit's own image begins, which no registry has.
     """
 
     context: str
     pods: Sequence[Object] = ()
     events: Sequence[Object] = ()
-    nodes: Sequence[Object] = ()
-    others: Sequence[Object] = ()
+    machines: Machines = NOT_READ
     now: float = 0.0
     own_image: str = "raykit:"
 
@@ -45,32 +49,31 @@ def of_cluster(cluster: Object, scene: Scene) -> list[Finding]:
 
 
 def of_pods(scene: Scene) -> list[Finding]:
-    """What keeps pods from being ready; those with an end to the wait come first."""
-    found = [finding for pod in scene.pods if not _is_ready(pod) for finding in _of_pod(pod, scene)]
-    return sorted(found, key=lambda each: each.patience is None)
+    """What keeps pods from being ready; what ends the wait comes first."""
+    unready = [pod for pod in scene.pods if not holds(pod, "Ready")]
+    findings = grouped(finding for pod in unready for finding in _of_pod(pod, scene))
+    return sorted(findings, key=lambda finding: finding.patience is None)
 
 
 def _conditions(cluster: Object, scene: Scene) -> Iterator[Finding]:
     where = f"{cluster['metadata']['namespace']}/{cluster['metadata']['name']}"
-    for each in (cluster.get("status") or {}).get("conditions", []):
-        if each["status"] != "True":
-            continue
-        if each["type"] == "ReplicaFailure":
-            lines = tuple(each["message"].splitlines()) or (each["reason"],)
-            yield Finding(
-                "replica-failure",
-                f"its pods are refused: {_why_refused(each['message'])}",
-                lines,
-                _mend_refusal(each["message"], scene.context, cluster["metadata"]["namespace"]),
-                SOON,
-            )
-        elif each["type"] == "RayClusterSuspended":
-            yield Finding(
-                "suspended",
-                f"{where} is suspended",
-                ("a queue such as Kueue has not admitted it yet, or someone set spec.suspend",),
-                f"kubectl --context {scene.context} get workloads -A",
-            )
+    failure = condition(cluster, "ReplicaFailure") or {}
+    if failure.get("status") == "True":
+        message = failure.get("message", "")
+        yield Finding(
+            "replica-failure",
+            f"its pods are refused: {_why_refused(message)}",
+            tuple(message.splitlines()) or (failure.get("reason", ""),),
+            _repair_of_refusal(message, scene.context, cluster["metadata"]["namespace"]),
+            SOON,
+        )
+    if holds(cluster, "RayClusterSuspended"):
+        yield Finding(
+            "suspended",
+            f"{where} is suspended",
+            ("a queue such as Kueue has not admitted it yet, or someone set spec.suspend",),
+            f"{kubectl(scene.context)} get workloads -A",
+        )
 
 
 def _why_refused(message: str) -> str:
@@ -83,12 +86,12 @@ def _why_refused(message: str) -> str:
     return "Kubernetes does not create them"
 
 
-def _mend_refusal(message: str, context: str, namespace: str) -> str:
-    kubectl = f"kubectl --context {context} -n {namespace}"
+def _repair_of_refusal(message: str, context: str, namespace: str) -> str:
+    command = kubectl(context, namespace)
     if "exceeded quota" in message:
-        return f"ask for less, or: {kubectl} describe resourcequota"
+        return f"ask for less, or: {command} describe resourcequota"
     if "LimitRange" in message or "per Container" in message or "per Pod" in message:
-        return f"{kubectl} describe limitrange"
+        return f"{command} describe limitrange"
     return "raykit render -f SPEC shows what is applied; change the spec, then raykit up again"
 
 
@@ -96,12 +99,12 @@ def _refused_spec(cluster: Object, scene: Scene) -> Iterator[Finding]:
     """KubeRay has no admission webhook: it refuses a spec in an event, and then does nothing."""
     if (cluster.get("status") or {}).get("state") == "ready":
         return
-    for event in _events_of(cluster["metadata"]["uid"], scene.events):
-        if event["type"] == "Warning" and event["reason"].startswith("Invalid"):
+    for event in _events_of(cluster, scene.events):
+        if _is_warning(event) and event.get("reason", "").startswith("Invalid"):
             yield Finding(
                 "invalid",
                 "KubeRay refuses it",
-                (event["message"],),
+                (event.get("message", ""),),
                 "change the spec, then raykit up again",
                 SOON,
             )
@@ -110,11 +113,12 @@ def _refused_spec(cluster: Object, scene: Scene) -> Iterator[Finding]:
 def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     if pod["metadata"].get("deletionTimestamp"):
-        yield Finding(f"ending:{name}", f"pod {name} is still ending")
+        yield Finding(f"ending:{name}", f"pod {name} is still ending", pod=name)
         return
     if status.get("reason") == "Evicted":
-        yield Finding(f"evicted:{name}", f"pod {name} was evicted", (status.get("message", ""),))
-    stuck = list(_unschedulable(pod, scene))
+        message = status.get("message", "")
+        yield Finding(f"evicted:{name}", f"pod {name} was evicted", (message,), pod=name)
+    stuck = [_unschedulable(pod, scene)] if is_unschedulable(pod) else []
     for container in [
         *status.get("initContainerStatuses", []),
         *status.get("containerStatuses", []),
@@ -123,40 +127,32 @@ def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
     yield from stuck or _warnings(pod, scene)
 
 
-def _unschedulable(pod: Object, scene: Scene) -> Iterator[Finding]:
-    for each in pod.get("status", {}).get("conditions", []):
-        if each["type"] != "PodScheduled" or each.get("reason") != "Unschedulable":
-            continue
-        events = _events_of(pod["metadata"]["uid"], scene.events)
-        grows = any(event["reason"] in GROWS for event in events)
-        ending = any(other["metadata"].get("deletionTimestamp") for other in scene.others)
-        room_comes = grows or (ending and not scheduling.never_fits(pod, scene.nodes))
-        yield Finding(
-            f"unschedulable:{pod['metadata']['name']}",
-            f"no Kubernetes node takes pod {pod['metadata']['name']}",
-            (
-                *scheduling.reasons(pod, scene.nodes, scene.others),
-                f"Kubernetes says: {each.get('message', '')}",
-            ),
-            _mend_shape(pod, scene),
-            None if room_comes else LATER,
-        )
-
-
-def _mend_shape(pod: Object, scene: Scene) -> str:
-    if not scene.nodes or scheduling.never_fits(pod, scene.nodes):
-        return "choose a smaller shape: cpu, memory, nodeSelector or tolerations in the spec"
-    taken = sorted(
-        {
-            label
-            for other in scene.others
-            if (label := other["metadata"].get("labels", {}).get(CLUSTER_LABEL))
-            and label != pod["metadata"].get("labels", {}).get(CLUSTER_LABEL)
-        }
+def _unschedulable(pod: Object, scene: Scene) -> Finding:
+    name = pod["metadata"]["name"]
+    survey = scene.machines.survey(pod)
+    grows = any(event.get("reason") in GROWS for event in _events_of(pod, scene.events))
+    fits_later = scene.machines.ending and bool(survey and survey.large_enough)
+    scheduler = (condition(pod, "PodScheduled") or {}).get("message", "")
+    return Finding(
+        f"unschedulable:{name}",
+        f"no Kubernetes node takes pod {name}",
+        (*(survey.lines() if survey else ()), f"Kubernetes says: {scheduler}"),
+        _repair_of_shape(pod, scene),
+        None if grows or fits_later else LATER,
+        pod=name,
     )
-    if taken:
-        return f"make room: raykit down {taken[0]} --context {scene.context}   (then up again)"
-    return f"make room: kubectl --context {scene.context} get pods -A -o wide"
+
+
+def _repair_of_shape(pod: Object, scene: Scene) -> str:
+    survey = scene.machines.survey(pod)
+    if survey is None or not survey.large_enough:
+        return "choose a smaller shape: cpu, memory, nodeSelector or tolerations in the spec"
+    own = pod["metadata"].get("labels", {}).get(CLUSTER_LABEL)
+    others = [name for name in scene.machines.clusters if name != own]
+    if others:
+        down = ["raykit", "down", others[0], "--context", scene.context]
+        return f"make room: {shlex.join(down)}   (then up again)"
+    return f"make room: {kubectl(scene.context)} get pods -A -o wide"
 
 
 def _of_container(pod: Object, container: Object, scene: Scene) -> list[Finding]:
@@ -173,6 +169,7 @@ def _of_container(pod: Object, container: Object, scene: Scene) -> list[Finding]
                 (waiting.get("message", ""),),
                 _describe(pod, scene),
                 SOON,
+                pod=pod["metadata"]["name"],
             )
         ]
     if _ended_badly(container):
@@ -187,22 +184,23 @@ def _no_image(pod: Object, container: Object, waiting: Object, scene: Scene) -> 
     own = wanted.removeprefix("docker.io/library/").startswith(scene.own_image)
     cluster = contexts.kind_cluster(scene.context)
     if own and cluster:
-        mend = f"raykit image load --name {cluster}"
+        repair = f"raykit image load --name {cluster}"
     elif own:
-        mend = "give the spec an `image` that this cluster's registry has"
+        repair = "give the spec an `image` that this cluster's registry has"
     else:
-        mend = "check `image` in the spec: its name, its tag, and whether the nodes may pull it"
+        repair = "check `image` in the spec: its name, its tag, and whether the nodes may pull it"
     messages = [
         event["message"]
-        for event in _events_of(pod["metadata"]["uid"], scene.events)
-        if event["reason"] == "Failed" and "ailed to pull" in event["message"]
+        for event in _events_of(pod, scene.events)
+        if event.get("reason") == "Failed" and "ailed to pull" in event.get("message", "")
     ]
     return Finding(
         f"image:{wanted}",
         f"image {wanted} cannot be had ({waiting['reason']})",
         tuple(messages[-1:]) or (waiting.get("message", ""),),
-        mend,
+        repair,
         AT_ONCE if waiting["reason"] in NO_SUCH_IMAGE else SOON,
+        pod=pod["metadata"]["name"],
     )
 
 
@@ -223,7 +221,8 @@ def _ended_badly(container: Object) -> bool:
 def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
     ended = _last_end(container)
     name = container["name"]
-    limit = _spec_of(pod, name).get("resources", {}).get("limits", {}).get("memory", "none")
+    resources = _spec_of(pod, name).get("resources") or {}
+    limit = (resources.get("limits") or {}).get("memory", "none")
     previous = "terminated" not in (container.get("state") or {})
     log = (pod["metadata"]["namespace"], pod["metadata"]["name"], name, previous)
     if ended.get("reason") == "OOMKilled":
@@ -234,6 +233,7 @@ def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
             "give it more: `memory` in the spec",
             AT_ONCE,
             log,
+            pod["metadata"]["name"],
         )
     return Finding(
         f"crash:{pod['metadata']['name']}",
@@ -243,11 +243,12 @@ def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
         _describe(pod, scene),
         AT_ONCE,
         log,
+        pod["metadata"]["name"],
     )
 
 
 def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
-    seconds = scene.now - _seconds(running["startedAt"])
+    seconds = scene.now - _seconds(running["startedAt"]) if "startedAt" in running else 0.0
     if seconds < SLOW_INIT_SECONDS:
         return []
     return [
@@ -256,6 +257,7 @@ def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
             f"pod {pod['metadata']['name']} has not reached the head for {seconds:.0f} s",
             ("its init container wait-gcs-ready asks the head's service by its DNS name",),
             "does a NetworkPolicy close DNS (UDP and TCP 53) or port 6379?",
+            pod=pod["metadata"]["name"],
         )
     ]
 
@@ -263,15 +265,17 @@ def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
 def _warnings(pod: Object, scene: Scene) -> list[Finding]:
     warnings = [
         event
-        for event in _events_of(pod["metadata"]["uid"], scene.events)
-        if event["type"] == "Warning" and event["reason"] not in ("Unhealthy", "FailedScheduling")
+        for event in _events_of(pod, scene.events)
+        if _is_warning(event) and event.get("reason") not in PASSING_WARNINGS
     ]
+    name = pod["metadata"]["name"]
     return [
         Finding(
-            f"{event['reason']}:{pod['metadata']['name']}",
-            f"pod {pod['metadata']['name']}: {event['reason']}",
-            (event["message"],),
+            f"{event.get('reason')}:{name}",
+            f"pod {name}: {event.get('reason')}",
+            (event.get("message", ""),),
             _describe(pod, scene),
+            pod=name,
         )
         for event in warnings[-1:]
     ]
@@ -293,18 +297,18 @@ def _spec_of(pod: Object, container: str) -> Object:
     return {}
 
 
-def _events_of(uid: str, events: Sequence[Object]) -> list[Object]:
+def _events_of(item: Object, events: Sequence[Object]) -> list[Object]:
+    uid = item["metadata"].get("uid")
     return [event for event in events if (event.get("involvedObject") or {}).get("uid") == uid]
 
 
-def _is_ready(pod: Object) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+def _is_warning(event: Object) -> bool:
+    return bool(event.get("type") == "Warning")
 
 
 def _describe(pod: Object, scene: Scene) -> str:
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
-    return f"kubectl --context {scene.context} -n {namespace} describe pod {name}"
+    return f"{kubectl(scene.context, namespace)} describe pod {name}"
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -10,8 +12,9 @@ class Finding:
     """Why something is not ready.
 
     key: the same as long as it is the same reason; what: one line; next: the command that mends it.
-    patience: seconds it may last before waiting on makes no sense; None where it may pass by
-    itself. log: namespace, pod, container and whether its previous run, whose last lines explain.
+    patience: seconds after which this reason is final (0: at once); None: it may resolve by itself.
+    log: namespace, pod, container and whether its previous run, whose last lines explain.
+    pod: the one that it is about, whose name may occur in the texts.
     """
 
     key: str
@@ -20,3 +23,31 @@ class Finding:
     next: str = ""
     patience: float | None = None
     log: tuple[str, str, str, bool] | None = None
+    pod: str = ""
+
+
+def grouped(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings with those as one that differ in the pod alone: a count and an example."""
+    alike: dict[object, list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault(_without_pod(finding), []).append(finding)
+    return [_as_one(group) for group in alike.values()]
+
+
+def _without_pod(finding: Finding) -> object:
+    if not finding.pod:
+        return finding.key
+    name = re.compile(rf"(?<![\w.-]){re.escape(finding.pod)}(?![\w.-])")
+    texts = (finding.what, *finding.evidence, finding.next)
+    return (*(name.sub("*", text) for text in texts), finding.patience)
+
+
+def _as_one(group: list[Finding]) -> Finding:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    named, several = f"pod {first.pod}", f"{len(group)} pods, such as {first.pod}"
+    what = (
+        first.what.replace(named, several) if named in first.what else f"{first.what} ({several})"
+    )
+    return replace(first, what=what)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from raykit.errors import RaykitError
-from raykit.kuberay import operator, raycluster, throttling
-from raykit.kuberay.raycluster import Cluster, is_head
+from raykit.kube.connection import Kubernetes
+from raykit.kuberay import raycluster
+from raykit.kuberay.pods import (
+    GROUP_LABEL,
+    OPERATOR_VERSION_ANNOTATION,
+    is_head,
+    ray_container,
+)
+from raykit.kuberay.raycluster import Cluster
 from raykit.objects import Object, condition
 from raykit.phases import WALL, Phase
 
 SOURCE = "kubernetes"
 RESOLUTION_SECONDS = 1.0
+NODES_AT_ONCE, MOST_NODES = 8, 200
+
+Value = TypeVar("Value")
 
 
 def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
@@ -25,16 +37,17 @@ def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
     What has not happened yet is left out. Resolution 1 s.
     """
     head = next((pod for pod in pods if is_head(pod)), None)
-    if head is None:
+    made = [each["metadata"].get("creationTimestamp") for each in (cluster, head or cluster)]
+    if head is None or not all(made):
         return []
     ends = {
-        "applied": _seconds(head["metadata"]["creationTimestamp"]),
+        "applied": _seconds(made[1]),
         "scheduled": _condition(head, "PodScheduled"),
-        "image": _started(head),
+        "image": _started(cluster, head),
         "head-ready": _condition(head, "Ready"),
         "workers-ready": _workers_ready(pods),
     }
-    phases, start = [], _seconds(cluster["metadata"]["creationTimestamp"])
+    phases, start = [], _seconds(made[0])
     for name, end in ends.items():
         if end is None:
             break
@@ -43,66 +56,85 @@ def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
     return phases
 
 
-def describe(cluster: Cluster) -> dict[str, Any]:
-    """The cluster as it is now: operator, Kubernetes nodes, pods with image digest and limits.
+def observe(cluster: Cluster) -> dict[str, Any]:
+    """The cluster at one moment, best effort: what we may not read is left out.
 
-    `machines`: distinct boot ids; kind nodes are containers of one machine and share theirs.
-    `cpu_throttling`: since the container's start (throttling.py).
+    observed_at: when, in Unix seconds. `nodes` and `pods` are those of that moment: pods that the
+    autoscaler made or removed since, or that died, are in Ray's own list of nodes. Only the nodes
+    that carry these pods are read, by name. `machines`: distinct boot ids; kind nodes are
+    containers of one machine and share theirs. bring_up: how the pods came up (`pod_phases`).
+    missing: one line for each thing that we may not read.
     """
-    pods = raycluster.pods(cluster)
-    nodes = _nodes(cluster, {pod["spec"].get("nodeName") for pod in pods})
+    missing: list[str] = []
+    connection = cluster.connection
+    pods = _allowed(lambda: raycluster.pods(cluster), missing) or []
+    nodes = _nodes(connection, {pod["spec"].get("nodeName", "") for pod in pods} - {""}, missing)
     boot_ids = {node["boot_id"] for node in nodes}
     return {
-        "context": cluster.connection.context,
+        "observed_at": time.time(),
+        "context": connection.context,
         "namespace": cluster.namespace,
         "name": cluster.name,
-        "uid": cluster.item["metadata"]["uid"],
+        "uid": cluster.item["metadata"].get("uid"),
         "ray_version": cluster.item["spec"].get("rayVersion"),
-        "kubernetes_version": cluster.connection.version(),
-        "operator_version": _operator_version(cluster),
+        "kubernetes_version": _allowed(connection.version, missing),
+        "operator_version": _operator_version(pods),
         "machines": len(boot_ids) if nodes else None,
         "nodes": nodes,
-        "pods": [
-            {**_pod(pod), "cpu_throttling": throttling.of_pod(cluster.connection, pod)}
-            for pod in pods
-        ],
+        "pods": [_pod(cluster.item, pod) for pod in pods],
+        "bring_up": [phase.as_dict() for phase in pod_phases(cluster.item, pods)],
+        "missing": missing,
     }
 
 
-def _nodes(cluster: Cluster, names: set[str | None]) -> list[dict[str, Any]]:
+def _allowed(read: Callable[[], Value], missing: list[str]) -> Value | None:
+    """What a read gives; None where it fails, and then why: a record does not fail by it."""
     try:
-        items = cluster.connection.objects("Node")
-    except RaykitError:
-        # Reading nodes needs a right over the whole cluster, which a user of one may not have.
-        return []
-    return [_node(item) for item in items if item["metadata"]["name"] in names]
+        return read()
+    except RaykitError as error:
+        missing.append(error.what)
+        return None
+
+
+def _nodes(connection: Kubernetes, names: set[str], missing: list[str]) -> list[dict[str, Any]]:
+    """The nodes of these names. A user of one namespace may have no right to read any."""
+
+    def read(name: str) -> Object | None:
+        return connection.get("Node", name)
+
+    with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
+        chosen = sorted(names)[:MOST_NODES]
+        found = _allowed(lambda: list(pool.map(read, chosen)), missing) or []
+    return [_node(item) for item in found if item is not None]
 
 
 def _node(item: Object) -> dict[str, Any]:
-    info, allocatable = item["status"]["nodeInfo"], item["status"].get("allocatable", {})
+    status = item.get("status") or {}
+    info, allocatable = status.get("nodeInfo") or {}, status.get("allocatable") or {}
     return {
         "name": item["metadata"]["name"],
-        "boot_id": info["bootID"],
-        "machine_id": info["machineID"],
-        "architecture": info["architecture"],
-        "kubelet": info["kubeletVersion"],
+        "boot_id": info.get("bootID"),
+        "machine_id": info.get("machineID"),
+        "architecture": info.get("architecture"),
+        "kubelet": info.get("kubeletVersion"),
         "cpu": allocatable.get("cpu"),
         "memory": allocatable.get("memory"),
     }
 
 
-def _pod(pod: Object) -> dict[str, Any]:
-    container = pod["spec"]["containers"][0]
+def _pod(cluster: Object, pod: Object) -> dict[str, Any]:
+    container = ray_container(cluster, pod)
     resources = container.get("resources") or {}
     states = (pod.get("status") or {}).get("containerStatuses", [])
-    state: Object = next((each for each in states if each["name"] == container["name"]), {})
+    state: Object = next((each for each in states if each["name"] == container.get("name")), {})
     return {
         "name": pod["metadata"]["name"],
         "role": "head" if is_head(pod) else "worker",
-        "group": pod["metadata"]["labels"].get("ray.io/group"),
+        "group": (pod["metadata"].get("labels") or {}).get(GROUP_LABEL),
         "node": pod["spec"].get("nodeName"),
         "ip": (pod.get("status") or {}).get("podIP"),
-        "image": container["image"],
+        "created": pod["metadata"].get("creationTimestamp"),
+        "image": container.get("image"),
         "image_digest": _digest(state.get("imageID", "")),
         "requests": resources.get("requests") or {},
         "limits": resources.get("limits") or {},
@@ -115,18 +147,19 @@ def _digest(image_id: str) -> str | None:
     return found[0] if found else None
 
 
-def _operator_version(cluster: Cluster) -> str | None:
-    try:
-        return operator.version(operator.find(cluster.connection))
-    except RaykitError:
-        return None
+def _operator_version(pods: Sequence[Object]) -> str | None:
+    """The version that the operator wrote on the head's pod."""
+    annotations = [pod["metadata"].get("annotations") or {} for pod in pods if is_head(pod)]
+    versions = [each.get(OPERATOR_VERSION_ANNOTATION) for each in annotations]
+    return versions[0].removeprefix("v") if versions and versions[0] else None
 
 
-def _started(pod: Object) -> float | None:
-    for each in (pod.get("status") or {}).get("containerStatuses", []):
-        running = (each.get("state") or {}).get("running")
-        if each["name"] == pod["spec"]["containers"][0]["name"] and running:
-            return _seconds(running["startedAt"])
+def _started(cluster: Object, pod: Object) -> float | None:
+    name = ray_container(cluster, pod).get("name")
+    for state in (pod.get("status") or {}).get("containerStatuses", []):
+        started = ((state.get("state") or {}).get("running") or {}).get("startedAt")
+        if state["name"] == name and started:
+            return _seconds(started)
     return None
 
 
@@ -138,8 +171,8 @@ def _workers_ready(pods: Sequence[Object]) -> float | None:
 
 
 def _condition(pod: Object, kind: str) -> float | None:
-    found = condition(pod, kind)
-    if found is None or found["status"] != "True":
+    found = condition(pod, kind) or {}
+    if found.get("status") != "True" or "lastTransitionTime" not in found:
         return None
     return _seconds(found["lastTransitionTime"])
 

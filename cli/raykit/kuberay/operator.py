@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 import yaml
 
 from raykit import processes, versions
-from raykit.errors import MissingError
+from raykit.errors import KubernetesError, MissingError
 from raykit.kube import contexts
 from raykit.kube.connection import EVERYWHERE, RAY_API, Kubernetes
+from raykit.kube.errors import ForbiddenError
+from raykit.kube.kubectl import kubectl
 from raykit.kuberay import diagnosis, waiting
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.waiting import Look
@@ -65,7 +68,7 @@ def find(connection: Kubernetes) -> Object | None:
 def version(deployment: Object | None) -> str | None:
     """The operator's version by its image's tag, such as `1.6.2`."""
     for container in _at(deployment or {}, "spec", "template", "spec").get("containers", []):
-        if found := re.search(r":v?(\d+\.\d+\.\d+\S*)$", container["image"]):
+        if found := re.search(r":v?(\d+\.\d+\.\d+\S*)$", container.get("image", "")):
             return found[1]
     return None
 
@@ -77,7 +80,8 @@ def is_ready(deployment: Object | None) -> bool:
     status = _at(deployment, "status")
     wanted = _at(deployment, "spec").get("replicas", 1)
     current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    return holds(deployment, "Available") and current and status.get("updatedReplicas", 0) == wanted
+    all_updated = 0 < wanted == status.get("updatedReplicas", 0)
+    return holds(deployment, "Available") and current and all_updated
 
 
 def is_served(connection: Kubernetes) -> bool:
@@ -93,13 +97,13 @@ def require(connection: Kubernetes) -> None:
     raise MissingError(
         f"KubeRay is not installed in context {context}",
         evidence=[f"the API server knows no rayclusters in {RAY_API}"],
-        next=_command(context),
+        next=_install_command(context),
     )
 
 
-def _command(context: str) -> str:
+def _install_command(context: str) -> str:
     return contexts.bring_up(context) or (
-        f"helm --kube-context {context} install {CHART} {CHART} --repo {REPOSITORY} "
+        f"helm --kube-context {shlex.quote(context)} install {CHART} {CHART} --repo {REPOSITORY} "
         f"--version {versions.KUBERAY} -n {NAMESPACE} --create-namespace"
     )
 
@@ -130,44 +134,59 @@ def wait_ready(connection: Kubernetes, progress: Progress) -> None:
         what="KubeRay's operator",
         timeout=READY_SECONDS,
         progress=progress,
-        next=f"kubectl --context {connection.context} -n {NAMESPACE} describe pods",
+        next=f"{kubectl(connection.context, NAMESPACE)} describe pods",
         wake=lambda seconds: time.sleep(min(seconds, POLL_SECONDS)),
         log=lambda finding: waiting.last_lines(connection, finding),
     )
 
 
 def _patient(look: Look) -> Look:
-    """An operator ends, and is started again, where its rights or the API server are late."""
+    """Crashes are not final for 60 s: the operator restarts until its RBAC rights are there."""
     findings = [
-        replace(each, patience=RESTART_SECONDS) if each.log else each for each in look.findings
+        replace(finding, patience=RESTART_SECONDS) if finding.log else finding
+        for finding in look.findings
     ]
     return Look(look.ready, findings, look.missing)
 
 
 def diagnose(connection: Kubernetes) -> list[Finding]:
-    """Why nothing happens to a RayCluster: no operator, one that is not ready, or a silent one."""
+    """Why nothing happens to a RayCluster: no operator, one without pods, or a silent one."""
     try:
         deployment = find(connection)
-    except MissingError:
+    except ForbiddenError:
         # Reading other namespaces needs a right that a user of one may not have.
         return []
     if deployment is None:
         lines = ("no Deployment carries the label app.kubernetes.io/name=kuberay-operator",)
-        mend = _command(connection.context)
-        return [Finding("no-operator", "no KubeRay operator runs here", lines, mend, LATER)]
+        install_hint = _install_command(connection.context)
+        return [Finding("no-operator", "no KubeRay operator runs here", lines, install_hint, LATER)]
+    if _at(deployment, "spec").get("replicas", 1) == 0:
+        return [_stopped(connection, deployment)]
     look = _look(connection, deployment)
     return [_silent(connection, deployment)] if look.ready else list(look.findings)
 
 
+def _stopped(connection: Kubernetes, deployment: Object) -> Finding:
+    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+    return Finding(
+        "stopped-operator",
+        "KubeRay's operator has no replica: somebody scaled it to 0",
+        (f"deployment {namespace}/{name}: spec.replicas is 0",),
+        f"{kubectl(connection.context, namespace)} scale deployment/{name} --replicas=1",
+        LATER,
+    )
+
+
 def _silent(connection: Kubernetes, deployment: Object) -> Finding:
     namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-    container = _at(deployment, "spec", "template", "spec")["containers"][0]
+    containers = _at(deployment, "spec", "template", "spec").get("containers") or [{}]
+    arguments = " ".join(containers[0].get("args") or ["none"])
     return Finding(
         "silent-operator",
         "KubeRay's operator is ready and does nothing with it",
-        (f"its arguments: {' '.join(container.get('args') or ['none'])}",),
+        (f"its arguments: {arguments}",),
         "does it watch this namespace? "
-        f"kubectl --context {connection.context} -n {namespace} logs deployment/{name}",
+        f"{kubectl(connection.context, namespace)} logs deployment/{name}",
         SILENT,
     )
 
@@ -177,27 +196,37 @@ def _look(connection: Kubernetes, deployment: Object | None = None) -> Look:
     if is_ready(deployment):
         return Look(True)
     namespace = deployment["metadata"]["namespace"] if deployment else NAMESPACE
-    scene = diagnosis.Scene(
-        connection.context,
-        pods=connection.objects("Pod", namespace, labels=LABELS),
-        events=waiting.events(connection, namespace),
-    )
+    pods = connection.objects("Pod", namespace, labels=LABELS)
+    events = waiting.events(connection, namespace, [pod for pod in pods if not holds(pod, "Ready")])
+    scene = diagnosis.Scene(connection.context, pods=pods, events=events)
     return Look(False, diagnosis.of_pods(scene), "its pod")
 
 
 def crds() -> list[Object]:
-    """The chart's custom resource definitions."""
+    """The chart's custom resource definitions. Errors: KubernetesError (5): it holds others."""
     shown = processes.run(["helm", "show", "crds", *_chart()], timeout=HELM_SECONDS).stdout
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [item for item in yaml.load_all(shown, Loader=loader) if item]
+    try:
+        items = [item for item in yaml.load_all(shown, Loader=loader) if item]
+        wrong = [item for item in items if item["kind"] != "CustomResourceDefinition"]
+        names = [item["metadata"]["name"] for item in items]
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, KeyError) as broken:
+        wrong, names = [str(broken)], []
+    if wrong or not names:
+        raise KubernetesError(
+            "the chart's CRDs are none",
+            evidence=[f"$ {shlex.join(['helm', 'show', 'crds', *_chart()])}"],
+            next=f"set {CHART_SETTING} to KubeRay's own chart",
+        )
+    return items
 
 
 def _release(context: str) -> None:
     helm = ["--kube-context", context, "--namespace", NAMESPACE]
-    told = processes.run(
+    release = processes.run(
         ["helm", "status", CHART, "--output", "json", *helm], check=False, timeout=HELM_SECONDS
     )
-    if told.returncode == 0 and _status(told.stdout).startswith("pending"):
+    if release.returncode == 0 and _status(release.stdout).startswith("pending"):
         # An interrupted Helm leaves a lock that no later install gets past.
         processes.run(["helm", "uninstall", CHART, *helm], timeout=HELM_SECONDS)
     options = ["--create-namespace", "--skip-crds", "--values", "-"]
@@ -219,7 +248,10 @@ def _chart() -> list[str]:
 
 
 def _status(text: str) -> str:
-    return str(json.loads(text).get("info", {}).get("status", ""))
+    try:
+        return str(json.loads(text)["info"]["status"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _at(item: Object, *keys: str) -> dict[str, Any]:

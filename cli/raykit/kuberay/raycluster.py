@@ -1,27 +1,32 @@
-"""RayClusters that raykit knows: found by label, looked at, waited for, ended."""
+"""RayClusters that raykit knows: found by label, read, waited for, deleted."""
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from raykit.errors import KubernetesError, MissingError, UsageError
 from raykit.kube.connection import EVERYWHERE, Kubernetes
+from raykit.kube.kubectl import kubectl
 from raykit.kuberay import diagnosis, operator, waiting
+from raykit.kuberay import pods as ray_pods
 from raykit.kuberay.finding import Finding
-from raykit.kuberay.waiting import Look
+from raykit.kuberay.machines import MachinesReader
+from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
+from raykit.kuberay.waiting import Look, Watched
 from raykit.objects import Object, holds
 from raykit.progress import Progress
 from raykit.spec.names import CLUSTER_LABEL
 
-RAY_CLUSTER_LABEL, RAY_TYPE_LABEL = "ray.io/cluster", "ray.io/node-type"
 END_SECONDS = 120.0
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A RayCluster: its connection, name, namespace and the object at the time of looking."""
+    """A RayCluster: its connection, name, namespace and the object when it was read."""
 
     connection: Kubernetes
     name: str
@@ -82,7 +87,7 @@ def the_one(
     )
 
 
-def again(cluster: Cluster) -> Cluster:
+def refresh(cluster: Cluster) -> Cluster:
     """The cluster as it is now. Errors: MissingError (4) where it is gone."""
     item = cluster.connection.get("RayCluster", cluster.name, cluster.namespace)
     if item is None:
@@ -91,66 +96,30 @@ def again(cluster: Cluster) -> Cluster:
 
 
 def pods(cluster: Cluster) -> list[Object]:
-    """The pods that KubeRay made of a cluster, the head's first."""
-    labels = {RAY_CLUSTER_LABEL: cluster.name}
+    """The pods that KubeRay made of a cluster, the head's first.
+
+    Errors: ForbiddenError (4) where we may not list pods.
+    """
+    labels = {ray_pods.CLUSTER_LABEL: cluster.name}
     found = cluster.connection.objects("Pod", cluster.namespace, labels=labels)
     return sorted(found, key=lambda pod: (not is_head(pod), pod["metadata"]["name"]))
 
 
-def is_head(pod: Object) -> bool:
-    return (pod["metadata"].get("labels") or {}).get(RAY_TYPE_LABEL) == "head"
-
-
-def wanted_workers(item: Object) -> int:
-    """Worker pods that a RayCluster asks for now."""
-    spec = item["spec"]
-    if spec.get("suspend"):
-        return 0
-    groups = spec.get("workerGroupSpecs") or []
-    return sum(
-        (group.get("replicas", group.get("minReplicas", 0)) or 0) * (group.get("numOfHosts") or 1)
-        for group in groups
-        if not group.get("suspend")
-    )
-
-
-def head_is_ready(item: Object, of_cluster: Sequence[Object]) -> bool:
-    """Whether the head of the spec as it is now is ready: not one that is about to be replaced."""
-    status = item.get("status") or {}
-    seen = status.get("observedGeneration", 0) >= item["metadata"].get("generation", 0)
-    image = _image(item["spec"]["headGroupSpec"])
-    heads = [pod for pod in of_cluster if is_head(pod) and _serves(pod, image)]
-    return seen and holds(item, "HeadPodReady") and len(heads) == 1
-
-
-def ready_workers(item: Object, of_cluster: Sequence[Object]) -> int:
-    """Worker pods that are ready and run what the spec asks for now."""
-    images = {
-        group["groupName"]: _image(group) for group in item["spec"].get("workerGroupSpecs") or []
-    }
-    return sum(
-        _serves(pod, images.get(pod["metadata"]["labels"].get("ray.io/group", ""), ""))
-        for pod in of_cluster
-        if not is_head(pod)
-    )
-
-
-def findings(cluster: Cluster, of_cluster: Sequence[Object]) -> list[Finding]:
+def findings(
+    cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader | None = None
+) -> list[Finding]:
     """Why a cluster is not ready, the gravest reason first."""
     connection = cluster.connection
-    nodes, others = _machines(connection, of_cluster)
+    unready = [pod for pod in of_cluster if not holds(pod, "Ready")]
     scene = diagnosis.Scene(
         context=connection.context,
         pods=of_cluster,
-        events=waiting.events(connection, cluster.namespace),
-        nodes=nodes,
-        others=others,
+        events=waiting.events(connection, cluster.namespace, [cluster.item, *unready]),
+        machines=(machines or MachinesReader(connection)).read(unready),
         now=time.time(),
     )
     found = diagnosis.of_cluster(cluster.item, scene)
-    if not found and not cluster.item.get("status") and not of_cluster:
-        return operator.diagnose(connection)
-    return found
+    return found or (operator.diagnose(connection) if _is_idle(cluster.item, of_cluster) else [])
 
 
 def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
@@ -159,31 +128,31 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
     Errors: KubernetesError (5) with the reason, within 20 s where waiting makes no sense.
     """
     deadline = time.monotonic() + timeout
-    kinds = {
-        "RayCluster": None,
-        "Pod": {RAY_CLUSTER_LABEL: cluster.name},
-        "Event": None,
-    }
-    with waiting.watched(cluster.connection, cluster.namespace, kinds) as wake:
+    watches = (
+        Watched("RayCluster", fields={"metadata.name": cluster.name}),
+        Watched("Pod", labels={ray_pods.CLUSTER_LABEL: cluster.name}),
+    )
+    machines = MachinesReader(cluster.connection)
+    with waiting.watched(cluster.connection, cluster.namespace, *watches) as wake:
 
-        def wait(look: str) -> None:
+        def wait(part: str, look: Callable[[Cluster, MachinesReader], Look]) -> None:
             waiting.until(
-                lambda: _look(cluster, look),
-                what=f"{look} of {cluster.name}",
+                lambda: look(refresh(cluster), machines),
+                what=f"{part} of {cluster.name}",
                 timeout=max(deadline - time.monotonic(), 1.0),
                 progress=progress,
-                next=f"raykit status --context {cluster.connection.context}",
+                next=shlex.join(["raykit", "status", "--context", cluster.connection.context]),
                 wake=wake,
                 log=lambda finding: waiting.last_lines(cluster.connection, finding),
             )
 
         with progress.step("head-ready", "Ray head"):
-            wait("the head")
-        wanted = wanted_workers(again(cluster).item)
+            wait("the head", _look_at_head)
+        wanted = wanted_workers(refresh(cluster).item)
         if wanted:
             with progress.step("workers-ready", f"{wanted} Ray worker{'s' if wanted > 1 else ''}"):
-                wait("the workers")
-    return again(cluster)
+                wait("the workers", _look_at_workers)
+    return refresh(cluster)
 
 
 def end(cluster: Cluster, progress: Progress) -> None:
@@ -194,44 +163,30 @@ def end(cluster: Cluster, progress: Progress) -> None:
         if time.monotonic() > deadline:
             raise KubernetesError(
                 f"pods of {cluster.where} are still there after {END_SECONDS:g} s",
-                evidence=[pod["metadata"]["name"] for pod in left],
-                next=f"kubectl --context {cluster.connection.context} -n {cluster.namespace} "
-                f"describe pods",
+                evidence=[pod["metadata"]["name"] for pod in left[:MOST_NAMED]],
+                next=f"{kubectl(cluster.connection.context, cluster.namespace)} describe pods",
             )
         progress.detail(f"{len(left)} pods are ending")
         time.sleep(0.5)
 
 
-def _look(cluster: Cluster, what: str) -> Look:
-    now = again(cluster)
-    of_cluster = pods(now)
-    if not head_is_ready(now.item, of_cluster):
-        return Look(False, findings(now, of_cluster), "its pod")
-    if what == "the head":
+def _look_at_head(cluster: Cluster, machines: MachinesReader) -> Look:
+    of_cluster = pods(cluster)
+    if head_is_ready(cluster.item, of_cluster):
         return Look(True)
-    ready, wanted = ready_workers(now.item, of_cluster), wanted_workers(now.item)
-    if ready == wanted:
+    return Look(False, findings(cluster, of_cluster, machines), "its pod")
+
+
+def _look_at_workers(cluster: Cluster, machines: MachinesReader) -> Look:
+    of_cluster = pods(cluster)
+    ready, wanted = ready_workers(cluster.item, of_cluster), wanted_workers(cluster.item)
+    if ready == wanted and head_is_ready(cluster.item, of_cluster):
         return Look(True)
-    return Look(False, findings(now, of_cluster), f"{ready} of {wanted} are ready")
+    missing = f"{ready} of {wanted} are ready"
+    return Look(False, findings(cluster, of_cluster, machines), missing)
 
 
-def _serves(pod: Object, image: str) -> bool:
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
-    return holds(pod, "Ready") and pod["spec"]["containers"][0]["image"] == image
-
-
-def _image(group: Object) -> str:
-    return str(group["template"]["spec"]["containers"][0]["image"])
-
-
-def _machines(
-    connection: Kubernetes, of_cluster: Sequence[Object]
-) -> tuple[list[Object], list[Object]]:
-    """Nodes and everybody's pods, where a pod has no node and we may read them."""
-    if all(pod["spec"].get("nodeName") for pod in of_cluster):
-        return [], []
-    try:
-        return connection.objects("Node"), connection.objects("Pod", EVERYWHERE)
-    except MissingError:
-        return [], list(of_cluster)
+def _is_idle(item: Object, of_cluster: Sequence[Object]) -> bool:
+    """Whether KubeRay has something to do here: a spec it has not seen, or pods to make."""
+    complete = any(map(is_head, of_cluster)) and len(of_cluster) > wanted_workers(item)
+    return not (ray_pods.is_observed(item) and complete)

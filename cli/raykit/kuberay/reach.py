@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import base64
+import os
 import re
+import shlex
 import subprocess
 import threading
 import time
@@ -11,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from queue import Empty, Queue
 from typing import IO
 
@@ -19,8 +19,9 @@ from raykit import processes
 from raykit.endpoint import Endpoint
 from raykit.errors import KubernetesError, MissingError
 from raykit.kube.connection import connect, secret_value
-from raykit.kube.errors import translated
-from raykit.kuberay.raycluster import Cluster, again
+from raykit.kube.errors import ForbiddenError
+from raykit.kube.kubectl import kubectl
+from raykit.kuberay.raycluster import Cluster, refresh
 from raykit.progress import Progress
 from raykit.spec.names import TOKEN_KEY, token_secret
 
@@ -55,17 +56,20 @@ def endpoint(cluster: Cluster) -> Endpoint:
 
     The proxy keeps `Authorization` for itself, so Ray's token travels in `X-Ray-Authorization`.
     """
-    headers = _credentials(cluster)
-    secrets = tuple(value.split(" ", 1)[1] for value in headers.values())
-    ray = token(cluster)
+    connection, ray = cluster.connection, token(cluster)
+    authorization = connection.access.credentials.authorization
+    headers = {"Authorization": authorization} if authorization else {}
     if ray:
         headers["X-Ray-Authorization"] = f"Bearer {ray}"
+    secrets = connection.access.credentials.secrets
     return Endpoint(
-        url=cluster.connection.access.server.rstrip("/") + _path(cluster),
+        url=connection.access.server + _path(cluster),
         headers=headers,
+        repeated_headers=connection.access.impersonation,
         secrets=(*secrets, ray) if ray else secrets,
         target=_target(cluster, "service proxy"),
-        tls=cluster.connection.tls(),
+        tls=connection.tls,
+        proxy=connection.access.proxy,
     )
 
 
@@ -81,19 +85,56 @@ def forwarded(cluster: Cluster, port: int) -> Endpoint:
 
 
 def token(cluster: Cluster) -> str | None:
-    """Ray's token from the cluster's Secret; None where the cluster asks for none.
+    """The token that Ray asks for; None where the cluster asks for none.
 
-    Errors: MissingError (4) where there should be one.
+    It is in the Secret that KubeRay made or that `authOptions.secretName` names; with
+    `enableK8sTokenAuth` it is our own Kubernetes token. RAY_AUTH_TOKEN serves where neither can
+    be had. Errors: MissingError (4) where there is no token at all.
     """
-    if (cluster.item["spec"].get("authOptions") or {}).get("mode") != "token":
+    options = cluster.item["spec"].get("authOptions") or {}
+    if options.get("mode") != "token":
         return None
-    name = token_secret(cluster.name)
-    found = secret_value(cluster.connection, name, TOKEN_KEY, cluster.namespace)
-    if found is None:
+    try:
+        if options.get("enableK8sTokenAuth"):
+            return _kubernetes_token(cluster)
+        return _token_of_secret(cluster, options.get("secretName") or token_secret(cluster.name))
+    except MissingError:
+        given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
+        if given:
+            return given
+        raise
+
+
+def _kubernetes_token(cluster: Cluster) -> str:
+    bearer = cluster.connection.access.credentials.bearer
+    if bearer is None:
+        raise MissingError(
+            f"{cluster.where} wants a Kubernetes token, and the kubeconfig has none",
+            evidence=["authOptions.enableK8sTokenAuth is set; the user has no token, only others"],
+            next="export RAY_AUTH_TOKEN=$("
+            f"{kubectl(cluster.connection.context, cluster.namespace)} create token default)",
+        )
+    return bearer
+
+
+def _token_of_secret(cluster: Cluster, name: str) -> str:
+    try:
+        found = secret_value(cluster.connection, name, TOKEN_KEY, cluster.namespace)
+    except ForbiddenError as forbidden:
+        evidence, next = forbidden.evidence, f"set RAY_AUTH_TOKEN, or: {forbidden.next}"
+        what = f"the token of {cluster.where} cannot be read"
+        raise MissingError(what, evidence=evidence, next=next) from forbidden
+    if not found:
         raise MissingError(
             f"the token of {cluster.where} is not there",
             evidence=[f"no Secret {name} with the key {TOKEN_KEY}"],
-            next=f"raykit status --context {cluster.connection.context}",
+            next=shlex.join(["raykit", "status", "--context", cluster.connection.context]),
+        )
+    if not (found.isascii() and found.isprintable()):
+        raise MissingError(
+            f"the token of {cluster.where} has characters that no HTTP header carries",
+            evidence=[f"Secret {name}, key {TOKEN_KEY}"],
+            next=f"{kubectl(cluster.connection.context, cluster.namespace)} get secret {name}",
         )
     return found
 
@@ -190,29 +231,14 @@ def _trouble(cluster: Cluster, way: Endpoint, progress: Progress) -> str | None:
 
 
 def _health(cluster: Cluster, way: Endpoint) -> int:
-    with translated(cluster.connection.context, cluster.connection.access.server):
-        path = way.url.removeprefix(cluster.connection.access.server.rstrip("/"))
-        return cluster.connection.raw.get(f"{path}/api/gcs_healthz").status_code
+    path = way.url.removeprefix(cluster.connection.access.server)
+    return cluster.connection.status_of(f"{path}/api/gcs_healthz")
 
 
 def _renewed(cluster: Cluster, way: Callable[[Cluster], Endpoint]) -> Endpoint:
     """The way to the same cluster by credentials as they are now: a kubeconfig's expire."""
     with connect(cluster.connection.context) as connection:
-        return way(again(replace(cluster, connection=connection)))
-
-
-def _credentials(cluster: Cluster) -> dict[str, str]:
-    """The header by which the API server knows us; none with a client certificate."""
-    user = cluster.connection.access.config.user
-    if user is None:
-        return {}
-    bearer = Path(user.token_file).read_text().strip() if user.token_file else user.token
-    if bearer:
-        return {"Authorization": f"Bearer {bearer}"}
-    if user.username and user.password:
-        pair = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-    return {}
+        return way(refresh(replace(cluster, connection=connection)))
 
 
 def _path(cluster: Cluster) -> str:

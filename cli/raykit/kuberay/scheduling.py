@@ -1,66 +1,176 @@
-"""Why no Kubernetes node takes a pod, node by node."""
+"""Why no Kubernetes node takes a pod: the nodes' reasons, grouped, with a count and an example.
+
+Pure. A survey takes nodes one by one and keeps a few numbers, however many there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from raykit.objects import Object
+from raykit.objects import Object, condition
 from raykit.spec import quantity
 
 BLOCKING = ("NoSchedule", "NoExecute")
+LOOKED_INTO = 10
+"""Nodes whose pods are counted; of the others it is only said that they are large enough."""
+
+Amounts = dict[str, Decimal]
 
 
-def requests(pod: Object) -> dict[str, Decimal]:
-    """What a pod asks for: the sum over its containers, or more where an init container does."""
-    total: dict[str, Decimal] = {}
-    for container in pod["spec"].get("containers", []):
-        for name, amount in _requests_of(container).items():
-            total[name] = total.get(name, Decimal(0)) + amount
+def needs(pod: Object) -> str:
+    """A text that is equal for pods which the same nodes take."""
+    spec = pod["spec"]
+    chosen = (spec.get("nodeSelector"), spec.get("tolerations"), spec.get("affinity"))
+    return repr((sorted(requests(pod).items()), chosen))
+
+
+def requests(pod: Object) -> Amounts:
+    """What a pod asks for: the sum over its containers, or more where an init container does.
+
+    An init container that keeps running (a sidecar) counts as a container.
+    """
+    total: Amounts = {"pods": Decimal(1)}
+    started: Amounts = {}
     for container in pod["spec"].get("initContainers", []):
-        for name, amount in _requests_of(container).items():
-            total[name] = max(total.get(name, Decimal(0)), amount)
+        if container.get("restartPolicy") == "Always":
+            _add(total, _requests_of(container))
+        else:
+            started = _most(started, _requests_of(container))
+    for container in pod["spec"].get("containers", []):
+        _add(total, _requests_of(container))
+    total = _most(total, started)
+    _add(total, _parsed(pod["spec"].get("overhead") or {}))
     return total
 
 
-def reasons(pod: Object, nodes: Sequence[Object], others: Sequence[Object]) -> list[str]:
-    """One line a node: what keeps the pod off it. `others`: all pods that are seen."""
-    return [f"node {node['metadata']['name']}: {_reason(pod, node, others)}" for node in nodes]
+@dataclass
+class Group:
+    """Nodes that give one reason. most: the largest free amount of each resource among them."""
+
+    example: str
+    count: int = 0
+    most: Amounts = field(default_factory=dict)
+    whole: Amounts = field(default_factory=dict)
+
+    def add(self, free: Amounts, whole: Amounts) -> None:
+        self.count += 1
+        self.most = _most(self.most, free)
+        self.whole = _most(self.whole, whole)
 
 
-def never_fits(pod: Object, nodes: Sequence[Object]) -> bool:
-    """Whether no node could take the pod even if it were empty."""
-    wanted = requests(pod)
-    return not any(
-        all(amount <= _allocatable(node, name) for name, amount in wanted.items())
-        for node in nodes
-        if not (_taints(pod, node) or _labels(pod, node))
-    )
+class Survey:
+    """What nodes say to one pod. `candidates`: names of those that would take it when empty."""
+
+    def __init__(self, pod: Object) -> None:
+        self.pod = pod
+        self.wanted = requests(pod)
+        self.groups: dict[tuple[str, ...], Group] = {}
+        self.large_enough = 0
+        self.candidates: dict[str, Amounts] = {}
+        self.full: dict[tuple[str, ...], Group] = {}
+
+    def add(self, node: Object) -> None:
+        """One node as the API server gives it."""
+        name = node["metadata"]["name"]
+        blocking = (*_taints(self.pod, node), *_labels(self.pod, node))
+        whole = _parsed((node.get("status") or {}).get("allocatable") or {})
+        short = () if blocking else self._short(whole)
+        if blocking or short:
+            group = self.groups.setdefault(blocking or short, Group(name))
+            group.add(whole, whole)
+            return
+        self.large_enough += 1
+        if len(self.candidates) < LOOKED_INTO:
+            self.candidates[name] = whole
+
+    def count_pods(self, node: str, pods: Sequence[Object]) -> None:
+        """The pods of one of the candidates."""
+        whole = self.candidates[node]
+        used: Amounts = {}
+        for pod in pods:
+            if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+                _add(used, requests(pod))
+        free = {name: amount - used.get(name, Decimal(0)) for name, amount in whole.items()}
+        self.full.setdefault(self._short(free), Group(node)).add(free, whole)
+
+    def lines(self) -> list[str]:
+        """One line a reason, that of the most nodes first."""
+        said = [(group, self._reason(key, group)) for key, group in self.groups.items()]
+        for key, group in self.full.items():
+            said.append((group, self._free(key, group)))
+        said.sort(key=lambda pair: -pair[0].count)
+        lines = [f"{_nodes(group)}: {reason}{_such_as(group)}" for group, reason in said]
+        beyond = self.large_enough - len(self.candidates)
+        if beyond:
+            lines.append(f"{beyond} more nodes are large enough; their pods were not counted")
+        return lines
+
+    def _short(self, there: Mapping[str, Decimal]) -> tuple[str, ...]:
+        """The resources of which too little is there."""
+        return tuple(
+            name for name, amount in self.wanted.items() if amount > there.get(name, Decimal(0))
+        )
+
+    def _reason(self, key: tuple[str, ...], group: Group) -> str:
+        if not set(key) <= set(self.wanted):
+            return "; ".join(key)
+        at_most = "at most " if group.count > 1 else ""
+        return "; ".join(
+            f"needs {self._wanted(name)}, has {at_most}{_shown(name, _of(group.most, name))} in all"
+            for name in key
+        )
+
+    def _free(self, key: tuple[str, ...], group: Group) -> str:
+        if not key:
+            return "has room by now, by its cpu, memory, taints and labels"
+        at_most = "at most " if group.count > 1 else ""
+        return "; ".join(
+            f"needs {self._wanted(name)}, {at_most}{_shown(name, _of(group.most, name))} of "
+            f"{_shown(name, _of(group.whole, name))} free"
+            for name in key
+        )
+
+    def _wanted(self, name: str) -> str:
+        return f"{_shown(name, self.wanted[name])} {name}"
 
 
-def _reason(pod: Object, node: Object, others: Sequence[Object]) -> str:
-    blocking = [*_taints(pod, node), *_labels(pod, node)]
-    if blocking:
-        return "; ".join(blocking)
-    name = node["metadata"]["name"]
-    used = [requests(each) for each in others if _holds(each, name)]
-    short = []
-    for resource, wanted in requests(pod).items():
-        whole = _allocatable(node, resource)
-        free = whole - sum((each.get(resource, Decimal(0)) for each in used), Decimal(0))
-        if wanted > free:
-            short.append(
-                f"needs {_shown(resource, wanted)} {resource}, "
-                f"{_shown(resource, free)} of {_shown(resource, whole)} free"
-            )
-    return "; ".join(short) or "has room by now"
+@dataclass(frozen=True)
+class Machines:
+    """What the nodes say to pods. surveys: by what a pod needs.
+
+    clusters: names of raykit's clusters that hold pods anywhere; ending: some of those pods end.
+    readable: False where we may not list nodes.
+    """
+
+    surveys: dict[str, Survey] = field(default_factory=dict)
+    clusters: tuple[str, ...] = ()
+    ending: bool = False
+    readable: bool = True
+
+    def survey(self, pod: Object) -> Survey | None:
+        return self.surveys.get(needs(pod))
+
+
+def is_unschedulable(pod: Object) -> bool:
+    scheduled = condition(pod, "PodScheduled") or {}
+    return scheduled.get("status") != "True" and scheduled.get("reason") == "Unschedulable"
+
+
+def _nodes(group: Group) -> str:
+    return f"node {group.example}" if group.count == 1 else f"{group.count:,} nodes"
+
+
+def _such_as(group: Group) -> str:
+    return "" if group.count == 1 else f", such as {group.example}"
 
 
 def _taints(pod: Object, node: Object) -> list[str]:
     tolerations = pod["spec"].get("tolerations") or []
     return [
         f"taint {taint['key']}:{taint['effect']} is not tolerated"
-        for taint in node["spec"].get("taints") or []
+        for taint in (node.get("spec") or {}).get("taints") or []
         if taint["effect"] in BLOCKING
         and not any(_tolerates(toleration, taint) for toleration in tolerations)
     ]
@@ -85,18 +195,26 @@ def _labels(pod: Object, node: Object) -> list[str]:
     ]
 
 
-def _holds(pod: Object, node: str) -> bool:
-    ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return pod["spec"].get("nodeName") == node and not ended
+def _requests_of(container: Object) -> Amounts:
+    return _parsed((container.get("resources") or {}).get("requests") or {})
 
 
-def _requests_of(container: Object) -> dict[str, Decimal]:
-    asked = (container.get("resources") or {}).get("requests") or {}
-    return {name: quantity.parse(str(amount)) for name, amount in asked.items()}
+def _parsed(amounts: Mapping[str, object]) -> Amounts:
+    return {name: quantity.parse(str(amount)) for name, amount in amounts.items()}
 
 
-def _allocatable(node: Object, resource: str) -> Decimal:
-    return quantity.parse(str(node["status"].get("allocatable", {}).get(resource, "0")))
+def _add(total: Amounts, more: Amounts) -> None:
+    for name, amount in more.items():
+        total[name] = total.get(name, Decimal(0)) + amount
+
+
+def _most(one: Amounts, other: Amounts) -> Amounts:
+    names = {**one, **other}
+    return {name: max(_of(one, name), _of(other, name)) for name in names}
+
+
+def _of(amounts: Amounts, name: str) -> Decimal:
+    return amounts.get(name, Decimal(0))
 
 
 def _shown(resource: str, amount: Decimal) -> str:

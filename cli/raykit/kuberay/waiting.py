@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from raykit.errors import KubernetesError, MissingError
+from raykit.errors import KubernetesError
 from raykit.kube.connection import Kubernetes
+from raykit.kube.errors import ForbiddenError
 from raykit.kuberay.finding import Finding
 from raykit.objects import Object
 from raykit.progress import Progress
@@ -18,6 +19,8 @@ LONGEST_SLEEP, SETTLE = 2.0, 0.1
 SILENT_API_SECONDS = 15.0
 WATCH_SECONDS = 10
 LOG_LINES = 10
+MOST_ASKED = 8
+"""Objects whose events are read: what keeps a hundred pods is nearly always one reason."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def until(
     """Look until ready.
 
     Errors: KubernetesError (5) with the first finding that outlasted its patience, or, after
-    `timeout` seconds, with all that was found.
+    `timeout` seconds, with all findings of the last look.
     """
     began = time.monotonic()
     since: dict[str, float] = {}
@@ -61,18 +64,29 @@ def until(
         wake(_sleep(seen.findings, since, now, began + timeout))
 
 
+@dataclass(frozen=True)
+class Watched:
+    """Objects of one kind in a namespace, by their labels or fields."""
+
+    kind: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
 @contextmanager
 def watched(
-    connection: Kubernetes, namespace: str, kinds: Mapping[str, Mapping[str, str] | None]
+    connection: Kubernetes, namespace: str, *watches: Watched
 ) -> Iterator[Callable[[float], object]]:
-    """A sleep that ends early when objects of the kinds (with those labels) change."""
+    """A sleep that ends early when one of these objects changes."""
     changed, ended = threading.Event(), threading.Event()
 
-    def follow(kind: str, labels: Mapping[str, str] | None) -> None:
+    def follow(watch: Watched) -> None:
         own = Kubernetes(connection.access)
         while not ended.is_set():
             try:
-                for _ in own.changes(kind, namespace, labels, WATCH_SECONDS):
+                for _ in own.changes(
+                    watch.kind, namespace, WATCH_SECONDS, labels=watch.labels, fields=watch.fields
+                ):
                     changed.set()
             except Exception:
                 # A watch only shortens the sleep: without it the looks are rarer, not wrong.
@@ -84,20 +98,28 @@ def watched(
             time.sleep(SETTLE)
             changed.clear()
 
-    for kind, labels in kinds.items():
-        threading.Thread(target=follow, args=(kind, labels), daemon=True).start()
+    for watch in watches:
+        threading.Thread(target=follow, args=(watch,), daemon=True).start()
     try:
         yield wake
     finally:
-        # The threads end with their watches: TLS does not bear being closed by another thread.
+        # The threads end with their watches: closing TLS from another thread crashes.
         ended.set()
 
 
-def events(connection: Kubernetes, namespace: str) -> list[Object]:
-    """Events of a namespace; none where we may not read them."""
+def events(connection: Kubernetes, namespace: str, of: Sequence[Object]) -> list[Object]:
+    """Events about the first of these objects; none where we may not read them.
+
+    Asked for one by one: a namespace may hold ten thousand events.
+    """
+    uids = [item["metadata"].get("uid", "") for item in of[:MOST_ASKED]]
     try:
-        return connection.objects("Event", namespace)
-    except MissingError:
+        return [
+            event
+            for uid in uids
+            for event in connection.objects("Event", namespace, fields={"involvedObject.uid": uid})
+        ]
+    except ForbiddenError:
         return []
 
 
@@ -106,8 +128,11 @@ def last_lines(connection: Kubernetes, finding: Finding) -> list[str]:
     if finding.log is None:
         return []
     namespace, pod, container, previous = finding.log
-    said = connection.log(pod, namespace, container, LOG_LINES, previous)
-    lines = [line for line in said if line.strip()]
+    try:
+        log = connection.log(pod, namespace, container, LOG_LINES, previous)
+    except (KubernetesError, ForbiddenError):
+        return []
+    lines = [line for line in log if line.strip()]
     wrong = any("exec format error" in line for line in lines)
     hint = ["the image is built for another processor architecture"] if wrong else []
     return [*hint, *(f"| {line}" for line in lines)]

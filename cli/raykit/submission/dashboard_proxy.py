@@ -41,6 +41,8 @@ NOT_PASSED_ON = frozenset(
         "x-ray-authorization",
     }
 )
+NEVER_PASSED_ON = ("sec-", "impersonate-")
+"""Beginnings of names. A page must not act as somebody else on the API server before the head."""
 NOT_PASSED_BACK = frozenset(
     {"connection", "date", "keep-alive", "server", "set-cookie", "transfer-encoding", "upgrade"}
 )
@@ -149,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             name: value
             for name, value in self.headers.items()
-            if name.lower() not in NOT_PASSED_ON and not name.lower().startswith("sec-")
+            if name.lower() not in NOT_PASSED_ON and not name.lower().startswith(NEVER_PASSED_ON)
         }
         try:
             with self.server.transport.relay(

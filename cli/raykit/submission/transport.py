@@ -53,7 +53,8 @@ class Transport:
         here = address.hostname in LOOPBACKS
         self.client = httpx2.Client(
             base_url=endpoint.url,
-            headers=dict(endpoint.headers),
+            headers=[*endpoint.headers.items(), *endpoint.repeated_headers],
+            proxy=endpoint.proxy,
             # Reading the certificates takes longer than a request: not where none is looked at.
             verify=endpoint.tls if address.scheme != "http" or not here else False,
             # A proxy of the environment never gets a request to this machine.

@@ -10,6 +10,10 @@ from raykit.errors import ConflictError, KubernetesError, MissingError
 from raykit.kube.connection import connect, is_loopback, secret_value
 
 NODES = "/api/v1/nodes"
+HEAD_GROUP = {
+    "rayStartParams": {"num-cpus": "0"},
+    "template": {"spec": {"containers": [{"name": "ray-head"}]}},
+}
 
 
 @pytest.fixture
@@ -141,7 +145,7 @@ def test_apply_is_server_side_with_raykit_as_owner_and_changes_nothing_on_the_wa
         "apiVersion": "ray.io/v1",
         "kind": "RayCluster",
         "metadata": {"name": "c", "namespace": "ray", "labels": {"raykit.io/cluster": "c"}},
-        "spec": {"rayVersion": "2.60.0", "headGroupSpec": {"rayStartParams": {"num-cpus": "0"}}},
+        "spec": {"rayVersion": "2.60.0", "headGroupSpec": HEAD_GROUP},
     }
     assert connection.apply(item) == item
     method, path, body = api.asked[-1]

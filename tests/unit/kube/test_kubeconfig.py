@@ -7,6 +7,7 @@ import pytest
 
 from raykit.errors import MissingError
 from raykit.kube import kubeconfig as kubeconfigs
+from raykit.kube.access import access
 
 
 def write(path, text):
@@ -47,18 +48,18 @@ def test_of_several_files_the_first_that_names_something_counts(tmp_path, monkey
 def test_a_context_of_one_file_may_use_a_user_of_another(tmp_path, monkeypatch):
     one, two = write(tmp_path / "one", ONE), write(tmp_path / "two", TWO)
     monkeypatch.setenv("KUBECONFIG", f"{one}:{two}")
-    access = kubeconfigs.access("second")
-    assert access.server == "https://two:6443"
-    assert access.config.user.token == "letter"
-    assert access.namespace is None
-    assert kubeconfigs.access().namespace == "ray"
+    second = access("second")
+    assert second.server == "https://two:6443"
+    assert second.credentials.bearer == "letter"
+    assert second.namespace is None
+    assert access().namespace == "ray"
 
 
 def test_without_any_file_there_is_no_kubeconfig(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
     assert kubeconfigs.load() is None
     with pytest.raises(MissingError, match="there is no kubeconfig") as missing:
-        kubeconfigs.access()
+        access()
     assert missing.value.evidence == (f"{tmp_path / 'absent'} does not exist",)
 
 
@@ -84,7 +85,7 @@ def test_a_malformed_file_is_named_with_its_line(tmp_path, monkeypatch, text, li
 def test_an_unknown_context_gets_the_nearest_names(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", ONE)))
     with pytest.raises(MissingError, match="no context frist") as missing:
-        kubeconfigs.access("frist")
+        access("frist")
     assert missing.value.evidence == ("did you mean first?", "there are: first")
 
 
@@ -92,7 +93,7 @@ def test_no_current_context_lists_those_there_are(tmp_path, monkeypatch):
     text = ONE.replace("current-context: first\n", "")
     monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", text)))
     with pytest.raises(MissingError, match="no current context") as missing:
-        kubeconfigs.access()
+        access()
     assert missing.value.evidence == ("there are: first",)
 
 
@@ -100,13 +101,13 @@ def test_a_context_whose_cluster_is_not_there_is_refused(tmp_path, monkeypatch):
     text = ONE.replace("cluster: one", "cluster: gone")
     monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", text)))
     with pytest.raises(MissingError, match="names a cluster that is not there: gone"):
-        kubeconfigs.access()
+        access()
 
 
 def test_a_context_name_may_hold_slashes_and_colons(tmp_path, monkeypatch):
     text = ONE.replace("first", "arn:aws:eks:us-east-1:1:cluster/prod")
     monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", text)))
-    assert kubeconfigs.access().context == "arn:aws:eks:us-east-1:1:cluster/prod"
+    assert access().context == "arn:aws:eks:us-east-1:1:cluster/prod"
 
 
 def with_program(path, **keys):
@@ -124,23 +125,23 @@ def test_a_program_beside_the_kubeconfig_gives_the_token(tmp_path, monkeypatch):
     login(tmp_path, f"test \"$WHO\" = me && echo '{told}'")
     env = [{"name": "WHO", "value": "me"}]
     monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one", env=env)))
-    assert kubeconfigs.access().config.user.token == "fresh"
+    assert access().credentials.bearer == "fresh"
 
 
 def test_a_program_may_give_a_client_certificate(tmp_path, monkeypatch):
     status = {"clientCertificateData": "CERT", "clientKeyData": "KEY"}
     login(tmp_path, f"echo '{json.dumps({'status': status})}'")
     monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one")))
-    user = kubeconfigs.access().config.user
-    assert base64.b64decode(user.client_cert_data) == b"CERT"
-    assert base64.b64decode(user.client_key_data) == b"KEY"
+    certificate = access().credentials.certificate
+    assert base64.b64decode(certificate.data) == b"CERT"
+    assert base64.b64decode(certificate.key_data) == b"KEY"
 
 
 def test_an_expired_login_is_told_with_what_the_program_said(tmp_path, monkeypatch):
     login(tmp_path, "echo secret-token; echo 'session expired' >&2; exit 1")
     monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one")))
     with pytest.raises(MissingError, match="gave no credential") as expired:
-        kubeconfigs.access()
+        access()
     assert expired.value.evidence == ("session expired",)
     assert "log in again" in expired.value.next
 
@@ -149,7 +150,7 @@ def test_an_absent_program_is_named_with_its_hint(tmp_path, monkeypatch):
     path = with_program(tmp_path / "one", command="no-such-login", installHint="get it there")
     monkeypatch.setenv("KUBECONFIG", str(path))
     with pytest.raises(MissingError, match="no-such-login is not on PATH") as absent:
-        kubeconfigs.access()
+        access()
     assert absent.value.next == "get it there"
 
 
@@ -158,4 +159,4 @@ def test_a_program_that_prints_no_credential_is_refused(tmp_path, monkeypatch, s
     login(tmp_path, f"echo '{said}'")
     monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one")))
     with pytest.raises(MissingError, match="printed no credential"):
-        kubeconfigs.access()
+        access()

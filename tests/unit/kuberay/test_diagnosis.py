@@ -2,7 +2,7 @@
 
 import pytest
 
-from raykit.kuberay import diagnosis
+from raykit.kuberay import diagnosis, scheduling
 from raykit.kuberay.diagnosis import Scene
 
 NAMESPACE = "raykit"
@@ -82,37 +82,68 @@ def unschedulable(**meta):
 NODE = {
     "metadata": {"name": "n"},
     "spec": {},
-    "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}},
+    "status": {"allocatable": {"cpu": "2", "memory": "4Gi", "pods": "110"}},
 }
 
 
+def machines(*pods, nodes=(), **more):
+    """What these nodes say to these pods."""
+    surveys = {scheduling.needs(pod): scheduling.Survey(pod) for pod in pods}
+    for survey in surveys.values():
+        for node in nodes:
+            survey.add(node)
+    return scheduling.Machines(surveys, **more)
+
+
 def test_unschedulable_ends_the_wait_and_suggests_a_smaller_shape():
-    finding = first(unschedulable(), nodes=[NODE])
+    stuck = unschedulable()
+    finding = first(stuck, machines=machines(stuck, nodes=[NODE]))
     assert finding.what == "no Kubernetes node takes pod head"
     assert finding.evidence == (
-        "node n: needs 8 cpu, 2 of 2 free",
+        "node n: needs 8 cpu, has 2 in all",
         "Kubernetes says: 0/3 nodes are available: 3 Insufficient cpu.",
     )
     assert finding.next.startswith("choose a smaller shape")
     assert finding.patience <= 20
 
 
-def test_unschedulable_for_another_cluster_of_raykits_names_that_one():
-    roomy = {**NODE, "status": {"allocatable": {"cpu": "8"}}}
-    other = pod(name="other", labels={"raykit.io/cluster": "single-node"})
-    finding = first(
-        unschedulable(labels={"raykit.io/cluster": "big"}), nodes=[roomy], others=[other]
+def test_unschedulable_without_a_look_at_the_nodes_is_told_in_the_schedulers_words():
+    finding = first(unschedulable())
+    assert finding.evidence == ("Kubernetes says: 0/3 nodes are available: 3 Insufficient cpu.",)
+
+
+def test_pods_that_are_stuck_for_one_reason_are_one_finding():
+    stuck = [unschedulable(name=f"worker-{at}") for at in range(4)]
+    (finding,) = diagnosis.of_pods(
+        Scene("kind-raykit", pods=stuck, machines=machines(*stuck, nodes=[NODE]))
     )
-    assert "raykit down single-node" in finding.next
+    assert finding.what == "no Kubernetes node takes 4 pods, such as worker-0"
+    assert len(finding.evidence) == 2
+
+
+def test_crashes_of_several_pods_are_one_finding_with_a_log():
+    crashed = [pod(waiting("CrashLoopBackOff"), last=CRASH, restarts=3, name=n) for n in "ab"]
+    (finding,) = diagnosis.of_pods(Scene("kind-raykit", pods=crashed))
+    assert finding.what.endswith("3 restarts) (2 pods, such as a)")
+    assert finding.log == (NAMESPACE, "a", "ray-head", True)
+
+
+def test_unschedulable_for_another_cluster_of_raykits_names_that_one():
+    roomy = {**NODE, "status": {"allocatable": {"cpu": "8", "pods": "9"}}}
+    stuck = unschedulable(labels={"raykit.io/cluster": "big"})
+    seen = machines(stuck, nodes=[roomy], clusters=("big", "single-node"))
+    finding = first(stuck, machines=seen, context="my context")
+    assert "raykit down single-node --context 'my context'" in finding.next
 
 
 def test_unschedulable_may_pass_where_nodes_are_added_or_pods_are_ending():
     grows = event("TriggeredScaleUp", kind="Normal")
-    assert first(unschedulable(), events=[grows]).patience is None
-    ending = pod(name="old", deletionTimestamp="2026-11-24T00:00:00Z")
-    roomy = {**NODE, "status": {"allocatable": {"cpu": "8"}}}
-    assert first(unschedulable(), nodes=[roomy], others=[ending]).patience is None
-    assert first(unschedulable(), nodes=[NODE], others=[ending]).patience is not None
+    stuck = unschedulable()
+    assert first(stuck, events=[grows]).patience is None
+    roomy = {**NODE, "status": {"allocatable": {"cpu": "8", "pods": "9"}}}
+    assert first(stuck, machines=machines(stuck, nodes=[roomy], ending=True)).patience is None
+    never = first(stuck, machines=machines(stuck, nodes=[NODE], ending=True))
+    assert never.patience is not None
 
 
 OOM = {"reason": "OOMKilled", "exitCode": 137}

@@ -1,6 +1,6 @@
 """What a record says of the pods, read from the API server's own timestamps."""
 
-from raykit.kuberay import observed, raycluster
+from raykit.kuberay import observed
 
 AT = "2026-11-24T00:00:"
 START = 1795478400.0
@@ -63,48 +63,3 @@ def test_workers_ready_before_the_head_take_no_time_of_their_own():
 def test_phases_name_their_source_clock_and_resolution():
     phase = observed.pod_phases(CLUSTER, [pod("head", "17")])[0]
     assert (phase.source, phase.clock, phase.resolution) == ("kubernetes", "wall", 1.0)
-
-
-def group(replicas=None, image="raykit:1", **more):
-    template = {"spec": {"containers": [{"name": "ray", "image": image}]}}
-    wanted = {} if replicas is None else {"replicas": replicas}
-    return {"groupName": "workers", "template": template, **wanted, **more}
-
-
-def item(*groups, generation=1, seen=1, ready="True", image="raykit:1"):
-    return {
-        "metadata": {"generation": generation},
-        "spec": {"headGroupSpec": group(image=image), "workerGroupSpecs": list(groups)},
-        "status": {
-            "observedGeneration": seen,
-            "conditions": [{"type": "HeadPodReady", "status": ready}],
-        },
-    }
-
-
-def test_a_head_is_ready_when_the_operator_has_seen_the_spec_and_says_so():
-    head = pod("head", "17")
-    assert raycluster.head_is_ready(item(), [head])
-    assert not raycluster.head_is_ready(item(generation=2), [head])
-    assert not raycluster.head_is_ready(item(ready="False"), [head])
-    assert not raycluster.head_is_ready(item(), [])
-
-
-def test_a_head_that_is_about_to_be_replaced_is_not_the_one_that_is_waited_for():
-    ending = pod("head", "17", deletionTimestamp=f"{AT}18Z")
-    assert not raycluster.head_is_ready(item(), [ending])
-    assert not raycluster.head_is_ready(item(image="raykit:2"), [pod("head", "17")])
-
-
-def test_wanted_workers_follow_replicas_and_the_autoscalers_minimum():
-    assert raycluster.wanted_workers(item()) == 0
-    assert raycluster.wanted_workers(item(group(2), group(1))) == 3
-    assert raycluster.wanted_workers(item(group(minReplicas=1))) == 1
-    assert raycluster.wanted_workers(item(group(2, numOfHosts=2))) == 4
-    assert raycluster.wanted_workers(item(group(2, suspend=True))) == 0
-
-
-def test_ready_workers_run_what_the_spec_asks_for_now():
-    pods = [pod("head", "17"), pod("worker", "18"), pod("worker")]
-    assert raycluster.ready_workers(item(group(2)), pods) == 1
-    assert raycluster.ready_workers(item(group(2, image="raykit:2")), pods) == 0

@@ -10,25 +10,34 @@ from raykit.kube import connection
 from raykit.kuberay import reach
 from raykit.kuberay.raycluster import Cluster
 from raykit.progress import Progress, Silent
+from raykit.submission.transport import Transport
 
 PROXY = "/api/v1/namespaces/ray/services/small-head-svc:dashboard/proxy"
 SECRET = "/api/v1/namespaces/ray/secrets/small"
 
 
 @pytest.fixture
-def cluster(api, kubeconfig):
-    def make(mode="token", **user):
+def cluster(api, kubeconfig, monkeypatch):
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+
+    def make(mode="token", options=None, **user):
         kubeconfig(api.url, **({"user": user} if user else {}))
-        item = {"spec": {"authOptions": {"mode": mode}}, "status": {}}
+        item = {
+            "metadata": {"name": "small", "namespace": "ray"},
+            "spec": {
+                "authOptions": {"mode": mode, **(options or {})},
+                "headGroupSpec": {"template": {"spec": {"containers": [{"name": "ray-head"}]}}},
+            },
+        }
         api.say(SECRET, {"data": {"auth_token": base64.b64encode(b"ray-token").decode()}})
         return Cluster(connected[-1], "small", "ray", item)
 
     connected = []
 
-    def connect(*words, **user):
+    def connect(*words, options=None, **user):
         kubeconfig(api.url, **({"user": user} if user else {}))
         connected.append(connection.connect())
-        return make(*words, **user)
+        return make(*words, options=options, **user)
 
     yield connect
     for each in connected:
@@ -63,6 +72,59 @@ def test_a_token_file_is_read(cluster, tmp_path):
 def test_a_cluster_without_authentication_has_no_ray_token(cluster):
     endpoint = reach.endpoint(cluster("disabled"))
     assert "X-Ray-Authorization" not in endpoint.headers
+
+
+def test_a_secret_that_the_spec_names_holds_the_token(cluster, api):
+    small = cluster(options={"secretName": "own"})
+    own = {"data": {"auth_token": base64.b64encode(b"own-token").decode()}}
+    api.say("/api/v1/namespaces/ray/secrets/own", own)
+    assert reach.endpoint(small).headers["X-Ray-Authorization"] == "Bearer own-token"
+
+
+def test_a_cluster_that_asks_kubernetes_gets_our_kubernetes_token(cluster, api):
+    endpoint = reach.endpoint(cluster(options={"enableK8sTokenAuth": True}))
+    assert endpoint.headers["X-Ray-Authorization"] == "Bearer letter"
+    assert not any(path == SECRET for _, path, _ in api.asked)
+
+
+def test_a_cluster_that_asks_kubernetes_needs_a_user_with_a_token(cluster, monkeypatch):
+    small = cluster(options={"enableK8sTokenAuth": True}, username="me", password="secret")
+    with pytest.raises(MissingError, match="wants a Kubernetes token") as missing:
+        reach.endpoint(small)
+    assert "create token" in missing.value.next
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "given")
+    assert reach.endpoint(small).headers["X-Ray-Authorization"] == "Bearer given"
+
+
+def test_who_may_not_read_the_secret_sets_the_token_and_learns_the_rule(cluster, api, monkeypatch):
+    small = cluster()
+    said = 'secrets "small" is forbidden: User "me" cannot get resource "secrets" in API group ""'
+    api.refuse(SECRET, 403, f'{said} in the namespace "ray"')
+    with pytest.raises(MissingError, match="cannot be read") as missing:
+        reach.endpoint(small)
+    assert 'resources: ["secrets"], verbs: ["get"]' in missing.value.evidence[1]
+    assert missing.value.next == (
+        "set RAY_AUTH_TOKEN, or: kubectl --context kind-here -n ray auth can-i get secrets"
+    )
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "given")
+    assert reach.endpoint(small).headers["X-Ray-Authorization"] == "Bearer given"
+
+
+def test_a_token_that_no_header_carries_is_refused_without_being_shown(cluster, api):
+    small = cluster()
+    api.say(SECRET, {"data": {"auth_token": base64.b64encode(b"two\nlines").decode()}})
+    with pytest.raises(MissingError, match="no HTTP header carries") as missing:
+        reach.endpoint(small)
+    assert "two" not in str(missing.value.evidence) + missing.value.what
+
+
+def test_the_job_api_is_spoken_to_as_the_user_that_the_kubeconfig_acts_as(cluster, api):
+    user = {"token": "letter", "as": "alice", "as-groups": ["a", "b"]}
+    api.say(f"{PROXY}/api/version", {"ray_version": "2.60.0"})
+    with Transport(reach.endpoint(cluster(**user))) as transport:
+        transport.get("/api/version")
+    acted = [value for name, value in api.headers[-1].items() if name.startswith("Impersonate-")]
+    assert acted == ["alice", "a", "b"]
 
 
 def test_a_secret_that_is_not_there_is_named(cluster, api):

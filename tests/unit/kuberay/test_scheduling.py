@@ -22,32 +22,78 @@ def node(name="n", cpu="2", memory="4Gi", taints=(), **labels):
     return {
         "metadata": {"name": name, "labels": labels},
         "spec": {"taints": list(taints)},
-        "status": {"allocatable": {"cpu": cpu, "memory": memory}},
+        "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": "110"}},
     }
 
 
+def survey(wanted, nodes, *others):
+    """What nodes say to a pod; others: pods that run on them."""
+    said = scheduling.Survey(wanted)
+    for place in nodes:
+        said.add(place)
+    for name in said.candidates:
+        said.count_pods(name, [pod for pod in others if pod["spec"]["nodeName"] == name])
+    return said
+
+
 def reason(wanted, place, *others):
-    line = scheduling.reasons(wanted, [place], others)[0]
+    (line,) = survey(wanted, [place], *others).lines()
     assert line.startswith("node n: ")
     return line.removeprefix("node n: ")
 
 
+ROOM = "has room by now, by its cpu, memory, taints and labels"
+
+
 def test_what_is_short_is_said_with_what_is_free():
-    said = reason(pod(cpu="8", memory="6Gi"), node(), pod("other", "n", "500m", "1Gi"))
-    assert said == "needs 8 cpu, 1.5 of 2 free; needs 6.0Gi memory, 3.0Gi of 4.0Gi free"
+    said = reason(pod(cpu="2", memory="4Gi"), node(), pod("other", "n", "500m", "1Gi"))
+    assert said == "needs 2 cpu, 1.5 of 2 free; needs 4.0Gi memory, 3.0Gi of 4.0Gi free"
 
 
-def test_pods_that_ended_or_run_elsewhere_take_nothing():
+def test_what_no_empty_node_has_is_said_with_what_there_is_in_all():
+    said = reason(pod(cpu="8", memory="1Gi"), node(), pod("other", "n", "500m", "1Gi"))
+    assert said == "needs 8 cpu, has 2 in all"
+
+
+def test_pods_that_ended_take_nothing():
     ended = pod("done", "n", "2", phase="Succeeded")
-    assert reason(pod(cpu="2"), node(), ended, pod("far", "other", "2")) == "has room by now"
+    assert reason(pod(cpu="2"), node(), ended) == ROOM
 
 
 def test_a_resource_that_a_node_does_not_have_counts_as_none():
     wanted = pod()
     wanted["spec"]["containers"][0]["resources"]["requests"]["nvidia.com/gpu"] = "1"
-    assert reason(wanted, node()) == "needs 1 nvidia.com/gpu, 0 of 0 free"
+    assert reason(wanted, node()) == "needs 1 nvidia.com/gpu, has 0 in all"
 
 
+def test_a_node_takes_no_more_pods_than_it_allows():
+    full = node()
+    full["status"]["allocatable"]["pods"] = "1"
+    assert reason(pod(), full, pod("other", "n", "0", "0")) == "needs 1 pods, 0 of 1 free"
+
+
+def test_nodes_that_say_the_same_are_one_line_with_a_count_and_an_example():
+    fake = [node(f"fake-{at}", taints=[FAKE]) for at in range(2000)]
+    small = [node("a", cpu="2"), node("b", cpu="4")]
+    assert survey(pod(cpu="8"), [*small, *fake, node("c", cpu="16")]).lines() == [
+        "2,000 nodes: taint fake:NoSchedule is not tolerated, such as fake-0",
+        "2 nodes: needs 8 cpu, has at most 4 in all, such as a",
+        f"node c: {ROOM}",
+    ]
+
+
+def test_of_many_nodes_that_are_large_enough_ten_are_looked_into():
+    nodes = [node(f"n-{at}") for at in range(1000)]
+    full = [pod("other", f"n-{at}", "1500m") for at in range(1000)]
+    said = survey(pod(), nodes, *full)
+    assert said.large_enough == 1000
+    assert said.lines() == [
+        "10 nodes: needs 1 cpu, at most 0.5 of 2 free, such as n-0",
+        "990 more nodes are large enough; their pods were not counted",
+    ]
+
+
+FAKE = {"key": "fake", "effect": "NoSchedule"}
 TAINT = {"key": "spot", "value": "yes", "effect": "NoSchedule"}
 
 
@@ -61,7 +107,7 @@ TAINT = {"key": "spot", "value": "yes", "effect": "NoSchedule"}
     ],
 )
 def test_a_tolerated_taint_keeps_nothing_off(toleration):
-    assert reason(pod(tolerations=[toleration]), node(taints=[TAINT])) == "has room by now"
+    assert reason(pod(tolerations=[toleration]), node(taints=[TAINT])) == ROOM
 
 
 @pytest.mark.parametrize(
@@ -79,7 +125,7 @@ def test_a_taint_that_is_not_tolerated_is_named(toleration):
 
 def test_a_preference_keeps_no_pod_off():
     soft = {**TAINT, "effect": "PreferNoSchedule"}
-    assert reason(pod(), node(taints=[soft])) == "has room by now"
+    assert reason(pod(), node(taints=[soft])) == ROOM
 
 
 def test_a_label_that_a_node_lacks_is_named():
@@ -90,13 +136,26 @@ def test_a_label_that_a_node_lacks_is_named():
 def test_a_pod_that_an_empty_node_could_take_fits_some_day():
     full = pod("other", "n", "2")
     assert reason(pod(cpu="2"), node(), full) == "needs 2 cpu, 0 of 2 free"
-    assert not scheduling.never_fits(pod(cpu="2"), [node()])
-    assert scheduling.never_fits(pod(cpu="3"), [node(), node("m")])
-    assert scheduling.never_fits(pod(), [node(taints=[TAINT])])
+    assert survey(pod(cpu="2"), [node()]).large_enough
+    assert not survey(pod(cpu="3"), [node(), node("m")]).large_enough
+    assert not survey(pod(), [node(taints=[TAINT])]).large_enough
+
+
+def test_pods_of_one_shape_share_what_the_nodes_say():
+    assert scheduling.needs(pod("a")) == scheduling.needs(pod("b"))
+    assert scheduling.needs(pod("a")) != scheduling.needs(pod("b", cpu="2"))
+    assert scheduling.needs(pod("a")) != scheduling.needs(pod("b", nodeSelector={"a": "b"}))
 
 
 def test_requests_are_the_sum_or_the_largest_init_container():
     wanted = pod(cpu="200m", memory="1Gi")
     wanted["spec"]["containers"].append(wanted["spec"]["containers"][0])
     wanted["spec"]["initContainers"] = [{"name": "i", "resources": {"requests": {"cpu": "1"}}}]
-    assert scheduling.requests(wanted) == {"cpu": Decimal(1), "memory": Decimal(2 * GI)}
+    assert scheduling.requests(wanted) == {"pods": 1, "cpu": 1, "memory": 2 * GI}
+
+
+def test_a_sidecar_among_the_init_containers_and_the_overhead_count_too():
+    wanted = pod(cpu="1", memory="1Gi", overhead={"cpu": "250m"})
+    sidecar = {"name": "i", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}}
+    wanted["spec"]["initContainers"] = [sidecar]
+    assert scheduling.requests(wanted)["cpu"] == Decimal("1.75")

@@ -1,0 +1,52 @@
+"""The kinds of objects that raykit speaks of, and where the API server has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+RAY_API = "ray.io/v1"
+EVERYWHERE = "*"
+"""In place of a namespace: all of them."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind: its API version, its name in addresses, and whether it lives in namespaces."""
+
+    api_version: str
+    plural: str
+    namespaced: bool = True
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        """The address of one object, or, without a name, of all; `*` means every namespace."""
+        group = "api" if "/" not in self.api_version else "apis"
+        parts = [group, self.api_version]
+        if self.namespaced and namespace != EVERYWHERE:
+            if not namespace:
+                raise ValueError(f"{self.plural} need a namespace")
+            parts += ["namespaces", _segment(namespace)]
+        parts.append(self.plural)
+        return "/" + "/".join([*parts, *([_segment(name)] if name else [])])
+
+
+KINDS = {
+    "CustomResourceDefinition": Kind(
+        "apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False
+    ),
+    "Deployment": Kind("apps/v1", "deployments"),
+    "Event": Kind("v1", "events"),
+    "Namespace": Kind("v1", "namespaces", namespaced=False),
+    "Node": Kind("v1", "nodes", namespaced=False),
+    "Pod": Kind("v1", "pods"),
+    "RayCluster": Kind(RAY_API, "rayclusters"),
+    "RayJob": Kind(RAY_API, "rayjobs"),
+    "RayService": Kind(RAY_API, "rayservices"),
+    "Secret": Kind("v1", "secrets"),
+}
+
+
+def _segment(name: str) -> str:
+    """A name as one part of an address: no slash, no dots that lead elsewhere."""
+    escaped = quote(name, safe="", errors="replace")
+    return escaped.replace(".", "%2E") if set(name) == {"."} else escaped

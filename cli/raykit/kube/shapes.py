@@ -1,0 +1,260 @@
+"""The fields of Kubernetes objects that raykit reads, with their types.
+
+What passes `checked` can be read without looking again: a field is absent or of its type, never
+null. Fields that are not named here pass as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from raykit.objects import Object
+from raykit.spec import quantity
+
+LONGEST_PATH = 200
+
+
+class MalformedError(ValueError):
+    """An object that Kubernetes would not give: the text names the field."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A value: of one of these types, and, where `parse` is given, one that it takes."""
+
+    types: tuple[type, ...]
+    name: str
+    parse: Any = None
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list whose items have one shape."""
+
+    item: Any
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A mapping from any text to values of one shape."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Required:
+    """A field that must be there."""
+
+    shape: Any
+
+
+Shape = Leaf | ListOf | MapOf | Required | Mapping[str, Any]
+
+
+def _quantity(value: object) -> None:
+    quantity.parse(str(value))
+
+
+def _time(value: Any) -> None:
+    datetime.fromisoformat(value).timestamp()
+
+
+TEXT = Leaf((str,), "a text")
+NUMBER = Leaf((int,), "a whole number")
+FLAG = Leaf((bool,), "true or false")
+TIME = Leaf((str,), "a time", _time)
+QUANTITY = Leaf((str, int), "a quantity", _quantity)
+TEXTS = ListOf(TEXT)
+
+METADATA = {
+    "name": Required(TEXT),
+    "namespace": TEXT,
+    "uid": TEXT,
+    "generation": NUMBER,
+    "creationTimestamp": TIME,
+    "deletionTimestamp": TIME,
+    "labels": MapOf(TEXT),
+    "annotations": MapOf(TEXT),
+}
+NAMESPACED = {**METADATA, "namespace": Required(TEXT)}
+CONDITIONS = ListOf(
+    {
+        "type": Required(TEXT),
+        "status": Required(TEXT),
+        "reason": TEXT,
+        "message": TEXT,
+        "lastTransitionTime": TIME,
+    }
+)
+TOLERATIONS = ListOf(dict.fromkeys(("key", "operator", "value", "effect"), TEXT))
+RESOURCES = {"requests": MapOf(QUANTITY), "limits": MapOf(QUANTITY)}
+CONTAINERS = ListOf(
+    {
+        "name": Required(TEXT),
+        "image": TEXT,
+        "args": TEXTS,
+        "resources": RESOURCES,
+        "restartPolicy": TEXT,
+    }
+)
+ENDED = {"exitCode": NUMBER, "reason": TEXT, "message": TEXT}
+STATE = {
+    "waiting": {"reason": TEXT, "message": TEXT},
+    "running": {"startedAt": TIME},
+    "terminated": ENDED,
+}
+STATUSES = ListOf(
+    {
+        "name": Required(TEXT),
+        "image": TEXT,
+        "imageID": TEXT,
+        "restartCount": NUMBER,
+        "state": STATE,
+        "lastState": STATE,
+    }
+)
+POD_SPEC = {
+    "nodeName": TEXT,
+    "nodeSelector": MapOf(TEXT),
+    "tolerations": TOLERATIONS,
+    "containers": CONTAINERS,
+    "initContainers": CONTAINERS,
+    "overhead": MapOf(QUANTITY),
+}
+TEMPLATE = {"spec": {**POD_SPEC, "containers": Required(CONTAINERS)}}
+GROUP = {"template": Required({**TEMPLATE, "spec": Required(TEMPLATE["spec"])})}
+
+NODE_INFO = dict.fromkeys(("bootID", "machineID", "architecture", "kubeletVersion"), TEXT)
+REPLICAS = dict.fromkeys(("replicas", "minReplicas", "maxReplicas", "numOfHosts"), NUMBER)
+
+SHAPES: dict[str, Shape] = {
+    "CustomResourceDefinition": {"metadata": Required(METADATA)},
+    "Deployment": {
+        "metadata": Required(NAMESPACED),
+        "spec": {"replicas": NUMBER, "template": TEMPLATE},
+        "status": {
+            "observedGeneration": NUMBER,
+            "updatedReplicas": NUMBER,
+            "conditions": CONDITIONS,
+        },
+    },
+    "Event": {
+        "metadata": Required(METADATA),
+        "type": TEXT,
+        "reason": TEXT,
+        "message": TEXT,
+        "involvedObject": {"uid": TEXT, "name": TEXT, "kind": TEXT},
+    },
+    "Metadata": {"metadata": Required(METADATA)},
+    "Namespace": {"metadata": Required(METADATA)},
+    "Node": {
+        "metadata": Required(METADATA),
+        "spec": {
+            "unschedulable": FLAG,
+            "taints": ListOf({"key": Required(TEXT), "value": TEXT, "effect": Required(TEXT)}),
+        },
+        "status": {
+            "allocatable": MapOf(QUANTITY),
+            "conditions": CONDITIONS,
+            "nodeInfo": dict.fromkeys(
+                ("bootID", "machineID", "architecture", "kubeletVersion"), TEXT
+            ),
+        },
+    },
+    "Pod": {
+        "metadata": Required(NAMESPACED),
+        "spec": Required({**POD_SPEC, "containers": Required(CONTAINERS)}),
+        "status": {
+            "phase": TEXT,
+            "reason": TEXT,
+            "message": TEXT,
+            "podIP": TEXT,
+            "conditions": CONDITIONS,
+            "containerStatuses": STATUSES,
+            "initContainerStatuses": STATUSES,
+        },
+    },
+    "RayCluster": {
+        "metadata": Required(NAMESPACED),
+        "spec": Required(
+            {
+                "rayVersion": TEXT,
+                "suspend": FLAG,
+                "enableInTreeAutoscaling": FLAG,
+                "authOptions": {"mode": TEXT, "secretName": TEXT, "enableK8sTokenAuth": FLAG},
+                "upgradeStrategy": {"type": TEXT},
+                "headGroupSpec": Required(GROUP),
+                "workerGroupSpecs": ListOf(
+                    {
+                        **GROUP,
+                        "groupName": Required(TEXT),
+                        **dict.fromkeys(
+                            ("replicas", "minReplicas", "maxReplicas", "numOfHosts"), NUMBER
+                        ),
+                        "suspend": FLAG,
+                    }
+                ),
+            }
+        ),
+        "status": {
+            "state": TEXT,
+            "reason": TEXT,
+            "observedGeneration": NUMBER,
+            "conditions": CONDITIONS,
+            "head": {"serviceName": TEXT, "podName": TEXT},
+        },
+    },
+    "RayJob": {"metadata": Required(NAMESPACED)},
+    "RayService": {"metadata": Required(NAMESPACED)},
+    "Secret": {"metadata": METADATA, "data": MapOf(TEXT)},
+}
+
+
+def checked(value: Any, shape: Shape, path: str) -> Any:
+    """The value without nulls, where its shape is right. Errors: MalformedError."""
+    if isinstance(shape, Required):
+        return checked(value, shape.shape, path)
+    if isinstance(shape, Leaf):
+        return _checked_leaf(value, shape, path)
+    if isinstance(shape, ListOf):
+        if not isinstance(value, list):
+            raise MalformedError(_says(path, "a list", value))
+        return [checked(item, shape.item, f"{path}[{at}]") for at, item in enumerate(value)]
+    if not isinstance(value, dict):
+        raise MalformedError(_says(path, "an object", value))
+    if isinstance(shape, MapOf):
+        return {
+            key: checked(item, shape.value, f"{path}.{key}")
+            for key, item in value.items()
+            if item is not None
+        }
+    return _checked_object(value, shape, path)
+
+
+def _checked_object(value: Object, shape: Mapping[str, Any], path: str) -> Object:
+    result = {key: item for key, item in value.items() if item is not None}
+    for key, inner in shape.items():
+        if key in result:
+            result[key] = checked(result[key], inner, f"{path}.{key}")
+        elif isinstance(inner, Required):
+            raise MalformedError(f"{path[-LONGEST_PATH:]}.{key} is missing")
+    return result
+
+
+def _checked_leaf(value: Any, leaf: Leaf, path: str) -> Any:
+    is_flag = isinstance(value, bool)
+    if not isinstance(value, leaf.types) or (is_flag and bool not in leaf.types):
+        raise MalformedError(_says(path, leaf.name, value))
+    if leaf.parse is not None:
+        try:
+            leaf.parse(value)
+        except (ValueError, OverflowError, OSError) as wrong:
+            raise MalformedError(_says(path, leaf.name, value)) from wrong
+    return value
+
+
+def _says(path: str, wanted: str, value: object) -> str:
+    return f"{path[-LONGEST_PATH:]} is not {wanted}: {str(value)[:80]!r}"
