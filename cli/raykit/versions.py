@@ -8,3 +8,6 @@ RAY = "2.60.0"
 
 KUBERAY = "1.6.2"
 """The operator that `raykit kind up` installs and that specs are checked against by default."""
+
+KNOWN_KUBERAY = ("1.6.2", "1.7.0")
+"""The versions of KubeRay whose schemas and rules are known, oldest first."""

@@ -55,10 +55,19 @@ def strict(node):
 @pytest.fixture(scope="module", params=schema.versions())
 def crd(request):
     """A KubeRay version and a strict validator of its RayCluster."""
-    path = CRDS / f"crds-{request.param}" / "ray.io_rayclusters.yaml"
+    return request.param, validator(request.param, "rayclusters")
+
+
+def crd_schema(version, plural):
+    """KubeRay's own schema of a resource."""
+    path = CRDS / f"crds-{version}" / f"ray.io_{plural}.yaml"
     document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     (v1,) = [each for each in document["spec"]["versions"] if each["name"] == "v1"]
-    return request.param, jsonschema.Draft202012Validator(strict(v1["schema"]["openAPIV3Schema"]))
+    return v1["schema"]["openAPIV3Schema"]
+
+
+def validator(version, plural):
+    return jsonschema.Draft202012Validator(strict(crd_schema(version, plural)))
 
 
 @pytest.mark.parametrize("version", schema.versions())
@@ -93,18 +102,55 @@ def strip_properties(node):
     return {**made, "inside": [strip_properties(each) for each in inside.values()]}
 
 
-def manifests():
-    for path in CLUSTERS:
-        yield render(load_file(path), image="raykit:x")[0]
-    spec = overridden(load_file(CLUSTERS[0]), namespace="n")
-    yield render(spec, image="raykit:x", image_pull_policy="Never")[0]
+FULL = ROOT / "tests" / "unit" / "spec" / "full.yaml"
+
+
+def manifests(version):
+    """Everything of KubeRay's that the shapes, and the spec with every key, render to."""
+    named = overridden(load_file(CLUSTERS[0]), namespace="n")
+    specs = [*map(load_file, CLUSTERS), load_file(FULL), named]
+    specs = [spec.model_copy(update={"kuberay": version}) for spec in specs]
+    made = [each for spec in specs for each in render(spec, image="raykit:x")]
+    return [each for each in made if schema.is_rays(each)]
 
 
 def test_what_is_rendered_is_valid_by_the_full_crd(crd):
-    version, validator = crd
-    for manifest in manifests():
-        assert [error.message for error in validator.iter_errors(manifest)] == []
+    version, of_clusters = crd
+    of_jobs = validator(version, "rayjobs")
+    for manifest in manifests(version):
+        strictly = of_clusters if manifest["kind"] == "RayCluster" else of_jobs
+        assert [error.message for error in strictly.iter_errors(manifest)] == []
         assert schema.check(manifest, version) == []
+
+
+def defaulted(value, node):
+    """A value with what the API server sets where the CRD has a default."""
+    if isinstance(value, dict):
+        known = node.get("properties", {})
+        further = node.get("additionalProperties")
+        made = {
+            key: defaulted(inner, known.get(key) or (further if isinstance(further, dict) else {}))
+            for key, inner in value.items()
+        }
+        defaults = {key: inner["default"] for key, inner in known.items() if "default" in inner}
+        return {**defaults, **made}
+    if isinstance(value, list):
+        return [defaulted(each, node.get("items", {})) for each in value]
+    return value
+
+
+@pytest.mark.parametrize("version", schema.versions())
+def test_the_api_server_has_nothing_to_add_to_what_is_rendered(version):
+    """What it added would differ from git for ever, and Argo CD would never call it Synced."""
+    plurals = {"RayCluster": "rayclusters", "RayJob": "rayjobs"}
+    for manifest in manifests(version):
+        held = defaulted(manifest, crd_schema(version, plurals[manifest["kind"]]))
+        for cluster in (held["spec"], held["spec"].get("rayClusterSpec") or {}):
+            if cluster.get("enableInTreeAutoscaling"):
+                for group in cluster["workerGroupSpecs"]:
+                    # The autoscaler owns it: GitOps tools are told to ignore it.
+                    group.pop("replicas")
+        assert held == manifest
 
 
 def broken(manifest):
@@ -134,14 +180,14 @@ def broken(manifest):
 
 
 def test_the_compact_schema_refuses_what_the_full_crd_refuses(crd):
-    version, validator = crd
+    version, of_clusters = crd
     manifest = render(load_file(ROOT / "deploy/clusters/autoscaled.yaml"), image="raykit:x")[0]
     tried = 0
     for path, how, changed in broken(manifest):
         if path[0] in {"kind", "apiVersion", "metadata"}:
             continue
         tried += 1
-        full = not validator.is_valid(changed)
+        full = not of_clusters.is_valid(changed)
         ours = bool(schema.check(changed, version))
         assert ours == full, (path, how, version)
     assert tried > 100

@@ -41,8 +41,8 @@ class Verdict:
         }
 
 
-def check_file(path: Path, kuberay: str = schema.DEFAULT) -> Verdict:
-    """Judge the spec in a file.
+def check_file(path: Path, kuberay: str | None = None) -> Verdict:
+    """Judge the spec in a file; kuberay: in place of the version that the spec names.
 
     Errors: SpecError (3) with every problem; UsageError (2) for an unreadable file or a KubeRay
     version that is not known.
@@ -50,15 +50,18 @@ def check_file(path: Path, kuberay: str = schema.DEFAULT) -> Verdict:
     return check(load.read(path), str(path), kuberay)
 
 
-def check(data: bytes | str, source: str, kuberay: str = schema.DEFAULT) -> Verdict:
+def check(data: bytes | str, source: str, kuberay: str | None = None) -> Verdict:
     """Judge the spec in a text; `source` names it in messages. Errors: as `check_file`."""
-    schema.require_known(kuberay)
+    if kuberay is not None:
+        schema.require_known(kuberay)
     report = load.inspect(data)
     if report.spec is None:
         raise load.error(report.problems, source)
+    kuberay = kuberay or report.spec.kuberay
     refused = [
         problem
         for manifest in render(report.spec, image=_ANY_IMAGE)
+        if schema.is_rays(manifest)
         for problem in schema.check(manifest, kuberay)
     ]
     if refused:

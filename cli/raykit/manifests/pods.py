@@ -6,10 +6,14 @@ Ray container's security context, environment and mounts to the init container i
 
 from __future__ import annotations
 
+from raykit.manifests.metadata import labels
+from raykit.manifests.patching import merged
+from raykit.manifests.placement import accelerators, placement
 from raykit.manifests.ray_environment import RAY_ENVIRONMENT
 from raykit.objects import Object
-from raykit.spec import memory, names
+from raykit.spec import memory
 from raykit.spec.model import ClusterSpec, Pods, WorkerGroup, head_task_cpus
+from raykit.spec.parts import Container, EnvFrom, Volume
 
 USER = 1000
 # Ray drains for 30 s after SIGTERM; Kubernetes must not kill it meanwhile.
@@ -72,26 +76,50 @@ def head_start_params(spec: ClusterSpec) -> dict[str, str]:
     """The head's `ray start` options; values are texts, as KubeRay wants them."""
     return {
         "dashboard-host": "0.0.0.0",
-        "num-cpus": str(head_task_cpus(spec)),
-        "object-store-memory": str(memory.object_store_bytes(spec.head)),
+        **_start_params(spec.head, head_task_cpus(spec)),
     }
 
 
 def worker_start_params(group: WorkerGroup) -> dict[str, str]:
     """A worker's `ray start` options."""
+    return _start_params(group, group.task_cpus)
+
+
+def _start_params(pods: Pods, task_cpus: int) -> dict[str, str]:
+    gpus = {} if pods.gpu is None else {"num-gpus": str(pods.gpu)}
     return {
-        "num-cpus": str(group.task_cpus),
-        "object-store-memory": str(memory.object_store_bytes(group)),
+        "num-cpus": str(task_cpus),
+        **gpus,
+        "object-store-memory": str(memory.object_store_bytes(pods)),
+        **dict(sorted(pods.ray_start_params.items())),
     }
+
+
+def ray_offers(pods: Pods) -> Object:
+    """Custom resources and labels of a group's Ray nodes, in KubeRay's own fields."""
+    offers: Object = {}
+    if pods.ray_labels:
+        offers["labels"] = dict(sorted(pods.ray_labels.items()))
+    if pods.resources:
+        offers["resources"] = {
+            name: f"{amount:g}" for name, amount in sorted(pods.resources.items())
+        }
+    return offers
 
 
 def autoscaler_options(spec: ClusterSpec, pull_policy: str) -> Object:
     """What KubeRay makes the autoscaler's container of, in the head's pod."""
+    mode = spec.autoscaling.upscaling_mode
+    upscaling = {} if mode is None else {"upscalingMode": mode}
     options: Object = {
         "version": "v2",
         "idleTimeoutSeconds": spec.autoscaling.idle_timeout_seconds or 60,
+        **upscaling,
         "imagePullPolicy": pull_policy,
-        "resources": {"limits": {"memory": "512Mi"}, "requests": AUTOSCALER_REQUESTS},
+        "resources": {
+            "limits": {"memory": spec.autoscaling.memory},
+            "requests": {"cpu": spec.autoscaling.cpu, "memory": spec.autoscaling.memory},
+        },
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": TMP, "mountPath": "/tmp"},
@@ -103,9 +131,6 @@ def autoscaler_options(spec: ClusterSpec, pull_policy: str) -> Object:
     return options
 
 
-AUTOSCALER_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
-
-
 def head_cpu(spec: ClusterSpec) -> str:
     """CPUs that the head's pod requests."""
     return spec.head.cpu or str(max(1, head_task_cpus(spec)))
@@ -114,18 +139,6 @@ def head_cpu(spec: ClusterSpec) -> str:
 def worker_cpu(group: WorkerGroup) -> str:
     """CPUs that each pod of a group requests."""
     return group.cpu or str(group.task_cpus)
-
-
-def labels(spec: ClusterSpec) -> dict[str, str]:
-    """What marks an object as raykit's and as this cluster's.
-
-    Not `app.kubernetes.io/name` nor `created-by`: KubeRay's head service selects pods by them.
-    """
-    return {
-        names.INSTANCE_LABEL: spec.name,
-        names.MANAGED_BY_LABEL: names.MANAGED_BY,
-        names.CLUSTER_LABEL: spec.name,
-    }
 
 
 def _template(
@@ -141,55 +154,111 @@ def _template(
         "image": spec.image or image,
         "imagePullPolicy": pull_policy,
         "env": _env(spec, pods),
+        **({"envFrom": [_env_from(each) for each in pods.env_from]} if pods.env_from else {}),
         **container,
     }
     pod: Object = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": POD_SECURITY,
+        "securityContext": _pod_security(pods),
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "containers": [container],
+        "containers": [container, *(_beside(each) for each in pods.sidecars)],
         "volumes": volumes,
     }
+    if pods.init_containers:
+        pod["initContainers"] = [_beside(each) for each in pods.init_containers]
     if spec.autoscaling.enabled:
         pod["restartPolicy"] = "Never"
-    if pods.node_selector:
-        pod["nodeSelector"] = dict(sorted(pods.node_selector.items()))
-    if pods.tolerations:
-        pod["tolerations"] = [
-            each.model_dump(by_alias=True, exclude_none=True) for each in pods.tolerations
-        ]
-    return {"metadata": {"labels": labels(spec)}, "spec": pod}
+    if spec.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in spec.pull_secrets]
+    if pods.priority_class is not None:
+        pod["priorityClassName"] = pods.priority_class
+    if pods.service_account is not None:
+        pod["serviceAccountName"] = pods.service_account
+    made: Object = {"labels": {**labels(spec), **dict(sorted(pods.labels.items()))}}
+    if pods.annotations:
+        made["annotations"] = dict(sorted(pods.annotations.items()))
+    return merged({"metadata": made, "spec": {**pod, **placement(spec, pods)}}, pods.patch)
+
+
+def _pod_security(pods: Pods) -> Object:
+    if not any(volume.claim for volume in pods.volumes):
+        return POD_SECURITY
+    # A fresh disk belongs to root: its group makes it writable for Ray's user.
+    return {**POD_SECURITY, "fsGroup": USER, "fsGroupChangePolicy": "OnRootMismatch"}
+
+
+def _beside(other: Container) -> Object:
+    """A container beside Ray's, allowed no more than Ray's own is unless it says so itself."""
+    own = {"name": other.name, "image": other.image, **other.spec}
+    return {**own, "securityContext": {**CONTAINER_SECURITY, **own.get("securityContext", {})}}
 
 
 def _container(name: str, pods: Pods, cpu: str, ports: dict[str, int]) -> Object:
-    limits = {"memory": pods.memory}
+    disk = {} if pods.ephemeral_storage is None else {"ephemeral-storage": pods.ephemeral_storage}
+    extended = {name: str(count) for name, count in sorted(accelerators(pods).items())}
+    limits = {"memory": pods.memory, **disk, **extended}
     if pods.cpu_limit is not None:
         limits = {"cpu": pods.cpu_limit, **limits}
+    requests = {"cpu": cpu, "memory": pods.memory, **disk, **extended}
     return {
         "name": name,
-        "ports": [{"name": port, "containerPort": number} for port, number in ports.items()],
-        "resources": {"limits": limits, "requests": {"cpu": cpu, "memory": pods.memory}},
+        # The API server sets the protocol where it is left out: written, so that nothing differs.
+        "ports": [
+            {"name": port, "containerPort": number, "protocol": "TCP"}
+            for port, number in ports.items()
+        ],
+        "resources": {"limits": limits, "requests": requests},
         **PROBES,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": SHM, "mountPath": "/dev/shm"},
             {"name": TMP, "mountPath": "/tmp"},
+            *(_mount(volume) for volume in pods.volumes),
         ],
     }
 
 
 def _env(spec: ClusterSpec, pods: Pods) -> list[Object]:
-    merged = {**QUIET_AND_FAIR, **pods.env}
+    values = {**QUIET_AND_FAIR, **pods.env}
     if spec.auth.mode == "disabled":
         # Left unset, a plain ray.init() turns token mode on by itself.
-        merged["RAY_AUTH_MODE"] = "disabled"
-    return [{"name": name, "value": value} for name, value in sorted(merged.items())]
+        values["RAY_AUTH_MODE"] = "disabled"
+    return [{"name": name, "value": value} for name, value in sorted(values.items())]
+
+
+def _env_from(source: EnvFrom) -> Object:
+    prefix = {"prefix": source.prefix} if source.prefix else {}
+    if source.secret is not None:
+        return {**prefix, "secretRef": {"name": source.secret}}
+    return {**prefix, "configMapRef": {"name": source.config_map}}
+
+
+def _mount(volume: Volume) -> Object:
+    read_only = {"readOnly": True} if volume.read_only else {}
+    return {"name": volume.name, "mountPath": volume.mount_path, **read_only}
+
+
+def _volume(volume: Volume) -> Object:
+    if volume.claim is not None:
+        source: Object = {"persistentVolumeClaim": {"claimName": volume.claim}}
+    elif volume.secret is not None:
+        source = {"secret": {"secretName": volume.secret}}
+    elif volume.config_map is not None:
+        source = {"configMap": {"name": volume.config_map}}
+    elif volume.csi is not None:
+        attributes = dict(sorted(volume.csi.attributes.items()))
+        read_only = {"readOnly": True} if volume.read_only else {}
+        source = {"csi": {"driver": volume.csi.driver, **read_only, "volumeAttributes": attributes}}
+    else:
+        source = {"emptyDir": {"sizeLimit": volume.scratch}}
+    return {"name": volume.name, **source}
 
 
 def _volumes(pods: Pods) -> list[Object]:
     shm = {"medium": "Memory", "sizeLimit": memory.shared_memory(pods)}
-    return [{"name": SHM, "emptyDir": shm}, _disk(TMP, pods.tmp_storage)]
+    own = [{"name": SHM, "emptyDir": shm}, _disk(TMP, pods.tmp_storage)]
+    return own + [_volume(each) for each in pods.volumes]
 
 
 def _disk(name: str, size: str) -> Object:

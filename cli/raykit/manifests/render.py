@@ -10,9 +10,15 @@ from collections.abc import Sequence
 import yaml
 
 from raykit.manifests import pods
+from raykit.manifests.addons import addons
+from raykit.manifests.metadata import metadata
+from raykit.manifests.rayjob import ray_job
 from raykit.objects import Object
 from raykit.spec import names
 from raykit.spec.model import ClusterSpec, WorkerGroup, most, wanted
+
+WITHOUT_PRIORITY = frozenset({"1.6.2"})
+"""Versions of KubeRay whose groups have no priority; later ones set it where it is absent."""
 
 
 def render(
@@ -22,15 +28,22 @@ def render(
 
     image: raykit's own, taken where the spec names none.
     """
+    pull_policy = spec.image_pull_policy or image_pull_policy
+    body = _cluster(spec, image, pull_policy)
     cluster: Object = {
         "apiVersion": "ray.io/v1",
         "kind": "RayCluster",
-        "metadata": _metadata(spec),
-        "spec": _cluster(spec, image, image_pull_policy),
+        "metadata": metadata(spec, spec.name, queued=True),
+        "spec": body,
     }
-    cluster["metadata"]["annotations"] = {names.HASH_ANNOTATION: spec_hash(cluster["spec"])}
+    cluster["metadata"]["annotations"] = {names.HASH_ANNOTATION: spec_hash(body)}
+    objects = [
+        *addons(spec),
+        cluster,
+        *(ray_job(spec, job, body, image, pull_policy) for job in spec.jobs),
+    ]
     # A round trip makes every part its own object: no anchors in YAML, nothing shared to change.
-    return [json.loads(json.dumps(cluster))]
+    return [json.loads(json.dumps(each)) for each in objects]
 
 
 def to_yaml(objects: Sequence[Object]) -> str:
@@ -48,22 +61,16 @@ def spec_hash(cluster_spec: Object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def _metadata(spec: ClusterSpec) -> Object:
-    metadata: Object = {"name": spec.name}
-    if spec.namespace is not None:
-        metadata["namespace"] = spec.namespace
-    return {**metadata, "labels": pods.labels(spec)}
-
-
 def _cluster(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
     cluster: Object = {
         "rayVersion": spec.ray_version,
-        # KubeRay runs without authentication where the mode is left out.
-        "authOptions": {"mode": spec.auth.mode},
-        # Without it pods keep what they ran before: a changed image would change nothing.
-        "upgradeStrategy": {"type": "Recreate"},
+        "authOptions": _auth(spec),
+        # Without Recreate pods keep what they ran before: a changed image would change nothing.
+        "upgradeStrategy": {"type": spec.upgrade},
+        **({"suspend": True} if spec.suspend else {}),
         "headGroupSpec": {
             "rayStartParams": pods.head_start_params(spec),
+            **pods.ray_offers(spec.head),
             "template": pods.head_template(spec, image, pull_policy),
         },
     }
@@ -77,14 +84,27 @@ def _cluster(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
     return cluster
 
 
+def _auth(spec: ClusterSpec) -> Object:
+    # KubeRay runs without authentication where the mode is left out.
+    secret = {} if spec.auth.secret_name is None else {"secretName": spec.auth.secret_name}
+    return {"mode": spec.auth.mode, **secret}
+
+
 def _group(spec: ClusterSpec, group: WorkerGroup, image: str, pull_policy: str) -> Object:
     # With the autoscaler `replicas` is its own: applying a number again would undo its work.
     replicas = {} if spec.autoscaling.enabled else {"replicas": wanted(group)}
+    timeout = group.idle_timeout_seconds
+    idle = {} if timeout is None else {"idleTimeoutSeconds": timeout}
     return {
         "groupName": group.name,
         **replicas,
         "minReplicas": group.min_replicas,
         "maxReplicas": most(group),
+        # KubeRay's CRD sets it where it is left out: written, so that nothing ever differs.
+        "numOfHosts": 1,
+        **({"priority": 0} if spec.kuberay not in WITHOUT_PRIORITY else {}),
+        **idle,
         "rayStartParams": pods.worker_start_params(group),
+        **pods.ray_offers(group),
         "template": pods.worker_template(spec, group, image, pull_policy),
     }

@@ -47,6 +47,11 @@ def require_known(kuberay: str) -> None:
         )
 
 
+def is_rays(manifest: Node) -> bool:
+    """Whether a manifest is one of KubeRay's own resources."""
+    return str(manifest.get("apiVersion", "")).startswith("ray.io/")
+
+
 def check(manifest: Node, kuberay: str = DEFAULT) -> list[Problem]:
     """What a KubeRay version's CRD has against a manifest of `ray.io/v1`.
 

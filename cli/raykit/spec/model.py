@@ -6,133 +6,161 @@ tasks, apart from what a pod requests (`cpu`) and may use (`cpuLimit`).
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field
 
 from raykit import versions
-from raykit.spec import names, quantity
+from raykit.spec import names
+from raykit.spec.fields import (
+    Count,
+    Env,
+    Image,
+    KubeRayVersion,
+    Labels,
+    ObjectName,
+    Part,
+    Quantity,
+    RayVersion,
+)
+from raykit.spec.parts import (
+    Auth,
+    Autoscaling,
+    Container,
+    EnvFrom,
+    Job,
+    Monitoring,
+    NetworkPolicy,
+    Toleration,
+    TopologySpread,
+    Volume,
+)
 
-"""Ray of raykit's own image, and of a spec that names none."""
-
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}")
-
-
-def _env_name(text: str) -> str:
-    if not _ENV_NAME.fullmatch(text):
-        raise ValueError(f'"{text}" is no name of an environment variable')
-    return text
-
-
-def _version(text: str) -> str:
-    if not _VERSION.fullmatch(text):
-        raise ValueError(f'"{text}" is no Ray version such as "{versions.RAY}"')
-    return text
-
-
-def _image(text: str) -> str:
-    if not _IMAGE.fullmatch(text):
-        raise ValueError(f'"{text}" is no image reference')
-    return text
-
-
-def _whole_as_text(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _quantity(text: str) -> str:
-    quantity.parse(text)
-    return text
-
-
-Quantity = Annotated[str, AfterValidator(_quantity), BeforeValidator(_whole_as_text)]
-Count = Annotated[int, Field(ge=0, le=100_000)]
-Env = dict[Annotated[str, AfterValidator(_env_name)], str]
-LabelKey = Annotated[str, AfterValidator(names.label_key)]
-LabelValue = Annotated[str, AfterValidator(names.label_value)]
-
-
-class Part(BaseModel):
-    """What every part of a spec has in common: strict types, and no unknown key."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel)
-
-
-class Toleration(Part):
-    """A Kubernetes toleration, key by key."""
-
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] = "Equal"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: Count | None = None
+NVIDIA = "nvidia.com/gpu"
 
 
 class Pods(Part):
-    """What the head and each worker group say of their pods.
-
-    cpu: requested, default the task CPUs and at least 1; cpu_limit: none unless given.
-    memory: request and limit in one. shared_memory: size of `/dev/shm`, where Ray's object store
-    lies; default 30 % of the memory. tmp_storage: size of `/tmp`: logs, spilled objects, packages.
-    """
+    """What the head and each worker group say of their pods."""
 
     cpu: Quantity | None = None
+    """CPUs that each pod requests. [default: the task CPUs, at least 1]"""
     cpu_limit: Quantity | None = None
+    """CPUs that each pod may use; left out, no limit: a limit slows tasks down on an idle node."""
     memory: Quantity
+    """Memory that each pod requests and may use: one value, since memory cannot be taken back."""
     shared_memory: Quantity | None = None
+    """Size of /dev/shm, where Ray's object store lies; a part of memory. [default: 30 % of it]"""
     tmp_storage: Quantity = "10Gi"
+    """Size of /tmp: Ray's logs, spilled objects, packages."""
+    ephemeral_storage: Quantity | None = None
+    """Local disk that each pod requests and may use, /tmp included; left out, no bound."""
+    gpu: Annotated[int, Field(ge=1, le=64)] | None = None
+    """GPUs of each pod: gives the resource, Ray's num-gpus, and the toleration that clouds use."""
+    gpu_resource: str = NVIDIA
+    """Resource that a GPU is, such as amd.com/gpu."""
+    accelerators: dict[str, Annotated[int, Field(ge=1, le=1024)]] = {}
+    """Other accelerators of each pod by resource, such as google.com/tpu: 4; each is tolerated."""
     env: Env = {}
-    node_selector: dict[LabelKey, LabelValue] = {}
+    """Environment variables of the Ray container."""
+    env_from: list[EnvFrom] = []
+    """Environment variables from Secrets and ConfigMaps."""
+    volumes: list[Volume] = []
+    """What is mounted into the Ray container besides /dev/shm and /tmp."""
+    node_selector: Labels = {}
+    """Labels that a Kubernetes node must have."""
     tolerations: list[Toleration] = []
+    """Taints that do not keep these pods away."""
+    affinity: dict[str, Any] = {}
+    """A Kubernetes affinity, as in a pod's spec."""
+    topology_spread: list[TopologySpread] = []
+    """Spread the pods over zones or Kubernetes nodes."""
+    priority_class: ObjectName | None = None
+    """PriorityClass of the pods."""
+    service_account: ObjectName | None = None
+    """ServiceAccount of the pods, such as one with access to a bucket; its token is not mounted."""
+    labels: Labels = {}
+    """Further labels of the pods."""
+    annotations: dict[str, str] = {}
+    """Annotations of the pods."""
+    init_containers: list[Container] = []
+    """Containers that run before Ray starts."""
+    sidecars: list[Container] = []
+    """Containers beside the Ray container."""
+    ray_start_params: dict[str, str] = {}
+    """Further options of `ray start`, without the dashes; values are texts."""
+    resources: dict[str, Annotated[float, Field(gt=0, le=1e9)]] = {}
+    """Custom resources that each Ray node offers to tasks, by name."""
+    ray_labels: Labels = {}
+    """Labels of the Ray nodes, for scheduling by label."""
+    patch: dict[str, Any] = {}
+    """Last resort: merged into the pod template after everything else. Lists of named things
+    merge by name, null removes a key."""
 
 
 class Head(Pods):
-    """The head group. task_cpus: 0 where there are workers, else at least 1."""
+    """The head group."""
 
     task_cpus: Count | None = None
+    """CPUs that the head offers to tasks: 0 where there are workers, else at least 1."""
 
 
 class WorkerGroup(Pods):
-    """A worker group: `replicas` pods alike, each a Ray node with `task_cpus` CPUs for tasks.
-
-    replicas: default 1; not given where Ray's autoscaler decides. max_replicas: default replicas.
-    """
+    """A worker group: pods alike, each a Ray node."""
 
     name: Annotated[str, AfterValidator(names.group_name)]
+    """Name of the group."""
     task_cpus: Annotated[int, Field(ge=1, le=4096)] = 1
+    """CPUs that each pod offers to tasks."""
     replicas: Count | None = None
+    """Pods in the group; not given where the autoscaler decides. [default: 1]"""
     min_replicas: Count = 0
+    """Fewest pods that the autoscaler keeps."""
     max_replicas: Count | None = None
-
-
-class Auth(Part):
-    """Who may speak to Ray. mode: `token` (default) or `disabled`."""
-
-    mode: Literal["token", "disabled"] = "token"
-
-
-class Autoscaling(Part):
-    """Ray's autoscaler. idle_timeout_seconds: default 60."""
-
-    enabled: bool = False
+    """Most pods that the autoscaler starts. [default: replicas]"""
     idle_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """This group's own idle time-out, in place of the autoscaler's."""
 
 
 class ClusterSpec(Part):
-    """One Ray cluster. image: none means raykit's own, which carries the jobs."""
+    """One Ray cluster."""
 
     name: Annotated[str, AfterValidator(names.cluster_name)]
+    """Name of the RayCluster, at most 53 characters."""
     namespace: Annotated[str, AfterValidator(names.namespace_name)] | None = None
-    ray_version: Annotated[str, AfterValidator(_version)] = versions.RAY
-    image: Annotated[str, AfterValidator(_image)] | None = None
+    """Namespace; left out, that of the context or of --namespace."""
+    ray_version: RayVersion = versions.RAY
+    """Version of Ray in the image. KubeRay needs it to turn authentication on."""
+    kuberay: KubeRayVersion = versions.KUBERAY
+    """Version of KubeRay that the spec is checked against."""
+    image: Image | None = None
+    """Image of the Ray pods; left out, raykit's own, which carries the jobs."""
+    image_pull_policy: Literal["IfNotPresent", "Always", "Never"] | None = None
+    """When kubelets pull it. [default: IfNotPresent]"""
+    pull_secrets: list[ObjectName] = []
+    """Secrets with which kubelets log in to the registry."""
     auth: Auth = Auth()
+    """Who may speak to Ray."""
     autoscaling: Autoscaling = Autoscaling()
+    """Ray's autoscaler."""
+    upgrade: Literal["Recreate", "None"] = "Recreate"
+    """What an edit does to running pods. Recreate: they are replaced, and running jobs are lost.
+    None: they stay as they are until they are restarted."""
+    suspend: bool = False
+    """End all pods and keep the RayCluster."""
+    queue: Annotated[str, AfterValidator(names.label_value)] | None = None
+    """Kueue's LocalQueue that admits the cluster."""
+    disruption_budget: bool = False
+    """Render a PodDisruptionBudget: a drained Kubernetes node waits while the head runs on it."""
+    network_policy: NetworkPolicy = NetworkPolicy()
+    """Who may reach the pods, and whom they may reach."""
+    monitoring: Monitoring = Monitoring()
+    """Metrics for Prometheus."""
     head: Head
+    """The head group."""
     workers: list[WorkerGroup] = []
+    """Worker groups; without any, the head takes the tasks itself."""
+    jobs: list[Job] = []
+    """Jobs that come with the cluster."""
 
     @property
     def task_cpus(self) -> int:

@@ -14,12 +14,16 @@ TOKEN_KEY = "auth_token"
 
 LONGEST_CLUSTER = 53
 LONGEST_LABEL = 63
+LONGEST_OBJECT = 253
+LONGEST_JOB = 20
+LONGEST_RAYJOB = 47
 KUBERAY_CLIPS_AT = 50
 HEAD_GROUP = "headgroup"
 
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_DURATION = re.compile(r"[1-9][0-9]{0,4}(ms|s|m|h)")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
@@ -55,6 +59,34 @@ def label_value(text: str) -> str:
     """The value of a label. Errors: ValueError."""
     if len(text) > LONGEST_LABEL or not _LABEL_VALUE.fullmatch(text):
         raise ValueError(f'"{text}" is not a label value')
+    return text
+
+
+def object_name(text: str) -> str:
+    """The name of a Kubernetes object: DNS-1123 subdomain, at most 253. Errors: ValueError."""
+    if len(text) > LONGEST_OBJECT or not all(map(_DNS_1123.fullmatch, text.split("."))):
+        raise ValueError(
+            f'"{text}" is no name of an object: lower-case letters, digits, inner dashes and dots'
+        )
+    return text
+
+
+def volume_name(text: str) -> str:
+    """The name of a volume or container: DNS-1123, at most 63 characters. Errors: ValueError."""
+    if len(text) > LONGEST_LABEL or not _DNS_1123.fullmatch(text):
+        raise ValueError(f'"{text}" is no such name: lower-case letters, digits and inner dashes')
+    return text
+
+
+def job_name(text: str) -> str:
+    """The name of a job within a spec: DNS-1035, at most 20 characters. Errors: ValueError."""
+    return _dns_1035(text, LONGEST_JOB, "the RayJob's name adds the cluster's and a hash")
+
+
+def duration(text: str) -> str:
+    """A Prometheus duration such as 30s. Errors: ValueError."""
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f'"{text}" is no duration such as 30s or 1m')
     return text
 
 

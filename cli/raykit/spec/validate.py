@@ -23,6 +23,7 @@ from raykit.spec.model import (
     wanted,
 )
 from raykit.spec.problems import Path, Problem
+from raykit.spec.rules import extras, pods
 
 # Below it Ray has published vulnerabilities that open a cluster to others.
 OLDEST_RAY = "2.56.0"
@@ -51,13 +52,20 @@ _AUTOSCALER = {"RAY_enable_autoscaler_v2"}
 
 def problems(spec: ClusterSpec) -> list[Problem]:
     """What is wrong in a spec whose fields are right one by one."""
-    found = [*_versions(spec), *_head(spec), *_group_names(spec), *_autoscaling(spec)]
+    found = [
+        *_versions(spec),
+        *_head(spec),
+        *_group_names(spec),
+        *_autoscaling(spec),
+        *extras.problems(spec),
+    ]
     for path, part in each_pods(spec):
         found += [
             *_cpus(path, part),
             *_memory(path, part),
             *_env(path, part),
             *_placement(path, part),
+            *pods.problems(path, part),
         ]
     for at, group in enumerate(spec.workers):
         found += _replicas(("workers", at), group, spec.autoscaling.enabled)
@@ -66,7 +74,7 @@ def problems(spec: ClusterSpec) -> list[Problem]:
 
 def warnings(spec: ClusterSpec) -> list[Problem]:
     """What is allowed and yet doubtful."""
-    found = [*_doubts_of_cluster(spec)]
+    found = [*_doubts_of_cluster(spec), *extras.warnings(spec)]
     for path, part in each_pods(spec):
         found += [*_doubts_of_quantities(path, part), *_doubts_of_memory(path, part)]
     return found

@@ -30,6 +30,9 @@ def cluster(text):
     return made
 
 
+FULL = Path(__file__).parents[1] / "spec" / "full.yaml"
+
+
 def shape(name):
     (made,) = render(load_file(CLUSTERS / f"{name}.yaml"), image=IMAGE)
     return made
@@ -83,6 +86,14 @@ def violations(pod):
 def test_a_shape_renders_as_its_golden_file(name):
     text = to_yaml([shape(name)])
     golden = GOLDEN / f"{name}.yaml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text, "utf-8")
+    assert text == golden.read_text("utf-8")
+
+
+def test_a_spec_with_every_key_renders_as_its_golden_file():
+    text = to_yaml(render(load_file(FULL), image=IMAGE))
+    golden = GOLDEN / "full.yaml"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(text, "utf-8")
     assert text == golden.read_text("utf-8")

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from raykit import versions
 from raykit.app import output
 from raykit.app.options import Format, Name, Namespace, Output, SpecFile
 
@@ -14,7 +13,10 @@ Image = Annotated[
     str | None,
     typer.Option("--image", help="Image of the Ray pods. [default: the spec's, else raykit's own]"),
 ]
-KubeRay = Annotated[str, typer.Option("--kuberay", metavar="VERSION", help="KubeRay's version.")]
+KubeRay = Annotated[
+    str | None,
+    typer.Option("--kuberay", metavar="VERSION", help="KubeRay's version. [default: the spec's]"),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,9 +44,7 @@ def render(
     output.show("render", objects, format is Format.json, lambda made: to_yaml(made).rstrip("\n"))
 
 
-def validate(
-    file: SpecFile, kuberay: KubeRay = versions.KUBERAY, format: Output = Format.text
-) -> None:
+def validate(file: SpecFile, kuberay: KubeRay = None, format: Output = Format.text) -> None:
     """Say everything that is wrong with a spec, with its line.
 
     Checks the spec itself, the rules of KubeRay's controller, and the manifests against the

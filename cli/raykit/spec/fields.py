@@ -1,0 +1,99 @@
+"""The kinds of value that a spec's fields hold, and what every part of a spec has in common."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from raykit import versions
+from raykit.spec import names, quantity
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}")
+
+
+class Part(BaseModel):
+    """What every part of a spec has in common: strict types, and no unknown key.
+
+    The text below a field is its documentation: `raykit explain` and `raykit schema` show it.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        use_attribute_docstrings=True,
+    )
+
+
+def _env_name(text: str) -> str:
+    if not _ENV_NAME.fullmatch(text):
+        raise ValueError(f'"{text}" is no name of an environment variable')
+    return text
+
+
+def _version(text: str) -> str:
+    if not _VERSION.fullmatch(text):
+        raise ValueError(f'"{text}" is no Ray version such as "{versions.RAY}"')
+    return text
+
+
+def _kuberay(text: str) -> str:
+    if text not in versions.KNOWN_KUBERAY:
+        raise ValueError(f'"{text}" is not known here: {" or ".join(versions.KNOWN_KUBERAY)}')
+    return text
+
+
+def _image(text: str) -> str:
+    if not _IMAGE.fullmatch(text):
+        raise ValueError(f'"{text}" is no image reference')
+    return text
+
+
+def _whole_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _quantity(text: str) -> str:
+    quantity.parse(text)
+    return text
+
+
+def _cidr(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as wrong:
+        raise ValueError(f'"{text}" is no range of addresses such as 10.0.0.0/8: {wrong}') from None
+    return text
+
+
+def _mount_path(text: str) -> str:
+    if not text.startswith("/") or ":" in text or ".." in text.split("/") or len(text) > 4096:
+        raise ValueError(f'"{text}" is no absolute path in a container')
+    return text
+
+
+Quantity = Annotated[
+    str,
+    AfterValidator(_quantity),
+    BeforeValidator(_whole_as_text),
+    Field(json_schema_extra={"pattern": f"^(?:{quantity.JSON_PATTERN})$", "examples": ["2Gi"]}),
+]
+Count = Annotated[int, Field(ge=0, le=100_000)]
+Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
+Env = dict[Annotated[str, AfterValidator(_env_name)], str]
+Image = Annotated[str, AfterValidator(_image)]
+RayVersion = Annotated[str, AfterValidator(_version)]
+KubeRayVersion = Annotated[str, AfterValidator(_kuberay)]
+LabelKey = Annotated[str, AfterValidator(names.label_key)]
+LabelValue = Annotated[str, AfterValidator(names.label_value)]
+Labels = dict[LabelKey, LabelValue]
+ObjectName = Annotated[str, AfterValidator(names.object_name)]
+Cidr = Annotated[str, AfterValidator(_cidr)]
+MountPath = Annotated[str, AfterValidator(_mount_path)]

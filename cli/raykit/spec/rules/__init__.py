@@ -1,0 +1,1 @@
+"""Rules that span fields, by what they are about."""
