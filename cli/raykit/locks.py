@@ -23,14 +23,15 @@ def folder() -> Path:
 
 
 @contextmanager
-def held(name: str, doing: str, *, wait: float = 0.0) -> Iterator[None]:
+def held(name: str, doing: str, *, wait: float = 0.0, within: Path | None = None) -> Iterator[None]:
     """Hold the lock `name` while the block runs.
 
     The kernel frees the lock when its holder ends, however it ends; the file keeps the pid of the
-    last holder, for the message. `wait`: seconds to wait for another holder.
+    last holder, for the message. `wait`: seconds to wait for another holder. `within`: the folder
+    of the lock file, if it is not the usual one.
     Errors: ConflictError (8) with that pid.
     """
-    path = folder() / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.lock"
+    path = (within or folder()) / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

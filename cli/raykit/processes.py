@@ -98,10 +98,12 @@ def spawn(
     stderr: int | IO[bytes] = subprocess.DEVNULL,
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     new_session: bool = False,
+    pass_fds: Sequence[int] = (),
     preexec_fn: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program and leave it running; its end is the caller's business.
 
+    pass_fds: descriptors that the program inherits besides its three streams.
     preexec_fn: called in the new process before the program; the caller must have one thread.
     """
     return subprocess.Popen(
@@ -112,5 +114,6 @@ def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=new_session,
+        pass_fds=pass_fds,
         preexec_fn=preexec_fn,  # noqa: PLW1509
     )

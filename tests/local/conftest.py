@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def head():
     pytest.importorskip("psutil", reason="needs the extra [local]")
     with local_heads.head(Progress()) as started:
         yield started
+
+
+@pytest.fixture
+def cli(cli):
+    """raykit whose heads lie in a folder of this test alone, whose path is short enough for Ray."""
+    with tempfile.TemporaryDirectory(prefix="rk-", dir="/tmp", ignore_cleanup_errors=True) as own:
+        cli.env["TMPDIR"] = own
+        yield cli
 
 
 @pytest.fixture
@@ -50,9 +59,9 @@ def warm(cli, processes):
 
 
 @pytest.fixture
-def heads():
-    """`heads()`: temporary folders of local heads that stand on this machine now."""
-    return lambda: {path for path in Path("/tmp").glob("rk-*") if path.is_dir()}
+def heads(cli):
+    """`heads()`: folders of local heads that this test started and that are there now."""
+    return lambda: {path for path in Path(cli.env["TMPDIR"]).glob("rkh-*") if path.is_dir()}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from raykit.local import heads
+from raykit.local import heads, ray_start
 from raykit.manifests.ray_environment import RAY_ENVIRONMENT
 from raykit.progress import Progress
 
@@ -19,7 +19,7 @@ def limited():
     """A head that refuses the fourth question after logs, tasks or nodes while three are open."""
     changed = pytest.MonkeyPatch()
     environment = RAY_ENVIRONMENT | {"RAY_STATE_SERVER_MAX_HTTP_REQUEST": str(LIMIT)}
-    changed.setattr(heads, "RAY_ENVIRONMENT", environment)
+    changed.setattr(ray_start, "RAY_ENVIRONMENT", environment)
     with changed.context(), heads.head(Progress()) as started:
         yield started
 

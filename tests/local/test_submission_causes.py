@@ -7,7 +7,7 @@ import textwrap
 import psutil
 import pytest
 
-from raykit.local import heads
+from raykit.local import heads, ray_start
 from raykit.progress import Progress
 
 pytestmark = pytest.mark.local
@@ -132,9 +132,9 @@ def narrow(monkeypatch):
     """A head that takes 2 GiB more than are in use now for out of memory."""
     memory = psutil.virtual_memory()
     threshold = (memory.total - memory.available + 2 * GIB) / memory.total
-    environment = heads.environment
+    environment = ray_start.environment
     monkeypatch.setattr(
-        heads,
+        ray_start,
         "environment",
         lambda *words, **named: (
             environment(*words, **named) | {"RAY_memory_usage_threshold": f"{threshold:.4f}"}

@@ -1,4 +1,4 @@
-"""A warm local head: up, status, down."""
+"""Local heads that stay: up, status, down, and one by its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOIN_SECONDS = 60.0
 def up(name: str, nodes: int, progress: Progress) -> WarmHead:
     """Keep a head of so many Ray nodes, and wait until all of them have joined.
 
-    Errors: UsageError (2), MissingError (4), ConflictError (8): see clusters.warm.up;
+    Errors: UsageError (2), MissingError (4), ConflictError (8): see local.warm.up;
     KubernetesError (5) where a node does not join.
     """
     head = warm.up(name, nodes, progress)
@@ -29,6 +29,11 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
         with progress.step("nodes-ready", f"{nodes} Ray nodes"):
             _wait_joined(head, progress)
     return head
+
+
+def find(name: str) -> WarmHead | None:
+    """The local head of a name, if it runs."""
+    return warm.find(name)
 
 
 def down(name: str, progress: Progress) -> WarmHead:
@@ -59,7 +64,7 @@ def _row(head: WarmHead) -> dict[str, Any]:
         "nodes": head.nodes,
         "task_cpus": None,
         "ray_version": head.ray,
-        "age_seconds": time.time() - head.started,
+        "age_seconds": max(time.time() - head.started, 0.0),
     }
     try:
         alive = _alive(head)
@@ -86,6 +91,6 @@ def _wait_joined(head: WarmHead, progress: Progress) -> None:
             raise KubernetesError(
                 f"only {joined} of {head.nodes} Ray nodes joined within {JOIN_SECONDS:g} s",
                 evidence=[f"Ray's own output: {head.folder}/ray-start.log"],
-                next=f"raykit down {head.name}, then up with fewer --nodes",
+                next=f"raykit down {head.name} --on local; then up with fewer --nodes",
             )
         time.sleep(0.2)

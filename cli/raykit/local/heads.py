@@ -1,10 +1,4 @@
-"""Ray heads of our own on this machine: token on, niceness 0, taken down with all they started.
-
-Ray binds every socket to 127.0.0.1 when it takes a machine for one that cannot join others, which
-`RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0` says on Linux too (ray/_private/services.py, Ray 2.60). Only
-a head with more nodes needs the machine's own address, on which GCS, raylets and agents then
-listen; dashboard and Jobs API keep to loopback, and the token guards the rest.
-"""
+"""Ray heads of our own on this machine: token on, niceness 0, taken down with all they started."""
 
 from __future__ import annotations
 
@@ -12,53 +6,39 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
-import socket
+import select
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from importlib import metadata, util
+from dataclasses import dataclass
 from pathlib import Path
 
-from raykit import kit, processes
+from raykit import processes
 from raykit.endpoint import Endpoint
 from raykit.errors import MissingError
-from raykit.manifests.ray_environment import RAY_ENVIRONMENT
+from raykit.local import folders, ray_start
 from raykit.progress import Progress
 
-LOOPBACK = "127.0.0.1"
 START_TIMEOUT_SECONDS = 90.0
 END_TIMEOUT_SECONDS = 20.0
-NODE_PORTS = (
-    "dashboard-agent-listen-port",
-    "dashboard-agent-grpc-port",
-    "metrics-export-port",
-    "runtime-env-agent-port",
-    "object-manager-port",
-    "node-manager-port",
-)
-HEAD_PORTS = ("port", "dashboard-port", "ray-client-server-port", *NODE_PORTS)
 
 
 @dataclass(frozen=True)
 class LocalHead:
-    """A running head: its dashboard address, token, temporary folder and supervisor's pid."""
+    """A running head: its dashboard's address, its token and its folder."""
 
     url: str
     token: str
     folder: Path
-    supervisor: int
     nodes: int = 1
     name: str | None = None
     gone: Callable[[], bool] | None = None
 
     def endpoint(self) -> Endpoint:
         target = {"kind": "local", "url": self.url}
-        if self.name:
-            target["cluster"] = self.name
+        # Other terminals see by its folder whether a head of its own still runs.
+        target |= {"cluster": self.name} if self.name else {"folder": str(self.folder)}
         return Endpoint(
             url=self.url,
             headers={"Authorization": f"Bearer {self.token}"},
@@ -68,18 +48,13 @@ class LocalHead:
         )
 
 
-def installed_ray() -> str:
-    """Version of the Ray that is installed beside raykit, found without importing it.
+@dataclass(frozen=True)
+class State:
+    """The file that names a head to other commands, and what it says besides the address."""
 
-    Errors: MissingError (4) with the command that installs it.
-    """
-    if util.find_spec("ray") is None or util.find_spec("psutil") is None:
-        raise MissingError(
-            "a local Ray head needs the extra 'local', and Ray is not installed here",
-            evidence=[f"Python {sys.version.split()[0]} at {sys.executable}"],
-            next="pip install 'raykit[local]'   (in a clone: make install)",
-        )
-    return metadata.version("ray")
+    path: Path
+    name: str
+    ray: str
 
 
 @contextlib.contextmanager
@@ -88,176 +63,146 @@ def head(progress: Progress) -> Iterator[LocalHead]:
 
     Errors: MissingError (4) where Ray is absent or does not start.
     """
-    installed_ray()
+    ray_start.installed_ray()
     with progress.step("ray-start", "Ray head on this machine"):
         started, supervisor = start()
     try:
-        yield replace(started, gone=lambda: supervisor.poll() is not None)
+        yield started
     finally:
-        _release(supervisor)
-        # A supervisor whose head died under way leaves the folder, with Ray's last words, to us.
-        shutil.rmtree(started.folder, ignore_errors=True)
+        _release(supervisor, started.folder)
 
 
-def start(
-    *, name: str | None = None, nodes: int = 1, state: Path | None = None
-) -> tuple[LocalHead, subprocess.Popen[bytes]]:
-    """Start a head of `nodes` Ray nodes and wait until it takes jobs.
+def keep(nodes: int, state: State) -> None:
+    """Start a head that outlives this process from the moment its state file is written.
 
-    With a `state` file, which the supervisor removes at its end, the head outlives this process;
-    without one it ends when this process does.
+    The supervisor removes the file at the head's end.
 
     Errors: MissingError (4) with Ray's own last lines.
     """
-    folder = _short_folder()
-    token = secrets.token_hex(32)
-    host = LOOPBACK if nodes == 1 else own_address()
-    ports = dict(zip(HEAD_PORTS, free_ports(len(HEAD_PORTS)), strict=True))
-    supervisor = processes.spawn(
-        [sys.executable, "-m", "raykit.local.supervisor"],
-        stdin=subprocess.PIPE,
-        new_session=True,
-    )
-    cpus = None if nodes == 1 else max((os.cpu_count() or 1) // nodes, 1)
-    config = {
-        "argvs": [
-            _head_words(host, ports, folder, cpus),
-            *(_node_words(host, ports["port"], cpus) for _ in range(nodes - 1)),
-        ],
-        "env": environment(os.environ, token, loopback=nodes == 1),
-        "folder": str(folder),
-        "head": [host, ports["port"]],
-        "tether": state is None,
-        "state": str(state) if state else None,
-    }
-    try:
-        _configure(supervisor, config)
-        _wait(ports, folder, supervisor)
-    except BaseException:
-        supervisor.terminate()
-        _release(supervisor)
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    url = f"http://{LOOPBACK}:{ports['dashboard-port']}"
-    return LocalHead(url, token, folder, supervisor.pid, nodes, name), supervisor
+    _, supervisor = start(nodes=nodes, state=state)
+    _close(supervisor)
+    # Without this Popen would warn that it still runs, which it is meant to do.
+    supervisor.returncode = 0
 
 
-def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True) -> dict[str, str]:
-    """The head's environment: the caller's without any `RAY_*`, with ours.
+def start(
+    *, nodes: int = 1, state: State | None = None
+) -> tuple[LocalHead, subprocess.Popen[bytes]]:
+    """Start a head of `nodes` Ray nodes and wait until it takes jobs.
 
-    Jobs find the kit's `jobs` package and the Python that raykit runs on.
+    Without a `state` it ends when this process does.
+
+    Errors: MissingError (4) with Ray's own last lines.
     """
-    env = {key: value for key, value in caller.items() if not key.upper().startswith("RAY_")}
-    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
-    paths = [str(kit.root()), env.get("PYTHONPATH", "")]
-    env["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-    for name in ("NO_PROXY", "no_proxy"):
-        env[name] = ",".join(filter(None, [env.get(name, ""), LOOPBACK, "localhost"]))
-    return env | {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": token,
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if loopback else "1",
-        **RAY_ENVIRONMENT,
+    ray_start.check_limits()
+    folders.sweep()
+    token = secrets.token_hex(32)
+    with folders.created() as (folder, lock):
+        supervisor = _spawn(folder, lock)
+    try:
+        _configure(supervisor, _config(folder, token, nodes, state))
+        url = _announced(supervisor, folder)
+    except BaseException:
+        _release(supervisor, folder)
+        raise
+    name = state.name if state else None
+    started = LocalHead(url, token, folder, nodes, name, lambda: supervisor.poll() is not None)
+    return started, supervisor
+
+
+def _spawn(folder: Path, lock: int) -> subprocess.Popen[bytes]:
+    """The supervisor, which inherits the folder's lock.
+
+    `-P` keeps the modules of the caller's folder out of it.
+    """
+    with (folder / folders.SUPERVISOR_LOG_NAME).open("wb") as log:
+        return processes.spawn(
+            [sys.executable, "-P", "-m", "raykit.local.supervisor"],
+            env=ray_start.plain_python(os.environ),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            new_session=True,
+            pass_fds=[lock],
+        )
+
+
+def _config(folder: Path, token: str, nodes: int, state: State | None) -> dict[str, object]:
+    alone = nodes == 1
+    host = ray_start.LOOPBACK if alone else ray_start.own_address()
+    cpus = None if alone else max((os.cpu_count() or 1) // nodes, 1)
+    env = ray_start.environment(os.environ, token, loopback=alone)
+    # Python puts sockets there, too, whose paths must be as short as Ray's.
+    env["TMPDIR"] = str(folder.parent)
+    return {
+        "head": ray_start.head_words(host, folder / folders.RAY_FOLDER, cpus),
+        "nodes": [ray_start.node_words(host, cpus) for _ in range(nodes - 1)],
+        "env": env,
+        "host": host,
+        "folder": str(folder),
+        "state": state
+        and {
+            "path": str(state.path),
+            "fields": {
+                "name": state.name,
+                "token": token,
+                "folder": str(folder),
+                "nodes": nodes,
+                "ray": state.ray,
+            },
+        },
     }
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct ports that nobody listens on now."""
-    with contextlib.ExitStack() as open_sockets:
-        ports = []
-        for _ in range(count):
-            probe = open_sockets.enter_context(socket.socket())
-            probe.bind(("", 0))
-            ports.append(int(probe.getsockname()[1]))
-        return ports
-
-
-def own_address() -> str:
-    """The address by which this machine's own processes reach it; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return LOOPBACK
-        return str(probe.getsockname()[0])
-
-
-def _head_words(host: str, ports: Mapping[str, int], folder: Path, cpus: int | None) -> list[str]:
-    return [
-        *_ray_start(cpus),
-        "--head",
-        f"--node-ip-address={host}",
-        f"--dashboard-host={LOOPBACK}",
-        f"--temp-dir={folder}",
-        *(f"--{name}={port}" for name, port in ports.items()),
-    ]
-
-
-def _node_words(host: str, port: int, cpus: int | None) -> list[str]:
-    ports = zip(NODE_PORTS, free_ports(len(NODE_PORTS)), strict=True)
-    return [
-        *_ray_start(cpus),
-        f"--address={host}:{port}",
-        f"--node-ip-address={host}",
-        *(f"--{name}={port}" for name, port in ports),
-    ]
-
-
-def _ray_start(cpus: int | None) -> list[str]:
-    return [
-        sys.executable,
-        *("-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
-        # Zero lets every worker take any free port, so that two heads never collide.
-        *("--min-worker-port=0", "--max-worker-port=0"),
-        *([] if cpus is None else [f"--num-cpus={cpus}"]),
-    ]
 
 
 def _configure(supervisor: subprocess.Popen[bytes], config: Mapping[str, object]) -> None:
     assert supervisor.stdin is not None
-    supervisor.stdin.write(json.dumps(config).encode() + b"\n")
-    supervisor.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # it has ended; its log says why
+        supervisor.stdin.write(json.dumps(config).encode() + b"\n")
+        supervisor.stdin.flush()
 
 
-def _short_folder() -> Path:
-    """Ray puts sockets below it, whose names may not exceed about 100 characters."""
-    short = Path("/tmp")
-    parent = short if os.access(short, os.W_OK) else Path(tempfile.gettempdir())
-    return Path(tempfile.mkdtemp(prefix="rk-", dir=parent))
-
-
-def _wait(ports: Mapping[str, int], folder: Path, supervisor: subprocess.Popen[bytes]) -> None:
-    """Until dashboard and agent answer: a job can be submitted from then on."""
-    waited_for = [ports["dashboard-port"], ports["dashboard-agent-listen-port"]]
+def _announced(supervisor: subprocess.Popen[bytes], folder: Path) -> str:
+    """The head's address, once the supervisor has seen that jobs can be submitted there."""
+    assert supervisor.stdout is not None
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not all(_listens(port) for port in waited_for):
-        if supervisor.poll() is not None or time.monotonic() > deadline:
-            raise MissingError(
-                "the local Ray head did not start",
-                evidence=_last_lines(folder),
-                next="raykit submit fib --on URL runs on a cluster instead",
-            )
-        time.sleep(0.05)
-
-
-def _listens(port: int) -> bool:
-    """Whether the port answers, on loopback or on the machine's own address."""
-    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 0.5):
-        return True
-    return False
+    ready, _, _ = select.select([supervisor.stdout], [], [], START_TIMEOUT_SECONDS)
+    line = supervisor.stdout.readline() if ready else b""
+    if line:
+        return str(json.loads(line)["url"])
+    late = time.monotonic() >= deadline
+    raise MissingError(
+        f"the local Ray head did not start within {START_TIMEOUT_SECONDS:g} s"
+        if late
+        else "the local Ray head did not start",
+        evidence=_last_lines(folder),
+        next="raykit submit fib --on URL runs on a cluster instead",
+    )
 
 
 def _last_lines(folder: Path) -> list[str]:
-    with contextlib.suppress(OSError):
-        log = (folder / "ray-start.log").read_text("utf-8", "replace")
-        return [line for line in log.splitlines() if line.strip()][-10:]
-    return []
+    """What Ray and the supervisor said last."""
+    lines: list[str] = []
+    for name, count in ((folders.LOG_NAME, 10), (folders.SUPERVISOR_LOG_NAME, 3)):
+        with contextlib.suppress(OSError):
+            text = (folder / name).read_text("utf-8", "replace")
+            lines += [line for line in text.splitlines() if line.strip()][-count:]
+    return lines
 
 
-def _release(supervisor: subprocess.Popen[bytes]) -> None:
-    """Cut the tether and wait until the supervisor has taken everything down."""
-    with contextlib.suppress(OSError):
-        if supervisor.stdin:
-            supervisor.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
+def _release(supervisor: subprocess.Popen[bytes], folder: Path) -> None:
+    """Cut the tether, wait until the supervisor has taken everything down, remove the rest."""
+    _close(supervisor)
+    try:
         supervisor.wait(END_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        supervisor.kill()
+        supervisor.wait()
+    folders.remove(folder)
+
+
+def _close(supervisor: subprocess.Popen[bytes]) -> None:
+    for pipe in (supervisor.stdin, supervisor.stdout):
+        with contextlib.suppress(OSError):
+            if pipe:
+                pipe.close()

@@ -1,14 +1,17 @@
 """Holds a local Ray head, and takes it down with everything it started.
 
-Runs as `python -m raykit.local.supervisor`. Its first line of standard input is a JSON object:
+Runs as `python -P -m raykit.local.supervisor`. Its first line of standard input is a JSON object:
 
-    argvs   list of commands, each a list of words: `ray start --block …`, the head first
+    head    the words of `ray start --head --block …`
+    nodes   the words of each further `ray start --block …`; {gcs} stands for the head's address
     env     the environment of these commands
-    folder  the temporary folder, removed at the end
-    head    host and port of the head's GCS, which the commands after the first wait for
-    tether  true: standard input is a pipe held by the CLI, and its end, also by `kill -9` of the
-            CLI, ends the head; false: the head stays until SIGTERM
-    state   a file that names this head to others, removed at the end, or null
+    host    the address on which the head's GCS listens
+    folder  the head's folder (see folders.py), removed at the end
+    state   null, or {"path": …, "fields": {…}}: the file that names this head to other commands
+
+Once a job can be submitted, it prints one JSON line, {"url": …}. The head ends with this process,
+by SIGTERM or SIGHUP, or when standard input is closed: the CLI holds the other end, so that
+`kill -9` of the CLI ends the head too. Only a head whose state file is written stays without it.
 
 Standard input carries the configuration so that no token ever stands in an argument list. `ray
 stop` is never used: it kills the heads of other people too.
@@ -20,51 +23,146 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import select
-import shutil
 import signal
-import socket
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
 from raykit import processes
+from raykit.local import folders
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE_SECONDS = 10.0
-POLL_SECONDS = 0.2
-LOG_NAME = "ray-start.log"
+STARTING_POLL_SECONDS, POLL_SECONDS = 0.05, 0.2
+ADDRESS = re.compile(r"Dashboard head http address: (\S+:(\d+))\n")
+STARTED = "This command will now block"
 
 
-class _Ended(Exception):
-    """SIGTERM reached the supervisor."""
+class NotOursError(Exception):
+    """The head cannot be used, and the text says why."""
+
+
+class Supervisor:
+    """One head, its further nodes, and the reasons to end them."""
+
+    def __init__(self, config: Mapping[str, Any], log: IO[bytes]) -> None:
+        self.config, self.log = config, log
+        self.folder = Path(config["folder"])
+        self.tethered, self.ready, self.ended = True, False, False
+        self.waiting_nodes: Sequence[Sequence[str]] = config["nodes"]
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGHUP, self._end)
+
+    def hold(self) -> bool:
+        """Start the head and stay until there is a reason to end; True if the head died."""
+        head = self._start(self.config["head"])
+        # Another node may be lost: the head goes on without it, as a cluster does.
+        while head.poll() is None:
+            _reap()
+            if self.waiting_nodes:
+                self._start_nodes()
+            if not self.ready:
+                self._look_for_address()
+            if self.ended or self._tether_cut():
+                return False
+        return True
+
+    def _start(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        return processes.spawn(
+            argv,
+            env=self.config["env"],
+            cwd=self.folder,
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=_end_with_parent,
+        )
+
+    def _start_nodes(self) -> None:
+        """Start the further nodes once the head's GCS has written its port down."""
+        if port := self._session_file("gcs_server_port_*"):
+            gcs = f"{self.config['host']}:{port.strip()}"
+            for argv in self.waiting_nodes:
+                self._start([word.replace("{gcs}", gcs) for word in argv])
+            self.waiting_nodes = ()
+
+    def _look_for_address(self) -> None:
+        """Announce the head once its dashboard and the agent that starts jobs both listen."""
+        address = ADDRESS.search(self._session_file("logs/dashboard.log"))
+        if not (address and self._session_file("dashboard_agent_listen_port_*")):
+            if not address and STARTED in (self.folder / folders.LOG_NAME).read_text("utf-8"):
+                raise NotOursError("Ray started without its dashboard: pip install 'raykit[local]'")
+            return
+        if not listens(int(address[2])):
+            raise NotOursError(f"port {address[2]} belongs to a process that is not Ray's")
+        self.ready = True
+        url = f"http://{address[1]}"
+        if self.config["state"]:
+            self._write_state(url)
+            self.tethered = False
+        with contextlib.suppress(OSError):  # the CLI has been killed meanwhile
+            os.write(1, json.dumps({"url": url}).encode() + b"\n")
+
+    def _session_file(self, pattern: str) -> str:
+        """Text of a file that the head's Ray session has written; empty before that."""
+        for path in self.folder.glob(f"{folders.RAY_FOLDER}/session_2*/{pattern}"):
+            return path.read_text("utf-8", "replace")
+        return ""
+
+    def _write_state(self, url: str) -> None:
+        path = Path(self.config["state"]["path"])
+        fields = self.config["state"]["fields"]
+        mine = {"url": url, "supervisor": os.getpid(), "started": time.time()}
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            json.dump({**fields, **mine}, out)
+        new.replace(path)
+
+    def _tether_cut(self) -> bool:
+        """Whether the other end of standard input was closed, after a pause."""
+        pause = POLL_SECONDS if self.ready else STARTING_POLL_SECONDS
+        if not self.tethered:
+            time.sleep(pause)
+            return False
+        readable, _, _ = select.select([0], [], [], pause)
+        return bool(readable) and os.read(0, 1) == b""
+
+    def _end(self, _signum: int, _frame: FrameType | None) -> None:
+        """Only note the signal: nothing may break into the taking down."""
+        self.ended = True
 
 
 def main() -> int:
     """Start the head, wait for a reason to end, take everything down; 1 if the head died."""
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_IGN)
     _adopt_orphans()
-    config = json.loads(_first_line())
-    died = False
-    try:
-        died = _hold(config)
-    except _Ended:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        kill_descendants()
-        # A head that died leaves its log to whoever waits for it, who removes the folder then.
-        if not (died and config["tether"]):
-            shutil.rmtree(config["folder"], ignore_errors=True)
-        if config["state"]:
-            Path(config["state"]).unlink(missing_ok=True)
-    return int(died)
+    line = _first_line()
+    if not line.endswith(b"\n"):
+        return 1
+    config = json.loads(line)
+    failed = True
+    with (Path(config["folder"]) / folders.LOG_NAME).open("ab") as log:
+        supervisor = Supervisor(config, log)
+        try:
+            failed = supervisor.hold()
+        except NotOursError as error:
+            log.write(f"{error}\n".encode())
+        finally:
+            _forget_state(config)
+            kill_descendants()
+    # The CLI quotes the log of a head that failed, and removes the folder afterwards.
+    if not (failed and supervisor.tethered):
+        folders.remove(supervisor.folder)
+    return int(failed)
 
 
 def kill_descendants() -> None:
@@ -82,40 +180,30 @@ def kill_descendants() -> None:
         _reap()
 
 
-def _hold(config: dict[str, Any]) -> bool:
-    """Start the commands and stay until the tether is cut (False) or the head dies (True)."""
-    folder = Path(config["folder"])
-    nodes = []
-    with (folder / LOG_NAME).open("ab") as log:
-        for index, argv in enumerate(config["argvs"]):
-            if index == 1:
-                _wait_for(config["head"])
-            node = processes.spawn(
-                argv,
-                env=config["env"],
-                cwd=folder,
-                stdout=log,
-                stderr=log,
-                preexec_fn=_end_with_parent,
-            )
-            nodes.append(node)
-    # Another node may be lost: the head goes on without it, as a cluster does.
-    while nodes[0].poll() is None:
-        _reap()
-        if not config["tether"]:
-            time.sleep(POLL_SECONDS)
-        elif _tether_cut(POLL_SECONDS):
-            return False
-    return True
+def listens(port: int) -> bool:
+    """Whether a process below this one listens on a TCP port.
+
+    The head's token is sent to this port: another program there must never get it.
+    """
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            for connection in child.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return True
+    return False
 
 
-def _wait_for(address: Sequence[Any]) -> None:
-    """Until the head answers, or patience ends: the nodes' own error then says it better."""
-    deadline = time.monotonic() + 3 * PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection((address[0], address[1]), 0.5):
-            return
-        time.sleep(POLL_SECONDS)
+def _forget_state(config: Mapping[str, Any]) -> None:
+    """Remove the state file first, so that no command takes an ending head for a running one.
+
+    By now it may name another head, if this one was never announced.
+    """
+    if not config["state"]:
+        return
+    path = Path(config["state"]["path"])
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads(path.read_text("utf-8"))["folder"] == config["folder"]:
+            path.unlink()
 
 
 def _first_line() -> bytes:
@@ -127,12 +215,6 @@ def _first_line() -> bytes:
             break
         line += byte
     return line
-
-
-def _tether_cut(seconds: float) -> bool:
-    """Whether the other end of standard input was closed within some seconds."""
-    readable, _, _ = select.select([0], [], [], seconds)
-    return bool(readable) and os.read(0, 1) == b""
 
 
 def _adopt_orphans() -> None:
@@ -158,14 +240,10 @@ def _running(process: psutil.Process) -> bool:
 
 
 def _reap() -> None:
-    """Take leave of adopted orphans that have ended; each job leaves some."""
+    """Collect adopted orphans that have ended; each job leaves some."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def _end(_signum: int, _frame: FrameType | None) -> None:
-    raise _Ended
 
 
 if __name__ == "__main__":

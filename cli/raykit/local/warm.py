@@ -1,8 +1,9 @@
-"""Warm local heads: they stay between submissions, found by name.
+"""Warm local heads: they stay between submissions, and are known by name.
 
-Each is named by one file of mode 0600 in the user's runtime folder, which holds its address and
-token, and is the only place where a token is written. The supervisor removes it at the head's
-end; one that a crash left behind is recognised and removed.
+Each is named by one file of mode 0600 in a folder of mode 0700. The file holds the head's address
+and token, and is the only place where a token is written. The supervisor writes it when the head
+is ready and removes it when the head ends. Whether a head lives is known by the lock on its folder
+alone (see folders.py): readers delete nothing.
 """
 
 from __future__ import annotations
@@ -11,26 +12,27 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
+import stat
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from raykit import locks
 from raykit.errors import ConflictError, MissingError, UsageError
-from raykit.local.heads import END_TIMEOUT_SECONDS, LocalHead, installed_ray, start
+from raykit.local import folders, heads
+from raykit.local.heads import LocalHead
+from raykit.local.ray_start import installed_ray
 from raykit.progress import Progress
 
 DEFAULT_NAME = "local"
 NAME_PATTERN = re.compile(r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?")
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class WarmHead:
-    """What the file holds. `started` is in Unix seconds.
-
-    `born`, when the supervisor process started, tells it from another that got its pid.
-    """
+    """What the file holds. `started` is in Unix seconds, `supervisor` a process id."""
 
     name: str
     url: str
@@ -40,73 +42,60 @@ class WarmHead:
     nodes: int
     ray: str
     started: float
-    born: float
+
+    def is_running(self) -> bool:
+        return folders.is_locked(Path(self.folder))
 
     def head(self) -> LocalHead:
         return LocalHead(
             self.url,
             self.token,
             Path(self.folder),
-            self.supervisor,
             self.nodes,
             self.name,
-            gone=lambda: _born(self.supervisor) is None,
+            gone=lambda: not self.is_running(),
         )
 
 
-def runtime_folder() -> Path:
-    """The user's own folder for state files, mode 0700: below XDG_RUNTIME_DIR, else /tmp.
+def state_folder() -> Path:
+    """Where state files lie: below XDG_RUNTIME_DIR, else in /tmp.
 
-    Errors: MissingError (4) where somebody else owns it.
+    `su` and `sudo` often leave XDG_RUNTIME_DIR of another user, and containers one that is
+    read-only: then it counts as unset.
     """
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(base) / "raykit" if base else Path(f"/tmp/raykit-{os.getuid()}")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
-        raise MissingError(
-            f"{folder} belongs to somebody else: no token is written there",
-            next="set XDG_RUNTIME_DIR to a folder of your own",
-        )
-    folder.chmod(0o700)
-    return folder
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or "-")
+    if base.is_absolute() and _is_ours(base) and os.access(base, os.W_OK | os.X_OK):
+        return base / "raykit"
+    return Path(f"/tmp/raykit-{os.getuid()}")
 
 
 def up(name: str, nodes: int, progress: Progress) -> WarmHead:
     """Start a warm head, or return the one of this name that runs.
 
     Errors: UsageError (2) for a bad name, ConflictError (8) where it runs with another number of
-    nodes, MissingError (4) where Ray is absent or does not start.
+    nodes or another process starts it for too long, MissingError (4) where Ray is absent or does
+    not start.
     """
     if not NAME_PATTERN.fullmatch(name):
         raise UsageError(
             f"{name!r} is no name for a local head",
             next="lower-case letters, digits and '-', beginning with a letter",
         )
-    running = find(name)
-    if running:
-        if running.nodes != nodes:
-            raise ConflictError(
-                f"the local head {name} runs with {running.nodes} Ray nodes, not {nodes}",
-                next=f"raykit down {name} --on local, then up again",
-            )
-        return running
     version = installed_ray()
-    path = runtime_folder() / f"{name}.json"
-    with progress.step("ray-start", f"Ray head {name} on this machine"):
-        head, _ = start(name=name, nodes=nodes, state=path)
-    warm = WarmHead(
-        name,
-        head.url,
-        head.token,
-        str(head.folder),
-        head.supervisor,
-        nodes,
-        version,
-        time.time(),
-        _born(head.supervisor) or 0.0,
-    )
-    _write(path, warm)
-    return warm
+    path = _private_folder() / f"{name}.json"
+    doing = f"it starts the local head {name}"
+    with locks.held(name, doing, within=path.parent, wait=heads.START_TIMEOUT_SECONDS):
+        running = find(name)
+        if running is None:
+            with progress.step("ray-start", f"Ray head {name} on this machine"):
+                heads.keep(nodes, heads.State(path, name, version))
+            return _read(path)
+    if running.nodes != nodes:
+        raise ConflictError(
+            f"the local head {name} runs with {running.nodes} Ray nodes, not {nodes}",
+            next=f"raykit down {name} --on local, then up again",
+        )
+    return running
 
 
 def find(name: str) -> WarmHead | None:
@@ -115,50 +104,60 @@ def find(name: str) -> WarmHead | None:
 
 
 def running() -> list[WarmHead]:
-    """All warm heads of this user that run; what dead ones left is removed."""
-    found = []
-    for path in sorted(runtime_folder().glob("*.json")):
-        try:
-            head = WarmHead(**json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            continue
-        born = _born(head.supervisor)
-        if born is not None and abs(born - head.born) < 1.0:
-            found.append(head)
-        else:
-            path.unlink(missing_ok=True)
-        if born is None:
-            # Its supervisor was killed, and what it held ended with it but for the folder.
-            shutil.rmtree(head.folder, ignore_errors=True)
-    return found
+    """All warm heads of this user that run."""
+    folder = state_folder()
+    if not _is_ours(folder):
+        return []
+    alive = []
+    for path in sorted(folder.glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            head = _read(path)
+            if head.is_running():
+                alive.append(head)
+    return alive
 
 
 def down(head: WarmHead) -> None:
     """End a warm head and all that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(head.supervisor, signal.SIGTERM)
-    deadline = time.monotonic() + END_TIMEOUT_SECONDS
-    while _born(head.supervisor) is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    (runtime_folder() / f"{head.name}.json").unlink(missing_ok=True)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + heads.END_TIMEOUT_SECONDS
+        # A supervisor that lives holds the lock, so the process id is still its own.
+        if head.is_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(head.supervisor, number)
+        while head.is_running() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+    folders.sweep()
 
 
-def _write(path: Path, head: WarmHead) -> None:
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        json.dump(asdict(head), out)
-    temporary.replace(path)
+def _read(path: Path) -> WarmHead:
+    fields = json.loads(path.read_text("utf-8"))
+    return WarmHead(**{name: fields[name] for name in WarmHead.__dataclass_fields__})
 
 
-def _born(pid: int) -> float | None:
-    """When a living process started, Unix seconds."""
+def _private_folder() -> Path:
+    """The folder of state files, made where it is absent.
+
+    Errors: MissingError (4) where it cannot be made or somebody else owns it.
+    """
+    folder = state_folder()
+    advice = "export XDG_RUNTIME_DIR=FOLDER   (a folder of your own that you can write to)"
     try:
-        import psutil
-    except ImportError:
-        return None
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if _is_ours(folder):
+            folder.chmod(0o700)
+            return folder
+    except OSError as error:
+        raise MissingError(
+            f"{folder}, which names local heads, cannot be used", evidence=[str(error)], next=advice
+        ) from error
+    raise MissingError(f"{folder} belongs to somebody else: no token is written there", next=advice)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this is a folder, not a link to one, and belongs to this user."""
     try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
-        return None
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()

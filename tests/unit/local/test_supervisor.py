@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -43,29 +41,50 @@ os.wait()
 time.sleep(600)
 """
 
+GCS = """
+import os, time
+os.makedirs("ray/session_2026")
+open("ray/session_2026/gcs_server_port_1", "w").write("6379")
+time.sleep(600)
+"""
+
+NODE = """
+import os, sys, time
+open(sys.argv[1], "w").write(f"{os.getpid()} {sys.argv[2]}")
+time.sleep(600)
+"""
+
 
 class Held:
     """A supervisor that holds one stand-in for a head, and others for its nodes."""
 
-    def __init__(self, folder, code, *, tether=True, state=None, nodes=(), port=1):
+    def __init__(self, folder, code, *, state=None, nodes=()):
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "raykit.local.supervisor"],
+            [sys.executable, "-P", "-m", "raykit.local.supervisor"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             start_new_session=True,
         )
+
+        def words(text):
+            return [sys.executable, "-c", text, str(folder.parent / "pid"), "{gcs}"]
+
         config = {
-            "argvs": [
-                [sys.executable, "-c", text, str(folder.parent / "pid")] for text in (code, *nodes)
-            ],
+            "head": words(code),
+            "nodes": [words(text) for text in nodes],
             "env": dict(os.environ),
+            "host": "127.0.0.1",
             "folder": str(folder),
-            "head": ["127.0.0.1", port],
-            "tether": tether,
-            "state": str(state) if state else None,
+            "state": state and {"path": str(state), "fields": {"folder": str(folder)}},
         }
         self.process.stdin.write(json.dumps(config).encode() + b"\n")
         self.process.stdin.flush()
+
+    def announced(self):
+        """What it said of its head; nothing if it ended without a word."""
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else None
 
 
 @pytest.fixture
@@ -79,18 +98,11 @@ def held(tmp_path):
         return started[-1]
 
     yield start
-    for each in started:
-        each.process.stdin.close()
-        each.process.terminate()
-        each.process.wait(20)
-
-
-def eventually(condition):
-    deadline = time.monotonic() + 20
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
+    for supervisor in started:
+        supervisor.process.stdin.close()
+        supervisor.process.stdout.close()
+        supervisor.process.terminate()
+        supervisor.process.wait(20)
 
 
 def running(pid):
@@ -100,15 +112,17 @@ def running(pid):
         return False
 
 
-def written_pid(tmp_path):
+@pytest.fixture
+def written(tmp_path, eventually):
+    """`written()`: the words that a stand-in wrote, its process id first."""
     path = tmp_path / "pid"
-    return eventually(lambda: path.exists() and path.read_text() and int(path.read_text()))
+    return lambda: eventually(lambda: path.exists() and path.read_text().split())
 
 
 @linux
-def test_a_cut_tether_ends_daemons_too_and_removes_the_folder(held, tmp_path):
+def test_a_cut_tether_ends_daemons_too_and_removes_the_folder(held, written):
     supervisor = held(DAEMON)
-    pid = written_pid(tmp_path)
+    pid = int(written()[0])
     assert running(pid)
     supervisor.process.stdin.close()
     assert supervisor.process.wait(20) == 0
@@ -117,19 +131,66 @@ def test_a_cut_tether_ends_daemons_too_and_removes_the_folder(held, tmp_path):
 
 
 @linux
-def test_sigterm_ends_everything_and_removes_the_file_that_names_the_head(held, tmp_path):
-    state = tmp_path / "local.json"
-    state.write_text("{}")
-    supervisor = held(DAEMON, tether=False, state=state)
-    pid = written_pid(tmp_path)
-    supervisor.process.stdin.close()
-    time.sleep(0.5)
-    assert supervisor.process.poll() is None, "an untethered head stays"
-    supervisor.process.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_everything_and_removes_the_folder(held, written, number):
+    supervisor = held(DAEMON)
+    pid = int(written()[0])
+    supervisor.process.send_signal(number)
     assert supervisor.process.wait(20) == 0
     assert not running(pid)
     assert not supervisor.folder.exists()
+
+
+def test_a_named_head_loses_its_tether_once_its_state_is_written(held, stand_in_code, tmp_path):
+    state = tmp_path / "local.json"
+    supervisor = held(stand_in_code, state=state)
+    url = supervisor.announced()["url"]
+    written = json.loads(state.read_text())
+    assert (written["url"], written["supervisor"]) == (url, supervisor.process.pid)
+    assert state.stat().st_mode & 0o777 == 0o600
+    supervisor.process.stdin.close()
+    with pytest.raises(subprocess.TimeoutExpired):
+        supervisor.process.wait(0.5)
+    supervisor.process.terminate()
+    assert supervisor.process.wait(20) == 0
+    assert not supervisor.folder.exists()
     assert not state.exists()
+
+
+def test_a_head_without_a_name_keeps_its_tether(held, stand_in_code):
+    supervisor = held(stand_in_code)
+    assert supervisor.announced()["url"].startswith("http://127.0.0.1:")
+    supervisor.process.stdin.close()
+    assert supervisor.process.wait(20) == 0
+
+
+def test_the_state_file_of_another_head_stays(held, tmp_path, written):
+    state = tmp_path / "local.json"
+    state.write_text('{"folder": "/tmp/another"}')
+    supervisor = held(WAITS, state=state)
+    written()
+    supervisor.process.stdin.close()
+    assert supervisor.process.wait(20) == 0
+    assert state.exists()
+
+
+def test_a_port_that_another_program_took_is_never_announced(held, stand_in_code):
+    with socket.create_server(("127.0.0.1", 0)) as thief:
+        port = thief.getsockname()[1]
+        code = f"import sys; sys.argv = ['ray', '{port}']\n{stand_in_code}"
+        supervisor = held(code)
+        assert supervisor.announced() is None
+    assert supervisor.process.wait(20) == 1
+    log = (supervisor.folder / "ray-start.log").read_text()
+    assert log == f"port {port} belongs to a process that is not Ray's\n"
+
+
+def test_a_ray_without_its_dashboard_is_not_waited_for(held):
+    supervisor = held(
+        "print('This command will now block', flush=True); import time; time.sleep(600)"
+    )
+    assert supervisor.announced() is None
+    assert "pip install" in (supervisor.folder / "ray-start.log").read_text()
 
 
 def test_a_head_that_dies_ends_its_supervisor_and_leaves_its_last_words(held):
@@ -138,78 +199,52 @@ def test_a_head_that_dies_ends_its_supervisor_and_leaves_its_last_words(held):
     assert (supervisor.folder / "ray-start.log").read_text() == "no port\n"
 
 
+def test_a_cli_that_is_killed_before_it_says_what_to_start_leaves_nothing(tmp_path):
+    child = subprocess.run(
+        [sys.executable, "-P", "-m", "raykit.local.supervisor"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    assert (child.returncode, child.stdout, child.stderr) == (1, b"", b"")
+
+
 @linux
-def test_kill_9_of_the_supervisor_ends_what_it_started(held, tmp_path):
-    supervisor = held(WAITS, tether=False)
-    pid = written_pid(tmp_path)
+def test_kill_9_of_the_supervisor_ends_what_it_started(held, written, eventually):
+    supervisor = held(WAITS)
+    pid = int(written()[0])
     supervisor.process.kill()
     supervisor.process.wait(20)
     eventually(lambda: not running(pid))
 
 
-def test_the_head_goes_on_without_a_node_that_died(held, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as gcs:
-        port = gcs.getsockname()[1]
-        supervisor = held("import time; time.sleep(600)", nodes=[WAITS], port=port)
-        node = psutil.Process(written_pid(tmp_path))
+def test_further_nodes_start_at_the_port_that_the_gcs_chose(held, written):
+    held(GCS, nodes=[NODE])
+    assert written()[1] == "127.0.0.1:6379"
+
+
+def test_the_head_goes_on_without_a_node_that_died(held, written, eventually):
+    supervisor = held(GCS, nodes=[NODE])
+    node = psutil.Process(int(written()[0]))
     (head,) = (each for each in psutil.Process(supervisor.process.pid).children() if each != node)
     node.kill()
     eventually(lambda: not running(node.pid))
-    time.sleep(0.5)
-    assert supervisor.process.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        supervisor.process.wait(0.5)
     assert running(head.pid)
 
 
 @linux
-def test_adopted_orphans_that_ended_do_not_pile_up(held, tmp_path):
+def test_adopted_orphans_that_ended_do_not_pile_up(held, written, eventually):
     held(ORPHAN)
-    pid = written_pid(tmp_path)
+    pid = int(written()[0])
     eventually(lambda: not psutil.pid_exists(pid))
 
 
-def test_ctrl_c_in_the_terminal_does_not_reach_the_head(held, tmp_path):
-    supervisor = held("import time; time.sleep(600)")
-    child = eventually(lambda: psutil.Process(supervisor.process.pid).children())
+def test_ctrl_c_in_the_terminal_does_not_reach_the_head(held, written):
+    supervisor = held(WAITS)
+    pid = int(written()[0])
     supervisor.process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    assert supervisor.process.poll() is None
-    assert running(child[0].pid)
-
-
-def test_the_heads_environment_has_ours_and_nothing_of_the_callers_ray():
-    from raykit import kit
-    from raykit.local.heads import environment
-
-    caller = {
-        "RAY_ADDRESS": "http://127.0.0.1:1",
-        "ray_worker_niceness": "19",
-        "HOME": "/home/me",
-        "PYTHONPATH": "/mine",
-        "NO_PROXY": "example.org",
-    }
-    found = environment(caller, "secret")
-    assert "RAY_ADDRESS" not in found
-    assert "ray_worker_niceness" not in found
-    assert (found["RAY_AUTH_MODE"], found["RAY_AUTH_TOKEN"]) == ("token", "secret")
-    assert found["RAY_worker_niceness"] == "0"
-    assert found["PYTHONPATH"].split(os.pathsep) == [str(kit.root()), "/mine"]
-    assert found["NO_PROXY"] == "example.org,127.0.0.1,localhost"
-    assert found["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
-    assert found["HOME"] == "/home/me"
-
-
-def test_free_ports_are_distinct():
-    from raykit.local.heads import free_ports
-
-    assert len(set(free_ports(20))) == 20
-
-
-def test_without_ray_the_command_that_installs_it_is_named(monkeypatch):
-    from raykit.errors import MissingError
-    from raykit.local import heads
-
-    monkeypatch.setattr(heads.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingError) as caught:
-        heads.installed_ray()
-    assert caught.value.exit_code == 4
-    assert caught.value.next.startswith("pip install 'raykit[local]'")
+    with pytest.raises(subprocess.TimeoutExpired):
+        supervisor.process.wait(0.3)
+    assert running(pid)

@@ -1,0 +1,140 @@
+"""What `ray start` needs: installed packages, enough open files, its words and its environment.
+
+Ray binds every socket to 127.0.0.1 when it takes a machine for one that cannot join others, which
+`RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0` says on Linux too (ray/_private/services.py, Ray 2.60). Only
+a head with more nodes needs the machine's own address, on which GCS, raylets and agents then
+listen; dashboard and Jobs API keep to loopback, and the token guards the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from raykit import kit
+from raykit.errors import MissingError
+from raykit.manifests.ray_environment import RAY_ENVIRONMENT
+
+LOOPBACK = "127.0.0.1"
+OPEN_FILES = 1024
+# With 0 the process that listens chooses its port itself, so that nobody can take it in between.
+OWN_CHOICE = (
+    "dashboard-agent-listen-port",
+    "dashboard-agent-grpc-port",
+    "metrics-export-port",
+    "runtime-env-agent-port",
+    "object-manager-port",
+    "node-manager-port",
+    "min-worker-port",
+    "max-worker-port",
+)
+# Ray itself does not survive a warning that becomes an error, nor a prompt at a process's end.
+DROPPED = ("PYTHONWARNINGS", "PYTHONINSPECT")
+
+
+def installed_ray() -> str:
+    """Version of the Ray that is installed beside raykit, without importing it.
+
+    Errors: MissingError (4) with the command that installs it.
+    """
+    try:
+        metadata.version("psutil")
+        return metadata.version("ray")
+    except metadata.PackageNotFoundError as missing:
+        raise MissingError(
+            f"a local Ray head needs the extra 'local': {missing.name} is not installed here",
+            evidence=[f"Python {sys.version.split()[0]} at {sys.executable}"],
+            next="pip install 'raykit[local]'   (in a clone: make install)",
+        ) from missing
+
+
+def check_limits() -> None:
+    """Allow as many open files as this user may.
+
+    Errors: MissingError (4) where that is too few: Ray would hang without a word.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= OPEN_FILES:
+        return
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < OPEN_FILES:
+        raise MissingError(
+            f"Ray needs {OPEN_FILES} open files, and this shell allows {hard}",
+            evidence=[f"ulimit -Hn says {hard}"],
+            next=f"open a new shell, and allow more there: ulimit -n {4 * OPEN_FILES}",
+        )
+
+
+def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True) -> dict[str, str]:
+    """The head's environment: the caller's without any `RAY_*`, with ours.
+
+    Jobs find the kit's `jobs` package and the Python that raykit runs on.
+    """
+    env = plain_python(caller)
+    env = {key: value for key, value in env.items() if not key.upper().startswith("RAY_")}
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+    paths = [str(kit.root()), env.get("PYTHONPATH", "")]
+    env["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    for name in ("NO_PROXY", "no_proxy"):
+        env[name] = ",".join(filter(None, [env.get(name, ""), LOOPBACK, "localhost"]))
+    return env | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token,
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if loopback else "1",
+        **RAY_ENVIRONMENT,
+    }
+
+
+def plain_python(caller: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what changes how Python itself behaves."""
+    return {key: value for key, value in caller.items() if key not in DROPPED}
+
+
+def own_address() -> str:
+    """The address by which this machine's own processes reach it; no packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return LOOPBACK
+        return str(probe.getsockname()[0])
+
+
+def head_words(host: str, temp_dir: Path, cpus: int | None) -> list[str]:
+    """The command that starts a head whose every port but one is chosen by who listens there."""
+    return [
+        *_ray_start(cpus),
+        "--head",
+        f"--node-ip-address={host}",
+        f"--dashboard-host={LOOPBACK}",
+        f"--temp-dir={temp_dir}",
+        *("--port=0", "--dashboard-port=0"),
+        # Ray Client's server takes no 0; raykit sends nothing to it.
+        f"--ray-client-server-port={_free_port()}",
+    ]
+
+
+def node_words(host: str, cpus: int | None) -> list[str]:
+    """The command that starts a further Ray node; {gcs} stands for the head's address."""
+    return [*_ray_start(cpus), "--address={gcs}", f"--node-ip-address={host}"]
+
+
+def _ray_start(cpus: int | None) -> list[str]:
+    return [
+        *(sys.executable, "-P", "-m", "ray.scripts.scripts", "start"),
+        *("--block", "--disable-usage-stats", "--log-color=false"),
+        *(f"--{name}=0" for name in OWN_CHOICE),
+        *([] if cpus is None else [f"--num-cpus={cpus}"]),
+    ]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
