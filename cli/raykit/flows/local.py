@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from raykit.errors import KubernetesError, MissingError, RaykitError
-from raykit.local import warm
+from raykit.local import folders, warm
 from raykit.local.warm import WarmHead
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -37,9 +37,13 @@ def find(name: str) -> WarmHead | None:
 
 
 def down(name: str, progress: Progress) -> WarmHead:
-    """End a warm head and all that it started. Errors: MissingError (4) where none runs."""
+    """End a warm head and all that it started.
+
+    Errors: MissingError (4) where none runs; what killed heads left behind is removed then, too.
+    """
     head = warm.find(name)
     if head is None:
+        folders.sweep()
         others = ", ".join(each.name for each in warm.running())
         raise MissingError(
             f"no local head {name} is up",
