@@ -87,7 +87,7 @@ class Supervisor:
 
     def _start_nodes(self) -> None:
         """Start the further nodes once the head's GCS has written its port down."""
-        if port := self._session_file("gcs_server_port_*"):
+        if port := self._session_file("gcs_server_port_*[0-9a-f]"):
             gcs = f"{self.config['host']}:{port.strip()}"
             for argv in self.waiting_nodes:
                 self._start([word.replace("{gcs}", gcs) for word in argv])
@@ -96,7 +96,7 @@ class Supervisor:
     def _look_for_address(self) -> None:
         """Announce the head once its dashboard and the agent that starts jobs both listen."""
         address = ADDRESS.search(self._session_file("logs/dashboard.log"))
-        if not (address and self._session_file("dashboard_agent_listen_port_*")):
+        if not (address and self._session_file("dashboard_agent_listen_port_*[0-9a-f]")):
             if not address and STARTED in (self.folder / folders.LOG_NAME).read_text("utf-8"):
                 raise NotOursError("Ray started without its dashboard: pip install 'raykit[local]'")
             return
@@ -111,7 +111,10 @@ class Supervisor:
             os.write(1, json.dumps({"url": url}).encode() + b"\n")
 
     def _session_file(self, pattern: str) -> str:
-        """Text of a file that the head's Ray session has written; empty before that."""
+        """Text of a file that the head's Ray session has written; empty before that.
+
+        Ray writes a port's file under a name that ends in `.tmp` first.
+        """
         for path in self.folder.glob(f"{folders.RAY_FOLDER}/session_2*/{pattern}"):
             return path.read_text("utf-8", "replace")
         return ""

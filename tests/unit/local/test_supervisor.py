@@ -44,6 +44,7 @@ time.sleep(600)
 GCS = """
 import os, time
 os.makedirs("ray/session_2026")
+open("ray/session_2026/gcs_server_port_0.tmp", "w")
 open("ray/session_2026/gcs_server_port_1", "w").write("6379")
 time.sleep(600)
 """
