@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from raykit.kube.connection import connect
-from raykit.kuberay import observed, raycluster, reach
+from raykit.kuberay import choosing, observed, reach
 from raykit.progress import Progress
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
@@ -28,7 +28,7 @@ def single_node(lab, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", lab.env["KUBECONFIG"])
     monkeypatch.setenv("PATH", lab.env["PATH"])
     with connect(lab.context) as connection:
-        yield raycluster.the_one(connection, "single-node", "raykit")
+        yield choosing.find_one(connection, "single-node", "raykit")
 
 
 def test_multi_node_comes_up_is_shown_and_goes(lab, namespace, spec):
@@ -176,6 +176,6 @@ def test_kind_nodes_are_one_machine_in_what_a_record_says(single_node):
     assert seen["operator_version"] == "1.6.2"
     assert seen["pods"][0]["image_digest"].startswith("sha256:")
     assert seen["pods"][0]["limits"]["memory"] == "2560Mi"
-    phases = observed.pod_phases(single_node.item, raycluster.pods(single_node))
-    assert [phase.name for phase in phases] == ["applied", "scheduled", "image", "head-ready"]
+    names = [phase["name"] for phase in seen["bring_up"]]
+    assert names == ["applied", "scheduled", "image", "head-ready"]
     json.dumps(seen)

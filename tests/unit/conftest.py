@@ -392,14 +392,19 @@ def kubeconfig(tmp_path, monkeypatch):
 
 
 class ApiServer:
-    """Answers by path; what it does not know is 404, as in Kubernetes. `asked`: all requests."""
+    """Answers by path; what it does not know is 404, as in Kubernetes. `asked`: all requests.
+
+    Objects that it keeps (`keep`) are read, listed with selectors, applied, patched and deleted as
+    by a real one; `refuse` goes before them.
+    """
 
     def __init__(self):
         self.answers = {"/version": (200, {"gitVersion": "v1.36.2"})}
+        self.kept = {}
         self.asked = []
+        self.tokens = []
         self.queries = []
         self.headers = []
-        self.tokens = []
 
     def say(self, path, body, status=200):
         self.answers[path] = (status, body)
@@ -407,6 +412,75 @@ class ApiServer:
     def refuse(self, path, status, message):
         body = {"kind": "Status", "apiVersion": "v1", "code": status, "message": message}
         self.say(path, body, status)
+
+    def keep(self, plural, *items):
+        """Keep objects of a kind, and answer lists of it, also where there are none."""
+        kept = self.kept.setdefault(plural, {})
+        for item in items:
+            metadata = item["metadata"]
+            kept[metadata.get("namespace"), metadata["name"]] = item
+
+    def answer(self, method, path, query, body):
+        """Status and body for a request."""
+        if path in self.answers:
+            return self.answers[path]
+        parts = path.strip("/").split("/")
+        parts = parts[3:] if parts[0] == "apis" else parts[2:]
+        namespace = None
+        if parts[:1] == ["namespaces"] and len(parts) > 2:
+            namespace, parts = parts[1], parts[2:]
+        if len(parts) in (1, 2) and parts[0] in self.kept:
+            kept = self.kept[parts[0]]
+            if len(parts) == 1:
+                return 200, self._listed(kept, namespace, query)
+            return self._one(kept, (namespace, parts[1]), method, query, body)
+        if method == "PATCH":
+            return 200, body
+        return 404, {"kind": "Status", "code": 404, "message": "not found"}
+
+    def _listed(self, kept, namespace, query):
+        items = [
+            item
+            for (place, name), item in kept.items()
+            if namespace in (None, place)
+            and query.get("fieldSelector", f"metadata.name={name}") == f"metadata.name={name}"
+            and _carries(item, query.get("labelSelector", ""))
+        ]
+        return {"metadata": {"resourceVersion": "1"}, "items": items}
+
+    def _one(self, kept, key, method, query, body):
+        before = kept.get(key)
+        if before is None and method != "PATCH":
+            return 404, {"kind": "Status", "code": 404, "message": "not found"}
+        if method == "GET":
+            return 200, before
+        if method == "DELETE":
+            return 200, kept.pop(key)
+        after = _merged(before or {}, body)
+        metadata = after["metadata"] = {"uid": f"uid-{key[1]}", **after["metadata"]}
+        metadata.setdefault("creationTimestamp", "2026-11-24T00:00:00Z")
+        same = before is not None and before["spec"] == after["spec"]
+        metadata["generation"] = metadata.get("generation", 0) + (0 if same else 1)
+        if "status" in after:  # as by an operator that acts at once
+            after["status"] = {**after["status"], "observedGeneration": metadata["generation"]}
+        if not query.get("dryRun"):
+            kept[key] = after
+        return 200, after
+
+
+def _carries(item, selector):
+    labels = item["metadata"].get("labels") or {}
+    pairs = [part.partition("=") for part in selector.split(",") if part]
+    return all(
+        key in labels and (not equals or labels[key] == value) for key, equals, value in pairs
+    )
+
+
+def _merged(old, new):
+    """What an apply or a merge patch makes: mappings are merged, everything else is replaced."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
 
 
 @pytest.fixture
@@ -418,15 +492,13 @@ def api():
         def answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
-            path = urlsplit(self.path).path
-            server.asked.append((self.command, path, json.loads(body) if body else None))
-            server.queries.append(dict(parse_qsl(urlsplit(self.path).query)))
+            path, sent = urlsplit(self.path).path, json.loads(body) if body else None
+            query = dict(parse_qsl(urlsplit(self.path).query))
+            server.asked.append((self.command, path, sent))
+            server.queries.append(query)
             server.headers.append(self.headers)
             server.tokens.append(self.headers.get("Authorization"))
-            missing = {"kind": "Status", "code": 404, "message": "not found"}
-            status, told = server.answers.get(path, (404, missing))
-            if self.command == "PATCH" and status == 404:
-                status, told = 200, json.loads(body)
+            status, told = server.answer(self.command, path, query, sent)
             data = told.encode() if isinstance(told, str) else json.dumps(told).encode()
             self.send_response(status)
             kind = "text/html" if isinstance(told, str) else "application/json"

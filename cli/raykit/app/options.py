@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from raykit.errors import UsageError
 
 if TYPE_CHECKING:
     from raykit.flows.targets import Where
@@ -33,6 +37,7 @@ Namespace = Annotated[
 ]
 SpecFile = Annotated[Path, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the cluster.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change.")]
 
 
 def where(on: str | None, context: str | None, namespace: str | None) -> Where:
@@ -40,3 +45,31 @@ def where(on: str | None, context: str | None, namespace: str | None) -> Where:
     from raykit.flows.targets import Where
 
     return Where(os.environ, on, context, namespace)
+
+
+def consent(yes: bool) -> Callable[[str], bool]:
+    """Asks on a terminal; elsewhere only `--yes` is a yes."""
+
+    def ask(question: str) -> bool:
+        if yes or not sys.stdin.isatty():
+            return yes
+        return typer.confirm(question, err=True)
+
+    return ask
+
+
+def refuse(context: typer.Context, because: str, *names: str) -> None:
+    """Refuse options that would do nothing beside others. names: of the command's parameters.
+
+    Errors: UsageError (2) with those that the command line has.
+    """
+    flags = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
+    given = [name for name in names if _is_given(context, name)]
+    if given:
+        options = " and ".join(flags[name] for name in given)
+        raise UsageError(f"{options} would do nothing: {because}", next=f"leave {options} out")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -22,6 +23,8 @@ INSTALL = "install kind 0.27 or newer: https://kind.sigs.k8s.io/docs/user/quick-
 MARK = "/etc/raykit.io/owned"
 FINISHED = "/etc/raykit.io/finished"
 """A file of the control plane, written when everything else of the cluster was there."""
+HERE = ("127.0.0.1", "localhost", "::1", "0.0.0.0")
+API_SERVER_PORT = "6443/tcp"
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 ROLE_LABEL = "io.x-k8s.kind.role"
 NODE_IMAGE = "RAYKIT_KIND_NODE_IMAGE"
@@ -46,18 +49,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Node:
-    """A container that is a Kubernetes node. finished: a control plane of a whole cluster."""
+    """A container that is a Kubernetes node.
+
+    finished: a control plane of a whole cluster. port: of this machine, where its API server is.
+    """
 
     name: str
     role: str
     running: bool
     ours: bool
     finished: bool = False
-
-
-def context(name: str) -> str:
-    """The kubeconfig context of a kind cluster."""
-    return f"kind-{name}"
+    port: str | None = None
 
 
 def check_version() -> str:
@@ -94,6 +96,19 @@ def state(found: Sequence[Node]) -> State:
     if not any(node.finished for node in found):
         return State.partial
     return State.running if all(node.running for node in found) else State.stopped
+
+
+def answers_at(name: str, server: str) -> bool:
+    """Whether a kind cluster of this name that raykit made is what answers at an address.
+
+    A context may have any name: its address is compared with the port that the engine forwards to
+    the control plane. Errors: MissingError (4) where the engine cannot be asked.
+    """
+    address = urlsplit(server)
+    if address.hostname not in HERE:
+        return False
+    ours = [node for node in nodes(name) if node.ours and node.port is not None]
+    return any(node.port == str(address.port) for node in ours)
 
 
 def workers(found: Sequence[Node]) -> list[str]:
@@ -207,7 +222,13 @@ def _node(item: dict[str, object]) -> Node:
         running=bool(_at(item, "State").get("Running")),
         ours=ours,
         finished=ours and role == "control-plane" and _has(name, FINISHED),
+        port=_port(item),
     )
+
+
+def _port(item: dict[str, object]) -> str | None:
+    bindings = _at(item, "NetworkSettings", "Ports").get(API_SERVER_PORT)
+    return str(bindings[0].get("HostPort")) if isinstance(bindings, list) and bindings else None
 
 
 def _has(container: str, path: str) -> bool:

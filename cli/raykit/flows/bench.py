@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raykit.errors import ConflictError, RaykitError, RecordError, UsageError
-from raykit.flows import jobs, submit, targets, up
+from raykit.flows import jobs, submit, targets
+from raykit.flows.clusters import down, up
 from raykit.flows.session import Run
 from raykit.flows.targets import Where
+from raykit.kube.reference import Reference
 from raykit.measure import experiments
 from raykit.measure.experiments import Experiment, Made
 from raykit.measure.plan import Plan, Purpose, Scaling, Step, seconds_left, tasks
@@ -252,7 +254,8 @@ def _cold(name: str, request: Request, progress: Progress) -> Where:
     if arm.spec is None:
         return arm.where
     spec = arm.spec
-    up.down(spec.name, arm.where.context, spec.namespace, request.confirm, progress)
+    reference = Reference(spec.name, spec.namespace, arm.where.context)
+    down.of_reference(reference, request.confirm, progress)
     return _bring_up(arm, request, progress)
 
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from raykit.endpoint import Endpoint
-from raykit.errors import JobsApiError, MissingError, UsageError
+from raykit.errors import JobsApiError, MissingError, RaykitError, UsageError
+from raykit.flows.places import Address, OnKubernetes, OwnHead, Target, WarmLocal
 from raykit.kube import kubeconfig
-from raykit.local import heads, warm
+from raykit.kube.reference import Reference, check_namespace, narrowed, parse
+from raykit.local import warm
 from raykit.measure.records import RunRecord
-from raykit.progress import Progress
-from raykit.submission.jobs_api import JobsApi
-from raykit.submission.transport import Transport
 
 if TYPE_CHECKING:
+    from raykit.kube.connection import Kubernetes
     from raykit.kuberay.raycluster import Cluster
+
+__all__ = [
+    "Address",
+    "OnKubernetes",
+    "OwnHead",
+    "Target",
+    "WarmLocal",
+    "Where",
+    "choose",
+    "of_record",
+]
 
 
 @dataclass(frozen=True)
 class Where:
-    """What the user said of the place: `--on`, `--context`, `--namespace`, and the environment."""
+    """The place that a user names: `--on`, `--context`, `--namespace`, and the environment."""
 
     environ: Mapping[str, str]
     on: str | None = None
@@ -39,151 +47,6 @@ class Where:
         return "--on" if self.on else "RAYKIT_ON"
 
 
-class Target(Protocol):
-    """A place to run jobs.
-
-    owned: it lives for one submission, and a job ends with it. has_kit: raykit's jobs are there.
-    here: it is on this machine and sees the same files.
-    """
-
-    @property
-    def here(self) -> bool: ...
-
-    @property
-    def reason(self) -> str: ...
-
-    @property
-    def has_kit(self) -> bool: ...
-
-    @property
-    def owned(self) -> bool: ...
-
-    def open(self, progress: Progress) -> contextlib.AbstractContextManager[Endpoint]:
-        """The endpoint to speak to while the block lasts."""
-
-    def observe(self) -> dict[str, Any]:
-        """What a record says of the cluster's side, such as its Kubernetes nodes."""
-
-
-@dataclass(frozen=True)
-class OwnHead:
-    """A local head that lives for one submission."""
-
-    reason: str
-    owned: bool = True
-    has_kit: bool = True
-    here: bool = True
-
-    @contextlib.contextmanager
-    def open(self, progress: Progress) -> Iterator[Endpoint]:
-        with heads.head(progress) as head:
-            yield head.endpoint()
-
-    def observe(self) -> dict[str, Any]:
-        return {}
-
-
-@dataclass(frozen=True)
-class WarmLocal:
-    """A local head that stays between submissions."""
-
-    head: warm.WarmHead
-    reason: str
-    owned: bool = False
-    has_kit: bool = True
-    here: bool = True
-
-    @contextlib.contextmanager
-    def open(self, progress: Progress) -> Iterator[Endpoint]:
-        progress.detail(self.head.url)
-        yield self.head.head().endpoint()
-
-    def observe(self) -> dict[str, Any]:
-        return {}
-
-
-@dataclass(frozen=True)
-class Address:
-    """A Ray head at an address; its token comes from the environment or a file."""
-
-    url: str
-    reason: str
-    environ: Mapping[str, str]
-    owned: bool = False
-    has_kit: bool = False
-    here: bool = False
-
-    @contextlib.contextmanager
-    def open(self, progress: Progress) -> Iterator[Endpoint]:
-        bare = Endpoint(self.url, target={"kind": "url", "url": self.url})
-        with progress.step("reach", f"Ray head at {self.url}"), Transport(bare) as transport:
-            mode = JobsApi(transport).authentication_mode()
-        # The token is sent only to a head that asks for one.
-        token = find_token(self.environ) if mode == "token" else None
-        if token is None:
-            yield bare
-            return
-
-        def renew() -> Endpoint:
-            return authorised(bare, find_token(self.environ) or token)
-
-        yield replace(authorised(bare, token), renew=renew)
-
-    def observe(self) -> dict[str, Any]:
-        return {}
-
-
-@dataclass(frozen=True)
-class OnKubernetes:
-    """A RayCluster that carries raykit's label, through the API server."""
-
-    cluster: Cluster
-    reason: str
-    owned: bool = False
-    here: bool = False
-
-    @property
-    def has_kit(self) -> bool:
-        """Whether the cluster runs an image that raykit built."""
-        from raykit.containers import image
-        from raykit.kuberay.pods import ray_image
-
-        return image.is_own(ray_image(self.cluster.item))
-
-    @contextlib.contextmanager
-    def open(self, progress: Progress) -> Iterator[Endpoint]:
-        from raykit.kuberay.reach import reach
-
-        with contextlib.ExitStack() as way:
-            with progress.step("reach", f"Ray head of {self.cluster.where}"):
-                endpoint = way.enter_context(reach(self.cluster, progress))
-            yield endpoint
-
-    def observe(self) -> dict[str, Any]:
-        from raykit.kuberay import observed
-
-        return observed.observe(self.cluster)
-
-
-def authorised(endpoint: Endpoint, token: str) -> Endpoint:
-    """The endpoint with a token that is sent along and never written."""
-    return replace(
-        endpoint,
-        headers={**endpoint.headers, "Authorization": f"Bearer {token}"},
-        secrets=(*endpoint.secrets, token),
-    )
-
-
-def find_token(environ: Mapping[str, str]) -> str | None:
-    """Ray's own order: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token."""
-    if environ.get("RAY_AUTH_TOKEN"):
-        return environ["RAY_AUTH_TOKEN"].strip()
-    path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    with contextlib.suppress(OSError):
-        return path.read_text("utf-8").strip() or None
-    return None
-
-
 def choose(where: Where) -> Target:
     """The target and, in its `reason`, why it is this one.
 
@@ -192,12 +55,13 @@ def choose(where: Where) -> Target:
     """
     word = where.word
     if not word:
-        return _unasked(where)
+        return _default_target(where)
     if word == "local":
+        refuse_place(where)
         return _local(where)
     if word.startswith(("http://", "https://")):
-        reason = f"running on {word} ({where.source})"
-        return Address(word.rstrip("/") + "/", reason, where.environ)
+        refuse_place(where)
+        return _address(where, word)
     return _named(where, word)
 
 
@@ -207,89 +71,184 @@ def of_record(record: RunRecord, where: Where) -> Target:
     Errors: JobsApiError (6) where its head has ended with it.
     """
     target = record.target
-    word = target.get("cluster") or (target.get("url") if target.get("kind") == "url" else None)
-    if word is None:
-        raise JobsApiError(
-            f"the run {record.id} had a local head of its own, which has ended",
-            evidence=[f"status when last seen: {record.status}"],
-            next=f"raykit runs show {record.id}",
+    if target.get("kind") == "url":
+        return _address(replace(where, on=str(target.get("url"))), str(target.get("url")))
+    if target.get("kind") == "kubernetes":
+        reference = Reference(
+            str(target.get("cluster")),
+            where.namespace or target.get("namespace"),
+            where.context or target.get("context"),
         )
-    return choose(
-        replace(
-            where,
-            on=str(word),
-            context=where.context or target.get("context"),
-            namespace=where.namespace or target.get("namespace"),
-        )
+        return _of_reference(reference, "the run's record", None)
+    name = target.get("cluster")
+    head = warm.find(str(name)) if name else None
+    if head:
+        return WarmLocal(head, f"running on the local head {name} (the run's record)")
+    raise JobsApiError(
+        f"the local head {name} of the run {record.id} has ended"
+        if name
+        else f"the run {record.id} is on a local head of its own, which no other command reaches",
+        evidence=[f"status when last seen: {record.status}"],
+        next=f"raykit runs show {record.id}; a head that stays: raykit up --on local",
     )
 
 
-def _unasked(where: Where) -> Target:
-    """The one cluster of the context, else the one warm head, else a head of its own."""
-    clusters = _clusters(where)
-    if len(clusters) == 1:
-        place = clusters[0].where
-        return OnKubernetes(clusters[0], f"running on {place} (the one cluster of the context)")
-    if clusters:
-        raise UsageError(
-            f"{len(clusters)} clusters could be meant",
-            evidence=[each.where for each in clusters],
-            next="choose one with --on NAME; --on local runs on this machine",
-        )
-    heads = warm.running()
-    if len(heads) > 1:
-        names = ", ".join(head.name for head in heads)
-        raise UsageError(f"several local heads run: {names}", next="choose one with --on NAME")
-    if heads:
-        name = heads[0].name
-        return WarmLocal(heads[0], f"running on the warm local head {name} (it is up)")
-    why = "no raykit cluster in the context" if _has_context(where) else "no Kubernetes context"
+def _default_target(where: Where) -> Target:
+    """Without `--on`: the one labelled cluster of the namespace, the one warm head, an own head.
+
+    `--context` and `--namespace` leave only the first. A head of its own is not started where
+    labelled clusters stand in other namespaces: somebody may mean one of them.
+    """
+    from raykit.kuberay import choosing
+
+    if where.namespace:
+        check_namespace(where.namespace)
+    connection = _connection(where.context)
+    named_place = where.context or where.namespace
+    if connection:
+        namespace = where.namespace or connection.namespace
+        clusters = choosing.find(connection, namespace, labelled=True)
+        if len(clusters) == 1:
+            why = f"the one raykit cluster of namespace {namespace}"
+            return OnKubernetes(clusters[0], f"running on {clusters[0].where} ({why})")
+        if clusters:
+            raise _several(f"{len(clusters)} clusters could be the one", clusters)
+    if not named_place and (head := _only_warm_head()):
+        return WarmLocal(head, f"running on the warm local head {head.name} (it is up)")
+    elsewhere = choosing.find(connection, labelled=True) if connection else []
+    if named_place:
+        raise _none_there(where, connection, elsewhere)
+    if elsewhere:
+        assert connection is not None
+        raise _several(f"no raykit cluster in namespace {connection.namespace}", elsewhere)
+    why = "no raykit cluster in the context" if connection else "no cluster in a context"
     return OwnHead(f"running on a local Ray head of its own ({why})")
 
 
+def _only_warm_head() -> warm.WarmHead | None:
+    running = warm.running()
+    if len(running) > 1:
+        names = ", ".join(head.name for head in running)
+        raise UsageError(f"several local heads run: {names}", next="choose one with --on NAME")
+    return running[0] if running else None
+
+
 def _local(where: Where) -> Target:
-    """`local` means the warm head of that name where it is up, else a head of its own."""
+    """`local` is the warm head of that name where it is up, else a head of its own."""
     head = warm.find(warm.DEFAULT_NAME)
     if head:
         return WarmLocal(head, f"running on the warm local head ({where.source} local)")
     return OwnHead(f"running on a local Ray head of its own ({where.source} local)")
 
 
+def _address(where: Where, url: str) -> Address:
+    return Address(url.rstrip("/") + "/", f"running on {url} ({where.source})", where.environ)
+
+
 def _named(where: Where, word: str) -> Target:
-    head = None if where.context or where.namespace else warm.find(word)
-    clusters = _clusters(where, word)
-    meant = [*([f"the local head {word}"] if head else []), *(each.where for each in clusters)]
-    if len(meant) > 1:
-        raise UsageError(
-            f"{where.source} {word} names several",
-            evidence=meant,
-            next="say which with --context and --namespace",
-        )
-    if head:
-        return WarmLocal(head, f"running on the local head {word} ({where.source})")
+    """A RayCluster by reference or, where the word is a name alone, a warm local head."""
+    reference = narrowed(parse(word, where.source), where.context, where.namespace)
+    head = warm.find(word) if reference == Reference(word) else None
+    return _of_reference(reference, where.source, head)
+
+
+def _of_reference(reference: Reference, source: str, head: warm.WarmHead | None) -> Target:
+    """The cluster of a reference, or the local head of that name.
+
+    An unreachable context does not keep a local head from being used by its name.
+    """
+    clusters, unasked = [], ""
+    try:
+        clusters = _clusters(reference)
+    except RaykitError as error:
+        if head is None:
+            raise
+        unasked = f"; {error.what}"
+    if head and not clusters:
+        return WarmLocal(head, f"running on the local head {head.name} ({source}{unasked})")
+    if head or len(clusters) > 1:
+        local = [f"local head {head.name}"] if head else []
+        raise _several(f"{source} {reference} names several", clusters, local)
     if clusters:
-        return OnKubernetes(clusters[0], f"running on {clusters[0].where} ({where.source})")
-    known = [each.where for each in _clusters(where)]
-    known += [f"local head {each.name}" for each in warm.running()]
-    raise MissingError(
-        f"{where.source} {word}: there is no cluster and no local head of that name",
-        evidence=[f"there is {each}" for each in known],
-        next=f"raykit up -f SPEC --name {word}; or --on local, or --on http://{word}:8265",
+        return OnKubernetes(clusters[0], f"running on {clusters[0].where} ({source})")
+    raise _unknown(reference, source)
+
+
+def _clusters(reference: Reference) -> list[Cluster]:
+    from raykit.kuberay import choosing
+
+    connection = _connection(reference.context)
+    return choosing.named(connection, reference) if connection else []
+
+
+def _connection(context: str | None) -> Kubernetes | None:
+    """The context; None without one, and where the current one has no KubeRay.
+
+    Errors: MissingError (4) where a context that was named has no KubeRay.
+    """
+    if not context and not kubeconfig.has_context():
+        return None
+    from raykit.kube.connection import connect
+    from raykit.kuberay import operator
+
+    connection = connect(context)
+    if operator.is_served(connection):
+        return connection
+    if context:
+        operator.require(connection)
+    return None
+
+
+def refuse_place(where: Where) -> None:
+    """Errors: UsageError (2): `--context` and `--namespace` do nothing beside this `--on`."""
+    given = [
+        option
+        for option, value in (("--context", where.context), ("--namespace", where.namespace))
+        if value
+    ]
+    if given:
+        raise UsageError(
+            f"{where.source} {where.word} is in no Kubernetes context: "
+            f"{' and '.join(given)} would do nothing",
+            next=f"leave {' and '.join(given)} out, or name a cluster: --on NAMESPACE/NAME",
+        )
+
+
+def _several(
+    what: str, clusters: Sequence[Cluster], heads_of_that_name: Sequence[str] = ()
+) -> UsageError:
+    return UsageError(
+        what,
+        evidence=[*heads_of_that_name, *(cluster.where for cluster in clusters)],
+        next="choose one with --on, as written here; --on local runs on this machine",
     )
 
 
-def _has_context(where: Where) -> bool:
-    return bool(where.context) or kubeconfig.has_context()
+def _none_there(
+    where: Where, connection: Kubernetes | None, elsewhere: Sequence[Cluster]
+) -> MissingError:
+    namespace = where.namespace or (connection.namespace if connection else None)
+    context = f" of context {connection.context}" if connection else ": no Kubernetes context"
+    return MissingError(
+        f"no raykit cluster in namespace {namespace}{context}",
+        evidence=[f"there is {cluster.where}" for cluster in elsewhere],
+        next="raykit up -f SPEC, or name any RayCluster with --on NAMESPACE/NAME",
+    )
 
 
-def _clusters(where: Where, name: str | None = None) -> list[Cluster]:
-    """raykit's clusters in the context; none where there is no context or no KubeRay."""
-    if not _has_context(where):
-        return []
-    from raykit.kube.connection import connect
-    from raykit.kuberay import operator, raycluster
+def _unknown(reference: Reference, source: str) -> MissingError:
+    from raykit.kuberay import choosing
 
-    connection = connect(where.context)
-    if not operator.is_served(connection):
-        return []
-    return raycluster.find(connection, name, where.namespace)
+    connection = _connection(reference.context)
+    clusters = choosing.find(connection, reference.namespace) if connection else []
+    known = [cluster.where for cluster in clusters]
+    if reference.namespace is None:
+        known += [f"local head {head.name}" for head in warm.running()]
+    address = f", or --on http://{reference}:8265" if reference.namespace is None else ""
+    return MissingError(
+        f"{source} {reference}: there is no cluster"
+        + ("" if reference.namespace else " and no local head")
+        + " of that name",
+        evidence=[f"there is {each}" for each in known],
+        next=f"raykit up -f SPEC --name {reference.name}; or --on local{address}",
+    )

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from raykit.errors import MissingError
-from raykit.kube import credentials, kubeconfig
-from raykit.kube.contexts import kind_cluster
+from raykit.kube import contexts, credentials, kubeconfig
+from raykit.kube.contexts import Context
 from raykit.kube.credentials import Credentials
 from raykit.kube.kubeconfig import Entry, Kubeconfig
 from raykit.kube.tls import TlsSettings
@@ -24,18 +24,22 @@ Headers = tuple[tuple[str, str], ...]
 class Access:
     """How to reach one context.
 
-    namespace: None where the context names none. server: its address without credentials and
-    without a last slash. proxy: the cluster's own `proxy-url`. impersonation: headers by which
-    the user acts as somebody else, some of them several times.
+    about: what the context is. namespace: None where the context names none. server: its address
+    without credentials and without a last slash. proxy: the cluster's own `proxy-url`.
+    impersonation: headers by which the user acts as somebody else, some of them several times.
     """
 
-    context: str
+    about: Context
     namespace: str | None
     server: str
     tls: TlsSettings
     credentials: Credentials = field(repr=False)
     impersonation: Headers = ()
     proxy: str | None = field(default=None, repr=False)
+
+    @property
+    def context(self) -> str:
+        return self.about.name
 
 
 def access(context: str | None = None) -> Access:
@@ -71,7 +75,7 @@ def _of(merged: Kubeconfig, name: str) -> Access:
     server = _server(cluster)
     identity = credentials.of_user(user, cluster.entry, _login_of_url(server))
     return Access(
-        context=name,
+        about=contexts.describe(name, user.entry.get("exec")),
         namespace=context.text("namespace"),
         server=_without_login(server),
         tls=_tls(cluster, identity),
@@ -216,14 +220,14 @@ def _impersonation(user: _Section) -> Headers:
     return tuple(headers)
 
 
-def _no_context(name: str, contexts: dict[str, Entry]) -> MissingError:
-    near = difflib.get_close_matches(name, contexts, n=3, cutoff=0.5)
+def _no_context(name: str, known: dict[str, Entry]) -> MissingError:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     nearest = f"did you mean {' or '.join(near)}?" if near else ""
-    ours = kind_cluster(name) is not None and not near
+    is_kind = contexts.kind_cluster(name) is not None and not near
     return MissingError(
         f"the kubeconfig has no context {name}",
-        evidence=[text for text in (nearest, *_known(contexts)) if text],
-        next="raykit kind up" if ours else "kubectl config get-contexts",
+        evidence=[text for text in (nearest, *_known(known)) if text],
+        next="raykit kind up" if is_kind else "kubectl config get-contexts",
     )
 
 

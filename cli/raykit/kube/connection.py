@@ -30,6 +30,7 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
 """Together with one read below the 10 s within which an unreachable context must be named."""
 PAGE = 500
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 OK = range(200, 300)
 NO_SUCH_ADDRESS = b"404 page not found"
@@ -39,6 +40,8 @@ NO_SUCH_ADDRESS = b"404 page not found"
 class Kubernetes:
     """A connection to one context. `namespace`: the context's, where it names one, or raykit.
 
+    about: what the context is.
+
     Every method raises MissingError (4) where we may not, or where the kubeconfig is at fault,
     and KubernetesError (5) for every other refusal, silence or answer that makes no sense.
     Credentials that are no longer accepted are read again once.
@@ -46,7 +49,7 @@ class Kubernetes:
 
     def __init__(self, access: Access) -> None:
         self.access = access
-        self.context = access.context
+        self.about, self.context = access.about, access.context
         self.namespace = access.namespace or DEFAULT_NAMESPACE
 
     def __enter__(self) -> Self:
@@ -100,8 +103,8 @@ class Kubernetes:
                 return
             query["continue"] = more
 
-    def apply(self, item: Object, *, force: bool = False) -> Object:
-        """Server-side apply; what the API server then holds.
+    def apply(self, item: Object, *, force: bool = False, dry_run: bool = False) -> Object:
+        """Server-side apply; what the API server then holds, or would hold.
 
         Errors: ConflictError (8) where another owner set a field to another value.
         """
@@ -109,12 +112,28 @@ class Kubernetes:
         content = self._asked(
             "PATCH",
             kind.path(metadata.get("namespace"), metadata["name"]),
-            query={"fieldManager": FIELD_MANAGER, "force": str(force).lower()},
+            query={
+                "fieldManager": FIELD_MANAGER,
+                "force": str(force).lower(),
+                **({"dryRun": "All"} if dry_run else {}),
+            },
             headers={"Content-Type": APPLY_PATCH},
             body=item,
         )
         assert content is not None
         return self._made(item["kind"], content)
+
+    def annotate(
+        self, kind: str, name: str, namespace: str, annotations: Mapping[str, str]
+    ) -> None:
+        """Set annotations of one object, beside what raykit applies."""
+        self._asked(
+            "PATCH",
+            KINDS[kind].path(namespace, name),
+            query={"fieldManager": FIELD_MANAGER},
+            headers={"Content-Type": MERGE_PATCH},
+            body={"metadata": {"annotations": dict(annotations)}},
+        )
 
     def delete(self, kind: str, name: str, namespace: str | None = None) -> bool:
         """Delete one object and what it owns; False where there was none."""
@@ -170,7 +189,7 @@ class Kubernetes:
         version = (content or {}).get("gitVersion")
         if not isinstance(version, str):
             raise errors.not_kubernetes(
-                self.context, self.access.server, f"GET /version answered {str(content)[:80]}"
+                self.about, self.access.server, f"GET /version answered {str(content)[:80]}"
             )
         return version
 
@@ -232,10 +251,10 @@ class Kubernetes:
             return None
         if message is None and status != errors.UNAUTHORIZED:
             said = f"{method} {path}: HTTP {status}: {answers.quoted(data)}"
-            raise errors.not_kubernetes(self.context, self.access.server, said)
+            raise errors.not_kubernetes(self.about, self.access.server, said)
         if status == errors.NOT_FOUND and may_be_absent:
             return None
-        raise errors.of_status(self.context, status, message or answers.quoted(data))
+        raise errors.of_status(self.about, status, message or answers.quoted(data))
 
     def _answer(
         self,
@@ -282,10 +301,10 @@ class Kubernetes:
         try:
             yield
         except StrangeAnswerError as strange:
-            raise errors.not_kubernetes(self.context, self.access.server, str(strange)) from strange
+            raise errors.not_kubernetes(self.about, self.access.server, str(strange)) from strange
 
     def _translated(self) -> AbstractContextManager[None]:
-        return errors.translated(self.context, self.access.server)
+        return errors.translated(self.about, self.access.server)
 
 
 def connect(context: str | None = None) -> Kubernetes:

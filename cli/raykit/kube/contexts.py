@@ -2,8 +2,85 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePath
+from typing import Any
+
 KIND_PREFIX = "kind-"
 """kind names the context of a cluster `NAME` so (`kind create cluster --name NAME`)."""
+
+GCLOUD, AWS, AZURE = "gcloud auth login", "aws sso login", "az login"
+LOGINS_BY_PROGRAM = {
+    "gke-gcloud-auth-plugin": GCLOUD,
+    "gcloud": GCLOUD,
+    "aws": AWS,
+    "aws-iam-authenticator": AWS,
+    "kubelogin": AZURE,
+    "az": AZURE,
+    "doctl": "doctl auth init",
+    "oci": "oci session authenticate",
+    "tsh": "tsh login",
+}
+"""How to log in again, by the program that the kubeconfig runs for a credential."""
+LOGINS_BY_NAME = [
+    (re.compile(r"gke_[^_]+_[^_]+_.+"), GCLOUD),
+    (re.compile(r"arn:aws[a-z-]*:eks:.+|.+\.eksctl\.io"), AWS),
+]
+"""How to log in again, by the names that clouds give to contexts."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """A kubeconfig context; as text it is its name.
+
+    name: as in the kubeconfig; it may hold slashes and colons.
+    login: the command that logs in again; empty where raykit knows none.
+    made_by_raykit: `raykit kind up` made the cluster behind it. A name alone never shows that;
+    `flows/asking.py` asks the docker engine for the mark.
+    """
+
+    name: str
+    login: str = ""
+    made_by_raykit: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def quoted(self) -> str:
+        """The name as one word of a shell."""
+        return shlex.quote(self.name)
+
+    @property
+    def kind_cluster(self) -> str | None:
+        """The kind cluster that the name stands for; None for any other context."""
+        return kind_cluster(self.name)
+
+    @property
+    def takes_loaded_images(self) -> bool:
+        """Whether images can be loaded into its nodes; else they must be in a registry."""
+        return self.kind_cluster is not None
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether raykit asks before it changes anything there."""
+        return not self.made_by_raykit
+
+    @property
+    def restart(self) -> str:
+        """The command that starts what is behind it again, or that shows what is wrong."""
+        if self.kind_cluster is None:
+            return f"kubectl --context {self.quoted} version"
+        return f"raykit kind up --name {shlex.quote(self.kind_cluster)}"
+
+    @property
+    def login_hint(self) -> str:
+        """What to run where its credentials are no longer accepted."""
+        return self.login or f"log in again, then: kubectl --context {self.quoted} auth whoami"
 
 
 def of_kind(cluster: str) -> str:
@@ -16,7 +93,33 @@ def kind_cluster(context: str) -> str | None:
     return context.removeprefix(KIND_PREFIX) if context.startswith(KIND_PREFIX) else None
 
 
-def bring_up(context: str) -> str | None:
-    """The command that starts what is behind a context again; None where raykit knows none."""
-    cluster = kind_cluster(context)
-    return None if cluster is None else f"raykit kind up --name {cluster}"
+def describe(name: str, program: object = None) -> Context:
+    """A context by its name and the `exec` entry of its user, where it has one."""
+    login = login_by_program(program) if isinstance(program, dict) else ""
+    return Context(name, login=login or _login_by_name(name))
+
+
+def login_by_program(program: Mapping[str, Any]) -> str:
+    """The command that logs in again where a program of the kubeconfig gives the credential.
+
+    program: the user's `exec` entry. Empty where raykit does not know the program.
+    """
+    login = LOGINS_BY_PROGRAM.get(PurePath(str(program.get("command", ""))).stem, "")
+    return login + _profile(program) if login == AWS else login
+
+
+def _profile(program: Mapping[str, Any]) -> str:
+    """The `--profile` of an AWS login, from the program's arguments or environment."""
+    args, env = program.get("args"), program.get("env")
+    words = [str(word) for word in args] if isinstance(args, list) else []
+    for flag, value in pairwise(words):
+        if flag == "--profile":
+            return f" --profile {shlex.quote(value)}"
+    for item in env if isinstance(env, list) else []:
+        if isinstance(item, dict) and item.get("name") == "AWS_PROFILE":
+            return f" --profile {shlex.quote(str(item.get('value')))}"
+    return ""
+
+
+def _login_by_name(name: str) -> str:
+    return next((login for form, login in LOGINS_BY_NAME if form.fullmatch(name)), "")

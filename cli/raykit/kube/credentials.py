@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from raykit import processes, redaction
 from raykit.errors import MissingError
+from raykit.kube import contexts
 from raykit.kube.tls import Certificate
 
 TIMEOUT_SECONDS = 10.0
@@ -212,7 +213,7 @@ class _Program:
         return MissingError(
             f"{program['command']}, which the kubeconfig names, {what}",
             evidence=stderr.strip().splitlines()[-LINES_OF_STDERR:],
-            next="log in again with your cloud's own command",
+            next=contexts.login_by_program(program) or "log in again with your cloud's own command",
         )
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
-from raykit.kube import contexts
+from raykit.kube.contexts import Context
 from raykit.kube.kubectl import kubectl
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ForbiddenError(MissingError):
 
 
 @contextmanager
-def translated(context: str, server: str) -> Iterator[None]:
+def translated(context: Context, server: str) -> Iterator[None]:
     """Turn what the HTTP client and TLS raise into raykit's errors."""
     import httpx2
 
@@ -39,18 +39,18 @@ def translated(context: str, server: str) -> Iterator[None]:
         raise MissingError(
             f"the kubeconfig's context {context} cannot be used",
             evidence=[str(wrong) or type(wrong).__name__],
-            next=f"{kubectl(context)} version",
+            next=f"{kubectl(context.name)} version",
         ) from wrong
 
 
-def of_transport(context: str, server: str, failed: httpx2.HTTPError) -> KubernetesError:
+def of_transport(context: Context, server: str, failed: httpx2.HTTPError) -> KubernetesError:
     """No usable answer: which of the reasons it is."""
     import httpx2
 
     said = str(failed) or type(failed).__name__
     lowered = said.lower()
     where = f"the API server of context {context} at {server}"
-    look = f"{kubectl(context)} version"
+    look = f"{kubectl(context.name)} version"
     if isinstance(failed, httpx2.TimeoutException):
         what, next = f"{where} did not answer in time", f"is the way there open? {look}"
     elif isinstance(failed, httpx2.ProxyError):
@@ -58,7 +58,7 @@ def of_transport(context: str, server: str, failed: httpx2.HTTPError) -> Kuberne
     elif "certificate" in lowered or "ssl" in lowered:
         what, next = f"{where} cannot be trusted: TLS failed", f"renew its entry: {look}"
     elif "refused" in lowered:
-        what, next = f"nothing listens where {where} should be", _restart(context)
+        what, next = f"nothing listens where {where} should be", context.restart
     elif "name or service" in lowered or "name resolution" in lowered or "nodename" in lowered:
         what, next = f"the name of {where} cannot be resolved", look
     else:
@@ -66,22 +66,22 @@ def of_transport(context: str, server: str, failed: httpx2.HTTPError) -> Kuberne
     return KubernetesError(what, evidence=[said], next=next)
 
 
-def not_kubernetes(context: str, server: str, evidence: str) -> KubernetesError:
+def not_kubernetes(context: Context, server: str, evidence: str) -> KubernetesError:
     """The error for an answer that no Kubernetes API server gives."""
     return KubernetesError(
         f"what answers at {server} is no Kubernetes API server",
         evidence=[evidence],
-        next=f"{kubectl(context)} version",
+        next=f"{kubectl(context.name)} version",
     )
 
 
-def of_status(context: str, code: int, message: str) -> RaykitError:
+def of_status(context: Context, code: int, message: str) -> RaykitError:
     """An answer of the API server that says no."""
     if code == UNAUTHORIZED:
         return KubernetesError(
             f"the API server of context {context} does not accept the kubeconfig's credentials",
             evidence=[message],
-            next=f"log in again, then: {kubectl(context)} auth whoami",
+            next=context.login_hint,
         )
     if code == FORBIDDEN and "exceeded quota" not in message and "violates" not in message:
         return _forbidden(context, message)
@@ -98,14 +98,14 @@ def of_status(context: str, code: int, message: str) -> RaykitError:
     return KubernetesError("Kubernetes refused", evidence=message.splitlines() or [f"HTTP {code}"])
 
 
-def _forbidden(context: str, message: str) -> ForbiddenError:
+def _forbidden(context: Context, message: str) -> ForbiddenError:
     """The refusal with the RBAC rule that is missing, and the question that shows it."""
     rule = _RULE.search(message)
     if rule is None:
         return ForbiddenError(
             f"not allowed in context {context}",
             evidence=[message],
-            next=f"{kubectl(context)} auth can-i --list",
+            next=f"{kubectl(context.name)} auth can-i --list",
         )
     verb, resource, group = rule["verb"], rule["resource"], rule["group"]
     namespace = rule["namespace"]
@@ -119,10 +119,6 @@ def _forbidden(context: str, message: str) -> ForbiddenError:
             f"the rule that is missing, in a {kind}: "
             f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}',
         ],
-        next=f"{kubectl(context, namespace)} auth can-i {verb} {asked}"
+        next=f"{kubectl(context.name, namespace)} auth can-i {verb} {asked}"
         + (" -A" if rule["everywhere"] else ""),
     )
-
-
-def _restart(context: str) -> str:
-    return contexts.bring_up(context) or f"{kubectl(context)} version"

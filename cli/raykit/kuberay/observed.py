@@ -6,12 +6,11 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any, TypeVar
 
 from raykit.errors import RaykitError
 from raykit.kube.connection import Kubernetes
-from raykit.kuberay import raycluster
+from raykit.kuberay import bring_up, raycluster
 from raykit.kuberay.pods import (
     GROUP_LABEL,
     OPERATOR_VERSION_ANNOTATION,
@@ -19,41 +18,11 @@ from raykit.kuberay.pods import (
     ray_container,
 )
 from raykit.kuberay.raycluster import Cluster
-from raykit.objects import Object, condition
-from raykit.phases import WALL, Phase
+from raykit.objects import Object
 
-SOURCE = "kubernetes"
-RESOLUTION_SECONDS = 1.0
 NODES_AT_ONCE, MOST_NODES = 8, 200
 
 Value = TypeVar("Value")
-
-
-def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
-    """How a cluster came up, from the API server's own timestamps, each phase where the last ends.
-
-    `applied`: RayCluster made → head pod made; `scheduled` → a Kubernetes node has it;
-    `image` → pulled, mounted, started; `head-ready` → ready; `workers-ready` → the last worker is.
-    What has not happened yet is left out. Resolution 1 s.
-    """
-    head = next((pod for pod in pods if is_head(pod)), None)
-    made = [each["metadata"].get("creationTimestamp") for each in (cluster, head or cluster)]
-    if head is None or not all(made):
-        return []
-    ends = {
-        "applied": _seconds(made[1]),
-        "scheduled": _condition(head, "PodScheduled"),
-        "image": _started(cluster, head),
-        "head-ready": _condition(head, "Ready"),
-        "workers-ready": _workers_ready(pods),
-    }
-    phases, start = [], _seconds(made[0])
-    for name, end in ends.items():
-        if end is None:
-            break
-        phases.append(Phase(name, start, max(end - start, 0.0), SOURCE, WALL, RESOLUTION_SECONDS))
-        start = max(start, end)
-    return phases
 
 
 def observe(cluster: Cluster) -> dict[str, Any]:
@@ -62,14 +31,15 @@ def observe(cluster: Cluster) -> dict[str, Any]:
     observed_at: when, in Unix seconds. `nodes` and `pods` are those of that moment: pods that the
     autoscaler made or removed since, or that died, are in Ray's own list of nodes. Only the nodes
     that carry these pods are read, by name. `machines`: distinct boot ids; kind nodes are
-    containers of one machine and share theirs. bring_up: how the pods came up (`pod_phases`).
-    missing: one line for each thing that we may not read.
+    containers of one machine and share theirs. bring_up: how the cluster came
+    up, where `raykit up` recorded it. missing: one line for each thing that we may not read.
     """
     missing: list[str] = []
     connection = cluster.connection
     pods = _allowed(lambda: raycluster.pods(cluster), missing) or []
     nodes = _nodes(connection, {pod["spec"].get("nodeName", "") for pod in pods} - {""}, missing)
     boot_ids = {node["boot_id"] for node in nodes}
+    phases = bring_up.recorded(cluster.item, pods)
     return {
         "observed_at": time.time(),
         "context": connection.context,
@@ -82,7 +52,7 @@ def observe(cluster: Cluster) -> dict[str, Any]:
         "machines": len(boot_ids) if nodes else None,
         "nodes": nodes,
         "pods": [_pod(cluster.item, pod) for pod in pods],
-        "bring_up": [phase.as_dict() for phase in pod_phases(cluster.item, pods)],
+        **({"bring_up": [phase.as_dict() for phase in phases]} if phases else {}),
         "missing": missing,
     }
 
@@ -152,30 +122,3 @@ def _operator_version(pods: Sequence[Object]) -> str | None:
     annotations = [pod["metadata"].get("annotations") or {} for pod in pods if is_head(pod)]
     versions = [each.get(OPERATOR_VERSION_ANNOTATION) for each in annotations]
     return versions[0].removeprefix("v") if versions and versions[0] else None
-
-
-def _started(cluster: Object, pod: Object) -> float | None:
-    name = ray_container(cluster, pod).get("name")
-    for state in (pod.get("status") or {}).get("containerStatuses", []):
-        started = ((state.get("state") or {}).get("running") or {}).get("startedAt")
-        if state["name"] == name and started:
-            return _seconds(started)
-    return None
-
-
-def _workers_ready(pods: Sequence[Object]) -> float | None:
-    """When the last worker was ready; None without workers, or while one is not."""
-    ready = [_condition(pod, "Ready") for pod in pods if not is_head(pod)]
-    known = [each for each in ready if each is not None]
-    return max(known) if known and len(known) == len(ready) else None
-
-
-def _condition(pod: Object, kind: str) -> float | None:
-    found = condition(pod, kind) or {}
-    if found.get("status") != "True" or "lastTransitionTime" not in found:
-        return None
-    return _seconds(found["lastTransitionTime"])
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

@@ -15,8 +15,8 @@ import yaml
 
 from raykit import processes, versions
 from raykit.errors import KubernetesError, MissingError
-from raykit.kube import contexts
 from raykit.kube.connection import EVERYWHERE, RAY_API, Kubernetes
+from raykit.kube.contexts import Context
 from raykit.kube.errors import ForbiddenError
 from raykit.kube.kubectl import kubectl
 from raykit.kuberay import diagnosis, waiting
@@ -93,17 +93,18 @@ def require(connection: Kubernetes) -> None:
     """Errors: MissingError (4) where KubeRay is not installed, with the command that does it."""
     if is_served(connection):
         return
-    context = connection.context
     raise MissingError(
-        f"KubeRay is not installed in context {context}",
+        f"KubeRay is not installed in context {connection.context}",
         evidence=[f"the API server knows no rayclusters in {RAY_API}"],
-        next=_install_command(context),
+        next=_install_command(connection.about),
     )
 
 
-def _install_command(context: str) -> str:
-    return contexts.bring_up(context) or (
-        f"helm --kube-context {shlex.quote(context)} install {CHART} {CHART} --repo {REPOSITORY} "
+def _install_command(context: Context) -> str:
+    if context.kind_cluster:
+        return context.restart
+    return (
+        f"helm --kube-context {context.quoted} install {CHART} {CHART} --repo {REPOSITORY} "
         f"--version {versions.KUBERAY} -n {NAMESPACE} --create-namespace"
     )
 
@@ -158,7 +159,7 @@ def diagnose(connection: Kubernetes) -> list[Finding]:
         return []
     if deployment is None:
         lines = ("no Deployment carries the label app.kubernetes.io/name=kuberay-operator",)
-        install_hint = _install_command(connection.context)
+        install_hint = _install_command(connection.about)
         return [Finding("no-operator", "no KubeRay operator runs here", lines, install_hint, LATER)]
     if _at(deployment, "spec").get("replicas", 1) == 0:
         return [_stopped(connection, deployment)]

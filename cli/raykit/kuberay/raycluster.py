@@ -1,4 +1,4 @@
-"""RayClusters that raykit knows: found by label, read, waited for, deleted."""
+"""One RayCluster: read, waited for, deleted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from raykit.errors import KubernetesError, MissingError, UsageError
-from raykit.kube.connection import EVERYWHERE, Kubernetes
+from raykit.errors import KubernetesError, MissingError
+from raykit.kube.connection import Kubernetes
 from raykit.kube.kubectl import kubectl
+from raykit.kube.reference import Reference
 from raykit.kuberay import diagnosis, operator, waiting
 from raykit.kuberay import pods as ray_pods
 from raykit.kuberay.finding import Finding
@@ -18,7 +19,6 @@ from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_wo
 from raykit.kuberay.waiting import Look, Watched
 from raykit.objects import Object, holds
 from raykit.progress import Progress
-from raykit.spec.names import CLUSTER_LABEL
 
 END_SECONDS = 120.0
 MOST_NAMED = 10
@@ -40,51 +40,8 @@ class Cluster:
 
     @property
     def where(self) -> str:
-        """Such as `kind-raykit:raykit/single-node`."""
-        return f"{self.connection.context}:{self.namespace}/{self.name}"
-
-
-def find(
-    connection: Kubernetes, name: str | None = None, namespace: str | None = None
-) -> list[Cluster]:
-    """The RayClusters that carry raykit's label, in one namespace or in all that can be read."""
-    try:
-        items = connection.objects("RayCluster", namespace or EVERYWHERE)
-    except MissingError:
-        if namespace:
-            raise
-        items = connection.objects("RayCluster", connection.namespace)
-    found = [
-        Cluster(connection, item["metadata"]["name"], item["metadata"]["namespace"], item)
-        for item in items
-        if CLUSTER_LABEL in (item["metadata"].get("labels") or {})
-    ]
-    chosen = [each for each in found if name in (None, each.name)]
-    return sorted(chosen, key=lambda each: (each.namespace, each.name))
-
-
-def the_one(
-    connection: Kubernetes, name: str | None = None, namespace: str | None = None
-) -> Cluster:
-    """The RayCluster that is meant.
-
-    Errors: MissingError (4) for none, UsageError (2) for several, which it lists.
-    """
-    found = find(connection, name, namespace) if operator.is_served(connection) else []
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(
-            f"{len(found)} clusters match",
-            evidence=[each.where for each in found],
-            next="say which: --on NAME, or --namespace",
-        )
-    known = find(connection) if operator.is_served(connection) else []
-    raise MissingError(
-        f"there is no cluster{f' {name}' if name else ''} in context {connection.context}",
-        evidence=[f"there is {each.where}" for each in known],
-        next=f"raykit up -f SPEC --context {connection.context}",
-    )
+        """Such as `kind-raykit:raykit/single-node`; every command takes it."""
+        return str(Reference(self.name, self.namespace, self.connection.context))
 
 
 def refresh(cluster: Cluster) -> Cluster:

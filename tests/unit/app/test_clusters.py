@@ -7,10 +7,15 @@ import pytest
 
 RAY = "/apis/ray.io/v1"
 CLUSTERS = f"{RAY}/rayclusters"
-HEAD = {"template": {"spec": {"containers": [{"name": "ray-head", "image": "raykit:1"}]}}}
+IMAGE = "example.com/ray:2.60.0"
+HEAD = {"template": {"spec": {"containers": [{"name": "ray-head", "image": IMAGE}]}}}
 
 
-def cluster(name, namespace="ray"):
+def cluster(name, namespace="raykit", *, ours=True):
+    marks = {
+        "labels": {"raykit.io/cluster": name},
+        "annotations": {"raykit.io/spec-hash": "0" * 12},
+    }
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayCluster",
@@ -20,7 +25,7 @@ def cluster(name, namespace="ray"):
             "uid": f"uid-{name}",
             "generation": 1,
             "creationTimestamp": "2026-11-24T00:00:00Z",
-            "labels": {"raykit.io/cluster": name},
+            **(marks if ours else {}),
         },
         "spec": {"rayVersion": "2.60.0", "headGroupSpec": HEAD},
         "status": {
@@ -31,18 +36,20 @@ def cluster(name, namespace="ray"):
     }
 
 
-HEAD_POD = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {
-        "name": "h",
-        "namespace": "ray",
-        "uid": "h",
-        "labels": {"ray.io/node-type": "head"},
-    },
-    "spec": {"nodeName": "n", "containers": [{"name": "ray-head", "image": "raykit:1"}]},
-    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-}
+def head_pod(name, namespace="raykit"):
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{name}-head",
+            "namespace": namespace,
+            "uid": f"uid-{name}-head",
+            "creationTimestamp": "2026-11-24T00:00:01Z",
+            "labels": {"ray.io/node-type": "head", "ray.io/cluster": name},
+        },
+        "spec": {"nodeName": "n", "containers": [{"name": "ray-head", "image": IMAGE}]},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
 
 
 @pytest.fixture
@@ -50,18 +57,16 @@ def kuberay(api, kubeconfig):
     """An API server that knows RayClusters, behind a context that is not kind's."""
     kubeconfig(api.url, context="prod")
     api.say(RAY, {"resources": [{"name": "rayclusters"}]})
-    listed(api)
+    for plural in ("rayclusters", "pods", "events", "nodes"):
+        api.keep(plural)
     return api
 
 
 def listed(api, *items):
-    api.say(CLUSTERS, {"metadata": {"resourceVersion": "1"}, "items": list(items)})
+    api.keep("rayclusters", *items)
     for item in items:
-        namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-        pods = {"metadata": {"resourceVersion": "1"}, "items": [HEAD_POD]}
-        api.say(f"/api/v1/namespaces/{namespace}/pods", pods)
-        api.say(f"/api/v1/namespaces/{namespace}/events", {**pods, "items": []})
-        api.say(f"{RAY}/namespaces/{namespace}/rayclusters/{name}", item)
+        metadata = item["metadata"]
+        api.keep("pods", head_pod(metadata["name"], metadata["namespace"]))
 
 
 @pytest.fixture
@@ -74,7 +79,12 @@ def spec(tmp_path):
 
 
 def changed(api):
-    return [method for method, *_ in api.asked if method != "GET"]
+    """What was asked for that changes something, as `METHOD path`."""
+    return [
+        f"{method} {path}"
+        for (method, path, _), query in zip(api.asked, api.queries, strict=True)
+        if method != "GET" and not query.get("dryRun")
+    ]
 
 
 def test_without_kuberay_up_and_status_say_how_to_install_it(api, kubeconfig, raykit, spec):
@@ -115,10 +125,8 @@ def test_an_absent_namespace_is_refused_and_made_only_on_request(kuberay, raykit
 
 
 def test_the_namespace_that_is_made_enforces_restricted(kuberay, raykit, spec):
-    kuberay.refuse(f"{RAY}/namespaces/raykit/rayclusters/small", 409, "conflict with other")
-    kuberay.answers.pop(f"{RAY}/namespaces/raykit/rayclusters/small")
     words = ("up", "-f", spec, "--yes", "--create-namespace", "--timeout", "1")
-    assert raykit(*words)[0] in (4, 5)
+    assert raykit(*words)[0] == 5
     _, path, body = next(each for each in kuberay.asked if each[0] == "PATCH")
     assert path == "/api/v1/namespaces/raykit"
     assert body["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -133,13 +141,22 @@ def test_raykits_own_image_is_refused_where_no_kind_cluster_can_have_it(kuberay,
     assert "is in no registry, and prod is no kind cluster" in said
 
 
-def test_a_raycluster_of_that_name_without_our_label_is_a_conflict(kuberay, raykit, spec):
-    theirs = cluster("small", "raykit")
-    theirs["metadata"]["labels"] = {}
-    kuberay.say(f"{RAY}/namespaces/raykit/rayclusters/small", theirs)
-    code, _, said = raykit("up", "-f", spec, "--yes")
-    assert code == 8
-    assert "that raykit did not make" in said
+def test_a_raycluster_that_raykit_did_not_make_is_neither_changed_nor_deleted(
+    kuberay, raykit, spec
+):
+    listed(kuberay, cluster("small", ours=False))
+    for words in (("up", "-f", spec), ("down", "-f", spec), ("down", "small")):
+        code, _, said = raykit(*words, "--yes")
+        assert code == 8
+        assert "that raykit did not make" in said
+    assert changed(kuberay) == []
+
+
+def test_the_label_alone_does_not_make_a_cluster_raykits(kuberay, raykit):
+    theirs = cluster("small")
+    del theirs["metadata"]["annotations"]
+    listed(kuberay, theirs)
+    assert raykit("down", "small", "--yes")[0] == 8
     assert changed(kuberay) == []
 
 
@@ -150,23 +167,70 @@ def test_an_invalid_spec_is_refused_before_anything_is_asked(kuberay, raykit, tm
     assert kuberay.asked == []
 
 
-def test_two_clusters_of_a_name_are_listed_and_none_is_deleted(kuberay, raykit):
-    listed(kuberay, cluster("small", "a"), cluster("small", "b"))
-    code, _, said = raykit("down", "small", "--yes")
-    assert code == 2
-    assert "prod:a/small" in said
-    assert "prod:b/small" in said
+@pytest.mark.parametrize("by", ["name", "spec"])
+def test_down_never_looks_beyond_the_namespace_where_up_puts_a_cluster(kuberay, raykit, spec, by):
+    listed(kuberay, cluster("small", "colleague"))
+    words = ("down", "small") if by == "name" else ("down", "-f", spec)
+    code, _, said = raykit(*words, "--yes")
+    assert code == 4
+    assert "there is no cluster small in namespace raykit of context prod" in said
+    assert "there is prod:colleague/small" in said
     assert changed(kuberay) == []
 
 
-def test_status_shows_each_cluster_in_a_line(kuberay, raykit):
-    listed(kuberay, cluster("small"))
+def test_of_two_clusters_of_a_name_down_ends_the_one_of_its_namespace(kuberay, raykit):
+    listed(kuberay, cluster("small", "colleague"), cluster("small", "raykit"))
+    kuberay.kept["pods"].clear()
+    assert raykit("down", "small", "--yes")[:2] == (0, "small is gone\n")
+    assert changed(kuberay) == [f"DELETE {RAY}/namespaces/raykit/rayclusters/small"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("small", "-n", "other"),
+        ("other/small",),
+        ("prod:other/small",),
+        ("other/small", "--context", "prod"),
+    ],
+)
+def test_down_takes_every_form_that_is_printed(kuberay, raykit, words):
+    listed(kuberay, cluster("small", "other"))
+    kuberay.kept["pods"].clear()
+    assert raykit("down", *words, "--yes")[0] == 0
+    assert changed(kuberay) == [f"DELETE {RAY}/namespaces/other/rayclusters/small"]
+
+
+def test_status_shows_each_cluster_in_a_line_whoever_made_it(kuberay, raykit):
+    nightly = cluster("nightly-x7", "batch", ours=False)
+    nightly["metadata"]["ownerReferences"] = [{"kind": "RayJob", "name": "nightly"}]
+    by_hand = cluster("by-hand", "dev", ours=False)
+    listed(kuberay, cluster("small"), nightly, by_hand)
     code, said, _ = raykit("status")
     assert code == 0
+    day = "2026-11-24T00:00:00Z"
     assert said.splitlines() == [
-        "NAME   NAMESPACE  STATE  HEAD   WORKERS  RAY     CREATED",
-        "small  ray        ready  ready  0/0      2.60.0  2026-11-24T00:00:00Z",
+        "NAME        NAMESPACE  STATE  HEAD   WORKERS  RAY     MADE BY         CREATED",
+        f"nightly-x7  batch      ready  ready  0/0      2.60.0  RayJob/nightly  {day}",
+        f"by-hand     dev        ready  ready  0/0      2.60.0  -               {day}",
+        f"small       raykit     ready  ready  0/0      2.60.0  raykit          {day}",
     ]
+
+
+def test_status_of_ready_clusters_reads_no_pods_and_no_nodes(kuberay, raykit):
+    listed(kuberay, *(cluster(f"c{number}", f"n{number}") for number in range(20)))
+    raykit("status")
+    read = [path for _, path, _ in kuberay.asked]
+    assert [path for path in read if path not in ("/version", RAY)] == [CLUSTERS]
+
+
+def test_status_of_one_cluster_reads_that_one(kuberay, raykit):
+    listed(kuberay, cluster("small", "a"), cluster("small", "b"), cluster("large", "a"))
+    rows = json.loads(raykit("status", "--on", "a/small", "-o", "json")[1])["data"]["clusters"]
+    assert [(row["namespace"], row["name"]) for row in rows] == [("a", "small")]
+    code, _, said = raykit("status", "--on", "nothing")
+    assert code == 4
+    assert "no cluster and no local head of that name" in said
 
 
 def test_status_without_clusters_says_what_to_run(kuberay, raykit):
@@ -182,6 +246,7 @@ def test_status_as_json_has_a_fixed_form(kuberay, raykit):
         "name",
         "namespace",
         "context",
+        "made_by",
         "state",
         "head",
         "workers_ready",
@@ -196,22 +261,15 @@ def test_status_as_json_has_a_fixed_form(kuberay, raykit):
 
 def test_a_cluster_is_found_in_its_own_namespace_where_all_may_not_be_listed(kuberay, raykit):
     kuberay.refuse(CLUSTERS, 403, "rayclusters is forbidden")
-    kuberay.say(
-        f"{RAY}/namespaces/raykit/rayclusters",
-        {"metadata": {"resourceVersion": "1"}, "items": [cluster("small", "raykit")]},
-    )
-    pods = {"metadata": {"resourceVersion": "1"}, "items": [HEAD_POD]}
-    kuberay.say("/api/v1/namespaces/raykit/pods", pods)
+    listed(kuberay, cluster("small"))
     assert "small  raykit" in raykit("status")[1]
 
 
 def test_down_deletes_and_waits_until_the_pods_are_gone(kuberay, raykit):
-    listed(kuberay, cluster("small"))
-    path = f"{RAY}/namespaces/ray/rayclusters/small"
-    kuberay.say("/api/v1/namespaces/ray/pods", {"metadata": {"resourceVersion": "1"}, "items": []})
+    kuberay.keep("rayclusters", cluster("small"))
     code, said, _ = raykit("down", "small", "--yes")
     assert (code, said) == (0, "small is gone\n")
-    assert ("DELETE", path) in [(method, where) for method, where, _ in kuberay.asked]
+    assert changed(kuberay) == [f"DELETE {RAY}/namespaces/raykit/rayclusters/small"]
 
 
 @pytest.mark.parametrize("words", [(), ("small", "-f", "x.yaml")])

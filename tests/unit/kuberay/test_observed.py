@@ -1,6 +1,6 @@
 """What a record says of the pods, read from the API server's own timestamps."""
 
-from raykit.kuberay import observed
+from raykit.kuberay import bring_up
 
 AT = "2026-11-24T00:00:"
 START = 1795478400.0
@@ -35,7 +35,7 @@ CLUSTER = {"metadata": {"creationTimestamp": f"{AT}00Z"}}
 
 def phases(*pods):
     return [
-        (each.name, each.start - START, each.seconds) for each in observed.pod_phases(CLUSTER, pods)
+        (each.name, each.start - START, each.seconds) for each in bring_up.pod_phases(CLUSTER, pods)
     ]
 
 
@@ -61,5 +61,5 @@ def test_workers_ready_before_the_head_take_no_time_of_their_own():
 
 
 def test_phases_name_their_source_clock_and_resolution():
-    phase = observed.pod_phases(CLUSTER, [pod("head", "17")])[0]
+    phase = bring_up.pod_phases(CLUSTER, [pod("head", "17")])[0]
     assert (phase.source, phase.clock, phase.resolution) == ("kubernetes", "wall", 1.0)

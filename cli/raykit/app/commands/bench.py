@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raykit.app import output
-from raykit.app.commands.clusters import Yes, confirm
 from raykit.app.commands.runs import runs_folder
-from raykit.app.options import Context, Format, Namespace, Output, where
+from raykit.app.options import Context, Format, Namespace, Output, Yes, consent, where
 from raykit.errors import UsageError
 from raykit.measure.plan import Scaling
 
@@ -109,7 +108,7 @@ def bench(
         seed=seed,
         timeout=timeout,
         create_namespace=create_namespace,
-        confirm=confirm(yes),
+        confirm=consent(yes),
     )
     progress = Progress(output.Screen())
     as_json = output_format is Format.json
@@ -129,8 +128,8 @@ def _arms(
     namespace: str | None,
 ) -> tuple[Arm, ...]:
     """The arms that the options name, in their order: places first, then specs."""
-    from raykit.flows import up
     from raykit.flows.bench import Arm
+    from raykit.flows.clusters import up
 
     arms = [Arm(word, where(word, context, namespace), f"--on {word}") for word in on]
     for path in specs:

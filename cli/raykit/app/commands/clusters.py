@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raykit.app import output
-from raykit.app.options import Context, Format, Name, Namespace, Output
+from raykit.app.options import (
+    Context,
+    Format,
+    Name,
+    Namespace,
+    Output,
+    Yes,
+    consent,
+    refuse,
+    where,
+)
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:
     from raykit.progress import Progress
 
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help="Do not ask where the context is not kind's.")
-]
+ELSEWHERE = ("context", "namespace", "replicas", "create_namespace", "timeout", "yes")
+"""Options of `up` that a head on this machine has no use for."""
 
 UP_EPILOG = """Examples:
 
@@ -38,6 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
+    options: typer.Context,
     spec: Annotated[
         Path | None, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")
     ] = None,
@@ -62,52 +70,70 @@ def up(
 ) -> None:
     """Bring up the Ray cluster of a spec, and wait until it is ready.
 
-    Where it cannot become ready, the reason comes from its pods and events, with the command that
-    mends it. Run it again after changing the spec; what is the same stays as it is.
+    Run it again after a change of the spec: it says what changes and which pods restart, and asks
+    where jobs run or raykit did not make the Kubernetes cluster. Where a Ray cluster cannot become
+    ready, the reason comes from its pods and events.
     """
-    from raykit.flows import up as flow
+    from raykit.flows.clusters import up as flow
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
     if on is not None:
-        _up_local(on, name, nodes, spec, progress, output_format)
+        _refuse_other_places(on)
+        refuse(options, "a head on this machine takes no spec", "spec")
+        refuse(options, "a head on this machine is in no Kubernetes context", *ELSEWHERE)
+        _up_local(name or on, nodes, progress, output_format)
         return
     if spec is None:
         raise UsageError("no spec named", next="raykit up -f SPEC; or raykit up --on local")
+    refuse(options, "the spec says how many Ray nodes there are", "nodes")
     request = flow.Request(
         flow.read_spec(spec, name=name, namespace=namespace, replicas=replicas),
         context=context,
         create_namespace=create_namespace,
         timeout=timeout,
-        confirm=confirm(yes),
+        confirm=consent(yes),
     )
     cluster = flow.up(request, progress)
     data = {
         "name": cluster.name,
         "namespace": cluster.namespace,
         "context": cluster.connection.context,
+        "on": flow.shortest(cluster),
         "phases": [phase.as_dict() for phase in progress.phases],
     }
     output.show("up", data, output_format is Format.json, _is_up)
 
 
 def status(
-    context: Context = None, namespace: Namespace = None, output_format: Output = Format.text
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="local|CLUSTER", help="Only this one.")
+    ] = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    output_format: Output = Format.text,
 ) -> None:
-    """Show clusters and local heads, and why one is not ready."""
-    from raykit.flows import local
-    from raykit.flows import up as flow
-    from raykit.kube import kubeconfig
+    """Show local heads and RayClusters, whoever made them, and why one is not ready.
 
-    heads = local.status()
-    with_context = context is not None or kubeconfig.has_context()
-    rows = flow.status(context, namespace) if with_context else []
-    data = {"clusters": rows, "local": heads}
-    output.show("status", data, output_format is Format.json, _table)
+    raykit changes and deletes only what it made: see the column MADE BY.
+    """
+    from raykit.flows.clusters import status as flow
+
+    found = flow.status(where(on, context, namespace))
+    if output_format is Format.json:
+        output.show_envelope("status", found.as_dict(), found.error)
+        raise typer.Exit(found.error.exit_code if found.error else 0)
+    if found.clusters or found.local or not found.error:
+        output.show("status", found.as_dict(), False, _table)
+    if found.error:
+        raise found.error
 
 
 def down(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Its name.")] = None,
+    options: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Of a cluster or a local head.")
+    ] = None,
     spec: Annotated[
         Path | None, typer.Option("-f", "--file", metavar="SPEC", help="Or the spec it came from.")
     ] = None,
@@ -119,47 +145,38 @@ def down(
     yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Delete a cluster, by name or by spec, or end a local head."""
-    from raykit.flows import local
-    from raykit.flows import up as flow
+    """Delete a cluster, by name or by spec, or end a local head.
+
+    A cluster is looked for where `raykit up` puts it: in --namespace, else the spec's namespace,
+    else the context's, else raykit. NAMESPACE/NAME and CONTEXT:NAMESPACE/NAME are names too.
+    """
+    from raykit.flows.clusters import down as flow
     from raykit.progress import Progress
 
+    progress = Progress(output.Screen())
     if on is not None:
         _refuse_other_places(on)
-        head = local.down(name or on, Progress(output.Screen()))
-        gone = {"name": head.name, "namespace": None}
-        output.show("down", gone, output_format is Format.json, _is_down)
-        return
-    if (name is None) == (spec is None):
+        place = ("spec", "context", "namespace", "yes")
+        refuse(options, "a head on this machine has a name alone", *place)
+        gone = flow.of_head(name or on, progress)
+    elif spec is not None and name is None:
+        gone = flow.of_spec(spec, context, namespace, consent(yes), progress)
+    elif name is not None and spec is None:
+        gone = flow.of_name(where(name, context, namespace), consent(yes), progress)
+    else:
         raise UsageError("say which cluster: its name, or -f SPEC", next="raykit status")
-    if spec is not None:
-        read = flow.read_spec(spec, namespace=namespace)
-        name, namespace = read.name, read.namespace
-    assert name is not None
-    progress = Progress(output.Screen())
-    cluster = flow.down(name, context, namespace, confirm(yes), progress)
-    data = {"name": cluster.name, "namespace": cluster.namespace}
-    output.show("down", data, output_format is Format.json, _is_down)
+    output.show("down", gone.as_dict(), output_format is Format.json, _is_down)
 
 
-def _up_local(
-    on: str,
-    name: str | None,
-    nodes: int,
-    spec: Path | None,
-    progress: Progress,
-    output_format: Format,
-) -> None:
+def _up_local(name: str, nodes: int, progress: Progress, output_format: Format) -> None:
     from raykit.flows import local
 
-    _refuse_other_places(on)
-    if spec is not None:
-        raise UsageError("--on local takes no spec", next="raykit up --on local --nodes K")
-    head = local.up(name or on, nodes, progress)
+    head = local.up(name, nodes, progress)
     data = {
         "name": head.name,
         "url": head.url,
         "nodes": head.nodes,
+        "on": head.name,
         "phases": [phase.as_dict() for phase in progress.phases],
     }
     output.show("up", data, output_format is Format.json, _is_up)
@@ -173,19 +190,8 @@ def _refuse_other_places(on: str) -> None:
         )
 
 
-def confirm(yes: bool) -> Callable[[str], bool]:
-    """Asks on a terminal; elsewhere only `--yes` will do."""
-
-    def ask(question: str) -> bool:
-        if yes or not sys.stdin.isatty():
-            return yes
-        return typer.confirm(question, err=True)
-
-    return ask
-
-
 def _is_up(data: dict[str, Any]) -> str:
-    return f"{data['name']} is ready; next: raykit submit fib --on {data['name']}"
+    return f"{data['name']} is ready; next: raykit submit fib --on {data['on']}"
 
 
 def _is_down(data: dict[str, Any]) -> str:
@@ -221,7 +227,7 @@ def _heads(rows: list[dict[str, Any]]) -> str:
 def _clusters(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "nothing is up; next: raykit up --on local, raykit kind up, or raykit up -f SPEC"
-    header = ["NAME", "NAMESPACE", "STATE", "HEAD", "WORKERS", "RAY", "CREATED"]
+    header = ["NAME", "NAMESPACE", "STATE", "HEAD", "WORKERS", "RAY", "MADE BY", "CREATED"]
     table = output.table(
         header,
         [
@@ -231,7 +237,8 @@ def _clusters(rows: list[dict[str, Any]]) -> str:
                 row["state"],
                 row["head"],
                 f"{row['workers_ready']}/{row['workers_wanted']}",
-                row["ray_version"],
+                row["ray_version"] or "-",
+                row["made_by"] or "-",
                 row["created"],
             )
             for row in rows

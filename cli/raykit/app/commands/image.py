@@ -21,7 +21,7 @@ def build(output_format: Output = Format.text) -> None:
 
     Its tag is a hash of what goes in: the Dockerfile and jobs/.
     """
-    from raykit.flows import kind as flow
+    from raykit.flows.clusters import kind as flow
     from raykit.progress import Progress
 
     reference = flow.build_image(Progress(output.Screen()))
@@ -34,7 +34,7 @@ def load(
     output_format: Output = Format.text,
 ) -> None:
     """Load the image into the workers of a kind cluster, built first where it has to be."""
-    from raykit.flows import kind as flow
+    from raykit.flows.clusters import kind as flow
     from raykit.progress import Progress
 
     reference, nodes = flow.load_image(name, Progress(output.Screen()))

@@ -30,7 +30,7 @@ def up(name: Name = "raykit", output_format: Output = Format.text) -> None:
     RAYKIT_KIND_NODE_IMAGE and RAYKIT_KUBERAY_CHART name a mirror of kind's node image and of
     KubeRay's chart.
     """
-    from raykit.flows import kind as flow
+    from raykit.flows.clusters import kind as flow
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
@@ -51,7 +51,7 @@ def down(name: Name = "raykit", output_format: Output = Format.text) -> None:
 
     Images stay in the docker engine.
     """
-    from raykit.flows import kind as flow
+    from raykit.flows.clusters import kind as flow
     from raykit.progress import Progress
 
     deleted = flow.down(name, Progress(output.Screen()))

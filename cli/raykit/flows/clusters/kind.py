@@ -12,11 +12,10 @@ from shutil import which
 from raykit import kit, locks
 from raykit.containers import docker, image, kind
 from raykit.errors import KubernetesError, MissingError, RaykitError
-from raykit.flows import up as flow
-from raykit.kube import kubeconfig
+from raykit.flows.clusters import up as flow
+from raykit.kube import contexts, kubeconfig
 from raykit.kube.connection import Kubernetes, connect
-from raykit.kuberay import operator, raycluster
-from raykit.kuberay.raycluster import Cluster
+from raykit.kuberay import choosing, operator
 from raykit.progress import Progress, Task, together
 
 NAME = "raykit"
@@ -50,14 +49,14 @@ def up(name: str, progress: Progress) -> Ground:
             Task("kind-cluster", f"kind cluster {name}", lambda own: _cluster(name, own)),
             Task("image-build", "image built", lambda own: image.build(reference, own)),
         )
-        connection = connect(kind.context(name))
+        connection = connect(contexts.of_kind(name))
         together(
             progress,
             Task("operator", "KubeRay operator", lambda own: operator.install(connection, own)),
             Task("image-load", "image in the nodes", lambda own: _load(name, reference, own)),
         )
         _ray_cluster(connection, reference, progress)
-        ready = [cluster.name for cluster in raycluster.find(connection)]
+        ready = [cluster.name for cluster in choosing.find(connection, labelled=True)]
     return Ground(name, connection.context, reference, tuple(ready))
 
 
@@ -157,7 +156,7 @@ def _make(name: str, leftovers: bool, progress: Progress) -> None:
 
 def _answers(name: str, progress: Progress) -> None:
     """The cluster's context is the current one, and its API server answers through it."""
-    context = kind.context(name)
+    context = contexts.of_kind(name)
     deadline = time.monotonic() + ANSWER_SECONDS
     config = kubeconfig.load()
     if config is None or config.current != context or context not in config.contexts:
@@ -188,11 +187,10 @@ def _ray_cluster(connection: Kubernetes, reference: str, progress: Progress) -> 
     """The single-node cluster, unless the user has put another in its place."""
     spec = flow.read_spec(kit.root() / "deploy" / "clusters" / SPEC)
     spec = flow.in_namespace(spec, connection)
-    others = [each.name for each in raycluster.find(connection)]
+    others = [cluster.name for cluster in choosing.find(connection, labelled=True)]
     if others and spec.name not in others:
         progress.note(f"{', '.join(others)} is there already: {spec.name} is left out")
         return
     assert spec.namespace is not None
     flow.create_namespace(connection, spec.namespace)
-    cluster: Cluster = flow.apply(connection, spec, reference, progress)
-    raycluster.wait_ready(cluster, progress, flow.TIMEOUT_SECONDS)
+    flow.come_up(connection, spec, reference, progress, flow.TIMEOUT_SECONDS)

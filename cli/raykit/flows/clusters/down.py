@@ -1,0 +1,126 @@
+"""End one of raykit's clusters, or a local head, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from raykit.errors import MissingError, RaykitError, UsageError
+from raykit.flows import local
+from raykit.flows.clusters import consent, up
+from raykit.flows.targets import Where
+from raykit.kube import kubeconfig
+from raykit.kube.connection import Kubernetes, connect
+from raykit.kube.reference import Reference, narrowed, parse
+from raykit.kuberay import choosing, operator, raycluster
+from raykit.kuberay.raycluster import Cluster
+from raykit.local import warm
+from raykit.progress import Progress
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What has ended. namespace: None for a local head."""
+
+    name: str
+    namespace: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        return asdict(self)
+
+
+def of_name(where: Where, confirm: consent.Confirm, progress: Progress) -> Gone:
+    """End the cluster or the local head that `where.on` names.
+
+    A name alone stands for a local head, or for a cluster of the namespace where `up` puts it; no
+    other namespace is looked into.
+    Errors: UsageError (2) where it is both, or when not confirmed, MissingError (4) for neither,
+    ConflictError (8) where raykit did not make it.
+    """
+    word = where.on or ""
+    reference = narrowed(parse(word, "NAME"), where.context, where.namespace)
+    head = warm.find(word) if reference == Reference(word) else None
+    if head is None:
+        return of_reference(reference, confirm, progress)
+    if cluster := _of_the_same_name(word, progress):
+        raise UsageError(
+            f"{word} names several",
+            evidence=[f"local head {word}", cluster.where],
+            next=f"raykit down {word} --on local, or raykit down {cluster.where}",
+        )
+    return of_head(word, progress)
+
+
+def of_spec(
+    path: Path,
+    context: str | None,
+    namespace: str | None,
+    confirm: consent.Confirm,
+    progress: Progress,
+) -> Gone:
+    """End the cluster that `raykit up -f` makes of a spec. Errors: SpecError (3), as `of_name`."""
+    spec = up.read_spec(path, namespace=namespace)
+    return of_reference(Reference(spec.name, spec.namespace, context), confirm, progress)
+
+
+def of_head(name: str, progress: Progress) -> Gone:
+    """End a local head. Errors: MissingError (4) where none of that name is up."""
+    return Gone(local.down(name, progress).name)
+
+
+def of_reference(reference: Reference, confirm: consent.Confirm, progress: Progress) -> Gone:
+    """Delete one of raykit's clusters and wait until its pods are gone.
+
+    Without a namespace the reference stands for the context's. Errors: as `of_name`.
+    """
+    name = reference.name
+    with progress.step("preflight", "Kubernetes and KubeRay"):
+        connection = _connect(reference)
+        namespace = reference.namespace or connection.namespace
+        _find(connection, name, namespace)
+    doing = f"delete {name} in namespace {namespace}"
+    consent.require(consent.describe(connection), doing, confirm)
+    with consent.one_at_a_time(connection, name, namespace, up.TIMEOUT_SECONDS, progress):
+        cluster = choosing.find_one(connection, name, namespace)
+        with progress.step("down", f"{name} ended"):
+            raycluster.end(cluster, progress)
+    return Gone(name, namespace)
+
+
+def _connect(reference: Reference) -> Kubernetes:
+    if not reference.context and not kubeconfig.has_context():
+        raise MissingError(
+            f"there is no local head {reference.name}, and no Kubernetes context",
+            evidence=_heads(),
+            next="raykit status",
+        )
+    connection = connect(reference.context)
+    operator.require(connection)
+    return connection
+
+
+def _find(connection: Kubernetes, name: str, namespace: str) -> None:
+    try:
+        choosing.find_one(connection, name, namespace)
+    except MissingError as absent:
+        evidence = [*absent.evidence, *_heads()]
+        raise MissingError(absent.what, evidence=evidence, next=absent.next) from None
+
+
+def _heads() -> list[str]:
+    return [f"there is the local head {head.name}" for head in warm.running()]
+
+
+def _of_the_same_name(name: str, progress: Progress) -> Cluster | None:
+    """The cluster that `down` would take for the name; None too where nobody can be asked."""
+    if not kubeconfig.has_context():
+        return None
+    try:
+        with connect() as connection:
+            if not operator.is_served(connection):
+                return None
+            item = connection.get("RayCluster", name, connection.namespace)
+    except RaykitError as error:
+        progress.note(f"the context could not be asked for a cluster {name}: {error.what}")
+        return None
+    return Cluster(connection, name, connection.namespace, item) if item else None

@@ -1,0 +1,146 @@
+"""What is up: local heads of this machine, and the RayClusters of a context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raykit.errors import MissingError, RaykitError, UsageError
+from raykit.flows import local
+from raykit.flows.targets import Where, refuse_place
+from raykit.kube import kubeconfig
+from raykit.kube.connection import connect
+from raykit.kube.errors import ForbiddenError
+from raykit.kube.reference import Reference, check_namespace, narrowed, parse
+from raykit.kuberay import choosing, operator, raycluster
+from raykit.kuberay.finding import Finding
+from raykit.kuberay.pods import is_observed, ray_image, wanted_workers
+from raykit.kuberay.raycluster import Cluster
+from raykit.objects import Object, holds
+
+MOST_EXPLAINED = 10
+"""RayClusters that are not ready whose pods and events are read for the reason."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Rows of RayClusters and of local heads. error: why the context could not be asked."""
+
+    clusters: Sequence[dict[str, Any]] = ()
+    local: Sequence[dict[str, Any]] = ()
+    error: RaykitError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"clusters": list(self.clusters), "local": list(self.local)}
+
+
+def status(where: Where) -> Status:
+    """A row for each local head and for each RayCluster that the user may read, whoever made it.
+
+    `--on` leaves those of a name, `--context` and `--namespace` those of a place. A context that
+    cannot be asked does not hide the local heads: its error is part of the status.
+    Errors: UsageError (2), MissingError (4) where `--on` names nothing.
+    """
+    if where.on:
+        return _of_word(where, where.on)
+    if where.namespace:
+        check_namespace(where.namespace)
+    heads = local.status()
+    try:
+        return Status(_of_context(where, heads), heads)
+    except RaykitError as error:
+        return Status(local=heads, error=error)
+
+
+def _of_word(where: Where, word: str) -> Status:
+    """The status of what `--on` names."""
+    if word.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--on {word}: status knows clusters and local heads", next=f"raykit ps --on {word}"
+        )
+    if word == "local":
+        refuse_place(where)
+    reference = narrowed(parse(word, "--on"), where.context, where.namespace)
+    is_name = reference == Reference(word)
+    heads = [row for row in local.status() if is_name and row["name"] == word]
+    if word == "local" or (is_name and not kubeconfig.has_context()):
+        return _unless_empty(Status(local=heads), word)
+    try:
+        connection = connect(reference.context)
+        operator.require(connection)
+        found = Status(_rows(choosing.named(connection, reference)), heads)
+    except RaykitError as error:
+        return Status(local=heads, error=error)
+    return _unless_empty(found, word)
+
+
+def _unless_empty(found: Status, word: str) -> Status:
+    if found.clusters or found.local:
+        return found
+    raise MissingError(
+        f"--on {word}: there is no cluster and no local head of that name",
+        next="raykit status   shows all",
+    )
+
+
+def _of_context(where: Where, heads: Sequence[object]) -> list[dict[str, Any]]:
+    """Rows of a context; none where nothing names one, or local heads stand beside a plain one."""
+    named = where.context or where.namespace
+    if not where.context and not kubeconfig.has_context():
+        return []
+    connection = connect(where.context)
+    if heads and not named and not operator.is_served(connection):
+        return []
+    operator.require(connection)
+    return _rows(choosing.find(connection, where.namespace))
+
+
+def _rows(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
+    """A row each, from the RayClusters alone; pods and events only of some that are not ready."""
+    waiting = [cluster for cluster in clusters if not _is_ready(cluster.item)]
+    waiting.sort(key=lambda cluster: choosing.made_by(cluster.item) != choosing.MADE_BY_RAYKIT)
+    findings = {cluster.where: _findings(cluster) for cluster in waiting[:MOST_EXPLAINED]}
+    return [_row(cluster, findings.get(cluster.where)) for cluster in clusters]
+
+
+def _is_ready(item: Object) -> bool:
+    return _head_is_ready(item) and _ready_workers(item) == wanted_workers(item)
+
+
+def _head_is_ready(item: Object) -> bool:
+    return is_observed(item) and holds(item, "HeadPodReady")
+
+
+def _ready_workers(item: Object) -> int:
+    return int((item.get("status") or {}).get("readyWorkerReplicas", 0))
+
+
+def _findings(cluster: Cluster) -> list[Finding]:
+    try:
+        return raycluster.findings(cluster, raycluster.pods(cluster))
+    except ForbiddenError as forbidden:
+        # A user who may read RayClusters need not be one who may read pods.
+        return [Finding("forbidden", forbidden.what, forbidden.evidence, forbidden.next)]
+
+
+def _row(cluster: Cluster, findings: Sequence[Finding] | None) -> dict[str, Any]:
+    item, whole = cluster.item, _is_ready(cluster.item)
+    reasons = findings or []
+    suspended = any(finding.key == "suspended" for finding in reasons)
+    unexplained = "" if whole or findings is not None else f"raykit status --on {cluster.where}"
+    return {
+        "name": cluster.name,
+        "namespace": cluster.namespace,
+        "context": cluster.connection.context,
+        "made_by": choosing.made_by(item),
+        "state": "ready" if whole else "suspended" if suspended else "not ready",
+        "head": "ready" if _head_is_ready(item) else "not ready",
+        "workers_ready": _ready_workers(item),
+        "workers_wanted": wanted_workers(item),
+        "ray_version": item["spec"].get("rayVersion"),
+        "image": ray_image(item),
+        "created": item["metadata"].get("creationTimestamp"),
+        "reasons": [{"what": each.what, "evidence": list(each.evidence)} for each in reasons],
+        "next": next((each.next for each in reasons if each.next), unexplained),
+    }

@@ -1,0 +1,239 @@
+"""Bring up a cluster from a spec on a Kubernetes context, also again after a change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from raykit.containers import docker, image, kind
+from raykit.errors import ConflictError, MissingError, RaykitError
+from raykit.flows.clusters import consent
+from raykit.flows.places import OnKubernetes
+from raykit.kube import kubeconfig
+from raykit.kube.connection import Kubernetes, connect
+from raykit.kube.contexts import Context
+from raykit.kuberay import bring_up, choosing, operator, raycluster
+from raykit.kuberay.pods import head_is_ready
+from raykit.kuberay.raycluster import Cluster
+from raykit.manifests import change
+from raykit.manifests.change import Change
+from raykit.manifests.render import render
+from raykit.objects import Object
+from raykit.progress import Progress
+from raykit.spec import load
+from raykit.spec.model import ClusterSpec
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport
+
+TIMEOUT_SECONDS = 300.0
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `raykit up` is to do.
+
+    confirm: asked with one line before anything is changed in a context whose cluster raykit did
+    not make, and before running jobs are lost. timeout: seconds for head and workers together.
+    """
+
+    spec: ClusterSpec
+    context: str | None = None
+    create_namespace: bool = False
+    timeout: float = TIMEOUT_SECONDS
+    confirm: consent.Confirm = field(default=_never)
+
+
+def up(request: Request, progress: Progress) -> Cluster:
+    """Bring a cluster up and wait until it is ready; nothing changes where it is already so.
+
+    Errors: MissingError (4), KubernetesError (5), ConflictError (8), UsageError (2) when not
+    confirmed.
+    """
+    with progress.step("preflight", "Kubernetes and KubeRay"):
+        connection = connect(request.context)
+        operator.require(connection)
+        spec = in_namespace(request.spec, connection)
+        context = consent.describe(connection)
+        reference = spec.image or image.reference()
+        _refuse_absent_image(context, reference)
+    with consent.one_at_a_time(connection, spec.name, spec.namespace, request.timeout, progress):
+        existing = _existing(connection, spec)
+        if existing is None:
+            doing = f"bring up {spec.name} in namespace {spec.namespace}"
+            consent.require(context, doing, request.confirm)
+            _namespace(connection, spec, request.create_namespace)
+        elif changes := _changes(connection, spec, reference, existing):
+            _agree_to(changes, existing, context, request.confirm, progress)
+            _refuse_changed_meanwhile(existing)
+        else:
+            progress.note(f"{existing.where} is as the spec says: nothing to change")
+            return raycluster.wait_ready(existing, progress, request.timeout)
+        with progress.step("image", "image"):
+            _bring_image(context, reference, progress)
+        return come_up(connection, spec, reference, progress, request.timeout)
+
+
+def read_spec(
+    path: Path,
+    *,
+    name: str | None = None,
+    namespace: str | None = None,
+    replicas: int | None = None,
+) -> ClusterSpec:
+    """A spec file with what the command line gave in place of its own. Errors: SpecError (3)."""
+    return load.overridden(load.load_file(path), name=name, namespace=namespace, replicas=replicas)
+
+
+def in_namespace(spec: ClusterSpec, connection: Kubernetes) -> ClusterSpec:
+    """The spec with a namespace: its own, else the context's, else raykit."""
+    return spec if spec.namespace else load.overridden(spec, namespace=connection.namespace)
+
+
+def come_up(
+    connection: Kubernetes, spec: ClusterSpec, reference: str, progress: Progress, timeout: float
+) -> Cluster:
+    """Apply what the spec renders to, wait until it is ready, and record how it came up.
+
+    reference: the image where the spec names none. timeout: seconds.
+    """
+    with progress.step("apply", f"RayCluster {spec.name} applied"):
+        items = [connection.apply(item) for item in render(spec, image=reference)]
+    applied = _ray_cluster(connection, items)
+    ready = raycluster.wait_ready(applied, progress, timeout)
+    bring_up.record(ready, applied.item)
+    return ready
+
+
+def shortest(cluster: Cluster) -> str:
+    """The shortest form of `--on` that names a cluster, with the kubeconfig as it is now."""
+    config = kubeconfig.load()
+    if config is None or config.current != cluster.connection.context:
+        return cluster.where
+    if cluster.namespace != cluster.connection.namespace:
+        return f"{cluster.namespace}/{cluster.name}"
+    return cluster.name
+
+
+def create_namespace(connection: Kubernetes, name: str) -> None:
+    """Make a namespace that enforces Pod Security `restricted`, unless it is there."""
+    if connection.get("Namespace", name) is None:
+        connection.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": name, "labels": RESTRICTED},
+            }
+        )
+
+
+def _existing(connection: Kubernetes, spec: ClusterSpec) -> Cluster | None:
+    """The RayCluster of the spec's name. Errors: ConflictError (8) where raykit did not make it."""
+    assert spec.namespace is not None
+    item = connection.get("RayCluster", spec.name, spec.namespace)
+    if item is None:
+        return None
+    choosing.refuse_foreign(item)
+    return Cluster(connection, spec.name, spec.namespace, item)
+
+
+def _changes(
+    connection: Kubernetes, spec: ClusterSpec, reference: str, existing: Cluster
+) -> Change:
+    """What applying the spec would change, by the API server's own account."""
+    items = [connection.apply(item, dry_run=True) for item in render(spec, image=reference)]
+    return change.between(existing.item, _ray_cluster(connection, items).item)
+
+
+def _agree_to(
+    changes: Change,
+    existing: Cluster,
+    context: Context,
+    confirm: consent.Confirm,
+    progress: Progress,
+) -> None:
+    """Say what changes and which pods end; ask where jobs run or raykit did not make the cluster.
+
+    Errors: UsageError (2) where the answer is no.
+    """
+    pods = raycluster.pods(existing)
+    names = ", ".join(pod["metadata"]["name"] for pod in pods)
+    effect = changes.effect(len(pods)) + (f": {names}" if changes.restarts and pods else "")
+    evidence = [*changes.lines, effect]
+    for line in evidence:
+        progress.note(line)
+    jobs = _running_jobs(existing, pods, progress) if changes.ends_pods else ""
+    if jobs:
+        progress.note(jobs)
+    doing = f"change {existing.name} in namespace {existing.namespace} ({effect})"
+    consent.require(context, doing, confirm, because=jobs, evidence=evidence)
+
+
+def _running_jobs(existing: Cluster, pods: Sequence[Object], progress: Progress) -> str:
+    """A line about jobs that would be lost; empty where there are none."""
+    if not head_is_ready(existing.item, pods):
+        return ""
+    try:
+        with (
+            OnKubernetes(existing, "").open(progress) as endpoint,
+            Transport(endpoint) as transport,
+        ):
+            jobs = [job for job in JobsApi(transport).jobs() if not job.ended]
+    except RaykitError as error:
+        return f"jobs may run there: they cannot be listed ({error.what})"
+    ids = ", ".join(job.submission_id or job.job_id or "?" for job in jobs)
+    return f"{len(jobs)} jobs run there and may be lost: {ids}" if jobs else ""
+
+
+def _refuse_changed_meanwhile(existing: Cluster) -> None:
+    """Errors: ConflictError (8) where somebody changed the cluster since the change was shown."""
+    before, now = existing.item["metadata"], raycluster.refresh(existing).item["metadata"]
+    if (before["uid"], before.get("generation")) != (now["uid"], now.get("generation")):
+        raise ConflictError(
+            f"{existing.where} was changed meanwhile by somebody else",
+            next="run the same command again: it shows what is left to change",
+        )
+
+
+def _namespace(connection: Kubernetes, spec: ClusterSpec, create: bool) -> None:
+    assert spec.namespace is not None
+    if connection.get("Namespace", spec.namespace) is not None:
+        return
+    if not create:
+        raise MissingError(
+            f"there is no namespace {spec.namespace} in context {connection.context}",
+            next="run it again with --create-namespace, or name another: --namespace NAME",
+        )
+    create_namespace(connection, spec.namespace)
+
+
+def _refuse_absent_image(context: Context, reference: str) -> None:
+    """Errors: MissingError (4) for raykit's own image where no image can be loaded."""
+    if image.is_own(reference) and not context.takes_loaded_images:
+        raise MissingError(
+            f"the image {reference} is in no registry, and {context} is no kind cluster",
+            next="push it and name it: `image: REGISTRY/raykit:TAG` in the spec",
+        )
+
+
+def _bring_image(context: Context, reference: str, progress: Progress) -> None:
+    """Bring raykit's own image into the nodes; every other comes from a registry."""
+    cluster = context.kind_cluster
+    if cluster is None or not image.is_own(reference):
+        return
+    docker.engine()
+    nodes = kind.workers(kind.nodes(cluster))
+    if reference == image.reference() and image.missing(nodes, reference):
+        image.build(reference, progress)
+    image.load(cluster, nodes, reference, progress)
+
+
+def _ray_cluster(connection: Kubernetes, items: Sequence[Object]) -> Cluster:
+    item = next(each for each in items if each["kind"] == "RayCluster")
+    metadata = item["metadata"]
+    return Cluster(connection, metadata["name"], metadata["namespace"], item)

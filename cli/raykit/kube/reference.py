@@ -1,0 +1,75 @@
+"""How a RayCluster is written: `NAME`, `NAMESPACE/NAME` or `CONTEXT:NAMESPACE/NAME`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from raykit.errors import UsageError
+
+FORMS = "NAME, NAMESPACE/NAME or CONTEXT:NAMESPACE/NAME"
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A RayCluster as a user names it; what is None is for the kubeconfig to say.
+
+    As text it is the form that raykit prints, and reads again.
+    """
+
+    name: str
+    namespace: str | None = None
+    context: str | None = None
+
+    def __str__(self) -> str:
+        if self.namespace is None:
+            return self.name
+        context = "" if self.context is None else f"{self.context}:"
+        return f"{context}{self.namespace}/{self.name}"
+
+
+def parse(text: str, source: str) -> Reference:
+    """Read one of the three forms; a context's name may hold slashes and colons.
+
+    source: the option or variable that the text comes from. Errors: UsageError (2).
+    """
+    place, slash, name = text.rpartition("/")
+    context, colon, namespace = place.rpartition(":")
+    good = (
+        _NAME.fullmatch(name)
+        and (not slash or _NAMESPACE.fullmatch(namespace))
+        and (not colon or context)
+    )
+    if not good:
+        address = "; an address begins with http://" if ":" in name else ""
+        raise UsageError(f"{source} {text!r} names no cluster", next=f"write {FORMS}{address}")
+    return Reference(name, namespace or None, context or None)
+
+
+def narrowed(reference: Reference, context: str | None, namespace: str | None) -> Reference:
+    """A reference with `--context` and `--namespace` in it.
+
+    Errors: UsageError (2) where they contradict it, or where the namespace can be none.
+    """
+    for option, given, named in (
+        ("--context", context, reference.context),
+        ("--namespace", namespace, reference.namespace),
+    ):
+        if given and named and given != named:
+            raise UsageError(
+                f"{option} {given} contradicts {reference}", next=f"leave {option} out"
+            )
+    if namespace is not None:
+        check_namespace(namespace)
+    return Reference(reference.name, reference.namespace or namespace, reference.context or context)
+
+
+def check_namespace(namespace: str) -> None:
+    """Errors: UsageError (2) where Kubernetes takes no such name for a namespace."""
+    if not _NAMESPACE.fullmatch(namespace):
+        raise UsageError(
+            f"--namespace {namespace!r} can be no namespace",
+            next="lower-case letters, digits and inner dashes, at most 63",
+        )

@@ -1,0 +1,119 @@
+"""Which RayCluster is the one: by name, by label, in one namespace or in all.
+
+What changes or deletes a RayCluster looks into one namespace only (`find_one`). All namespaces are
+searched to list clusters and to advise, and to run jobs on a cluster that is named.
+"""
+
+from __future__ import annotations
+
+from raykit.errors import ConflictError, MissingError
+from raykit.kube.connection import EVERYWHERE, Kubernetes
+from raykit.kube.errors import ForbiddenError
+from raykit.kube.reference import Reference
+from raykit.kuberay.raycluster import Cluster
+from raykit.objects import Object
+from raykit.spec.names import CLUSTER_LABEL, HASH_ANNOTATION, MANAGED_BY_LABEL
+
+MADE_BY_RAYKIT = "raykit"
+
+
+def find(
+    connection: Kubernetes,
+    namespace: str | None = None,
+    *,
+    name: str | None = None,
+    labelled: bool = False,
+) -> list[Cluster]:
+    """RayClusters by namespace and name, by one request.
+
+    namespace: None for all that the user may read. labelled: only those with raykit's label.
+    """
+    labels = {CLUSTER_LABEL: ""} if labelled else None
+    fields = {"metadata.name": name} if name else None
+    try:
+        items = connection.objects(
+            "RayCluster", namespace or EVERYWHERE, labels=labels, fields=fields
+        )
+    except ForbiddenError:
+        if namespace:
+            raise
+        # Reading all namespaces needs a right that a user of one may not have.
+        items = connection.objects("RayCluster", connection.namespace, labels=labels, fields=fields)
+    clusters = [_cluster(connection, item) for item in items]
+    return sorted(clusters, key=lambda cluster: (cluster.namespace, cluster.name))
+
+
+def named(connection: Kubernetes, reference: Reference) -> list[Cluster]:
+    """The RayClusters that a reference names, whoever made them.
+
+    That is the one of its namespace, by default the context's. A reference without a namespace
+    goes on to all others where that one has none of the name.
+    """
+    namespace = reference.namespace or connection.namespace
+    try:
+        item = connection.get("RayCluster", reference.name, namespace)
+    except ForbiddenError:
+        if reference.namespace:
+            raise
+        item = None
+    if item is not None:
+        return [_cluster(connection, item)]
+    return [] if reference.namespace else find(connection, name=reference.name)
+
+
+def find_one(connection: Kubernetes, name: str, namespace: str) -> Cluster:
+    """The RayCluster of a name in one namespace, to change or delete it.
+
+    Errors: MissingError (4) where there is none, with those of that name elsewhere;
+    ConflictError (8) where raykit did not make it.
+    """
+    item = connection.get("RayCluster", name, namespace)
+    if item is None:
+        raise _absent(connection, name, namespace)
+    refuse_foreign(item)
+    return _cluster(connection, item)
+
+
+def refuse_foreign(item: Object) -> None:
+    """Errors: ConflictError (8) where raykit did not make a RayCluster: it changes only its own."""
+    maker = made_by(item)
+    if maker == MADE_BY_RAYKIT:
+        return
+    metadata = item["metadata"]
+    raise ConflictError(
+        f"there is a RayCluster {metadata['name']} in namespace {metadata['namespace']} that "
+        "raykit did not make",
+        evidence=[
+            f"made by: {maker or 'unknown'}",
+            f"raykit's own have the label {CLUSTER_LABEL} and the annotation {HASH_ANNOTATION}",
+        ],
+        next="choose another name with --name, or change this one with kubectl",
+    )
+
+
+def made_by(item: Object) -> str | None:
+    """Who made a RayCluster: raykit (also by what it rendered), or what its metadata says."""
+    metadata = item["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    if labels.get(CLUSTER_LABEL) == metadata["name"] and HASH_ANNOTATION in annotations:
+        return MADE_BY_RAYKIT
+    for owner in metadata.get("ownerReferences") or []:
+        return f"{owner['kind']}/{owner['name']}"
+    manager = labels.get(MANAGED_BY_LABEL)
+    return None if manager == MADE_BY_RAYKIT else manager
+
+
+def _cluster(connection: Kubernetes, item: Object) -> Cluster:
+    metadata = item["metadata"]
+    return Cluster(connection, metadata["name"], metadata["namespace"], item)
+
+
+def _absent(connection: Kubernetes, name: str, namespace: str) -> MissingError:
+    same, others = find(connection, name=name), find(connection, namespace)
+    advice = [f"there is {cluster.where}" for cluster in same or others]
+    return MissingError(
+        f"there is no cluster {name} in namespace {namespace} of context {connection.context}",
+        evidence=advice,
+        next="raykit status lists all clusters"
+        + (f"; one elsewhere is named as {same[0].where}" if same else ""),
+    )

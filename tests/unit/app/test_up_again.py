@@ -1,0 +1,233 @@
+"""`raykit up` on a cluster that exists: what it says, when it asks, what it records."""
+
+import json
+import threading
+
+import pytest
+
+from raykit import locks
+from raykit.errors import ConflictError
+from raykit.flows.clusters import up as flow
+from raykit.kuberay import bring_up
+from raykit.manifests.render import render
+from raykit.progress import Progress
+
+RAY = "/apis/ray.io/v1"
+PATH = f"{RAY}/namespaces/raykit/rayclusters/small"
+PROXY = "/api/v1/namespaces/raykit/services/small-head-svc:dashboard/proxy"
+SPEC = """
+name: small
+image: example.com/ray:2.60.0
+auth: {mode: disabled}
+head: {taskCpus: 1, memory: 2Gi, env: {MODE: fast}}
+"""
+HEAD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "small-head",
+        "namespace": "raykit",
+        "uid": "uid-head",
+        "creationTimestamp": "2026-11-24T00:00:02Z",
+        "labels": {"ray.io/node-type": "head", "ray.io/cluster": "small"},
+    },
+    "spec": {
+        "nodeName": "n",
+        "containers": [{"name": "ray-head", "image": "example.com/ray:2.60.0"}],
+    },
+    "status": {
+        "conditions": [
+            {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-24T00:00:03Z"}
+        ]
+    },
+}
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture
+def small(api, kubeconfig, spec, tmp_path, monkeypatch):
+    """An API server with the cluster of the spec, up, in a context that is not kind's."""
+    kubeconfig(api.url, context="prod")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    api.say(RAY, {"resources": [{"name": "rayclusters"}]})
+    api.say("/api/v1/namespaces/raykit", {"kind": "Namespace", "metadata": {"name": "raykit"}})
+    (item,) = render(flow.read_spec(spec, namespace="raykit"), image="")
+    item["metadata"] |= {
+        "uid": "uid-small",
+        "generation": 1,
+        "creationTimestamp": "2026-11-24T00:00:00Z",
+    }
+    item["status"] = {
+        "observedGeneration": 1,
+        "conditions": [{"type": "HeadPodReady", "status": "True"}],
+    }
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-24T00:00:09Z"}
+    pod = json.loads(json.dumps(HEAD))
+    pod["status"]["conditions"].append(ready)
+    api.keep("rayclusters", item)
+    api.keep("pods", pod)
+    api.keep("events")
+    api.say(f"{PROXY}/api/gcs_healthz", {})
+    api.say(f"{PROXY}/api/jobs/", [])
+    return api
+
+
+def changes(api):
+    """The bodies of what was changed, by method."""
+    return [
+        (method, body)
+        for (method, _, body), query in zip(api.asked, api.queries, strict=True)
+        if method != "GET" and not query.get("dryRun")
+    ]
+
+
+def edit(spec, old="fast", new="slow"):
+    spec.write_text(spec.read_text().replace(old, new))
+
+
+def runs_a_job(api):
+    job = {"submission_id": "mine-1", "status": "RUNNING", "type": "SUBMISSION", "entrypoint": "x"}
+    api.say(f"{PROXY}/api/jobs/", [job, {**job, "submission_id": "old", "status": "SUCCEEDED"}])
+
+
+def made_by_raykit(api, kubeconfig, tools):
+    """The context is that of a kind cluster which carries raykit's mark, at this very port."""
+    kubeconfig(api.url, context="kind-mine")
+    mark = {"Destination": "/etc/raykit.io/owned"}
+    node = {
+        "Name": "/mine-control-plane",
+        "Config": {"Labels": {"io.x-k8s.kind.role": "control-plane"}},
+        "Mounts": [mark],
+        "State": {"Running": True},
+        "NetworkSettings": {"Ports": {"6443/tcp": [{"HostPort": str(api.url.rpartition(":")[2])}]}},
+    }
+    tools(docker=f"""case "$1" in ps) echo 1;; container) echo '{json.dumps([node])}';; esac""")
+    return node
+
+
+def test_up_of_what_is_there_already_asks_nothing_and_changes_nothing(small, raykit, spec):
+    code, said, notes = raykit("up", "-f", spec)
+    assert code == 0
+    assert said == "small is ready; next: raykit submit fib --on small\n"
+    assert "is as the spec says: nothing to change" in notes
+    assert changes(small) == []
+
+
+def test_what_an_edit_restarts_is_said_before_it_happens(small, raykit, spec):
+    edit(spec)
+    code, _, said = raykit("up", "-f", spec)
+    assert code == 2
+    assert "head.containers[ray-head].env[MODE].value: changed" in said
+    assert "its pod restarts: small-head" in said
+    assert "not confirmed: change small in namespace raykit (its pod restarts: small-head)" in said
+    assert changes(small) == []
+
+
+def test_with_yes_the_change_is_made(small, raykit, spec):
+    edit(spec)
+    assert raykit("up", "-f", spec, "--yes")[0] == 0
+    method, body = changes(small)[0]
+    assert method == "PATCH"
+    assert body["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]["env"]
+
+
+def test_on_our_own_kind_a_change_is_made_without_asking(small, raykit, spec, kubeconfig, tools):
+    made_by_raykit(small, kubeconfig, tools)
+    edit(spec)
+    code, _, said = raykit("up", "-f", spec)
+    assert code == 0
+    assert "its pod restarts: small-head" in said
+
+
+def test_while_jobs_run_it_asks_there_too(small, raykit, spec, kubeconfig, tools):
+    made_by_raykit(small, kubeconfig, tools)
+    runs_a_job(small)
+    edit(spec)
+    code, _, said = raykit("up", "-f", spec)
+    assert code == 2
+    assert "1 jobs run there and may be lost: mine-1" in said
+    assert changes(small) == []
+    assert raykit("up", "-f", spec, "--yes")[0] == 0
+
+
+@pytest.mark.parametrize("wrong", ["mark", "port", "engine"])
+def test_a_context_that_is_only_named_like_kinds_asks(
+    small, raykit, spec, kubeconfig, tools, wrong
+):
+    node = made_by_raykit(small, kubeconfig, tools)
+    if wrong == "mark":
+        node["Mounts"] = []
+    if wrong == "port":
+        node["NetworkSettings"]["Ports"]["6443/tcp"][0]["HostPort"] = "1"
+    script = f"""case "$1" in ps) echo 1;; container) echo '{json.dumps([node])}';; esac"""
+    tools(docker="exit 1" if wrong == "engine" else script)
+    edit(spec)
+    code, _, said = raykit("up", "-f", spec)
+    assert code == 2
+    assert "raykit did not make the cluster of this context" in said
+    assert raykit("down", "small")[0] == 2
+    assert changes(small) == []
+
+
+def test_a_change_by_somebody_else_while_the_question_stands_is_kept(small, raykit, spec):
+    def somebody_changes_it(_question):
+        small.kept["rayclusters"]["raykit", "small"]["metadata"]["generation"] += 1
+        return True
+
+    edit(spec)
+    request = flow.Request(flow.read_spec(spec), confirm=somebody_changes_it)
+    with pytest.raises(ConflictError, match="was changed meanwhile"):
+        flow.up(request, Progress())
+    assert changes(small) == []
+
+
+def test_a_second_up_waits_for_the_first(small, raykit, spec):
+    lock = "up-prod-raykit-small"
+    holding, release = threading.Event(), threading.Event()
+
+    def first():
+        with locks.held(lock, "the first"):
+            holding.set()
+            release.wait(30)
+
+    other = threading.Thread(target=first)
+    other.start()
+    assert holding.wait(30)
+    notes = []
+
+    class Listener(Progress):
+        def note(self, text):
+            notes.append(text)
+            release.set()
+
+    flow.up(flow.Request(flow.read_spec(spec)), Listener())
+    other.join()
+    assert notes[0].startswith("another raykit is at work")
+
+
+def test_how_a_cluster_came_up_is_recorded_by_up_and_read_for_that_head_only(
+    small, raykit, spec, kubeconfig
+):
+    edit(spec)
+    raykit("up", "-f", spec, "--yes")
+    item = small.kept["rayclusters"]["raykit", "small"]
+    pod = small.kept["pods"]["raykit", "small-head"]
+    recorded = bring_up.recorded(item, [pod])
+    assert [phase.name for phase in recorded] == ["applied", "scheduled"]
+    flapped = json.loads(json.dumps(pod))
+    flapped["status"]["conditions"][1]["lastTransitionTime"] = "2026-11-24T05:00:00Z"
+    assert bring_up.recorded(item, [flapped]) == recorded
+    pod["metadata"]["uid"] = "uid-of-another-head"
+    assert bring_up.recorded(item, [pod]) == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", '{"head": "uid-head", "phases": [[1]]}', "{"])
+def test_an_annotation_that_somebody_spoilt_is_no_bring_up(text):
+    item = {"metadata": {"annotations": {bring_up.ANNOTATION: text}}}
+    assert bring_up.recorded(item, [HEAD]) == []

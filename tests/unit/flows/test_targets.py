@@ -1,0 +1,199 @@
+"""Which place a word stands for: `--on`, the context's cluster, a local head."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from raykit.errors import JobsApiError, KubernetesError, MissingError, UsageError
+from raykit.flows import targets
+from raykit.flows.places import Address, OnKubernetes, OwnHead, WarmLocal
+from raykit.flows.targets import Where
+from raykit.local import warm
+
+RAY = "/apis/ray.io/v1"
+HEAD = {"template": {"spec": {"containers": [{"name": "ray-head", "image": "ray:1"}]}}}
+
+
+def cluster(name, namespace="raykit", *, ours=True):
+    metadata = {"name": name, "namespace": namespace, "uid": f"{namespace}-{name}"}
+    if ours:
+        metadata["labels"] = {"raykit.io/cluster": name}
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayCluster",
+        "metadata": metadata,
+        "spec": {"headGroupSpec": HEAD},
+    }
+
+
+@pytest.fixture
+def kuberay(api, kubeconfig):
+    kubeconfig(api.url, context="team/prod:1")
+    api.say(RAY, {"resources": [{"name": "rayclusters"}]})
+    api.keep("rayclusters")
+    return api
+
+
+@pytest.fixture
+def no_context(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+
+
+@pytest.fixture(autouse=True)
+def heads(monkeypatch):
+    """Local heads that are up, by name; none at first."""
+    up = []
+    monkeypatch.setattr(warm, "running", lambda: [SimpleNamespace(name=name) for name in up])
+    return up
+
+
+def choose(on=None, context=None, namespace=None, **environ):
+    return targets.choose(Where({**os.environ, "RAYKIT_ON": "", **environ}, on, context, namespace))
+
+
+def place(target):
+    assert isinstance(target, OnKubernetes)
+    return f"{target.cluster.namespace}/{target.cluster.name}"
+
+
+@pytest.mark.parametrize("form", ["theirs", "dev/theirs", "team/prod:1:dev/theirs"])
+def test_any_raycluster_is_named_by_three_forms_whoever_made_it(kuberay, form):
+    kuberay.keep("rayclusters", cluster("theirs", "dev", ours=False), cluster("mine"))
+    chosen = choose(form)
+    assert place(chosen) == "dev/theirs"
+    assert chosen.reason == "running on team/prod:1:dev/theirs (--on)"
+
+
+def test_a_name_means_the_cluster_of_ones_own_namespace_first(kuberay):
+    kuberay.keep("rayclusters", cluster("small"), cluster("small", "colleague"))
+    assert place(choose("small")) == "raykit/small"
+    lists = [path for _, path, _ in kuberay.asked if path == f"{RAY}/rayclusters"]
+    assert lists == [], "nothing cluster-wide is read on the way of a submit"
+
+
+def test_several_of_a_name_elsewhere_are_listed_and_none_is_taken(kuberay):
+    kuberay.keep("rayclusters", cluster("small", "a"), cluster("small", "b"))
+    with pytest.raises(UsageError) as refused:
+        choose("small")
+    assert refused.value.evidence == ("team/prod:1:a/small", "team/prod:1:b/small")
+
+
+def test_a_namespace_that_is_given_is_the_only_one(kuberay):
+    kuberay.keep("rayclusters", cluster("small", "a"))
+    for words in ({"on": "small", "namespace": "b"}, {"on": "b/small"}):
+        with pytest.raises(MissingError):
+            choose(**words)
+
+
+def test_an_unknown_name_lists_what_there_is(kuberay, heads):
+    heads.append("three")
+    kuberay.keep("rayclusters", cluster("small", "a", ours=False))
+    with pytest.raises(MissingError) as absent:
+        choose("smal")
+    assert absent.value.evidence == (
+        "there is team/prod:1:a/small",
+        "there is local head three",
+    )
+
+
+def test_without_a_name_the_labelled_cluster_of_the_namespace_is_the_one(kuberay):
+    kuberay.keep("rayclusters", cluster("small"), cluster("other", ours=False))
+    chosen = choose()
+    assert place(chosen) == "raykit/small"
+    assert "the one raykit cluster of namespace raykit" in chosen.reason
+
+
+def test_without_a_name_a_cluster_of_another_namespace_is_listed_and_never_taken(kuberay):
+    kuberay.keep("rayclusters", cluster("small", "colleague"))
+    with pytest.raises(UsageError) as refused:
+        choose()
+    assert refused.value.evidence == ("team/prod:1:colleague/small",)
+    assert "--on local" in refused.value.next
+
+
+def test_without_a_name_several_clusters_of_the_namespace_are_listed(kuberay):
+    kuberay.keep("rayclusters", cluster("one"), cluster("two"))
+    with pytest.raises(UsageError, match="2 clusters could be the one"):
+        choose()
+
+
+def test_unlabelled_clusters_do_not_keep_a_job_from_a_local_head(kuberay):
+    kuberay.keep("rayclusters", cluster("other", ours=False))
+    assert isinstance(choose(), OwnHead)
+
+
+@pytest.mark.parametrize("words", [{"context": "team/prod:1"}, {"namespace": "empty"}])
+def test_a_place_that_is_named_and_empty_is_an_error_and_never_local(kuberay, heads, words):
+    heads.append("local")
+    with pytest.raises(MissingError, match="no raykit cluster in namespace"):
+        choose(**words)
+
+
+def test_a_context_that_cannot_be_reached_is_an_error_and_never_local(kubeconfig):
+    kubeconfig("http://127.0.0.1:1", context="dead")
+    for word in (None, "small", "ray/small"):
+        with pytest.raises(KubernetesError):
+            choose(word)
+
+
+def test_a_local_head_is_used_by_its_name_also_beside_a_dead_context(kubeconfig, heads):
+    kubeconfig("http://127.0.0.1:1", context="dead")
+    heads.append("three")
+    chosen = choose("three")
+    assert isinstance(chosen, WarmLocal)
+    assert "nothing listens" in chosen.reason
+
+
+def test_a_name_of_a_head_and_of_a_cluster_is_refused(kuberay, heads):
+    heads.append("small")
+    kuberay.keep("rayclusters", cluster("small"))
+    with pytest.raises(UsageError) as refused:
+        choose("small")
+    assert refused.value.evidence == ("local head small", "team/prod:1:raykit/small")
+    assert place(choose("raykit/small")) == "raykit/small"
+
+
+@pytest.mark.parametrize("word", ["local", "http://127.0.0.1:8265"])
+@pytest.mark.parametrize("given", [{"context": "prod"}, {"namespace": "ray"}])
+def test_options_that_would_do_nothing_are_refused(no_context, word, given):
+    with pytest.raises(UsageError, match="would do nothing"):
+        choose(word, **given)
+
+
+def test_the_environment_names_a_place_where_on_does_not(kuberay):
+    kuberay.keep("rayclusters", cluster("small", "dev"))
+    chosen = choose(RAYKIT_ON="dev/small")
+    assert chosen.reason == "running on team/prod:1:dev/small (RAYKIT_ON)"
+    assert isinstance(choose("http://h:1", RAYKIT_ON="dev/small"), Address)
+
+
+def test_a_context_without_kuberay_is_no_place_unless_it_is_named(api, kubeconfig):
+    kubeconfig(api.url, context="plain")
+    assert isinstance(choose(), OwnHead)
+    with pytest.raises(MissingError, match="KubeRay is not installed"):
+        choose(context="plain")
+
+
+def of_record(make_record, **target):
+    record = make_record(target=target)
+    return targets.of_record(record, Where(os.environ))
+
+
+def test_a_record_leads_to_its_own_cluster_also_one_called_local(kuberay, make_record):
+    kuberay.keep("rayclusters", cluster("local", "dev", ours=False), cluster("local"))
+    target = {"kind": "kubernetes", "context": "team/prod:1", "namespace": "dev"}
+    assert place(of_record(make_record, cluster="local", **target)) == "dev/local"
+
+
+def test_a_record_leads_to_its_warm_head_or_says_that_it_has_ended(heads, no_context, make_record):
+    with pytest.raises(JobsApiError, match="has ended"):
+        of_record(make_record, kind="local", cluster="three")
+    heads.append("three")
+    assert isinstance(of_record(make_record, kind="local", cluster="three"), WarmLocal)
+
+
+def test_a_head_of_its_own_is_reached_by_no_other_command(no_context, make_record):
+    with pytest.raises(JobsApiError, match="which no other command reaches") as refused:
+        of_record(make_record, kind="local", url="http://127.0.0.1:1")
+    assert "raykit up --on local" in refused.value.next
