@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from raykit import kit
@@ -18,19 +18,40 @@ FILE_ENDINGS = (".py", ".sh")
 class Entrypoint:
     """A job's name and the words that start it; they stay a list until Ray's shell gets them.
 
-    working_dir: the folder that is uploaded with it; of_kit: it is one of raykit's own jobs.
+    working_dir: the folder that is uploaded with it. script: the file in it that runs.
+    of_kit: it is one of raykit's own jobs. in_place: it runs from the kit that the head has, so
+    that nothing is uploaded.
     """
 
     name: str
     words: tuple[str, ...]
     arguments: tuple[str, ...]
     working_dir: Path | None = None
+    script: str | None = None
     of_kit: bool = False
+    in_place: bool = False
+
+    @property
+    def needs_kit(self) -> bool:
+        """Whether the package `jobs` goes with it."""
+        return self.of_kit and not self.in_place
 
     @property
     def command(self) -> str:
         """One shell line that yields exactly these words again."""
         return shlex.join(self.words)
+
+    def from_kit(self, root: str) -> Entrypoint:
+        """The same job, run from the kit that lies in the folder `root` of the head.
+
+        Run that way, Python and Ray put this folder on the import path of this job alone: a folder
+        `jobs` of the user's never meets ours. With a working directory Ray would not, and the kit
+        is uploaded.
+        """
+        if not self.of_kit or self.working_dir is not None:
+            return self
+        words = ("python", f"{root}/jobs", self.name, *self.arguments)
+        return replace(self, words=words, in_place=True)
 
 
 def find(job: str, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
@@ -44,7 +65,7 @@ def find(job: str, arguments: Sequence[str], working_dir: Path | None = None) ->
 
 
 def of_kit(job: str, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
-    """A job that comes with the kit, by its module's name.
+    """A job that comes with the kit, by its module's name, run from an uploaded kit.
 
     `-P` keeps the driver's own folder off the import path: a `jobs/` there must not shadow ours.
 
@@ -58,7 +79,7 @@ def of_kit(job: str, arguments: Sequence[str], working_dir: Path | None = None) 
             evidence=[f"nearest: {', '.join(near)}"] if near else [],
             next=f"the jobs that come with raykit: {', '.join(known)}; or name a file: ./{job}.py",
         )
-    words = ("python", "-P", "-m", f"jobs.{job}", *arguments)
+    words = ("python", "-P", "-m", "jobs", job, *arguments)
     return Entrypoint(job, words, tuple(arguments), working_dir, of_kit=True)
 
 
@@ -84,11 +105,19 @@ def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = Non
             next=f"--working-dir {path.parent}, or a folder above both",
         ) from outside
     program = "bash" if path.suffix == ".sh" else "python"
-    return Entrypoint(path.stem, (program, inside.as_posix(), *arguments), tuple(arguments), folder)
+    script = inside.as_posix()
+    words = (program, script, *arguments)
+    return Entrypoint(path.stem, words, tuple(arguments), folder, script)
 
 
 def of_words(words: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
     """Any command. Errors: UsageError (2) where there is none."""
     if not words:
         raise UsageError("--entrypoint without a command", next="raykit submit --entrypoint -- CMD")
-    return Entrypoint(Path(words[0]).name, tuple(words), tuple(words[1:]), working_dir)
+    script = next((word for word in words if _lies_in(working_dir, word)), None)
+    return Entrypoint(Path(words[0]).name, tuple(words), tuple(words[1:]), working_dir, script)
+
+
+def _lies_in(folder: Path | None, word: str) -> bool:
+    """Whether a word of a command names a script of the folder that goes with it."""
+    return folder is not None and word.endswith(FILE_ENDINGS) and (folder / word).is_file()

@@ -1,18 +1,21 @@
 """A folder as a package that Ray unpacks beside the driver: sized and checked before upload.
 
 The same content gives the same package, byte for byte, so that it is sent once. `.gitignore` and
-`.rayignore` are honoured in every folder; version control, virtual environments and caches are
-left out always.
+`.rayignore` are honoured in every folder. Version control, virtual environments, caches and run
+records are always left out; the script that runs is always packed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import stat
 import tempfile
+import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -20,7 +23,8 @@ from typing import IO
 import httpx2
 import pathspec
 
-from raykit.errors import UsageError
+from raykit.errors import MissingError, UsageError
+from raykit.measure.records import RECORD
 from raykit.submission.transport import LostConnectionError, Transport
 
 LIMIT_BYTES = 100 * 1024**2
@@ -43,6 +47,7 @@ LEFT_OUT = frozenset(
     }
 )
 IGNORE_FILES = (".gitignore", ".rayignore")
+DEEPEST = 100
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CHUNK = 1 << 20
 ATTEMPTS, SEND_SECONDS = 5, 600.0
@@ -68,16 +73,24 @@ class Package:
     members: tuple[Member, ...]
 
 
-def collect(folder: Path, excludes: Sequence[str] = ()) -> list[Member]:
+def collect(folder: Path, excludes: Sequence[str] = (), script: str | None = None) -> list[Member]:
     """The files of a folder that belong into its package, sorted by path.
 
+    excludes: patterns as in .gitignore. script: the path of the file that the job runs; no pattern
+    leaves it out.
+
     Errors: UsageError (2) naming every file that cannot be packed: loops of links, sockets,
-    devices, unreadable files.
+    devices, unreadable files, names that are not UTF-8; and patterns that are not valid.
     """
     problems: list[str] = []
-    given = [("", pathspec.GitIgnoreSpec.from_lines(excludes))] if excludes else []
-    found = _walk(folder, "", given, (folder.resolve(),), problems)
-    members = sorted(found, key=lambda member: member.path)
+    given = [("", spec) for spec in _patterns(excludes, "excludes", problems)] if excludes else []
+    found = {
+        member.path: member for member in _walk(folder, "", given, (folder.resolve(),), problems)
+    }
+    if script is not None and script not in found:
+        source = folder / script
+        found |= {member.path: member for member in _file(source, script, source.stat(), problems)}
+    members = [found[path] for path in sorted(found)]
     if problems:
         raise UsageError(
             f"{folder} cannot be packed",
@@ -87,23 +100,32 @@ def collect(folder: Path, excludes: Sequence[str] = ()) -> list[Member]:
     return members
 
 
-def pack(folder: Path, *, excludes: Sequence[str] = (), top: str = "") -> Package:
-    """Pack a folder into a temporary archive.
+def pack(folder: Path, members: Sequence[Member], *, top: str = "") -> Package:
+    """Pack the members of a folder into a temporary archive.
 
-    excludes: patterns as in .gitignore. top: the folder's name inside the archive, as Ray wants
-    it for a Python module; without it the archive holds the folder's content.
+    top: the folder's name inside the archive, as Ray wants it for a Python module; without it the
+    archive holds the folder's content.
 
-    Errors: UsageError (2) with the ten largest files, where Ray would not accept it.
+    Errors: UsageError (2) with the ten largest files where Ray would not accept it, and for a file
+    that cannot be read; MissingError (4) where there is no room for the archive.
     """
-    members = collect(folder, excludes)
     if top:
         members = [replace(member, path=f"{top}/{member.path}") for member in members]
-    archive = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the package)
     try:
-        _fill(archive, folder, members)
-    except BaseException:
-        archive.close()
-        raise
+        archive = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the package)
+        try:
+            _fill(archive, folder, members)
+        except BaseException:
+            # Closing writes what is buffered, which a full disk refuses a second time.
+            with contextlib.suppress(OSError):
+                archive.close()
+            raise
+    except OSError as error:
+        raise MissingError(
+            f"{folder} cannot be packed: there is no room for the archive",
+            evidence=[error.strerror or str(error)],
+            next="free space, or set TMPDIR to another folder",
+        ) from error
     size = archive.tell()
     archive.seek(0)
     digest = hashlib.file_digest(archive, "sha256").hexdigest()[:40]
@@ -140,19 +162,20 @@ def _walk(
     above: tuple[Path, ...],
     problems: list[str],
 ) -> Iterator[Member]:
-    ignores = [*inherited, *_ignores(folder, prefix)]
+    ignores = [*inherited, *_ignores(folder, prefix, problems)]
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        problems.append(f"{prefix or '.'}: {error.strerror}")
+        problems.append(f"{_shown(prefix) or '.'}: {error.strerror}")
         return
     for entry in entries:
         path = prefix + entry.name
         try:
             found = entry.stat()
         except OSError as error:
-            if not _ignored(path, ignores):
-                problems.append(f"{path}: {error.strerror}")
+            was_removed = isinstance(error, FileNotFoundError) and not entry.is_symlink()
+            if not was_removed and not _ignored(path, ignores):
+                problems.append(f"{_shown(path)}: {error.strerror}")
             continue
         is_folder = stat.S_ISDIR(found.st_mode)
         if entry.name in LEFT_OUT or _ignored(path + "/" * is_folder, ignores):
@@ -170,31 +193,69 @@ def _below(
     above: tuple[Path, ...],
     problems: list[str],
 ) -> Iterator[Member]:
-    if (folder / "pyvenv.cfg").is_file():
+    if (folder / "pyvenv.cfg").is_file() or _is_run(folder):
         return
     real = folder.resolve()
     if real in above:
-        problems.append(f"{path}: a link to a folder above it")
+        problems.append(f"{_shown(path)}: a link to a folder above it")
+        return
+    if len(above) > DEEPEST:
+        problems.append(f"{_shown(path)}: more than {DEEPEST} folders deep")
         return
     yield from _walk(folder, path + "/", ignores, (*above, real), problems)
 
 
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is the record of a run, which changes with every submission."""
+    record = folder / RECORD
+    try:
+        with record.open("rb") if record.is_file() else contextlib.nullcontext() as stream:
+            beginning = stream.read(CHUNK >> 8) if stream else b""
+    except OSError:
+        return False
+    return b'"schema"' in beginning and b'"submission_id"' in beginning
+
+
 def _file(source: Path, path: str, found: os.stat_result, problems: list[str]) -> Iterator[Member]:
     if not stat.S_ISREG(found.st_mode):
-        problems.append(f"{path}: neither a file nor a folder")
+        problems.append(f"{_shown(path)}: neither a file nor a folder")
+    elif _shown(path) != path:
+        problems.append(f"{_shown(path)}: its name is not UTF-8")
     elif not os.access(source, os.R_OK):
         problems.append(f"{path}: not readable")
     else:
         yield Member(path, source, found.st_size, bool(found.st_mode & stat.S_IXUSR))
 
 
-def _ignores(folder: Path, prefix: str) -> Iterator[tuple[str, pathspec.GitIgnoreSpec]]:
+def _ignores(
+    folder: Path, prefix: str, problems: list[str]
+) -> Iterator[tuple[str, pathspec.GitIgnoreSpec]]:
     for name in IGNORE_FILES:
+        if not (folder / name).is_file():
+            continue
         try:
             lines = (folder / name).read_text("utf-8", "replace").splitlines()
         except OSError:
             continue
-        yield prefix, pathspec.GitIgnoreSpec.from_lines(lines)
+        for spec in _patterns(lines, _shown(prefix) + name, problems):
+            yield prefix, spec
+
+
+def _patterns(
+    lines: Iterable[str], source: str, problems: list[str]
+) -> Iterator[pathspec.GitIgnoreSpec]:
+    """The patterns as one specification; those that pathspec cannot read are problems."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd character classes
+        try:
+            yield pathspec.GitIgnoreSpec.from_lines(lines)
+        except (ValueError, re.error) as error:
+            problems.append(f"{source}: {error}")
+
+
+def _shown(path: str) -> str:
+    """A path as it can be printed: bytes that are not UTF-8 as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _ignored(path: str, ignores: Sequence[tuple[str, pathspec.GitIgnoreSpec]]) -> bool:
@@ -218,7 +279,18 @@ def _add(packed: zipfile.ZipFile, member: Member) -> None:
     info = zipfile.ZipInfo(member.path, EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = (0o755 if member.executable else 0o644) << 16
-    with member.source.open("rb") as source, packed.open(info, "w") as target:
+    info.file_size = member.size  # beyond 2 GiB the header has another form
+    try:
+        source = member.source.open("rb")
+    except FileNotFoundError:
+        return  # removed since the folder was read
+    except OSError as error:
+        raise UsageError(
+            f"{member.source} cannot be read",
+            evidence=[error.strerror or str(error)],
+            next="make it readable, or name it in a .rayignore",
+        ) from error
+    with source, packed.open(info, "w") as target:
         while chunk := source.read(CHUNK):
             target.write(chunk)
 

@@ -1,13 +1,15 @@
 """Runtime environments, checked here because Ray ignores keys that it does not know.
 
-The keys and their types are those of Ray 2.60 (`ray.runtime_env.RuntimeEnv`).
+The keys and their types are those of Ray 2.60 (`ray.runtime_env.RuntimeEnv`). Files that one names
+are read here, as Ray's own client does: the head does not have them.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from raykit.errors import UsageError
+from raykit.submission.variables import is_text, problems_of, read_text, reason, shown
 
 RuntimeEnv = dict[str, Any]
 Words = list[str]
@@ -69,6 +72,8 @@ class _Model(_Strict):
 
 KEYS = sorted(field.alias or name for name, field in _Model.model_fields.items())
 EXCLUSIVE = ("pip", "uv", "conda")
+DEEPEST = 30
+LARGEST_WHOLE = 2**63
 
 
 def read_file(path: Path) -> RuntimeEnv:
@@ -76,12 +81,7 @@ def read_file(path: Path) -> RuntimeEnv:
 
     Errors: UsageError (2) with every problem.
     """
-    try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(
-            f"the runtime environment {path} cannot be read", evidence=str(error).splitlines()
-        ) from error
+    data = _yaml(path, "the runtime environment")
     if not isinstance(data, dict):
         raise UsageError(
             f"the runtime environment {path} is no mapping",
@@ -96,10 +96,13 @@ def checked(data: Mapping[str, Any], source: str) -> RuntimeEnv:
     Errors: UsageError (2) with every problem, unknown keys with the nearest known one.
     """
     problems = [f"{key}: only one of {', '.join(EXCLUSIVE)}" for key in _too_many(data)]
+    problems += _not_json(data)
     try:
         _Model.model_validate(dict(data))
     except ValidationError as error:
-        problems += [_told(problem) for problem in error.errors()]
+        problems += [_in_words(problem) for problem in error.errors()]
+    else:
+        problems += [f"env_vars.{each}" for each in problems_of(data.get("env_vars") or {})]
     if problems:
         raise UsageError(
             f"the runtime environment of {source} is wrong",
@@ -110,40 +113,31 @@ def checked(data: Mapping[str, Any], source: str) -> RuntimeEnv:
 
 
 def merged(base: Mapping[str, Any], env_vars: Mapping[str, str], pip: Sequence[str]) -> RuntimeEnv:
-    """A runtime environment with what the command line adds."""
-    result = dict(base)
+    """A runtime environment with what the command line adds, and without names of local files.
+
+    Errors: UsageError (2) for a file that cannot be read, and with every problem of the whole.
+    """
+    result = _with_files_read(base)
     if env_vars:
         result["env_vars"] = {**(base.get("env_vars") or {}), **env_vars}
     if pip:
-        own = base.get("pip") or []
+        own = result.get("pip") or []
         if isinstance(own, dict):
             result["pip"] = {**own, "packages": [*own["packages"], *pip]}
-        elif isinstance(own, str):
-            raise UsageError("--pip cannot be added to a runtime environment whose pip is a file")
         else:
             result["pip"] = [*own, *pip]
-    return result
+    return checked(result, "the options given")
 
 
-def pairs(words: Sequence[str], option: str) -> dict[str, str]:
-    """K=V words as a mapping. Errors: UsageError (2) for words without `=`."""
-    wrong = [word for word in words if "=" not in word or word.startswith("=")]
-    if wrong:
-        raise UsageError(f"{option} takes KEY=VALUE", evidence=wrong)
-    return dict(word.split("=", 1) for word in words)
+def working_dir(base: Mapping[str, Any], given: Path | None) -> Path | None:
+    """The folder of this machine that goes with a job: the one given, else the environment's."""
+    named = base.get("working_dir")
+    return given if given or not named or is_address(named) else Path(named)
 
 
-def env_file(path: Path) -> dict[str, str]:
-    """KEY=VALUE lines; blank lines and lines that begin with # are passed over.
-
-    Errors: UsageError (2) naming the lines.
-    """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read", evidence=[str(error)]) from error
-    own = [line.strip() for line in lines]
-    return pairs([line for line in own if line and not line.startswith("#")], f"{path}:")
+def is_address(path: str) -> bool:
+    """Whether a working directory or module is an address that the head fetches by itself."""
+    return "://" in path
 
 
 def fingerprint(value: object) -> str:
@@ -153,14 +147,102 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def _with_files_read(base: Mapping[str, Any]) -> RuntimeEnv:
+    """The environment with what its requirements and conda files hold in place of their names."""
+    result = dict(base)
+    for key in ("pip", "uv"):
+        if isinstance(base.get(key), str):
+            result[key] = _requirements(Path(base[key]), key)
+    conda = base.get("conda")
+    if isinstance(conda, str) and conda.endswith((".yml", ".yaml")):
+        result["conda"] = _yaml(Path(conda), "the conda environment")
+    return result
+
+
+def _requirements(path: Path, key: str) -> list[str]:
+    try:
+        lines = [line.strip() for line in read_text(path).splitlines()]
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{key} of the runtime environment names {path}, which cannot be read",
+            evidence=[reason(error)],
+            next=f"{key} takes a list of requirements, or a requirements file of this machine",
+        ) from error
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _yaml(path: Path, what: str) -> Any:
+    """The data of a YAML or JSON file. Errors: UsageError (2)."""
+    try:
+        return yaml.load(read_text(path), _PlainLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"{what} {path} cannot be read",
+            evidence=reason(error).splitlines(),
+            next=f"write it as plain YAML or JSON; its keys are {', '.join(KEYS)}",
+        ) from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without what grows or hides: no aliases, and no key twice."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.YAMLError(f"line {event.start_mark.line + 1}: aliases are not read")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: the key {key.value} stands there twice")
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
+
+
+def _not_json(value: object, place: str = "", depth: int = 0) -> Iterator[str]:
+    """What of the data could not be sent, with its place."""
+    if depth > DEEPEST:
+        yield f"{place}: is nested too deeply"
+    elif isinstance(value, Mapping):
+        for key, inside in value.items():
+            if not isinstance(key, str):
+                yield f"{place or 'the top'}: the key {key!r} must be text: quote it"
+                continue
+            here = f"{place}.{shown(key)}" if place else shown(key)
+            if not is_text(key):
+                yield f"{here}: the key is not UTF-8"
+            yield from _not_json(inside, here, depth + 1)
+    elif isinstance(value, list | tuple):
+        for at, inside in enumerate(value):
+            yield from _not_json(inside, f"{place}[{at}]", depth + 1)
+    elif isinstance(value, str):
+        if not is_text(value):
+            yield f"{place}: is not UTF-8, or holds a NUL"
+    elif isinstance(value, int):
+        if abs(value) > LARGEST_WHOLE:
+            yield f"{place}: is too large a number"
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield f"{place}: must be a finite number"
+    elif value is not None:
+        yield f"{place}: is a {type(value).__name__}: quote it"
+
+
 def _too_many(data: Mapping[str, Any]) -> list[str]:
     present = [key for key in EXCLUSIVE if data.get(key)]
     return present[1:]
 
 
-def _told(problem: Any) -> str:
+def _in_words(problem: Any) -> str:
+    """A problem that pydantic found; no value is shown, since it may be a secret."""
     place = ".".join(str(part) for part in problem["loc"] if part not in ("list[str]", "str"))
+    place = shown(place)
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place, KEYS, n=1)
         return f"{place}: unknown" + (f", did you mean {near[0]}?" if near else "")
-    return f"{place}: {problem['msg']}, got {problem['input']!r}"
+    if problem["type"] == "string_type":
+        return f"{place}: must be text: quote it"
+    return f"{place}: {problem['msg'].replace('Input should be', 'must be')}"

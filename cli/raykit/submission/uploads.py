@@ -1,88 +1,185 @@
-"""What goes to the head before the job: its folder, its modules, the kit's jobs where missing."""
+"""What goes to the head before the job: its folder, its modules, the kit's jobs where missing.
+
+Ray puts the uploaded folder first on the import path of every process of the job. A `random.py`
+there is what Ray imports too: its worker then never starts, and the job stays PENDING for minutes.
+Such files are refused by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raykit import kit
 from raykit.errors import UsageError
 from raykit.progress import Progress
-from raykit.submission import packaging
+from raykit.submission import packaging, runtime_env
 from raykit.submission.entrypoints import Entrypoint
+from raykit.submission.packaging import Member
 from raykit.submission.transport import Transport
 
+SHOWN = 10
 
-def check(entrypoint: Entrypoint, runtime_env: Mapping[str, Any]) -> None:
-    """Refuse what could not be sent, before a head is started or asked.
+_PYTHON = """
+    argparse array ast asyncio base64 bdb binascii bisect bz2 calendar cmd code codeop collections
+    colorsys concurrent contextlib contextvars copy copyreg csv ctypes dataclasses datetime decimal
+    dis email encodings enum fcntl fnmatch fractions functools gettext glob grp hashlib heapq hmac
+    html http importlib inspect ipaddress json keyword linecache locale logging lzma math mimetypes
+    mmap multiprocessing netrc numbers opcode operator optparse pathlib pdb pickle pkgutil platform
+    pprint queue quopri random re reprlib resource secrets select selectors shlex shutil signal
+    socket ssl string stringprep struct subprocess sysconfig tarfile tempfile textwrap threading
+    token tokenize traceback tracemalloc types typing unicodedata urllib uuid warnings weakref
+    zipfile zlib zoneinfo
+"""
+_RAY = """
+    aiohappyeyeballs aiohttp aiosignal annotated_types attr attrs certifi charset_normalizer click
+    colorama filelock frozenlist google grpc idna jsonschema jsonschema_specifications msgpack
+    multidict numpy packaging propcache psutil pydantic pydantic_core ray referencing requests rpds
+    setproctitle typing_extensions typing_inspection urllib3 yaml yarl
+"""
+LOADED_BY_WORKERS = frozenset(_PYTHON.split()) | frozenset(_RAY.split())
+"""What a worker and a job's supervisor of Ray 2.60 have imported before the driver starts."""
 
-    Errors: UsageError (2).
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of this machine that is uploaded. top: its name inside the package, if any."""
+
+    path: Path
+    members: Sequence[Member]
+    title: str
+    top: str = ""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a submission sends, read from disk and checked; a module may be an address instead."""
+
+    working_dir: Folder | None
+    modules: Sequence[Folder | str]
+
+    def send(
+        self, transport: Transport, environment: Mapping[str, Any], progress: Progress
+    ) -> dict[str, Any]:
+        """Upload what the head lacks; the runtime environment with addresses in its place.
+
+        Errors: UsageError (2) where a folder is too big, JobsApiError (6).
+        """
+        result = {key: value for key, value in environment.items() if key != "excludes"}
+        if self.working_dir:
+            result["working_dir"] = _send(self.working_dir, transport, progress)
+        if self.modules:
+            result["py_modules"] = [
+                each if isinstance(each, str) else _send(each, transport, progress)
+                for each in self.modules
+            ]
+        return result
+
+
+def plan(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Upload:
+    """Read the folders of a submission, before a head is started or asked.
+
+    Errors: UsageError (2) for a folder that is missing or cannot be packed, two working directories
+    that contradict each other, and files that would keep Ray's workers from starting.
     """
-    folder = _folder(entrypoint, runtime_env)
-    if folder is not None and not folder.is_dir():
-        raise UsageError(f"the working directory {folder} is no folder")
-    missing = [path for path in _modules(runtime_env) if not _is_uri(path) and not _is_module(path)]
-    if missing:
-        raise UsageError("py_modules names what is no folder", evidence=missing)
-
-
-def send(
-    transport: Transport,
-    entrypoint: Entrypoint,
-    runtime_env: Mapping[str, Any],
-    has_kit: bool,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Upload folders that the head lacks; the runtime environment with addresses in their place.
-
-    Errors: UsageError (2) where a folder cannot be packed or is too big, JobsApiError (6).
-    """
-    result = dict(runtime_env)
-    folder = _folder(entrypoint, runtime_env)
-    excludes = result.pop("excludes", None) or ()
+    excludes = environment.get("excludes") or ()
+    folder = _working_dir(entrypoint, environment)
+    working_dir = None
     if folder is not None:
-        package = packaging.pack(folder, excludes=excludes)
-        result["working_dir"] = _upload(transport, package, f"upload {folder.name}/", progress)
-    modules = []
-    for path in _modules(runtime_env):
-        if not _is_uri(path):
-            package = packaging.pack(Path(path), excludes=excludes, top=Path(path).resolve().name)
-            path = _upload(transport, package, f"upload {path}", progress)  # noqa: PLW2901
-        modules.append(path)
-    if entrypoint.of_kit and not has_kit:
-        package = packaging.pack(kit.root() / "jobs", top="jobs")
-        modules.append(_upload(transport, package, "upload raykit's jobs", progress))
-    if modules:
-        result["py_modules"] = modules
-    return result
+        members = packaging.collect(folder, excludes, entrypoint.script)
+        working_dir = Folder(folder, members, f"upload {folder.resolve().name or folder}/")
+    modules = list(_modules(environment, excludes))
+    if entrypoint.needs_kit:
+        jobs = kit.root() / "jobs"
+        modules.append(Folder(jobs, packaging.collect(jobs), "upload raykit's jobs", "jobs"))
+    _refuse_hiding([working_dir, *(each for each in modules if isinstance(each, Folder))])
+    return Upload(working_dir, modules)
 
 
-def _upload(
-    transport: Transport, package: packaging.Package, title: str, progress: Progress
-) -> str:
+def _working_dir(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Path | None:
+    """The folder to upload: the entrypoint's, which is never another than the environment's."""
+    named = environment.get("working_dir")
+    folder = entrypoint.working_dir
+    local = None if not named or runtime_env.is_address(named) else Path(named)
+    if folder is None and local is None:
+        return None
+    chosen = folder or local
+    assert chosen is not None
+    if not chosen.is_dir():
+        raise UsageError(
+            f"the working directory {chosen} is no folder",
+            next="--working-dir takes a folder of this machine",
+        )
+    if named and (local is None or local.resolve() != chosen.resolve()):
+        raise UsageError(
+            "the job has two working directories",
+            evidence=[f"{chosen} of the command", f"{named} of the runtime environment"],
+            next="leave working_dir out of the runtime environment, or give both the same folder",
+        )
+    return chosen
+
+
+def _modules(environment: Mapping[str, Any], excludes: Sequence[str]) -> Iterator[Folder | str]:
+    named = environment.get("py_modules") or []
+    missing = [
+        path for path in named if not runtime_env.is_address(path) and not Path(path).is_dir()
+    ]
+    if missing:
+        raise UsageError(
+            "py_modules names what is no folder",
+            evidence=missing,
+            next="py_modules takes folders of this machine, or addresses such as s3://…/x.zip",
+        )
+    for path in named:
+        if runtime_env.is_address(path):
+            yield path
+        else:
+            folder = Path(path)
+            members = packaging.collect(folder, excludes)
+            yield Folder(folder, members, f"upload {path}", folder.resolve().name)
+
+
+def _refuse_hiding(folders: Iterable[Folder | None]) -> None:
+    found = [line for folder in folders if folder for line in hiding(folder)]
+    if found:
+        raise UsageError(
+            "the upload hides modules that Ray's workers need to start",
+            evidence=[
+                *found[:SHOWN],
+                *([f"and {len(found) - SHOWN} more"] if found[SHOWN:] else []),
+            ],
+            next="rename them, name them in a .rayignore, or choose another --working-dir",
+        )
+
+
+def hiding(folder: Folder) -> list[str]:
+    """One line for each file or package of an upload that hides a module which Ray imports.
+
+    A folder without `__init__.py` hides nothing: Python prefers a module later on its path.
+    """
+    paths = [f"{folder.top}/{each.path}" if folder.top else each.path for each in folder.members]
+    return [f"{path} hides {_whose(name)} {name}" for path in paths if (name := _module(path))]
+
+
+def _module(path: str) -> str | None:
+    """The module of Python or Ray whose place a path of an upload takes."""
+    name = path.removesuffix("/__init__.py").removesuffix(".py")
+    private = name.startswith("_") and name in sys.stdlib_module_names
+    return name if name != path and (name in LOADED_BY_WORKERS or private) else None
+
+
+def _whose(name: str) -> str:
+    return "Python's" if name in sys.stdlib_module_names else "Ray's"
+
+
+def _send(folder: Folder, transport: Transport, progress: Progress) -> str:
     def show(sent: int, total: int) -> None:
         progress.detail(f"{sent / 1024**2:.1f} of {total / 1024**2:.1f} MiB")
 
-    with package.archive, progress.step("upload", title):
+    package = packaging.pack(folder.path, folder.members, top=folder.top)
+    with package.archive, progress.step("upload", folder.title):
         packaging.upload(transport, package, show)
     return package.uri
-
-
-def _folder(entrypoint: Entrypoint, runtime_env: Mapping[str, Any]) -> Path | None:
-    if entrypoint.working_dir is not None:
-        return entrypoint.working_dir
-    named = runtime_env.get("working_dir")
-    return Path(named) if named and not _is_uri(named) else None
-
-
-def _modules(runtime_env: Mapping[str, Any]) -> list[str]:
-    return list(runtime_env.get("py_modules") or [])
-
-
-def _is_uri(path: str) -> bool:
-    return "://" in path
-
-
-def _is_module(path: str) -> bool:
-    return Path(path).is_dir()
