@@ -51,11 +51,12 @@ def submit(
     raised. What is wrong before the head gets the job is raised: errors of `raykit.errors`.
     """
     environment = environments.checked(runtime_env or {}, "runtime_env")
+    given = None if working_dir is None else Path(working_dir)
     request = flow.Request(
-        _entrypoint(job, arguments, None if working_dir is None else Path(working_dir)),
+        _entrypoint(job, arguments, environments.working_dir(environment, given)),
         Where(os.environ, on, context, namespace),
         id=id,
-        runtime_env=environments.checked(environments.merged(environment, env or {}, pip), "env"),
+        runtime_env=environments.merged(environment, env or {}, pip),
         resources=resources or {},
         metadata=metadata or {},
         timeout=timeout,

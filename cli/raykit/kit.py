@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+IN_IMAGE = "/opt/raykit"
+"""Where `jobs/` lies in raykit's own image (see Dockerfile)."""
+
 
 def root() -> Path:
     """The folder that holds `jobs/`, `Dockerfile` and `deploy/`.

@@ -6,12 +6,12 @@ import platform
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from raykit import machine, versions
+from raykit import kit, machine, versions
 from raykit.errors import UsageError
 from raykit.flows import targets
 from raykit.flows.session import PAYLOAD_KEY, Limits, Run, Session, see_through
@@ -23,6 +23,7 @@ from raykit.submission.entrypoints import Entrypoint
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.runtime_env import fingerprint
 from raykit.submission.transport import Transport
+from raykit.submission.variables import check_metadata, is_text
 
 RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
 
@@ -52,9 +53,11 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     Errors: those before the job starts (design: 2, 4, 5, 6, 8); what comes later is the run's.
     """
     runs.check_writable()
+    check_metadata(request.metadata)
     target = targets.choose(request.where)
     _check_follow(request, target)
-    uploads.check(request.entrypoint, request.runtime_env)
+    request = _with_kit_of(target, request)
+    upload = uploads.plan(request.entrypoint, request.runtime_env)
     progress.note(target.reason)
     record = _begin(request, target)
     limits = Limits(request.follow, request.timeout, target.owned, request.stop_on_interrupt)
@@ -62,9 +65,7 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
         session = Session(JobsApi(transport), endpoint, record, runs, progress)
         session.look()
         record.cluster = target.observe()
-        runtime_env = uploads.send(
-            transport, request.entrypoint, request.runtime_env, target.has_kit, progress
-        )
+        runtime_env = upload.send(transport, request.runtime_env, progress)
         payload = _payload(request, record, runtime_env, target.here)
         return see_through(session, lambda: session.submit(payload), limits)
 
@@ -76,6 +77,14 @@ def _check_follow(request: Request, target: targets.Target) -> None:
             "--no-follow would end the job at once: its local head ends with this command",
             next="raykit up --on local keeps a head; then submit again",
         )
+
+
+def _with_kit_of(target: targets.Target, request: Request) -> Request:
+    """The request, with a job of raykit's run from the kit that the target has."""
+    if not target.has_kit:
+        return request
+    root = str(kit.root()) if target.here else kit.IN_IMAGE
+    return replace(request, entrypoint=request.entrypoint.from_kit(root))
 
 
 def _begin(request: Request, target: targets.Target) -> RunRecord:
@@ -106,8 +115,9 @@ def _payload(
     if runtime_env:
         asked["runtime_env"] = dict(runtime_env)
     marks = {"raykit": versions.RAYKIT, RUN_KEY: record.id, PAYLOAD_KEY: fingerprint(asked)}
-    if here:
-        marks[FOLDER_KEY] = str(Path.cwd())
+    folder = str(Path.cwd()) if here else ""
+    if folder and is_text(folder):
+        marks[FOLDER_KEY] = folder
     return {
         **asked,
         "submission_id": record.submission_id,

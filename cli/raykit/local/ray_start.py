@@ -16,9 +16,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from raykit import kit
 from raykit.errors import MissingError
-from raykit.manifests.ray_environment import RAY_ENVIRONMENT
+from raykit.manifests.ray_environment import FIXED_SIZE, RAY_ENVIRONMENT
 
 LOOPBACK = "127.0.0.1"
 OPEN_FILES = 1024
@@ -74,13 +73,12 @@ def check_limits() -> None:
 def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True) -> dict[str, str]:
     """The head's environment: the caller's without any `RAY_*`, with ours.
 
-    Jobs find the kit's `jobs` package and the Python that raykit runs on.
+    Jobs find the Python that raykit runs on. The kit is not on their path: a user's own `jobs`
+    must not meet ours (see submission.entrypoints.Entrypoint.from_kit).
     """
     env = plain_python(caller)
     env = {key: value for key, value in env.items() if not key.upper().startswith("RAY_")}
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
-    paths = [str(kit.root()), env.get("PYTHONPATH", "")]
-    env["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     for name in ("NO_PROXY", "no_proxy"):
         env[name] = ",".join(filter(None, [env.get(name, ""), LOOPBACK, "localhost"]))
     return env | {
@@ -88,6 +86,7 @@ def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True)
         "RAY_AUTH_TOKEN": token,
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if loopback else "1",
         **RAY_ENVIRONMENT,
+        **FIXED_SIZE,
     }
 
 

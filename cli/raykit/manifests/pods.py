@@ -9,7 +9,7 @@ from __future__ import annotations
 from raykit.manifests.metadata import labels
 from raykit.manifests.patching import merged
 from raykit.manifests.placement import accelerators, placement
-from raykit.manifests.ray_environment import RAY_ENVIRONMENT
+from raykit.manifests.ray_environment import FIXED_SIZE, RAY_ENVIRONMENT
 from raykit.objects import Object
 from raykit.spec import memory
 from raykit.spec.model import ClusterSpec, Pods, WorkerGroup, head_task_cpus
@@ -220,7 +220,8 @@ def _container(name: str, pods: Pods, cpu: str, ports: dict[str, int]) -> Object
 
 
 def _env(spec: ClusterSpec, pods: Pods) -> list[Object]:
-    values = {**QUIET_AND_FAIR, **pods.env}
+    fixed = {} if spec.autoscaling.enabled else FIXED_SIZE
+    values = {**QUIET_AND_FAIR, **fixed, **pods.env}
     if spec.auth.mode == "disabled":
         # Left unset, a plain ray.init() turns token mode on by itself.
         values["RAY_AUTH_MODE"] = "disabled"

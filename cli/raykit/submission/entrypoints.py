@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from raykit import kit
 from raykit.errors import UsageError
+from raykit.submission.variables import is_text, shown
 
 FILE_ENDINGS = (".py", ".sh")
 
@@ -30,6 +32,15 @@ class Entrypoint:
     script: str | None = None
     of_kit: bool = False
     in_place: bool = False
+
+    def __post_init__(self) -> None:
+        wrong = [shown(word) for word in self.words if not is_text(word)]
+        if wrong:
+            raise UsageError(
+                "the command holds bytes that are not UTF-8",
+                evidence=wrong,
+                next="rename the file, or write the word in UTF-8",
+            )
 
     @property
     def needs_kit(self) -> bool:
@@ -88,7 +99,7 @@ def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = Non
 
     Errors: UsageError (2) where it is missing or lies outside the folder.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for names that are too long)
         beside = sorted(other.name for other in path.parent.glob("*.py"))
         near = difflib.get_close_matches(path.name, beside, n=3)
         raise UsageError(
@@ -120,4 +131,6 @@ def of_words(words: Sequence[str], working_dir: Path | None = None) -> Entrypoin
 
 def _lies_in(folder: Path | None, word: str) -> bool:
     """Whether a word of a command names a script of the folder that goes with it."""
-    return folder is not None and word.endswith(FILE_ENDINGS) and (folder / word).is_file()
+    inside = not word.startswith("/") and ".." not in Path(word).parts
+    named = folder is not None and word.endswith(FILE_ENDINGS) and inside
+    return named and os.path.isfile(Path(folder or "", word))  # noqa: PTH113

@@ -9,11 +9,14 @@ from pathlib import Path
 from raykit.errors import UsageError
 
 LONGEST_FILE = 256 * 1024
+OWN_MARKS = "raykit"
+"""How the keys begin that raykit itself puts into a job's metadata."""
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 EXTENDED_PATH = re.compile(r"\$\{?PATH\b")
 BREAKING = {
     "PYTHONHOME": "Ray's workers would not find their Python",
-    "RAY_ADDRESS": "Ray sets it: it is how a job finds its own cluster",
+    "RAY_AUTH_MODE": "Ray's workers need the cluster's own",
+    "RAY_AUTH_TOKEN": "Ray's workers need the cluster's own",
 }
 """Variables with which no worker of the job starts: it would stay PENDING for minutes."""
 
@@ -27,6 +30,23 @@ def pairs(words: Sequence[str], option: str) -> dict[str, str]:
             f"{option} takes KEY=VALUE", evidence=wrong, next=f"{option} KEY=VALUE, once for each"
         )
     return dict(word.split("=", 1) for word in words)
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Refuse what Ray could not keep. Errors: UsageError (2)."""
+    wrong = [
+        f"{shown(key)}: raykit's own mark"
+        if key.startswith(OWN_MARKS)
+        else f"{shown(key)}: no text"
+        for key, value in metadata.items()
+        if key.startswith(OWN_MARKS) or not (is_text(key) and is_text(value))
+    ]
+    if wrong:
+        raise UsageError(
+            "the metadata cannot be kept",
+            evidence=wrong,
+            next="--metadata KEY=VALUE, with another KEY",
+        )
 
 
 def env_file(path: Path) -> dict[str, str]:

@@ -299,3 +299,18 @@ def test_ray_is_looked_for_from_the_first_second():
         for probe in (ray["startupProbe"], ray["readinessProbe"]):
             assert probe["httpGet"] == {"path": "/api/healthz", "port": 52365}
             assert "initialDelaySeconds" not in probe
+
+
+def test_only_an_autoscaled_cluster_lets_rays_autoscaler_write_into_logs():
+    def events(made):
+        return [
+            {entry["name"]: entry["value"] for entry in pod["containers"][0]["env"]}.get(
+                "RAY_SCHEDULER_EVENTS"
+            )
+            for pod in templates(made)
+        ]
+
+    assert events(cluster(GROUP)) == ["0", "0"]
+    assert events(cluster(SCALED)) == [None, None]
+    own = GROUP.replace("head:\n", "head:\n  env: {RAY_SCHEDULER_EVENTS: '1'}\n")
+    assert events(cluster(own)) == ["1", "0"]

@@ -18,8 +18,51 @@ from raykit.submission import entrypoints
 
 def test_a_job_of_the_kit_is_its_module_whatever_lies_in_the_drivers_folder():
     found = entrypoints.find("fib", ["--size", "9"])
-    assert found.words == ("python", "-P", "-m", "jobs.fib", "--size", "9")
-    assert (found.name, found.arguments) == ("fib", ("--size", "9"))
+    assert found.words == ("python", "-P", "-m", "jobs", "fib", "--size", "9")
+    assert (found.name, found.arguments, found.needs_kit) == ("fib", ("--size", "9"), True)
+
+
+def test_a_job_runs_from_the_kit_of_the_head_unless_it_has_a_working_directory(tmp_path):
+    found = entrypoints.find("fib", ["--size", "9"]).from_kit("/opt/raykit")
+    assert found.words == ("python", "/opt/raykit/jobs", "fib", "--size", "9")
+    assert not found.needs_kit
+    assert entrypoints.find("fib", [], tmp_path).from_kit("/opt/raykit").needs_kit
+    script = entrypoints.of_words(["true"])
+    assert script.from_kit("/opt/raykit") == script
+
+
+def test_the_image_has_the_kit_where_jobs_are_started_from():
+    dockerfile = (kit.root() / "Dockerfile").read_text("utf-8")
+    assert f"COPY --chown=1000:100 jobs {kit.IN_IMAGE}/jobs\n" in dockerfile
+    assert "PYTHONPATH" not in dockerfile
+
+
+def test_an_index_with_a_password_stays_out_of_the_images_history():
+    dockerfile = (kit.root() / "Dockerfile").read_text("utf-8")
+    first, last = re.split(r"^FROM .*\n", dockerfile, flags=re.M)[1:]
+    assert "PIP_INDEX_URL" in first
+    assert "PIP_INDEX_URL" not in last
+
+
+@pytest.mark.parametrize("word", ["a\udcff", "\0"])
+def test_a_command_that_could_not_be_sent_is_refused(word):
+    with pytest.raises(UsageError, match="not UTF-8"):
+        entrypoints.of_words(["echo", word])
+
+
+def test_a_name_that_is_too_long_for_a_file_is_no_file():
+    with pytest.raises(UsageError, match="there is no file"):
+        entrypoints.find("x" * 5000 + ".py", [])
+
+
+def test_the_script_among_the_words_of_a_command_is_known(tmp_path):
+    (tmp_path / "pi.py").touch()
+    (tmp_path / "in").mkdir()
+    words = ["python", "pi.py", "--fast"]
+    assert entrypoints.of_words(words, tmp_path).script == "pi.py"
+    assert entrypoints.of_words(words, None).script is None
+    assert entrypoints.of_words(["python", "../pi.py"], tmp_path / "in").script is None
+    assert entrypoints.of_words(["python", str(tmp_path / "pi.py")], tmp_path).script is None
 
 
 def test_the_kit_lists_what_can_be_run_and_nothing_else():

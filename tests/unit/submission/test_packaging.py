@@ -1,5 +1,7 @@
 """Folders are packed the same way each time, and refused before anything is sent."""
 
+import contextlib
+import errno
 import io
 import os
 import socket
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raykit.errors import UsageError
+from raykit.errors import MissingError, UsageError
+from raykit.measure.records import RunsFolder
 from raykit.submission import packaging
 from raykit.submission.transport import LostConnectionError, Transport
 
@@ -30,7 +33,7 @@ def tree(tmp_path):
 
 
 def content(folder):
-    package = packaging.pack(folder)
+    package = packaging.pack(folder, packaging.collect(folder))
     with package.archive as archive:
         archive.seek(0)
         data = archive.read()
@@ -123,6 +126,89 @@ def test_an_unreadable_file_is_named(tree, monkeypatch):
     assert caught.value.evidence == ("private: not readable",)
 
 
+@pytest.mark.parametrize("runs", ["runs", "deep/er/records", "."])
+def test_run_records_leave_themselves_out_wherever_they_lie(tree, make_record, runs):
+    folder = tree({"job.py": "", "deep/er/kept": "", "other/record.json": '{"a": 1}'})
+    before = content(folder)
+    record = make_record()
+    kept = RunsFolder(folder / runs)
+    kept.write(record)
+    (kept.folder(record.id) / "driver.log").write_text("a log")
+    assert content(folder) == before
+    assert paths(folder) == ["deep/er/kept", "job.py", "other/record.json"]
+
+
+def test_the_script_is_packed_whatever_leaves_it_out(tree):
+    folder = tree({".gitignore": "*_local.py\n", "a_local.py": "", "b_local.py": "", "job.py": ""})
+    assert paths(folder, script="a_local.py") == [".gitignore", "a_local.py", "job.py"]
+    assert paths(folder, script="job.py", excludes=["*"]) == ["job.py"]
+    (folder / "venv").mkdir()
+    (folder / "venv/pyvenv.cfg").touch()
+    (folder / "venv/x.py").touch()
+    assert "venv/x.py" in paths(folder, script="venv/x.py")
+
+
+def test_names_that_are_not_utf_8_are_refused_as_escapes(tree):
+    folder = tree({"job.py": ""})
+    Path(os.fsdecode(bytes(folder) + b"/\xff.txt")).touch()
+    with pytest.raises(UsageError) as caught:
+        packaging.collect(folder)
+    assert caught.value.evidence == ("\\udcff.txt: its name is not UTF-8",)
+
+
+def test_patterns_that_are_none_are_refused_with_their_file(tree):
+    folder = tree({"job.py": "", "sub/.gitignore": "[z-a]\n"})
+    with pytest.raises(UsageError) as caught:
+        packaging.collect(folder, ["!"])
+    assert [line.split(":")[0] for line in caught.value.evidence] == ["excludes", "sub/.gitignore"]
+
+
+@given(st.lists(st.text("ab*?[]!/\\.#~ -", max_size=8), max_size=4))
+def test_no_pattern_ends_in_anything_but_a_refusal(tmp_path_factory, patterns):
+    folder = Path(tmp_path_factory.mktemp("any"))
+    (folder / "a").touch()
+    (folder / ".rayignore").write_text("\n".join(patterns))
+    with contextlib.suppress(UsageError):
+        packaging.collect(folder, patterns)
+
+
+def test_an_ignore_file_that_would_never_end_is_not_read(tree):
+    folder = tree({"job.py": ""})
+    os.mkfifo(folder / ".gitignore")
+    with pytest.raises(UsageError, match="cannot be packed"):
+        packaging.collect(folder)
+
+
+def test_folders_beyond_measure_are_refused(tree):
+    folder = tree({"job.py": "", "/".join("d" * 150) + "/x": ""})
+    with pytest.raises(UsageError) as caught:
+        packaging.collect(folder)
+    assert caught.value.evidence[0].endswith("more than 100 folders deep")
+
+
+def test_what_is_removed_while_it_is_packed_is_left_out(tree):
+    folder = tree({"job.py": "", "gone": "x"})
+    members = packaging.collect(folder)
+    (folder / "gone").unlink()
+    with packaging.pack(folder, members).archive as archive, zipfile.ZipFile(archive) as packed:
+        assert packed.namelist() == ["job.py"]
+
+
+def test_without_room_for_the_archive_the_folder_is_named(tree, monkeypatch):
+    folder = tree({"job.py": ""})
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(packaging.tempfile, "TemporaryFile", full)
+    with pytest.raises(MissingError) as caught:
+        packaging.pack(folder, packaging.collect(folder))
+    assert (caught.value.evidence, "TMPDIR" in caught.value.next) == (
+        ("No space left on device",),
+        True,
+    )
+
+
 def test_links_to_files_and_folders_beside_are_followed(tree):
     folder = tree({"job.py": "", "real/x": "1"})
     (folder / "also").symlink_to(folder / "real", target_is_directory=True)
@@ -134,7 +220,7 @@ def test_a_package_over_the_limit_is_refused_with_its_ten_largest(tree, monkeypa
     folder = tree({f"f{number:02}": "x" * number for number in range(1, 15)})
     monkeypatch.setattr(packaging, "LIMIT_BYTES", 100)
     with pytest.raises(UsageError) as caught:
-        packaging.pack(folder)
+        packaging.pack(folder, packaging.collect(folder))
     shown = [line.split()[-1] for line in caught.value.evidence]
     assert shown == [f"f{number:02}" for number in range(14, 4, -1)]
 
@@ -142,7 +228,7 @@ def test_a_package_over_the_limit_is_refused_with_its_ten_largest(tree, monkeypa
 def test_a_module_is_packed_below_its_own_name_and_keeps_what_is_executable(tree):
     folder = tree({"run.sh": "true"})
     (folder / "run.sh").chmod(0o755)
-    packed = packaging.pack(folder, top="mine")
+    packed = packaging.pack(folder, packaging.collect(folder), top="mine")
     with packed.archive as archive, zipfile.ZipFile(archive) as found:
         (info,) = found.infolist()
         assert (info.filename, info.external_attr >> 16 & 0o777) == ("mine/run.sh", 0o755)
@@ -154,7 +240,8 @@ def test_what_is_packed_is_what_was_there(tmp_path_factory, files):
     files = {name: data for name, data in files.items() if set(name) != {"."}}
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    with packaging.pack(folder).archive as archive, zipfile.ZipFile(archive) as found:
+    package = packaging.pack(folder, packaging.collect(folder))
+    with package.archive as archive, zipfile.ZipFile(archive) as found:
         assert {name: found.read(name) for name in found.namelist()} == files
 
 

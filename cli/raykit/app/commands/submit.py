@@ -90,17 +90,18 @@ def submit(
     from raykit.flows.submit import Request, submit
     from raykit.progress import Progress
     from raykit.submission import runtime_env as environments
+    from raykit.submission import variables as words
 
-    variables = environments.env_file(env_file) if env_file else {}
-    variables |= environments.pairs(env or [], "--env")
+    variables = words.env_file(env_file) if env_file else {}
+    variables |= words.pairs(env or [], "--env")
     base = environments.read_file(runtime_env) if runtime_env else {}
     request = Request(
-        _entrypoint(job, arguments or [], working_dir, entrypoint),
+        _entrypoint(job, arguments or [], environments.working_dir(base, working_dir), entrypoint),
         where(on, context, namespace),
         id=_checked_id(submission_id),
         runtime_env=environments.merged(base, variables, pip or []),
         resources=_resources(num_cpus, num_gpus, memory),
-        metadata=environments.pairs(metadata or [], "--metadata"),
+        metadata=words.pairs(metadata or [], "--metadata"),
         timeout=timeout,
         follow=follow,
         stop_on_interrupt=stop_on_interrupt,
