@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from raykit import kit
 from raykit.errors import MissingError
 from raykit.local import ray_start
 
