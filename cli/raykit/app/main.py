@@ -22,6 +22,7 @@ from raykit.app.commands import (
     image,
     jobs,
     kind,
+    reference,
     runs,
     specs,
     submit,
@@ -77,6 +78,7 @@ data.register(app)
 compare.register(app)
 jobs.register(app)
 specs.register(app)
+reference.register(app)
 kind.register(app)
 image.register(app)
 clusters.register(app)

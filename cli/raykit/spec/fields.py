@@ -6,8 +6,16 @@ import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 from raykit import versions
 from raykit.spec import names, quantity
@@ -79,21 +87,81 @@ def _mount_path(text: str) -> str:
     return text
 
 
+def _written(pattern: str, longest: int, example: str) -> FieldInfo:
+    """What an editor is told of a text: its form and length. The validators say the same."""
+    made: FieldInfo = Field(
+        json_schema_extra={"pattern": f"^(?:{pattern})$", "maxLength": longest},
+        examples=[example],
+    )
+    return made
+
+
 Quantity = Annotated[
     str,
     AfterValidator(_quantity),
     BeforeValidator(_whole_as_text),
-    Field(json_schema_extra={"pattern": f"^(?:{quantity.JSON_PATTERN})$", "examples": ["2Gi"]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": f"^(?:{quantity.JSON_PATTERN})$"},
+                {"type": "integer", "minimum": 0},
+            ]
+        }
+    ),
 ]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
-Env = dict[Annotated[str, AfterValidator(_env_name)], str]
-Image = Annotated[str, AfterValidator(_image)]
-RayVersion = Annotated[str, AfterValidator(_version)]
-KubeRayVersion = Annotated[str, AfterValidator(_kuberay)]
+Env = Annotated[
+    dict[Annotated[str, AfterValidator(_env_name)], str],
+    Field(json_schema_extra={"propertyNames": {"pattern": f"^(?:{_ENV_NAME.pattern})$"}}),
+]
+Image = Annotated[
+    str, AfterValidator(_image), _written(_IMAGE.pattern, 512, "registry.example.com/ray:2.60.0")
+]
+RayVersion = Annotated[str, AfterValidator(_version), _written(_VERSION.pattern, 14, versions.RAY)]
+KubeRayVersion = Annotated[
+    str,
+    AfterValidator(_kuberay),
+    Field(json_schema_extra={"enum": list(versions.KNOWN_KUBERAY)}),
+]
+ClusterName = Annotated[
+    str,
+    AfterValidator(names.cluster_name),
+    _written(names.DNS_1035, names.LONGEST_CLUSTER, "my-cluster"),
+]
+GroupName = Annotated[
+    str,
+    AfterValidator(names.group_name),
+    _written(f"(?!{names.HEAD_GROUP}$){names.DNS_1035}", names.LONGEST_LABEL, "workers"),
+]
+NamespaceName = Annotated[
+    str,
+    AfterValidator(names.namespace_name),
+    _written(names.DNS_1123, names.LONGEST_LABEL, "raykit"),
+]
+VolumeName = Annotated[
+    str,
+    AfterValidator(names.volume_name),
+    _written(names.DNS_1123, names.LONGEST_LABEL, "cache"),
+]
+JobName = Annotated[
+    str, AfterValidator(names.job_name), _written(names.DNS_1035, names.LONGEST_JOB, "fib")
+]
+ObjectName = Annotated[
+    str,
+    AfterValidator(names.object_name),
+    _written(rf"{names.DNS_1123}(\.{names.DNS_1123})*", names.LONGEST_OBJECT, "my-secret"),
+]
 LabelKey = Annotated[str, AfterValidator(names.label_key)]
-LabelValue = Annotated[str, AfterValidator(names.label_value)]
-Labels = dict[LabelKey, LabelValue]
-ObjectName = Annotated[str, AfterValidator(names.object_name)]
-Cidr = Annotated[str, AfterValidator(_cidr)]
-MountPath = Annotated[str, AfterValidator(_mount_path)]
+LabelValue = Annotated[
+    str,
+    AfterValidator(names.label_value),
+    _written(names.LABEL_VALUE, names.LONGEST_LABEL, "a-value"),
+]
+Labels = Annotated[
+    dict[LabelKey, LabelValue],
+    Field(json_schema_extra={"propertyNames": {"pattern": f"^(?:{names.LABEL_KEY})$"}}),
+]
+Duration = Annotated[str, AfterValidator(names.duration), _written(names.DURATION, 8, "30s")]
+Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/8"])]
+MountPath = Annotated[str, AfterValidator(_mount_path), _written(r"/[^:]*", 4096, "/data")]

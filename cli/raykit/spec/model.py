@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from raykit import versions
-from raykit.spec import names
 from raykit.spec.fields import (
+    ClusterName,
     Count,
     Env,
+    GroupName,
     Image,
     KubeRayVersion,
     Labels,
+    LabelValue,
+    NamespaceName,
     ObjectName,
     Part,
     Quantity,
@@ -107,7 +110,7 @@ class Head(Pods):
 class WorkerGroup(Pods):
     """A worker group: pods alike, each a Ray node."""
 
-    name: Annotated[str, AfterValidator(names.group_name)]
+    name: GroupName
     """Name of the group."""
     task_cpus: Annotated[int, Field(ge=1, le=4096)] = 1
     """CPUs that each pod offers to tasks."""
@@ -124,9 +127,9 @@ class WorkerGroup(Pods):
 class ClusterSpec(Part):
     """One Ray cluster."""
 
-    name: Annotated[str, AfterValidator(names.cluster_name)]
+    name: ClusterName
     """Name of the RayCluster, at most 53 characters."""
-    namespace: Annotated[str, AfterValidator(names.namespace_name)] | None = None
+    namespace: NamespaceName | None = None
     """Namespace; left out, that of the context or of --namespace."""
     ray_version: RayVersion = versions.RAY
     """Version of Ray in the image. KubeRay needs it to turn authentication on."""
@@ -147,7 +150,7 @@ class ClusterSpec(Part):
     None: they stay as they are until they are restarted."""
     suspend: bool = False
     """End all pods and keep the RayCluster."""
-    queue: Annotated[str, AfterValidator(names.label_value)] | None = None
+    queue: LabelValue | None = None
     """Kueue's LocalQueue that admits the cluster."""
     disruption_budget: bool = False
     """Render a PodDisruptionBudget: a drained Kubernetes node waits while the head runs on it."""

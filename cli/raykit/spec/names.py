@@ -20,11 +20,16 @@ LONGEST_RAYJOB = 47
 KUBERAY_CLIPS_AT = 50
 HEAD_GROUP = "headgroup"
 
-_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
-_DURATION = re.compile(r"[1-9][0-9]{0,4}(ms|s|m|h)")
+DNS_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
+DNS_1123 = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL_KEY = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
+DURATION = r"[1-9][0-9]{0,4}(ms|s|m|h)"
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+_DNS_1035, _DNS_1123 = re.compile(DNS_1035), re.compile(DNS_1123)
+_LABEL_VALUE, _DURATION = re.compile(LABEL_VALUE), re.compile(DURATION)
 
 
 def cluster_name(text: str) -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from raykit.spec import names
 from raykit.spec.fields import (
     Cidr,
     Count,
+    Duration,
     Env,
+    JobName,
     Labels,
     MountPath,
+    NamespaceName,
     ObjectName,
     Part,
     Quantity,
     Seconds,
+    VolumeName,
 )
 
 
@@ -70,7 +73,7 @@ class CsiVolume(Part):
 class Volume(Part):
     """Something mounted into the Ray container: exactly one source."""
 
-    name: Annotated[str, AfterValidator(names.volume_name)]
+    name: VolumeName
     """Name of the volume in the pod."""
     mount_path: MountPath
     """Where it is mounted."""
@@ -124,7 +127,7 @@ class AllowedEgress(Part):
 class AllowedClient(Part):
     """Pods of another namespace that may reach the head's dashboard and client ports."""
 
-    namespace: Annotated[str, AfterValidator(names.namespace_name)]
+    namespace: NamespaceName
     """Their namespace."""
     pod_labels: Labels = {}
     """Labels that they carry; left out, all pods of the namespace."""
@@ -135,7 +138,7 @@ class NetworkPolicy(Part):
 
     enabled: bool = False
     """Render them. They act where the cluster's network plugin enforces NetworkPolicy."""
-    operator_namespace: Annotated[str, AfterValidator(names.namespace_name)] = "ray-system"
+    operator_namespace: NamespaceName = "ray-system"
     """Namespace of KubeRay's operator, whose pods ask the head's dashboard."""
     api_server: list[Cidr] = []
     """Addresses of the API server: its service proxy is how raykit reaches the head, and the
@@ -153,7 +156,7 @@ class Monitoring(Part):
 
     enabled: bool = False
     """Render it. The cluster must have the PodMonitor resource."""
-    interval: Annotated[str, AfterValidator(names.duration)] = "30s"
+    interval: Duration = "30s"
     """Time between two scrapes."""
     labels: Labels = {}
     """Labels by which your Prometheus selects its monitors, such as release: prometheus."""
@@ -162,7 +165,7 @@ class Monitoring(Part):
 class Job(Part):
     """A job that comes with the cluster: a RayJob, run once for each content."""
 
-    name: Annotated[str, AfterValidator(names.job_name)]
+    name: JobName
     """Name within the cluster. The RayJob's is CLUSTER-NAME-HASH, so that a change runs it again
     and a repetition does not."""
     job: str | None = None
@@ -187,7 +190,7 @@ class Container(Part):
     """Another container of the pod. Fields are Kubernetes' own; raykit adds a security context
     that Pod Security `restricted` takes."""
 
-    name: Annotated[str, AfterValidator(names.volume_name)]
+    name: VolumeName
     """Its name."""
     image: str
     """Its image."""

@@ -1,0 +1,56 @@
+"""A spec to start from: one of the shapes that come with raykit, copied with its schema."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+from raykit import kit
+from raykit.errors import ConflictError, MissingError, UsageError
+from raykit.spec import load, reference
+
+SCHEMA_FILE = "raykit-spec.schema.json"
+SCHEMA_LINE = "# yaml-language-server: $schema="
+
+
+def shapes() -> list[str]:
+    """Names of the shapes that come with raykit."""
+    return sorted(path.stem for path in (kit.root() / "deploy" / "clusters").glob("*.yaml"))
+
+
+def write(shape: str, folder: Path, name: str | None = None) -> Path:
+    """Write a spec and its schema into a folder; the spec's path.
+
+    name: of the cluster and the file, in place of the shape's own.
+
+    Errors: UsageError (2) for an unknown shape or an unusable name, ConflictError (8) where the
+    file is there already, MissingError (4) where the folder cannot be written.
+    """
+    if shape not in shapes():
+        near = difflib.get_close_matches(shape, shapes(), n=1)
+        raise UsageError(
+            f"there is no shape {shape}",
+            evidence=[f"did you mean {near[0]}?"] if near else [],
+            next=f"raykit init {'|'.join(shapes())}",
+        )
+    text = (kit.root() / "deploy" / "clusters" / f"{shape}.yaml").read_text("utf-8")
+    if name is not None:
+        text = re.sub(r"(?m)^name: .*$", f"name: {name}", text, count=1)
+    # A name that no cluster may have is refused before anything is written.
+    load.load(text, f"{name or shape}.yaml")
+    path = folder / f"{name or shape}.yaml"
+    text = re.sub(rf"(?m)^{re.escape(SCHEMA_LINE)}.*$", f"{SCHEMA_LINE}{SCHEMA_FILE}", text)
+    try:
+        with path.open("x", encoding="utf-8") as out:
+            out.write(text)
+        (folder / SCHEMA_FILE).write_text(reference.schema_text(), "utf-8")
+    except FileExistsError as there:
+        raise ConflictError(
+            f"{path} is there already", next="raykit init SHAPE --name ANOTHER"
+        ) from there
+    except OSError as refused:
+        raise MissingError(
+            f"{folder} cannot be written", evidence=[str(refused)], next="choose another folder"
+        ) from refused
+    return path
