@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no reason to fail: no test asserts a time.
+settings.register_profile(
+    "raykit", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.load_profile("raykit")
 
 ROOT = Path(__file__).parents[1]
 

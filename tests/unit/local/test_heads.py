@@ -100,9 +100,9 @@ def test_a_head_that_does_not_start_leaves_its_last_words_and_no_folder(world, s
 
 
 def test_a_head_that_stays_silent_is_given_up(world, stand_in, monkeypatch):
-    monkeypatch.setattr(heads, "START_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(heads, "START_TIMEOUT_SECONDS", 10.0)
     stand_in(code="import time; print('waiting', flush=True); time.sleep(600)")
-    with pytest.raises(MissingError, match=r"did not start within 0\.5 s") as refused:
+    with pytest.raises(MissingError, match=r"did not start within 10 s") as refused:
         heads.start()
     assert refused.value.evidence == ("waiting",)
 
