@@ -1,9 +1,12 @@
-"""What a person sees of one run: the task strip, a verdict, where the time went."""
+"""What a person sees of one run: the task strip, a verdict, where the time went, the doubts."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
 from raykit.app.output import table
-from raykit.measure import strip
+from raykit.measure import doubts, facts, strip
 from raykit.measure.records import RunRecord
 
 SHOWN_PHASES = {
@@ -14,43 +17,80 @@ SHOWN_PHASES = {
     "first-task": "first task",
     "run": "run",
 }
+MOST_ROWS = 20
+LEAST_WIDTH = 40
 
 
 def picture(record: RunRecord, width: int) -> str:
-    """The lines shown after every run, of any job; at most `width` columns."""
+    """The lines shown after every run, of any job; at most `width` columns, but no fewer than 40.
+
+    The last line names the record; it is not broken, so that it can be pasted.
+    """
     if record.status == "UNFINISHED":
         return f"record: {record.id} (unfinished)"
-    lines = ["", *strip.draw(record.tasks, width), strip.verdict(record.tasks)]
+    width = max(width, LEAST_WIDTH)
+    lines = ["", *_strip(record, width)]
     times = [
         f"{SHOWN_PHASES[phase.name]} {phase.seconds:.1f}"
         for phase in record.phases
         if phase.name in SHOWN_PHASES
     ]
     if times:
-        lines.append(f"seconds: {' · '.join(times)}")
+        lines += _joined("seconds: ", times, width)
+    lines += _doubts(record, width)
     lines.append(f"record: raykit runs show {record.id}")
     return "\n".join(lines)
 
 
 def page(record: RunRecord, width: int) -> str:
     """`runs show`: everything a person asks of a record first."""
-    facts = [
+    width = max(width, LEAST_WIDTH)
+    about = [
         ("run", record.id),
         ("job", " ".join([record.job["name"], *record.job["arguments"]])),
         ("status", _status(record)),
         ("on", str(record.target.get("chosen", ""))),
         ("Ray", record.versions.get("ray", "unknown")),
-        ("machine", f"{record.machine.get('cpu_model')}, {record.machine.get('cpu_count')} CPUs"),
+        ("machine", _machine(record)),
     ]
-    lines = [f"{name:<9}{value}" for name, value in facts]
+    lines = [f"{name:<9}{value}" for name, value in about]
     if record.phases or record.cluster.get("bring_up"):
         lines += ["", _phase_table(record), *_starts(record)]
     if record.spans:
         lines += ["", _span_table(record)]
     for result in record.results:
-        lines += ["", *_values("RESULT", result.get("data", result))]
-    lines += ["", *strip.draw(record.tasks, width), strip.verdict(record.tasks)]
-    return "\n".join([*lines, *(f"note: {note}" for note in record.notes)])
+        lines += ["", "RESULT", *_values(result.get("data", result), width, "  ")]
+    lines += ["", *_strip(record, width), *_doubts(record, width)]
+    notes = (_paragraph(f"note: {note}", width) for note in record.notes)
+    return "\n".join([*lines, *(line for note in notes for line in note)])
+
+
+def _strip(record: RunRecord, width: int) -> list[str]:
+    return [*strip.draw(record.tasks, width), *_paragraph(strip.verdict(record.tasks), width)]
+
+
+def _doubts(record: RunRecord, width: int) -> list[str]:
+    """What is in doubt about this one run; its own id need not be said."""
+    lines: list[str] = []
+    for doubt in doubts.of_run(record):
+        why = doubt.why.removeprefix(f"{record.id}: ")
+        lines += _paragraph(f"doubt: {doubt.name}: {why}; {doubt.advice}", width)
+    return lines
+
+
+def _paragraph(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent="  ") if text else []
+
+
+def _joined(title: str, parts: Sequence[str], width: int) -> list[str]:
+    """Parts after a title, with a dot between; a line ends between two parts, never within one."""
+    lines = [title + parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + len(" · ") <= width:
+            lines[-1] += f" · {part}"
+        else:
+            lines.append(f"  {part}")
+    return lines
 
 
 def _phase_table(record: RunRecord) -> str:
@@ -85,7 +125,73 @@ def _status(record: RunRecord) -> str:
     return record.status + code
 
 
-def _values(title: str, data: object) -> list[str]:
-    if not isinstance(data, dict):
-        return [title, f"  {data}"]
-    return [title, *(f"  {key}: {value}" for key, value in data.items())]
+def _machine(record: RunRecord) -> str:
+    """Where the driver ran, which need not be where raykit runs."""
+    machine = facts.head_machine(record)
+    if not machine.get("cpu_model"):
+        return "unknown"
+    return f"{machine['cpu_model']}, {machine.get('cpu_count')} CPUs"
+
+
+def _values(data: object, width: int, indent: str) -> list[str]:
+    """JSON data as indented lines: objects by key, lists of objects as tables where they fit."""
+    if isinstance(data, Mapping):
+        return [line for key, value in data.items() for line in _value(key, value, width, indent)]
+    if isinstance(data, list) and any(isinstance(item, Mapping | list) for item in data):
+        return _rows(data, width, indent)
+    if isinstance(data, list):
+        return _wrapped(indent, ", ".join(map(_scalar, data)) or "none", width)
+    return _wrapped(indent, _scalar(data), width)
+
+
+def _value(key: object, value: object, width: int, indent: str) -> Iterator[str]:
+    inner = _values(value, width, indent + "  ")
+    if len(inner) == 1 and len(indent) + len(str(key)) + 2 + len(inner[0].strip()) <= width:
+        yield f"{indent}{key}: {inner[0].strip()}"
+        return
+    yield f"{indent}{key}:"
+    yield from inner
+
+
+def _rows(data: Sequence[object], width: int, indent: str) -> list[str]:
+    shown = data[:MOST_ROWS]
+    left = len(data) - len(shown)
+    lines = _table(shown, width, indent) or [
+        line for item in shown for line in _item(item, width, indent)
+    ]
+    return lines + ([f"{indent}and {left:,} more: -o json shows all"] if left else [])
+
+
+def _table(data: Sequence[object], width: int, indent: str) -> list[str]:
+    """Objects of the same plain keys as a table; empty where it would not fit."""
+    rows = [item for item in data if isinstance(item, Mapping)]
+    keys = list(rows[0]) if rows else []
+    same = len(rows) == len(data) and all(list(row) == keys for row in rows)
+    plain = all(not isinstance(value, Mapping | list) for row in rows for value in row.values())
+    if not (keys and same and plain):
+        return []
+    cells = [[_scalar(value) for value in row.values()] for row in rows]
+    lines = [indent + line for line in table(keys, cells).splitlines()]
+    return lines if max(map(len, lines)) <= width else []
+
+
+def _item(item: object, width: int, indent: str) -> list[str]:
+    lines = _values(item, width, indent + "  ")
+    return [f"{indent}- {lines[0].strip()}", *lines[1:]] if lines else [f"{indent}- none"]
+
+
+def _scalar(value: object) -> str:
+    """A value as people write it: four digits of a measured number, words for truth."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+        case _:
+            return str(value)
+
+
+def _wrapped(indent: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent) or [indent]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raykit.errors import RaykitError
-from raykit.measure import outcome, strip
+from raykit.measure import facts, outcome, strip
 from raykit.measure.job_phases import Marks, job_phases
 from raykit.measure.records import RunRecord
 from raykit.progress import Progress
@@ -72,16 +72,25 @@ def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[st
     """Ray's task events of the job; workers report theirs up to a second late."""
     job_id = seen.details.job_id if seen.details else None
     try:
-        nodes = api.nodes()
         rows, dropped = api.tasks(job_id) if job_id else ([], 0)
         deadline = time.monotonic() + LATE_EVENTS_SECONDS
         while job_id and _incomplete(rows) and time.monotonic() < deadline:
             time.sleep(0.1)
             rows, dropped = api.tasks(job_id)
+        actors = api.actors(job_id) if job_id and strip.lacks_nodes(rows) else []
+        nodes = api.nodes()
     except RaykitError as error:
         record.notes.append(f"Ray's task events could not be read: {error.what}")
         return {}
-    return strip.summarise(rows, dropped, nodes, time.time())
+    return strip.summarise(
+        rows,
+        dropped,
+        nodes,
+        time.time(),
+        during=(seen.details.start_time, seen.details.end_time) if seen.details else (None, None),
+        arms=facts.timed_arms(record),
+        actors=actors,
+    )
 
 
 def _ask_for_lost_node(api: JobsApi, record: RunRecord, seen: Observation) -> None:

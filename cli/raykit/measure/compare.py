@@ -1,27 +1,26 @@
-"""Runs side by side: the time of each arm, what more task CPUs gave, and what is in doubt.
+"""Runs side by side: first whether they did the same work, then the time of each arm.
 
 T is the median of a run's spans that carry an `arm`, one timing an arm. A job that names no arm is
 measured by its makespan (first task start to last task end, Ray's task events), and one without
 tasks by the phase `run`. Which of them a row shows is in its `source`.
 
 speedup S = T₁/Tₚ, where T₁ is the same run's arm `local`, on one task CPU; efficiency E = S/p. The
-ratio to the baseline compares the same arm of two runs.
+ratio to the baseline compares the same arm of two runs, and only where their work is the same.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raykit.errors import RecordError
-from raykit.measure import doubts
+from raykit.measure import doubts, facts
 from raykit.measure.doubts import Doubt
 from raykit.measure.records import RunRecord
-from raykit.measure.statistics import Ratio, Timing, serial_fraction
+from raykit.measure.statistics import Ratio, Timing, independent_ratio, ratio, serial_fraction
+from raykit.measure.strip.tasks import LOCAL_ARM
 
-LOCAL_ARM = "local"
 MAKESPAN, RUN_PHASE, SPANS = "makespan", "run phase", "spans"
 
 
@@ -42,52 +41,94 @@ class Arm:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side. runs: ids, the baseline first; phases: seconds by name and run."""
+    """Runs side by side. runs: ids, the baseline first; phases: seconds by name and run.
+
+    verdicts: one sentence a run after the baseline, about its time against the baseline's.
+    """
 
     baseline: str
     job: str
     runs: list[dict[str, Any]]
+    verdicts: list[str]
     arms: list[Arm]
     phases: dict[str, list[float | None]]
     doubts: list[Doubt] = field(default_factory=list)
 
 
-def compare(records: Sequence[RunRecord]) -> Comparison:
+@dataclass(frozen=True)
+class _Measured:
+    """One run's arms with the samples that they come from."""
+
+    record: RunRecord
+    arms: list[Arm]
+    samples: dict[str, list[float]]
+
+
+def compare(records: Sequence[RunRecord], *, unlike: bool = False) -> Comparison:
     """Compare finished runs of one job; the first is the baseline.
+
+    unlike: take runs of different work, image or Ray too. Different work still gives no ratio.
 
     Errors: RecordError (7) where runs cannot be compared, with every reason.
     """
-    _refuse_unlike(records)
-    measured = [_arms(record) for record in records]
-    base = {arm.name: arm for arm in measured[0]}
+    _refuse_what_gave_nothing(records)
+    differences = [(record.id, unlike_work(records[0], record)) for record in records[1:]]
+    if not unlike:
+        _refuse_unlike(records, differences)
+    measured = [_measure(record) for record in records]
+    other_work = {run for run, lines in differences if lines}
     arms = [
-        _against(arm, arms, base.get(arm.name), is_base=index == 0)
-        for index, arms in enumerate(measured)
-        for arm in arms
+        _over_baseline(arm, each, measured[0])
+        if each is not measured[0] and each.record.id not in other_work
+        else arm
+        for each in measured
+        for arm in each.arms
     ]
+    found = doubts.find(records, [(arm.run, arm.name, arm.timing) for arm in arms])
     return Comparison(
         baseline=records[0].id,
         job=str(records[0].job["name"]),
-        runs=[_facts(record) for record in records],
+        runs=[_summary(record) for record in records],
+        verdicts=[
+            _verdict(record.id, records[0].id, arms, record.id in other_work)
+            + _about_machines(found)
+            for record in records[1:]
+        ],
         arms=arms,
         phases=_phases(records),
-        doubts=doubts.find(records, [(arm.run, arm.name, arm.timing) for arm in arms]),
+        doubts=[*_of_work(records, differences), *found],
     )
 
 
-def task_cpus(record: RunRecord) -> float:
-    """p: the CPUs that the cluster offered to tasks; the job's own word comes first."""
-    own = _result(record).get("p")
-    return float(own if own is not None else record.tasks.get("task_cpus") or 0)
+def unlike_work(base: RunRecord, other: RunRecord) -> list[str]:
+    """What two runs do not have in common of what they were to do, a line each.
+
+    Where both jobs say what they did, that alone counts: other options may mean equal work.
+    """
+    mine, theirs = facts.work(base), facts.work(other)
+    if mine is None or theirs is None:
+        same = base.job["arguments"] == other.job["arguments"]
+        asked = [" ".join(map(str, each.job["arguments"])) or "none" for each in (base, other)]
+        return [] if same else [f"options: {asked[0]} against {asked[1]}"]
+    return [
+        f"{key}: {_short(mine.get(key))} against {_short(theirs.get(key))}"
+        for key in dict.fromkeys((*mine, *theirs))
+        if mine.get(key) != theirs.get(key)
+    ]
 
 
-def _refuse_unlike(records: Sequence[RunRecord]) -> None:
+def _short(value: object) -> str:
+    text = "not given" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _refuse_what_gave_nothing(records: Sequence[RunRecord]) -> None:
     jobs = sorted({str(record.job["name"]) for record in records})
-    problems = [f"{r.id}: {r.status}" for r in records if r.status != "SUCCEEDED"]
+    problems = [f"{record.id}: {record.status}" for record in records if not _ended_well(record)]
     if len(jobs) > 1:
         problems.append(f"different jobs: {', '.join(jobs)}")
-    if len({record.id for record in records}) < 2:
-        problems.append("a comparison needs two different runs")
+    if len({record.id for record in records}) < max(len(records), 2):
+        problems.append("a comparison needs two or more different runs")
     if problems:
         raise RecordError(
             "these runs cannot be compared",
@@ -96,47 +137,136 @@ def _refuse_unlike(records: Sequence[RunRecord]) -> None:
         )
 
 
-def _arms(record: RunRecord) -> list[Arm]:
-    p = task_cpus(record)
-    samples: dict[str, list[float]] = defaultdict(list)
-    for span in record.spans:
-        if span.get("arm"):
-            samples[str(span["arm"])].append(float(span["seconds"]))
-    found = [Arm(record.id, name, SPANS, Timing.of(own), p) for name, own in samples.items()]
-    if found:
-        return found
-    if record.tasks.get("makespan"):
-        timing = Timing.of([record.tasks["makespan"]])
-        return [Arm(record.id, "tasks", MAKESPAN, timing, p)]
-    run = [phase.seconds for phase in record.phases if phase.name == "run"]
-    return [Arm(record.id, "job", RUN_PHASE, Timing.of(run), p)] if run else []
+def _ended_well(record: RunRecord) -> bool:
+    return record.status == "SUCCEEDED"
 
 
-def _against(arm: Arm, same_run: Sequence[Arm], base: Arm | None, *, is_base: bool) -> Arm:
-    """The arm with its ratios to the run's own local arm and to the baseline."""
-    single = next((other for other in same_run if other.name == LOCAL_ARM), None)
-    speedup = Ratio.of(single.timing, arm.timing) if single and arm.name != LOCAL_ARM else None
-    return Arm(
-        arm.run,
-        arm.name,
-        arm.source,
-        arm.timing,
-        arm.p,
+def _refuse_unlike(
+    records: Sequence[RunRecord], differences: Sequence[tuple[str, list[str]]]
+) -> None:
+    """Errors: RecordError (7) where the runs differ in work, image or Ray version."""
+    problems = [f"{run}: {line}" for run, lines in differences for line in lines]
+    advice = "raykit compare --unlike shows them, without a ratio where the work differs"
+    if any(line.startswith("tasks:") for _, lines in differences for line in lines):
+        most = max(facts.tasks_of_work(record) or 1 for record in records)
+        job = records[0].job["name"]
+        advice = f"raykit submit {job} -- --tasks {most} gives each run the same work; {advice}"
+    for what, of in (("images", facts.images), ("Ray", _ray)):
+        known = list(dict.fromkeys(value for record in records if (value := of(record))))
+        if len(known) > 1:
+            problems.append(f"{what}: {' against '.join(', '.join(value) for value in known)}")
+    if problems:
+        raise RecordError(
+            "these runs are unlike, so their times say nothing about each other",
+            evidence=problems,
+            next=advice,
+        )
+
+
+def _ray(record: RunRecord) -> tuple[str, ...]:
+    version = record.versions.get("ray")
+    return (version,) if version else ()
+
+
+def _of_work(
+    records: Sequence[RunRecord], differences: Sequence[tuple[str, list[str]]]
+) -> list[Doubt]:
+    found = [
+        Doubt("UNLIKE_WORK", f"{run}: {'; '.join(lines)}", "no ratio is given between unlike work")
+        for run, lines in differences
+        if lines
+    ]
+    silent = [record.id for record in records if facts.work(record) is None]
+    counts = {str(record.tasks.get("names")) for record in records}
+    if silent and not found and len(counts) > 1:
+        found.append(
+            Doubt(
+                "UNKNOWN_WORK",
+                "the runs made different numbers of tasks, and the job does not say what it did",
+                "let its result line carry `work` (jobs/timing.py)",
+            )
+        )
+    return found
+
+
+def _measure(record: RunRecord) -> _Measured:
+    p, samples, source = facts.task_cpus(record), facts.samples(record), SPANS
+    if not samples and record.tasks.get("makespan") and not record.tasks.get("dropped"):
+        samples, source = {"tasks": [float(record.tasks["makespan"])]}, MAKESPAN
+    if not samples:
+        run = [phase.seconds for phase in record.phases if phase.name == "run"]
+        samples, source = ({"job": run} if run else {}), RUN_PHASE
+    arms = [
+        _with_speedup(
+            Arm(record.id, name, source, Timing.of(own), p),
+            samples.get(LOCAL_ARM),
+            own,
+            facts.usable_cpus(record),
+        )
+        for name, own in samples.items()
+    ]
+    return _Measured(record, arms, samples)
+
+
+def _with_speedup(
+    arm: Arm, local: Sequence[float] | None, own: Sequence[float], usable: float
+) -> Arm:
+    """The arm with its ratio to the run's own local arm."""
+    speedup = ratio(local, own) if local and arm.name != LOCAL_ARM else None
+    if speedup is None:
+        return arm
+    return replace(
+        arm,
         speedup=speedup,
-        efficiency=speedup.divided(arm.p) if speedup and arm.p else None,
-        serial_fraction=serial_fraction(speedup.value, arm.p) if speedup else None,
-        over_baseline=None if is_base or base is None else Ratio.of(base.timing, arm.timing),
+        efficiency=speedup.divided(arm.p) if arm.p else None,
+        serial_fraction=serial_fraction(speedup.value, usable),
     )
 
 
-def _facts(record: RunRecord) -> dict[str, Any]:
+def _over_baseline(arm: Arm, own: _Measured, base: _Measured) -> Arm:
+    """The arm with its ratio to the baseline's arm of the same name and source."""
+    twin = next((b for b in base.arms if (b.name, b.source) == (arm.name, arm.source)), None)
+    if twin is None:
+        return arm
+    over = independent_ratio(base.samples[arm.name], own.samples[arm.name])
+    return replace(arm, over_baseline=over)
+
+
+def _verdict(run: str, base: str, arms: Sequence[Arm], other_work: bool) -> str:
+    """Whether a run was faster than the baseline, by its first arm that is not the local one."""
+    if other_work:
+        return f"{run} and {base} did unlike work: no ratio."
+    compared = [arm for arm in arms if arm.run == run and arm.over_baseline]
+    arm = next((arm for arm in compared if arm.name != LOCAL_ARM), None) or next(
+        iter(compared), None
+    )
+    if arm is None or arm.over_baseline is None:
+        return f"{run} and {base} have no time in common: no ratio."
+    over = arm.over_baseline
+    took = over.inverted()
+    what = f"{run} took {took} of {base}'s time ({arm.name})"
+    if over.low is None:
+        return f"{what}: undecided, measured too seldom."
+    if not over.decided:
+        return f"{what}: undecided, within noise."
+    return f"{what}: {'faster' if over.value > 1 else 'slower'}."
+
+
+def _about_machines(found: Sequence[Doubt]) -> str:
+    if any(doubt.name == "SAME_MACHINE" for doubt in found):
+        return " One machine carried the Ray nodes, so this says nothing about more machines."
+    return ""
+
+
+def _summary(record: RunRecord) -> dict[str, Any]:
     return {
         "id": record.id,
         "on": record.target.get("cluster") or record.target.get("kind"),
-        "p": task_cpus(record),
+        "p": facts.task_cpus(record),
         "ray_nodes": len(record.tasks.get("nodes") or {}),
         "arguments": list(record.job["arguments"]),
-        "images": sorted({str(pod["image"]) for pod in record.cluster.get("pods") or []}),
+        "work": facts.work(record),
+        "images": list(facts.images(record)),
         "machines": record.cluster.get("machines"),
     }
 
@@ -146,7 +276,7 @@ def _phases(records: Sequence[RunRecord]) -> dict[str, list[float | None]]:
 
     How the cluster came up, once, stands before what this submission took.
     """
-    by_run = [
+    by_run: list[Mapping[str, float]] = [
         {
             **{f"cluster {p['name']}": p["seconds"] for p in record.cluster.get("bring_up") or []},
             **{phase.name: phase.seconds for phase in record.phases},
@@ -158,8 +288,3 @@ def _phases(records: Sequence[RunRecord]) -> dict[str, list[float | None]]:
         key=lambda name: not name.startswith("cluster "),
     )
     return {name: [phases.get(name) for phases in by_run] for name in names}
-
-
-def _result(record: RunRecord) -> dict[str, Any]:
-    data = record.results[-1].get("data") if record.results else None
-    return data if isinstance(data, dict) else {}

@@ -1,17 +1,27 @@
-"""Doubts about a comparison, as named values, each with what to do about it."""
+"""Doubts about a measurement, as named values, each with what to do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from raykit.measure import facts
 from raykit.measure.records import RunRecord
-from raykit.measure.statistics import Timing
+from raykit.measure.statistics import Timing, ratio
+from raykit.measure.strip.tasks import LOCAL_ARM
 
 TOO_SHORT_SECONDS = 0.1
-FEW_SAMPLES = 2
+ROUNDS_FOR_A_SPEEDUP, ROUNDS_FOR_A_RATIO = 6, 4
+"""So many samples carry a 95 % interval: pairs in one run, and in each of two runs."""
 SLOW_FIRST_FACTOR = 1.5
 THROTTLED_SECONDS = 0.05
+BUSY_LOAD = 0.5
+"""The share of its CPUs that a machine's load may take before a job begins."""
+BUSY_PRESSURE = 0.5
+"""The share of a job's time in which somebody on the machine may wait for a CPU."""
+LEAST_OBSERVED_SECONDS = 0.5
+SUPERLINEAR = 1.005
+"""An efficiency from here on prints as more than 1.00."""
 
 
 @dataclass(frozen=True)
@@ -23,33 +33,24 @@ class Doubt:
     advice: str
 
 
+def of_run(record: RunRecord) -> list[Doubt]:
+    """Every doubt about the numbers of one run."""
+    rules = (_truncated, _busy, _superlinear, _throttled, _disturbed, _first_slow)
+    return [doubt for rule in rules if (doubt := rule(record)) is not None]
+
+
 def find(records: Sequence[RunRecord], timings: Iterable[tuple[str, str, Timing]]) -> list[Doubt]:
-    """Every doubt about these runs; timings are (run, arm, timing)."""
-    found = [
-        _same_machine(records),
-        *(_unlike(records, *rule) for rule in LIKENESS),
-        *_of_samples(list(timings)),
-        *(_first_slow(record) for record in records),
-        *(_disturbed(record) for record in records),
-        *(_throttled(record) for record in records),
+    """Every doubt about runs side by side; timings are (run, arm, timing)."""
+    between = [_same_machine(records), *(_unlike(records, *rule) for rule in LIKENESS)]
+    return [
+        *(doubt for doubt in between if doubt is not None),
+        *_of_samples(records, list(timings)),
+        *(doubt for record in records for doubt in of_run(record)),
     ]
-    return [doubt for doubt in found if doubt is not None]
-
-
-def machines(record: RunRecord) -> set[str]:
-    """Boot ids of the machines that took part: kind nodes of one machine share one."""
-    nodes = record.cluster.get("nodes") or []
-    ids = {str(node["boot_id"]) for node in nodes if node.get("boot_id")}
-    own = record.machine.get("boot_id")
-    return ids or ({str(own)} if own and record.target.get("kind") == "local" else set())
 
 
 def _same_machine(records: Sequence[RunRecord]) -> Doubt | None:
-    shared = [
-        record
-        for record in records
-        if len(record.tasks.get("nodes") or {}) > 1 and len(machines(record)) == 1
-    ]
+    shared = [record for record in records if _shares_one_machine(record)]
     if not shared:
         return None
     many = max(len(record.tasks["nodes"]) for record in shared)
@@ -60,37 +61,48 @@ def _same_machine(records: Sequence[RunRecord]) -> Doubt | None:
     )
 
 
-def _arguments(record: RunRecord) -> object:
-    return record.job["arguments"]
+def _shares_one_machine(record: RunRecord) -> bool:
+    """Whether several Ray nodes are known to be on one machine.
+
+    Pods are looked at before the job: one that an autoscaler adds later may be anywhere.
+    """
+    ray_nodes, pods = len(record.tasks.get("nodes") or {}), record.cluster.get("pods")
+    all_seen = pods is None or len(pods) >= ray_nodes
+    return ray_nodes > 1 and len(facts.boot_ids(record)) == 1 and all_seen
 
 
-def _image(record: RunRecord) -> object:
-    pods = record.cluster.get("pods") or []
-    return sorted({str(pod.get("image_digest") or pod.get("image")) for pod in pods})
+def _arguments(record: RunRecord) -> str:
+    return " ".join(map(str, record.job["arguments"])) or "none"
 
 
-def _cpu(record: RunRecord) -> object:
-    return (record.machine.get("cpu_model"), record.machine.get("cpu_count"))
+def _image(record: RunRecord) -> str:
+    return ", ".join(facts.images(record)) or "none"
 
 
-def _ray(record: RunRecord) -> object:
+def _cpu(record: RunRecord) -> str | None:
+    machine = facts.head_machine(record)
+    known = machine.get("cpu_model"), machine.get("cpu_count")
+    return None if None in known else f"{known[1]} x {known[0]}"
+
+
+def _ray(record: RunRecord) -> str | None:
     return record.versions.get("ray")
 
 
-LIKENESS: tuple[tuple[str, str, str, Callable[[RunRecord], object]], ...] = (
+LIKENESS: tuple[tuple[str, str, str, Callable[[RunRecord], str | None]], ...] = (
     (
         "UNLIKE_ARGUMENTS",
         "the job's options differ",
         "run it again with the same options",
         _arguments,
     ),
+    ("UNLIKE_IMAGE", "the images differ", "run both on clusters of one image", _image),
     (
-        "UNLIKE_IMAGE",
-        "the runs used different images",
-        "run both on clusters of one image",
-        _image,
+        "DIFFERENT_CPUS",
+        "the drivers' machines differ",
+        "compare runs of one kind of machine",
+        _cpu,
     ),
-    ("DIFFERENT_CPUS", "the CPUs differ", "compare runs of one kind of machine", _cpu),
     ("DIFFERENT_RAY", "the Ray versions differ", "run both on one Ray version", _ray),
 )
 
@@ -100,23 +112,33 @@ def _unlike(
     name: str,
     why: str,
     advice: str,
-    of: Callable[[RunRecord], object],
+    of: Callable[[RunRecord], str | None],
 ) -> Doubt | None:
-    values = list(dict.fromkeys(str(of(record)) for record in records))
+    """A doubt where runs differ in something; what is unknown of a run is not compared."""
+    values = list(dict.fromkeys(value for record in records if (value := of(record)) is not None))
     if len(values) < 2:
         return None
     return Doubt(name, f"{why}: {' against '.join(values)}", advice)
 
 
-def _of_samples(timings: Sequence[tuple[str, str, Timing]]) -> list[Doubt]:
+def _of_samples(
+    records: Sequence[RunRecord], timings: Sequence[tuple[str, str, Timing]]
+) -> list[Doubt]:
     found = []
-    single = sorted({arm for _, arm, timing in timings if timing.n < FEW_SAMPLES})
+    single = sorted({arm for _, arm, timing in timings if timing.n == 1})
+    few = sorted({arm for _, arm, timing in timings if 1 < timing.n < ROUNDS_FOR_A_SPEEDUP})
     if single:
         found.append(
+            Doubt("SINGLE_SAMPLE", f"measured once: {', '.join(single)}", _repeat(records[0]))
+        )
+    if few:
+        found.append(
             Doubt(
-                "SINGLE_SAMPLE",
-                f"measured once: {', '.join(single)}",
-                "repeat it, for example raykit submit fib -- --repeat 5",
+                "FEW_SAMPLES",
+                f"fewer than {ROUNDS_FOR_A_SPEEDUP} rounds: {', '.join(few)}; a speedup has its "
+                f"interval from {ROUNDS_FOR_A_SPEEDUP} on, a ratio of two runs from "
+                f"{ROUNDS_FOR_A_RATIO} in each",
+                _repeat(records[0]),
             )
         )
     short = sorted({arm for _, arm, timing in timings if timing.seconds < TOO_SHORT_SECONDS})
@@ -131,10 +153,64 @@ def _of_samples(timings: Sequence[tuple[str, str, Timing]]) -> list[Doubt]:
     return found
 
 
+def _repeat(record: RunRecord) -> str:
+    """How to measure a job more often: by its own option where it has one."""
+    asked = (record.start or {}).get("arguments")
+    if isinstance(asked, dict) and "repeat" in asked:
+        return f"raykit submit {record.job['name']} -- --repeat {ROUNDS_FOR_A_SPEEDUP}"
+    return "raykit bench runs a job again and again"
+
+
+def _truncated(record: RunRecord) -> Doubt | None:
+    dropped = record.tasks.get("dropped") or 0
+    if not dropped:
+        return None
+    whole = record.tasks["count"] + dropped
+    return Doubt(
+        "TRUNCATED",
+        f"{record.id}: Ray reported {record.tasks['count']:,} of {whole:,} tasks",
+        "no makespan is taken from a part; let the job time itself (jobs/timing.py)",
+    )
+
+
+def _busy(record: RunRecord) -> Doubt | None:
+    """Others wanted the machine's CPUs: before the job began, or while it ran."""
+    machine = facts.head_machine(record)
+    cpus, load = machine.get("cpu_count"), machine.get("load")
+    reasons = []
+    if isinstance(cpus, int) and isinstance(load, int | float) and load > BUSY_LOAD * cpus:
+        reasons.append(f"a load of {load:.1f} on {cpus} CPUs when it began")
+    waited, lasted = facts.waited(record, "cpu_pressure_seconds"), facts.waited(record, "time")
+    if waited and lasted and lasted >= LEAST_OBSERVED_SECONDS and waited > BUSY_PRESSURE * lasted:
+        reasons.append(f"programs waited for a CPU {min(waited / lasted, 1):.0%} of the time")
+    if not reasons:
+        return None
+    return Doubt(
+        "BUSY_MACHINE",
+        f"{record.id}: {'; '.join(reasons)}",
+        "end what else runs on the machine, then run it again",
+    )
+
+
+def _superlinear(record: RunRecord) -> Doubt | None:
+    samples, usable = facts.samples(record), facts.usable_cpus(record)
+    local = samples.get(LOCAL_ARM)
+    if not local or not usable:
+        return None
+    for name, seconds in samples.items():
+        speedup = None if name == LOCAL_ARM else ratio(local, seconds)
+        if speedup and speedup.value / usable >= SUPERLINEAR:
+            return Doubt(
+                "SUPERLINEAR",
+                f"{record.id}: a speedup of {speedup.value:.2f} where {usable:g} CPUs could work",
+                "the arms did not meet the same conditions; repeat it on a machine at rest",
+            )
+    return None
+
+
 def _first_slow(record: RunRecord) -> Doubt | None:
     """The first of several samples of an arm stands out: something was still warming up."""
-    for arm in sorted({str(span["arm"]) for span in record.spans if span.get("arm")}):
-        samples = [float(span["seconds"]) for span in record.spans if span.get("arm") == arm]
+    for arm, samples in sorted(facts.samples(record).items()):
         if len(samples) > 2 and samples[0] > SLOW_FIRST_FACTOR * max(samples[1:]):
             return Doubt(
                 "FIRST_RUN_SLOW",
@@ -147,23 +223,26 @@ def _first_slow(record: RunRecord) -> Doubt | None:
 
 def _disturbed(record: RunRecord) -> Doubt | None:
     retried = record.tasks.get("retried") or 0
-    if not retried:
+    lost = [name for name, end in (record.tasks.get("ended") or {}).items() if end["lost"]]
+    if not retried and not lost:
         return None
+    reasons = [f"the Ray node {name} was lost" for name in lost]
+    if retried:
+        reasons.append(f"{retried} {'task was' if retried == 1 else 'tasks were'} tried again")
     return Doubt(
         "DISTURBED",
-        f"{record.id}: {retried} tasks were tried again",
-        "a node was lost or killed meanwhile; run it again for an undisturbed time",
+        f"{record.id}: {', '.join(reasons)}",
+        "run it again for an undisturbed time",
     )
 
 
 def _throttled(record: RunRecord) -> Doubt | None:
     """A CPU limit held the driver's container back between the job's start and its result."""
-    before = (record.start or {}).get("throttled_seconds")
-    after = record.results[-1].get("throttled_seconds") if record.results else None
-    if before is None or after is None or after - before < THROTTLED_SECONDS:
+    held = facts.waited(record, "throttled_seconds")
+    if held is None or held < THROTTLED_SECONDS:
         return None
     return Doubt(
         "THROTTLED",
-        f"{record.id}: its CPU limit held the driver's container back for {after - before:.2f} s",
+        f"{record.id}: its CPU limit held the driver's container back for {held:.2f} s",
         "raise the CPU limit or leave it out; requests alone share the CPUs",
     )

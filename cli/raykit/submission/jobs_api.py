@@ -148,11 +148,14 @@ class JobsApi:
 
     def tasks(self, job_id: str) -> tuple[list[Mapping[str, Any]], int]:
         """Task rows of one Ray job, and how many Ray did not return."""
-        filters = {"filter_keys": "job_id", "filter_predicates": "=", "filter_values": job_id}
-        return self._rows("tasks", {**filters, "detail": "1", "limit": str(MOST_ROWS)})
+        return self._rows("tasks", {**_of_job(job_id), "detail": "1", "limit": str(MOST_ROWS)})
+
+    def actors(self, job_id: str) -> list[Mapping[str, Any]]:
+        """Actors of one Ray job with `actor_id` and `node_id`."""
+        return self._rows("actors", {**_of_job(job_id), "limit": str(MOST_ROWS)})[0]
 
     def nodes(self) -> list[Mapping[str, Any]]:
-        """Ray nodes with `node_id`, `is_head_node`, `state`, `resources_total`."""
+        """Ray nodes, also ended ones: `node_id`, `state`, `resources_total`, start and end."""
         return self._rows("nodes", {"detail": "1", "limit": str(MOST_ROWS)})[0]
 
     def _rows(self, kind: str, params: Mapping[str, str]) -> tuple[list[Mapping[str, Any]], int]:
@@ -161,6 +164,10 @@ class JobsApi:
         rows: Sequence[Mapping[str, Any]] = found["result"]
         total = max(found.get("num_filtered") or 0, len(rows))
         return list(rows), total - len(rows)
+
+
+def _of_job(job_id: str) -> dict[str, str]:
+    return {"filter_keys": "job_id", "filter_predicates": "=", "filter_values": job_id}
 
 
 def _driver_log(node_id: str, submission_id: str) -> dict[str, str]:

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 JOB_WIDTH = 22
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LEGEND = (
+    "T: median seconds of N rounds. SPEEDUP: T of the run's own arm local over T. "
+    "EFFICIENCY: SPEEDUP over P, the task CPUs. VS {base}: T of {base} over T, above 1.00 is "
+    "faster. In brackets: 95 % intervals, from the rounds of these runs."
+)
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
     app.command("compare")(compare)
 
 
@@ -26,39 +32,56 @@ def compare(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN RUN...", help="Run ids; the first is the baseline.")
     ],
+    unlike: Annotated[
+        bool, typer.Option("--unlike", help="Also runs of different work, images or Ray.")
+    ] = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Show runs side by side.
+    """Show runs of the same work side by side.
 
-    Times, speedup, efficiency and phases of each, and what is in doubt.
+    A verdict in words, then times, speedup, efficiency and phases of each, and what is in doubt.
     """
     from raykit.measure.compare import compare as compare_records
 
     folder = runs_folder()
-    found = compare_records([folder.read(run) for run in runs])
+    found = compare_records([folder.read(run) for run in runs], unlike=unlike)
     as_json = output_format is Format.json
     data: Any = asdict(found) if as_json else found
     output.show("compare", data, as_json, as_text)
 
 
 def as_text(found: Comparison) -> str:
-    """The comparison as plain tables; runs are lettered, so that it fits 80 columns."""
-    letters = {run["id"]: LETTERS[index % 26] for index, run in enumerate(found.runs)}
+    """The comparison as plain text; runs are lettered, so that it fits 80 columns."""
+    letters = {run["id"]: _letter(index) for index, run in enumerate(found.runs)}
+    base = letters[found.baseline]
     parts = [
-        _runs(found, letters),
-        f"baseline: {letters[found.baseline]}",
+        *(output.wrapped(_lettered(verdict, letters)) for verdict in found.verdicts),
         "",
-        _arms(found.arms, letters),
-        "T: median seconds. SPEEDUP: T of the run's local arm over T. VS BASE: T of the\n"
-        "baseline's same arm over T; above 1.00 is faster than the baseline.",
+        _runs(found, letters),
+        "",
+        _arms(found.arms, letters, base),
+        output.wrapped(LEGEND.format(base=base), ""),
         "",
         _phases(found, letters),
     ]
     if found.doubts:
         parts += ["", "doubts:"]
         for doubt in found.doubts:
-            parts.append(output.wrapped(f"{doubt.name}: {doubt.why}; {doubt.advice}", "  "))
+            text = f"{doubt.name}: {_lettered(doubt.why, letters)}; {doubt.advice}"
+            parts.append(output.wrapped(text, "  "))
     return "\n".join(parts)
+
+
+def _letter(index: int) -> str:
+    """A to Z, then AA, AB, as in a spreadsheet."""
+    before, last = divmod(index, len(LETTERS))
+    return (_letter(before - 1) if before else "") + LETTERS[last]
+
+
+def _lettered(text: str, letters: dict[str, str]) -> str:
+    for run, letter in letters.items():
+        text = text.replace(run, letter)
+    return text
 
 
 def _runs(found: Comparison, letters: dict[str, str]) -> str:
@@ -76,22 +99,21 @@ def _runs(found: Comparison, letters: dict[str, str]) -> str:
     return output.table(["", "RUN", "ON", "P", "RAY NODES", "JOB"], rows)
 
 
-def _arms(arms: list[Arm], letters: dict[str, str]) -> str:
+def _arms(arms: list[Arm], letters: dict[str, str], base: str) -> str:
     rows = [
         (
             letters[arm.run],
-            arm.name,
+            arm.name if arm.source == "spans" else arm.source,
             f"{arm.timing.seconds:.3f}",
             arm.timing.n,
             f"{arm.p:g}",
             arm.speedup or "-",
-            arm.efficiency or "-",
+            f"{arm.efficiency.value:.2f}" if arm.efficiency else "-",
             arm.over_baseline or "-",
-            arm.source,
         )
         for arm in arms
     ]
-    header = ["", "ARM", "T", "N", "P", "SPEEDUP", "EFFICIENCY", "VS BASE", "T FROM"]
+    header = ["", "ARM", "T", "N", "P", "SPEEDUP", "EFFICIENCY", f"VS {base}"]
     return output.table(header, rows)
 
 

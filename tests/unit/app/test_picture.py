@@ -1,0 +1,99 @@
+"""What is shown of a run, at the widths that people have."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from raykit.app import picture
+from raykit.measure import strip
+from raykit.measure.records import RunRecord
+from raykit.phases import Phase
+
+OLD = Path(__file__).parents[1] / "measure" / "golden" / "record-schema-1.json"
+PHASES = [
+    Phase(name, 0.0, 2222.2)
+    for name in ("ray-start", "submit", "driver-start", "first-task", "run", "end-seen")
+]
+
+
+def rows(count):
+    return [
+        {
+            "type": "NORMAL_TASK",
+            "func_or_class_name": "work",
+            "node_id": "a" * 56,
+            "start_time_ms": 1000,
+            "end_time_ms": 2000 + 7 * index,
+            "state": "FINISHED",
+        }
+        for index in range(count)
+    ]
+
+
+@pytest.fixture
+def record(make_record):
+    """A run of many tasks with a doubt and a result of every kind of value."""
+    node = {
+        "node_id": "a" * 56,
+        "is_head_node": True,
+        "node_name": "a-node-with-quite-a-long-name",
+        "state": "ALIVE",
+        "resources_total": {"CPU": 16.0},
+    }
+    return make_record(
+        status="SUCCEEDED",
+        exit_code=0,
+        phases=PHASES,
+        tasks=strip.summarise(rows(20), 0, [node], 99.0),
+        start={"job": "fib", "time": 1.0, "machine": {"cpu_count": 2, "load": 9.0}},
+        results=[
+            {
+                "data": {
+                    "agree": True,
+                    "ratio": 0.6069014840004456,
+                    "days": 123456.0,
+                    "seconds": [0.123456789] * 40,
+                    "nothing": None,
+                    "years": [{"year": 1980, "share": 0.5}, {"year": 2020, "share": 1 / 3}],
+                    "deep": {"er": [[1, 2], [3]], "empty": [], "none": {}},
+                    "text": "words " * 40,
+                }
+            }
+        ],
+        notes=["a note of many words " * 9],
+    )
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_picture_keeps_to_the_width_and_breaks_no_number(record, width):
+    lines = picture.picture(record, width).splitlines()
+    assert lines[-1] == f"record: raykit runs show {record.id}"
+    assert max(map(len, lines[:-1])) <= width
+    assert sum(line.count("2222.2") for line in lines) == 5
+    assert any(line.startswith("doubt: BUSY_MACHINE") for line in lines)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_results_are_lines_of_words_and_short_numbers_within_the_width(record, width):
+    shown = picture.page(record, width)
+    results = shown.partition("RESULT\n")[2].partition("\n\n")[0].splitlines()
+    assert max(map(len, results)) <= width
+    assert results[:4] == ["  agree: yes", "  ratio: 0.6069", "  days: 123,456", "  seconds:"]
+    assert "  nothing: none" in results
+    table = [line for line in results if line.startswith(("    year", "    1980", "    2020"))]
+    assert table == ["    year   share", "    1980     0.5", "    2020  0.3333"]
+    assert not any(text in shown for text in ("{", "[", "0.6069014840004456"))
+
+
+def test_the_machine_is_the_drivers_or_unknown(record, make_record):
+    assert "machine  a CPU, 2 CPUs" in picture.page(make_record(), 80)
+    assert "machine  unknown" in picture.page(make_record(target={"kind": "cluster"}), 80)
+
+
+def test_a_record_of_the_first_schema_is_shown_as_far_as_it_goes():
+    record = RunRecord.from_dict(json.loads(OLD.read_text("utf-8")))
+    shown = picture.picture(record, 80)
+    assert "head 127.0.0.1 cpu 1 |" in shown
+    assert "8 tasks ran, on 2 task CPUs." in shown
+    assert "serial_fraction" in picture.page(record, 80)
