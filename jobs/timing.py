@@ -102,9 +102,16 @@ def machine() -> dict[str, Any]:
         "cpu_model": model.group(1) if model else platform.processor() or None,
         "cpu_count": os.cpu_count(),
         "boot_id": _read(Path("/proc/sys/kernel/random/boot_id")).strip() or None,
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load": _load(),
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
 
 
 def _waited() -> dict[str, float]:

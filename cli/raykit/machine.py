@@ -10,11 +10,15 @@ from typing import Any
 
 
 def describe() -> dict[str, Any]:
-    """CPU model and count, memory in bytes, platform and boot id, as far as they can be read."""
+    """CPU model and count, memory in bytes, load of the last minute, platform and boot id.
+
+    None stands for what cannot be read.
+    """
     return {
         "cpu_model": _cpu_model(),
         "cpu_count": os.cpu_count(),
         "memory_bytes": _memory_bytes(),
+        "load": _load(),
         "platform": platform.platform(),
         "boot_id": _read("/proc/sys/kernel/random/boot_id").strip() or None,
     }
@@ -29,6 +33,13 @@ def _memory_bytes() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
+        return None
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
         return None
 
 

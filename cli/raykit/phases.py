@@ -9,6 +9,8 @@ RAYKIT = "raykit"
 
 MONOTONIC = "monotonic"
 WALL = "wall"
+CORRECTED = "corrected"
+"""Between two machines' clocks, set to one by the offset between them, which was estimated."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Phase:
     name: kebab-case, such as `head-ready`.
     start: Unix seconds; seconds: its length.
     source: who took the time (`raykit`, `ray job`, `ray tasks`, `kubernetes`, `job`).
-    clock: `monotonic` or `wall`; resolution: seconds between two readings it can tell apart.
+    clock: `monotonic`, `wall` or `corrected`; resolution: seconds between two readings that it
+    can tell apart.
     """
 
     name: str

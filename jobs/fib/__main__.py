@@ -26,7 +26,8 @@ from jobs.fib.report import report, serial_fraction
 EXIT_MEMORY = 3
 EXIT_DISAGREE = 4
 LIMITS = {"size": 10**9, "tasks": 100_000, "repeat": 1_000}
-WARM_UP_SECONDS = 60.0
+WARM_UP_SECONDS, HOLD_SECONDS, WARM_UP_SIZE = 60.0, 0.2, 1_000
+LEAST_TASKS = 4
 
 
 @dataclass(frozen=True)
@@ -79,27 +80,31 @@ def run_local(size: int, count: int, returns: str) -> tuple[float, float, Any, b
 
 def run_tasks(size: int, count: int, returns: str) -> tuple[float, float, list[Any], set[str]]:
     """The same calls as Ray tasks: Unix start, seconds, the answers, the Ray nodes that worked."""
-    task = ray.remote(num_cpus=1, num_returns=2)(fibonacci_task)
     began, clock = time.time(), time.perf_counter()
-    pairs = [task.remote(size, returns) for _ in range(count)]
+    pairs = [remote_call.remote(size, returns) for _ in range(count)]
     answers = ray.get([answer for answer, _ in pairs])
     seconds = time.perf_counter() - clock
-    return began, seconds, answers, set(ray.get([node for _, node in pairs]))
+    return began, seconds, answers, {node for node, _ in ray.get([worker for _, worker in pairs])}
 
 
-def fibonacci_task(size: int, returns: str) -> tuple[Any, str]:
-    """The body of one Ray task: a call, and the Ray node that made it."""
-    return call(size, returns), ray.get_runtime_context().get_node_id()
+def fibonacci_task(size: int, returns: str, hold: float = 0.0) -> tuple[Any, tuple[str, int]]:
+    """The body of one Ray task: a call, and the Ray node and process that made it.
 
-
-def warm_up_task(hold: float) -> tuple[str, int]:
-    """Hold a worker for some seconds, so that the next task needs another one; says which."""
-    fibonacci(1_000)
+    hold: seconds to keep the worker busy afterwards, so that the next task needs another one.
+    """
+    answer = call(size, returns)
     time.sleep(hold)
-    return ray.get_runtime_context().get_node_id(), os.getpid()
+    return answer, (ray.get_runtime_context().get_node_id(), os.getpid())
 
 
-one_cpu = ray.remote(num_cpus=1)
+def cpu_model_task() -> str | None:
+    """The CPU model where this task runs."""
+    return timing.machine().get("cpu_model")
+
+
+# Made once: each ray.remote(...) would be sent to the workers anew, inside the clock.
+remote_call = ray.remote(num_cpus=1, num_returns=2)(fibonacci_task)
+remote_loop = ray.remote(num_cpus=1)(run_local)
 
 
 def cluster() -> Cluster:
@@ -120,21 +125,46 @@ def _node(row: dict[str, Any], here: str) -> Node:
     )
 
 
-def warm_up(wanted: int) -> int:
-    """Start a worker on each task CPU that will be used; returns how many there are.
+def warm_up(wanted: int) -> None:
+    """Start a worker on each task CPU that will be used, and let it load the task.
 
-    The first task on a CPU waits for its process, which is no part of computing.
+    The first task of a worker waits for its process and its code, which is no part of computing.
     """
-    task, workers = one_cpu(warm_up_task), set[tuple[str, int]]()
+    workers = set[tuple[str, int]]()
     deadline = time.monotonic() + WARM_UP_SECONDS
     with timing.span("warm-up") as attributes:
         while time.monotonic() < deadline:
-            hold = 0.05 if wanted > 16 else 0.2
-            workers.update(ray.get([task.remote(hold) for _ in range(wanted)]))
+            # An autoscaler that starts from nothing needs one task that waits.
+            count = min(wanted, max(cluster().task_cpus, 1))
+            pairs = [remote_call.remote(WARM_UP_SIZE, "size", HOLD_SECONDS) for _ in range(count)]
+            workers.update(ray.get([worker for _, worker in pairs]))
             if len(workers) >= min(wanted, cluster().task_cpus):
                 break
         attributes["workers"] = len(workers)
-    return len(workers)
+
+
+def cpu_models() -> list[str] | None:
+    """The CPU models of the Ray nodes that take tasks; None where one of them cannot be told."""
+    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    nodes = [row for row in ray.nodes() if row["Alive"] and row["Resources"].get("CPU")]
+    look = ray.remote(num_cpus=1)(cpu_model_task)
+    asked = [
+        look.options(scheduling_strategy=affinity(row["NodeID"], soft=False)).remote()
+        for row in nodes
+    ]
+    try:
+        models = ray.get(asked)
+    except ray.exceptions.RayError:
+        return None
+    return None if None in models else sorted(set(models))
+
+
+def default_tasks(p: int) -> int:
+    """As many sequences as fill every task CPU, and no fewer than the largest shape has CPUs.
+
+    So the shapes of deploy/clusters, with 1, 2 and 4 task CPUs, do the same work unasked.
+    """
+    return p * -(-LEAST_TASKS // p)
 
 
 class Comparison:
@@ -142,6 +172,7 @@ class Comparison:
 
     def __init__(self, size: int, tasks: int, returns: str, found: Cluster) -> None:
         self.size, self.tasks, self.returns, self.cluster = size, tasks, returns, found
+        self.cpu_models = cpu_models()
         self.seconds: dict[str, list[float]] = {"local": [], "tasks": []}
         self.agree = True
         self.nodes: set[str] = set()
@@ -150,7 +181,7 @@ class Comparison:
     def local(self, repeat: int) -> None:
         arguments = (self.size, self.tasks, self.returns)
         if self.cluster.local_task:
-            began, seconds, answer, same = ray.get(one_cpu(run_local).remote(*arguments))
+            began, seconds, answer, same = ray.get(remote_loop.remote(*arguments))
         else:
             began, seconds, answer, same = run_local(*arguments)
         self.agree &= same
@@ -186,7 +217,7 @@ class Comparison:
     def data(self) -> dict[str, Any]:
         """The result event's data."""
         local, tasks = self.seconds["local"], self.seconds["tasks"]
-        p = self.cluster.task_cpus
+        p, models = self.cluster.task_cpus, self.cpu_models
         speedup = median(local) / median(tasks) if local and tasks else None
         return {
             "size": self.size,
@@ -196,13 +227,24 @@ class Comparison:
             "agree": self.agree,
             "warm": True,
             "local_ran_as": "one Ray task" if self.cluster.local_task else "driver",
+            "cpu_models": models or [],
             "ray_nodes": len(self.cluster.nodes),
             "ray_nodes_used": len(self.nodes),
             "local_seconds": local,
             "tasks_seconds": tasks,
             "speedup": speedup,
             "efficiency": speedup / p if speedup else None,
-            "serial_fraction": serial_fraction(speedup, p),
+            "serial_fraction": serial_fraction(speedup, min(p, self.tasks)),
+        }
+
+    def work(self) -> dict[str, Any]:
+        """What was done, whatever the cluster: runs of equal work can be compared."""
+        last = self._reference[-1]
+        return {
+            "size": self.size,
+            "tasks": self.tasks,
+            "returns": self.returns,
+            "answer": digest(last) if self.returns == "sequence" else last,
         }
 
 
@@ -210,8 +252,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options; every problem at once, exit status 2."""
     parser = job.OptionParser("fib", description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="100000", help="numbers in a sequence (%(default)s)")
-    parser.add_argument("--tasks", help="sequences to make (default: the cluster's task CPUs)")
-    parser.add_argument("--repeat", default="3", help="times to run both arms (%(default)s)")
+    parser.add_argument(
+        "--tasks",
+        help=f"sequences to make (default: the least multiple of the task CPUs from {LEAST_TASKS})",
+    )
+    parser.add_argument("--repeat", default="4", help="times to run both arms (%(default)s)")
     parser.add_argument("--mode", choices=("both", "local", "tasks"), default="both")
     parser.add_argument(
         "--returns",
@@ -247,9 +292,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     job.join_ray()
     timing.start("fib", arguments=vars(options))
     if not cluster().task_cpus:
-        # An autoscaler that starts from nothing needs something that waits before p is known.
+        # p is known only when an autoscaler that starts from nothing has added a node.
         warm_up(1)
-    tasks = options.tasks or cluster().task_cpus
+    tasks = options.tasks or default_tasks(cluster().task_cpus)
     short = check_memory(options, tasks, cluster())
     if short:
         return job.fail(EXIT_MEMORY, "memory", f"--size {options.size:,} would not fit", *short)
@@ -264,7 +309,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not data["agree"]:
         return job.fail(EXIT_DISAGREE, "disagreement", "local and remote results differ")
     print("\n".join(report(data)))
-    timing.result(data)
+    timing.result(data, task_cpus=data["p"], work=comparison.work())
     return 0
 
 

@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+HIGHER = 1.005
+"""A speedup from this factor of the highest possible on prints as more than it."""
+
 
 def serial_fraction(speedup: float | None, p: int) -> float | None:
-    """Karp and Flatt's experimentally determined serial fraction; undefined on one CPU."""
-    if not speedup or p < 2:
+    """Karp and Flatt's experimentally determined serial fraction.
+
+    p: the CPUs that could work. None on one CPU and outside 1 <= speedup <= p: it means nothing.
+    """
+    if not speedup or p < 2 or not 1 <= speedup <= p:
         return None
     return (1 / speedup - 1 / p) / (1 - 1 / p)
+
+
+def highest_speedup(tasks: int, p: int) -> float:
+    """What equal tasks on equal CPUs cannot exceed: the CPUs work in whole rounds of tasks."""
+    return tasks / -(-tasks // p)
 
 
 def report(data: dict[str, Any]) -> list[str]:
@@ -37,17 +48,40 @@ def _time(times: Sequence[float]) -> str:
 
 
 def _remarks(data: dict[str, Any]) -> list[str]:
-    p, tasks = data["p"], data["tasks"]
     lines = []
     runs = max(len(data["local_seconds"]), len(data["tasks_seconds"]))
     if runs > 1:
         lines.append(f"Times are medians of {runs} runs, on workers that were started before.")
-    if data["tasks_seconds"] and tasks % p:
-        best = tasks / -(-tasks // p)
-        lines.append(f"{tasks} equal tasks on {p} CPUs: the speedup cannot exceed {best:.2f}.")
+    lines += _about_the_limit(data)
     if data["local_seconds"] and data["local_ran_as"] != "driver":
-        lines.append("The local arm ran as one Ray task, on the same kind of CPU as the tasks.")
+        lines.append(f"The local arm ran as one Ray task{_on_which_cpu(data['cpu_models'])}.")
     if data["local_seconds"] and data["tasks_seconds"] and data["agree"]:
         what = "whole sequences" if data["returns"] == "sequence" else "hash of the last number"
         lines.append(f"Local and remote results agree ({what}).")
     return lines
+
+
+def _about_the_limit(data: dict[str, Any]) -> list[str]:
+    """What the speedup cannot exceed, where that is not p; or that it does, which nothing may."""
+    tasks, p, speedup = data["tasks"], data["p"], data["speedup"]
+    most = highest_speedup(tasks, p)
+    counted = "1 task" if tasks == 1 else f"{tasks} equal tasks"
+    if speedup and speedup >= most * HIGHER:
+        return [
+            f"{counted} on {_cpus(p)} cannot give more than {most:.2f}: "
+            "the two arms did not meet the same conditions, so do not trust this speedup."
+        ]
+    if data["tasks_seconds"] and most < p:
+        return [f"{counted} on {_cpus(p)}: the speedup cannot exceed {most:.2f}."]
+    return []
+
+
+def _cpus(count: int) -> str:
+    return "1 CPU" if count == 1 else f"{count} CPUs"
+
+
+def _on_which_cpu(models: Sequence[str]) -> str:
+    """Whether the local arm had the CPU of the tasks: said only where every node was asked."""
+    if len(models) == 1:
+        return f", on the same kind of CPU as the tasks ({models[0]})"
+    return f"; the Ray nodes have different CPUs ({', '.join(models)})" if models else ""

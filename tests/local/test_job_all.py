@@ -58,7 +58,7 @@ def test_fib_prints_the_tutorials_lines_and_a_result_that_agrees(job):
     arms = [(span["arm"], span["repeat"]) for span in of(events, "span") if "arm" in span]
     assert arms == [("local", 0), ("tasks", 0), ("local", 1), ("tasks", 1)]
     data = events[-1]["data"]
-    assert (data["size"], data["tasks"], data["p"], data["agree"]) == (20_000, 2, 2, True)
+    assert (data["size"], data["tasks"], data["p"], data["agree"]) == (20_000, 4, 2, True)
     assert data["local_ran_as"] == "driver"
     assert len(data["local_seconds"]) == len(data["tasks_seconds"]) == 2
     assert data["efficiency"] == pytest.approx(data["speedup"] / 2)

@@ -10,7 +10,8 @@ from typing import Any
 
 from raykit.errors import RaykitError
 from raykit.measure import facts, outcome, strip
-from raykit.measure.job_phases import Marks, job_phases
+from raykit.measure.clocks import SLACK
+from raykit.measure.job_phases import Marks, head_offset, job_phases
 from raykit.measure.records import RunRecord
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobDetails, JobsApi
@@ -30,22 +31,43 @@ class Observation:
     """
 
     submitted: float
+    posted: float | None = None
+    seen_running: float | None = None
     first_byte: float | None = None
     seen_end: float | None = None
     details: JobDetails | None = None
     joined_late: bool = False
+    last_answer: float | None = None
+
+    def note(self, details: JobDetails) -> None:
+        """Take in one answer about the job's status.
+
+        A question is sent after the answer before: the job still ran at that answer's time.
+        """
+        now = time.time()
+        if details.ended:
+            self.seen_end = self.seen_end or now
+        else:
+            self.seen_running, self.last_answer = self.last_answer, now
+        self.details = details
 
     @property
     def ended(self) -> bool:
         return self.details is not None and self.details.ended
 
     def marks(self, record: RunRecord) -> Marks:
+        details, tasks = self.details, record.tasks
         return Marks(
             submitted=self.submitted,
+            posted=self.posted,
+            head_start=details.start_time if details else None,
+            seen_running=self.seen_running,
+            here=record.target.get("kind") == "local",
+            tasks_in_order=_in_order(tasks, details.end_time if details else None),
             start_line=(record.start or {}).get("time"),
             first_byte=None if self.joined_late else self.first_byte,
             first_task=record.tasks.get("first_start"),
-            job_end=self.details.end_time if self.details else None,
+            job_end=details.end_time if details else None,
             seen_end=self.seen_end,
         )
 
@@ -65,7 +87,10 @@ def measure(
     if outcome.undecided(record, last_lines):
         progress.note("an actor went silent: asking whether its Ray node died")
         _ask_for_lost_node(api, record, seen)
-    progress.phases += job_phases(seen.marks(record))
+    marks = seen.marks(record)
+    offset = head_offset(marks)
+    record.clock = offset.as_dict() if offset else {}
+    progress.phases += job_phases(marks)
 
 
 def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[str, Any]:
@@ -106,6 +131,14 @@ def _ask_for_lost_node(api: JobsApi, record: RunRecord, seen: Observation) -> No
                     record.notes.append(f"the Ray node {node['node_id']} died: {reason}")
                     return
         time.sleep(0.5)
+
+
+def _in_order(tasks: Mapping[str, Any], job_end: float | None) -> bool:
+    """Whether the Ray nodes' clocks can be the head's: no task began before it was made there, and
+    none finished after the job."""
+    begun = tasks.get("least_wait", 0.0) >= -SLACK
+    last = tasks.get("last_finished")
+    return bool(begun and (last is None or job_end is None or last <= job_end + SLACK))
 
 
 def _incomplete(rows: Sequence[Mapping[str, Any]]) -> bool:

@@ -156,6 +156,7 @@ class Session:
         """
         self.payload_hash = payload["metadata"].get(PAYLOAD_KEY)
         self.runs.write(self.record)
+        self.seen.posted = time.time()
         with self.progress.step("submit", f"submit {self.record.submission_id}"):
             before = self._post(payload)
         self.seen.submitted = time.time()
@@ -170,7 +171,7 @@ class Session:
     def join(self, details: JobDetails) -> None:
         """Take up a job that was submitted before: its log may have begun unseen."""
         self.arrived = True
-        self.seen.submitted = details.start_time or self.seen.submitted
+        self.seen.submitted, self.seen.posted = details.start_time or self.seen.submitted, None
         self.seen.joined_late = details.status != "PENDING"
 
     def follow(self, timeout: float | None = None) -> None:
@@ -338,9 +339,7 @@ class Session:
         self.recording.take(chunk)
 
     def _note_status(self, details: JobDetails) -> None:
-        self.seen.details = details
-        if details.ended and self.seen.seen_end is None:
-            self.seen.seen_end = time.time()
+        self.seen.note(details)
         self.progress.detail(details.status)
 
     def _describe(self, followed: Followed) -> None:

@@ -39,6 +39,7 @@ class RunRecord:
     cluster: its Kubernetes nodes (name, boot id, CPU limits), image and its digest, or empty;
     phases: raykit's own; spans, results, errors: the job's, from its timing lines;
     tasks: what Ray's task events say (see strip.summarise); log: bytes, sha256 and source.
+    clock: how far the head's clock is ahead of ours, where it could be told (clocks.Offset).
     cause: why the job did not succeed, a word of flows.outcome, or None.
     """
 
@@ -64,6 +65,7 @@ class RunRecord:
     tasks: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    clock: dict[str, Any] = field(default_factory=dict)
     cause: str | None = None
     schema: int = SCHEMA
 
@@ -218,7 +220,9 @@ def _check_shape(data: Mapping[str, Any]) -> None:
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("id", "submission_id", "status", "message"), str),
-    **dict.fromkeys(("job", "target", "versions", "machine", "cluster", "tasks", "log"), dict),
+    **dict.fromkeys(
+        ("job", "target", "versions", "machine", "cluster", "tasks", "log", "clock"), dict
+    ),
     **dict.fromkeys(("phases", "spans", "results", "errors", "notes"), list),
     "started": (int, float),
     "ended": (int, float, type(None)),

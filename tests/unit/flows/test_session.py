@@ -82,7 +82,8 @@ def test_a_log_is_kept_whole_and_shown_without_its_timing_lines(run):
     assert read.target["kind"] == "url"
     names = [phase.name for phase in read.phases]
     assert names[0] == "submit"
-    assert names[-1] == "end-seen"
+    # The job of the fake head lasts longer on its clock than on ours: no offset fits.
+    assert names[-1] == "run"
 
 
 def test_rays_own_first_lines_are_kept_but_not_shown(run, ray, make_record):

@@ -91,3 +91,32 @@ def test_where_no_cgroup_can_be_read_nothing_is_said_of_throttling(capfd, monkey
     monkeypatch.setattr(timing, "CPU_STAT", tmp_path / "absent")
     timing.start("fib")
     assert "throttled_seconds" not in json.loads(capfd.readouterr().out)
+
+
+def test_task_cpus_and_work_stand_beside_the_jobs_own_data(capfd):
+    timing.result({"p": 0.03, "work": "hard"}, task_cpus=4, work={"size": 9})
+    timing.result({})
+    told, untold = events(capfd.readouterr().out)
+    assert (told["task_cpus"], told["work"]) == (4, {"size": 9})
+    assert told["data"] == {"p": 0.03, "work": "hard"}
+    assert not {"task_cpus", "work"} & set(untold)
+
+
+def test_start_says_where_the_driver_runs_and_how_loaded_that_is(capfd, monkeypatch, tmp_path):
+    pressure = tmp_path / "cpu"
+    pressure.write_text("some avg10=1.00 avg60=0.00 avg300=0.00 total=2500000\n")
+    monkeypatch.setattr(timing, "CPU_PRESSURE", pressure)
+    timing.start("fib")
+    (start,) = events(capfd.readouterr().out)
+    assert start["machine"]["cpu_count"] > 0
+    assert start["machine"]["load"] >= 0
+    assert start["cpu_pressure_seconds"] == 2.5
+
+
+def test_what_the_operating_system_does_not_say_is_left_out(capfd, monkeypatch, tmp_path):
+    monkeypatch.setattr(timing, "CPU_PRESSURE", tmp_path / "absent")
+    monkeypatch.setattr(timing, "_load", lambda: None)
+    timing.start("fib")
+    (start,) = events(capfd.readouterr().out)
+    assert "cpu_pressure_seconds" not in start
+    assert "load" not in start["machine"]

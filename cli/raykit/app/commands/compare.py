@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 JOB_WIDTH = 22
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LEGEND = (
-    "T: median seconds of N rounds. SPEEDUP: T of the run's own arm local over T. "
+    "T: median seconds of N rounds. SPEEDUP: the run's own arm local over the arm, round by round. "
     "EFFICIENCY: SPEEDUP over P, the task CPUs. VS {base}: T of {base} over T, above 1.00 is "
     "faster. In brackets: 95 % intervals, from the rounds of these runs."
 )

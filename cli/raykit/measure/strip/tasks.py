@@ -161,6 +161,8 @@ def _measured(tasks: Sequence[Task], nodes: Sequence[Node]) -> dict[str, Any]:
         "cpus_used": sum(max(int(lane.holds), 1) for lane in holding),
         "cpu_seconds": sum(_held(lane) for lane in holding),
         "cpu_seconds_offered": offered_seconds(nodes, first, last),
+        "least_wait": min((t.start - t.created for t in tasks if t.created), default=0.0),
+        "last_finished": max((t.end for t in tasks if t.state == "FINISHED"), default=None),
         "waited_for_each_other": one_submitted_after_another(tasks),
         "lanes_used": len(lanes),
         "lanes": [

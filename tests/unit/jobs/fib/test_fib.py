@@ -21,6 +21,7 @@ def data(**changes):
         "returns": "size",
         "agree": True,
         "local_ran_as": "driver",
+        "cpu_models": [],
         "local_seconds": [4.2],
         "tasks_seconds": [1.76],
         "speedup": 4.2 / 1.76,
@@ -74,8 +75,48 @@ def test_times_of_repeats_are_medians_and_short_ones_keep_their_digits():
     assert "Times are medians of 3 runs, on workers that were started before." in lines
 
 
-def test_an_uneven_number_of_tasks_is_explained():
-    assert "9 equal tasks on 8 CPUs: the speedup cannot exceed 4.50." in report(data(tasks=9))
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"tasks": 9}, "9 equal tasks on 8 CPUs: the speedup cannot exceed 4.50."),
+        (
+            {"tasks": 1, "p": 2, "speedup": 0.97},
+            "1 task on 2 CPUs: the speedup cannot exceed 1.00.",
+        ),
+        (
+            {"tasks": 1, "p": 2, "speedup": 1.24},
+            "1 task on 2 CPUs cannot give more than 1.00: "
+            "the two arms did not meet the same conditions, so do not trust this speedup.",
+        ),
+        (
+            {"tasks": 2, "p": 2, "speedup": 2.69},
+            "2 equal tasks on 2 CPUs cannot give more than 2.00: "
+            "the two arms did not meet the same conditions, so do not trust this speedup.",
+        ),
+    ],
+)
+def test_what_the_speedup_cannot_exceed_is_said_and_that_it_does(changes, line):
+    assert line in report(data(**changes))
+
+
+@pytest.mark.parametrize(
+    ("models", "line"),
+    [
+        (["x"], "The local arm ran as one Ray task, on the same kind of CPU as the tasks (x)."),
+        (
+            ["x", "y"],
+            "The local arm ran as one Ray task; the Ray nodes have different CPUs (x, y).",
+        ),
+        ([], "The local arm ran as one Ray task."),
+    ],
+)
+def test_the_kind_of_cpu_is_said_only_where_it_was_looked_at(models, line):
+    assert line in report(data(local_ran_as="one Ray task", cpu_models=models))
+
+
+@pytest.mark.parametrize(("p", "tasks"), [(1, 4), (2, 4), (3, 6), (4, 4), (6, 6), (64, 64)])
+def test_clusters_of_one_two_and_four_cpus_do_the_same_work_unasked(p, tasks):
+    assert fib.default_tasks(p) == tasks
 
 
 @pytest.mark.parametrize(("speedup", "p", "expected"), [(2, 2, 0), (1, 2, 1), (4, 8, 1 / 7)])
@@ -83,8 +124,10 @@ def test_the_serial_fraction_is_karp_and_flatts(speedup, p, expected):
     assert serial_fraction(speedup, p) == pytest.approx(expected)
 
 
-def test_the_serial_fraction_is_undefined_on_one_cpu():
+def test_the_serial_fraction_is_undefined_on_one_cpu_and_where_it_means_nothing():
     assert serial_fraction(1.0, 1) is None
+    assert serial_fraction(2.7, 2) is None
+    assert serial_fraction(0.004, 2) is None
     assert serial_fraction(None, 4) is None
 
 
