@@ -24,6 +24,7 @@ EXIT_MEMORY = 3
 EXIT_DISAGREE = 4
 MIB = 2**20
 LIMITS = {"mib": 1_000_000, "readers": 10_000, "repeat": 1_000}
+ROUNDS_TO_DECIDE = 4
 ROOM = 0.8
 """How much of an object store may be filled before Ray begins to spill."""
 
@@ -102,14 +103,22 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """What the table says, place by place."""
+    """What the table says, place by place; undecided where the times of both ways overlap."""
     lines = []
-    for where in dict.fromkeys(each["where"] for each in rows):
-        times = {each["way"]: each["median_seconds"] for each in rows if each["where"] == where}
-        ratio = times["send copies"] / times["put once"]
-        word = f"{ratio:.1f} times faster" if ratio > 1 else f"{1 / ratio:.1f} times slower"
-        lines.append(f"On {where}: one ray.put is {word} than sending copies.")
+    for where in dict.fromkeys(row["where"] for row in rows):
+        times = {row["way"]: row["seconds"] for row in rows if row["where"] == where}
+        lines.append(f"On {where}: {_compared(times['put once'], times['send copies'])}")
     return lines
+
+
+def _compared(put: Sequence[float], copies: Sequence[float]) -> str:
+    """The rank test of the smallest samples that carry one: every time of one way is shorter."""
+    apart = max(put) < min(copies) or max(copies) < min(put)
+    if min(len(put), len(copies)) < ROUNDS_TO_DECIDE or not apart:
+        return "undecided; more rounds (--repeat) or a larger object (--mib) may decide."
+    ratio = median(copies) / median(put)
+    word = f"{ratio:.1f} times faster" if ratio > 1 else f"{1 / ratio:.1f} times slower"
+    return f"one ray.put is {word} than sending copies."
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -117,7 +126,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = job.OptionParser("objects", description=__doc__.splitlines()[0])
     parser.add_argument("--mib", default="100", help="size of the object (%(default)s)")
     parser.add_argument("--readers", default="4", help="tasks that read it (%(default)s)")
-    parser.add_argument("--repeat", default="3", help="times to measure each way (%(default)s)")
+    parser.add_argument("--repeat", default="5", help="times to measure each way (%(default)s)")
     options = parser.parse_args(argv)
     if problems := job.read_counts(options, LIMITS):
         parser.refuse(problems)

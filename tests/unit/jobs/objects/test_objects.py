@@ -55,8 +55,8 @@ def test_the_table_and_what_it_says():
     options = objects.parse(["--mib", "10", "--readers", "2"])
     place = objects.Place("the driver's Ray node", HERE)
     rows = [
-        objects.row("put once", place, options, [0.1, 0.2, 0.1]),
-        objects.row("send copies", place, options, [0.5, 0.5, 0.4]),
+        objects.row("put once", place, options, [0.1, 0.2, 0.1, 0.1]),
+        objects.row("send copies", place, options, [0.5, 0.5, 0.4, 0.5]),
     ]
     assert objects.table(rows)[1:] == [
         "the driver's Ray node  put once           2      10    0.1000       200",
@@ -65,6 +65,19 @@ def test_the_table_and_what_it_says():
     assert objects.verdicts(rows) == [
         "On the driver's Ray node: one ray.put is 5.0 times faster than sending copies."
     ]
+
+
+@pytest.mark.parametrize(
+    ("put", "copies"), [([0.1] * 3, [0.5] * 3), ([0.1, 0.1, 0.1, 0.6], [0.5, 0.5, 0.5, 0.5])]
+)
+def test_few_or_overlapping_times_decide_nothing(put, copies):
+    options = objects.parse([])
+    place = objects.Place("here", HERE)
+    rows = [
+        objects.row(*each, options, times)
+        for each, times in ((("put once", place), put), (("send copies", place), copies))
+    ]
+    assert objects.verdicts(rows)[0].startswith("On here: undecided; more rounds")
 
 
 def test_all_unusable_options_are_told_at_once(capsys):
