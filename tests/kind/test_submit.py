@@ -110,11 +110,11 @@ def test_both_jobs_run_on_every_shape_and_runs_can_be_compared(lab, shapes):
 
 
 def test_several_clusters_are_listed_and_none_is_chosen(lab, namespace, spec):
-    path = spec("second")
-    rendered = lab.raykit("render", "-f", path, "--namespace", namespace).stdout
-    lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=rendered)
-    refused = lab.raykit("submit", *FIB, code=2).stderr
-    assert f"{lab.context}:raykit/single-node" in refused
+    for name in ("first", "second"):
+        rendered = lab.raykit("render", "-f", spec(name), "--namespace", namespace).stdout
+        lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=rendered)
+    refused = lab.raykit("submit", *FIB[:1], "-n", namespace, *FIB[1:], code=2).stderr
+    assert f"{lab.context}:{namespace}/first" in refused
     assert f"{lab.context}:{namespace}/second" in refused
 
 

@@ -135,10 +135,22 @@ class Kubernetes:
             body={"metadata": {"annotations": dict(annotations)}},
         )
 
-    def delete(self, kind: str, name: str, namespace: str | None = None) -> bool:
-        """Delete one object and what it owns; False where there was none."""
+    def delete(
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        grace_seconds: int | None = None,
+    ) -> bool:
+        """Delete one object and what it owns; False where there was none.
+
+        grace_seconds: what a pod has to end by itself; None for its own period.
+        """
         path = KINDS[kind].path(namespace, name)
-        policy = {"propagationPolicy": "Foreground"}
+        policy: Object = {"propagationPolicy": "Foreground"}
+        if grace_seconds is not None:
+            policy["gracePeriodSeconds"] = grace_seconds
         return self._asked("DELETE", path, body=policy, may_be_absent=True) is not None
 
     def changes(

@@ -76,8 +76,11 @@ METADATA = {
     "generation": NUMBER,
     "creationTimestamp": TIME,
     "deletionTimestamp": TIME,
+    "deletionGracePeriodSeconds": NUMBER,
     "labels": MapOf(TEXT),
     "annotations": MapOf(TEXT),
+    "ownerReferences": ListOf({"kind": Required(TEXT), "name": Required(TEXT)}),
+    "managedFields": ListOf({"manager": TEXT, "operation": TEXT, "time": TIME}),
 }
 NAMESPACED = {**METADATA, "namespace": Required(TEXT)}
 CONDITIONS = ListOf(
@@ -150,6 +153,7 @@ SHAPES: dict[str, Shape] = {
     },
     "Metadata": {"metadata": Required(METADATA)},
     "Namespace": {"metadata": Required(METADATA)},
+    "NetworkPolicy": {"metadata": Required(NAMESPACED)},
     "Node": {
         "metadata": Required(METADATA),
         "spec": {
@@ -207,6 +211,8 @@ SHAPES: dict[str, Shape] = {
             "head": {"serviceName": TEXT, "podName": TEXT},
         },
     },
+    "PodDisruptionBudget": {"metadata": Required(NAMESPACED)},
+    "PodMonitor": {"metadata": Required(NAMESPACED)},
     "RayJob": {"metadata": Required(NAMESPACED)},
     "RayService": {"metadata": Required(NAMESPACED)},
     "Secret": {"metadata": METADATA, "data": MapOf(TEXT)},

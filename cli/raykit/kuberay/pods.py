@@ -8,6 +8,7 @@ from raykit.objects import Object, condition, holds
 
 CLUSTER_LABEL, TYPE_LABEL, GROUP_LABEL = "ray.io/cluster", "ray.io/node-type", "ray.io/group"
 OPERATOR_VERSION_ANNOTATION = "ray.io/kuberay-version"
+AUTOSCALER_CONTAINER = "autoscaler"
 RAY_CONTAINERS = ("ray-head", "ray-worker")
 
 
@@ -72,6 +73,13 @@ def ready_workers(cluster: Object, pods: Sequence[Object]) -> int:
 def serves(pod: Object) -> bool:
     """Whether a pod is ready and not ending."""
     return holds(pod, "Ready") and not pod["metadata"].get("deletionTimestamp")
+
+
+def is_held_by_autoscaler(pod: Object) -> bool:
+    """Whether a pod that is to end waits for the autoscaler's container alone."""
+    states = (pod.get("status") or {}).get("containerStatuses", [])
+    running = [each["name"] for each in states if "terminated" not in (each.get("state") or {})]
+    return bool(pod["metadata"].get("deletionTimestamp")) and running == [AUTOSCALER_CONTAINER]
 
 
 def _template_names(cluster: Object, pod: Object) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from raykit.kuberay.waiting import Look, Watched
 from raykit.objects import Object, holds
 from raykit.progress import Progress
 
-END_SECONDS = 120.0
+END_SECONDS, HURRIED_SECONDS = 120.0, 1
 MOST_NAMED = 10
 
 
@@ -113,7 +114,11 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
 
 
 def end(cluster: Cluster, progress: Progress) -> None:
-    """Delete a cluster and wait until its pods are gone."""
+    """Delete a cluster and wait until its pods are gone.
+
+    The autoscaler's container does not end when it is asked to: once Ray has ended beside it, its
+    pod is asked again with a short grace period, where we may.
+    """
     cluster.connection.delete("RayCluster", cluster.name, cluster.namespace)
     deadline = time.monotonic() + END_SECONDS
     while left := pods(cluster):
@@ -124,7 +129,16 @@ def end(cluster: Cluster, progress: Progress) -> None:
                 next=f"{kubectl(cluster.connection.context, cluster.namespace)} describe pods",
             )
         progress.detail(f"{len(left)} pods are ending")
+        for pod in filter(ray_pods.is_held_by_autoscaler, left):
+            with contextlib.suppress(MissingError):
+                _end_soon(cluster, pod)
         time.sleep(0.5)
+
+
+def _end_soon(cluster: Cluster, pod: Object) -> None:
+    if pod["metadata"].get("deletionGracePeriodSeconds", 0) > HURRIED_SECONDS:
+        name = pod["metadata"]["name"]
+        cluster.connection.delete("Pod", name, cluster.namespace, grace_seconds=HURRIED_SECONDS)
 
 
 def _look_at_head(cluster: Cluster, machines: MachinesReader) -> Look:

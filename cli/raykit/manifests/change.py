@@ -48,16 +48,37 @@ class Change:
 
 def between(before: Object, after: Object) -> Change:
     """The change from one state of a RayCluster to another, both as the API server has them."""
-    lines = [*_differences(before["spec"], after["spec"], "")]
-    for part in ("labels", "annotations"):
-        old, new = (item["metadata"].get(part) or {} for item in (before, after))
-        lines += _differences(old, new, part)
-    told = [line for line in lines if HASH_ANNOTATION not in line] or lines
+    lines = _lines(before, after)
     return Change(
-        _first(told),
+        [line for line in lines if HASH_ANNOTATION not in line] or lines,
         _hashed(before["spec"]) != _hashed(after["spec"]) and _recreates(after["spec"]),
         max(_replicas(before["spec"]) - _replicas(after["spec"]), 0),
     )
+
+
+def beside(before: Object | None, after: Object | None) -> list[str]:
+    """What differs in an object beside the RayCluster, such as a network policy; None: absent."""
+    item = after or before or {}
+    name = f"{item['kind']} {item['metadata']['name']}"
+    if before is None:
+        return [f"{name}: added"]
+    if after is None:
+        return [f"{name}: removed"]
+    return [f"{name}: {line}" for line in _lines(before, after)]
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _lines(before: Object, after: Object) -> list[str]:
+    lines = [*_differences(before.get("spec"), after.get("spec"), "")]
+    for part in ("labels", "annotations"):
+        old, new = (item["metadata"].get(part) or {} for item in (before, after))
+        lines += _differences(old, new, part)
+    return lines
 
 
 def _recreates(spec: Object) -> bool:
@@ -125,9 +146,3 @@ def _line(path: str, before: Any, after: Any) -> str:
         # The value of an environment variable may be a secret.
         return f"{path}: changed"
     return f"{path}: {before} -> {after}"
-
-
-def _first(lines: Sequence[str]) -> tuple[str, ...]:
-    if len(lines) <= MOST_LINES:
-        return tuple(lines)
-    return (*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} more")

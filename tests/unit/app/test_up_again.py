@@ -227,6 +227,26 @@ def test_how_a_cluster_came_up_is_recorded_by_up_and_read_for_that_head_only(
     assert bring_up.recorded(item, [pod]) == []
 
 
+def test_objects_beside_the_cluster_are_changed_owned_and_removed_with_the_spec(
+    small, raykit, spec
+):
+    for plural in ("networkpolicies", "poddisruptionbudgets", "podmonitors"):
+        small.keep(plural)
+    spec.write_text(SPEC + "disruptionBudget: true\n")
+    code, _, said = raykit("up", "-f", spec)
+    assert code == 2
+    assert "PodDisruptionBudget small-head: added" in said
+    assert "running pods stay" in said
+    assert raykit("up", "-f", spec, "--yes")[0] == 0
+    (budget,) = small.kept["poddisruptionbudgets"].values()
+    (owner,) = budget["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"]) == ("RayCluster", "small")
+    assert "nothing to change" in raykit("up", "-f", spec)[2]
+    spec.write_text(SPEC)
+    assert "PodDisruptionBudget small-head: removed" in raykit("up", "-f", spec, "--yes")[2]
+    assert small.kept["poddisruptionbudgets"] == {}
+
+
 @pytest.mark.parametrize("text", ["", "[]", "7", '{"head": "uid-head", "phases": [[1]]}', "{"])
 def test_an_annotation_that_somebody_spoilt_is_no_bring_up(text):
     item = {"metadata": {"annotations": {bring_up.ANNOTATION: text}}}

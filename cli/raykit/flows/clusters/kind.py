@@ -13,9 +13,11 @@ from raykit import kit, locks
 from raykit.containers import docker, image, kind
 from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.flows.clusters import up as flow
+from raykit.flows.clusters.applying import Plan
 from raykit.kube import contexts, kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kuberay import choosing, operator
+from raykit.manifests.render import render
 from raykit.progress import Progress, Task, together
 
 NAME = "raykit"
@@ -193,4 +195,5 @@ def _ray_cluster(connection: Kubernetes, reference: str, progress: Progress) -> 
         return
     assert spec.namespace is not None
     flow.create_namespace(connection, spec.namespace)
-    flow.come_up(connection, spec, reference, progress, flow.TIMEOUT_SECONDS)
+    to_do = Plan(render(spec, image=reference))
+    flow.come_up(connection, to_do, progress, flow.TIMEOUT_SECONDS)

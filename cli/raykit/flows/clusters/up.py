@@ -8,7 +8,8 @@ from pathlib import Path
 
 from raykit.containers import docker, image, kind
 from raykit.errors import ConflictError, MissingError, RaykitError
-from raykit.flows.clusters import consent
+from raykit.flows.clusters import applying, consent
+from raykit.flows.clusters.applying import Plan
 from raykit.flows.places import OnKubernetes
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
@@ -63,20 +64,22 @@ def up(request: Request, progress: Progress) -> Cluster:
         reference = spec.image or image.reference()
         _refuse_absent_image(context, reference)
     with consent.one_at_a_time(connection, spec.name, spec.namespace, request.timeout, progress):
+        to_do = Plan(render(spec, image=reference))
         existing = _existing(connection, spec)
         if existing is None:
             doing = f"bring up {spec.name} in namespace {spec.namespace}"
             consent.require(context, doing, request.confirm)
             _namespace(connection, spec, request.create_namespace)
-        elif changes := _changes(connection, spec, reference, existing):
-            _agree_to(changes, existing, context, request.confirm, progress)
-            _refuse_changed_meanwhile(existing)
         else:
-            progress.note(f"{existing.where} is as the spec says: nothing to change")
-            return raycluster.wait_ready(existing, progress, request.timeout)
+            to_do = applying.plan(connection, to_do.items, existing)
+            if not to_do.change:
+                progress.note(f"{existing.where} is as the spec says: nothing to change")
+                return raycluster.wait_ready(existing, progress, request.timeout)
+            _agree_to(to_do.change, existing, context, request.confirm, progress)
+            _refuse_changed_meanwhile(existing)
         with progress.step("image", "image"):
             _bring_image(context, reference, progress)
-        return come_up(connection, spec, reference, progress, request.timeout)
+        return come_up(connection, to_do, progress, request.timeout)
 
 
 def read_spec(
@@ -95,16 +98,12 @@ def in_namespace(spec: ClusterSpec, connection: Kubernetes) -> ClusterSpec:
     return spec if spec.namespace else load.overridden(spec, namespace=connection.namespace)
 
 
-def come_up(
-    connection: Kubernetes, spec: ClusterSpec, reference: str, progress: Progress, timeout: float
-) -> Cluster:
-    """Apply what the spec renders to, wait until it is ready, and record how it came up.
-
-    reference: the image where the spec names none. timeout: seconds.
-    """
-    with progress.step("apply", f"RayCluster {spec.name} applied"):
-        items = [connection.apply(item) for item in render(spec, image=reference)]
-    applied = _ray_cluster(connection, items)
+def come_up(connection: Kubernetes, to_do: Plan, progress: Progress, timeout: float) -> Cluster:
+    """Apply, wait until the cluster is ready, and record how it came up. timeout: seconds."""
+    items = to_do.items
+    name = next(item["metadata"]["name"] for item in items if item["kind"] == "RayCluster")
+    with progress.step("apply", f"RayCluster {name} applied"):
+        applied = applying.apply(connection, to_do)
     ready = raycluster.wait_ready(applied, progress, timeout)
     bring_up.record(ready, applied.item)
     return ready
@@ -142,14 +141,6 @@ def _existing(connection: Kubernetes, spec: ClusterSpec) -> Cluster | None:
     return Cluster(connection, spec.name, spec.namespace, item)
 
 
-def _changes(
-    connection: Kubernetes, spec: ClusterSpec, reference: str, existing: Cluster
-) -> Change:
-    """What applying the spec would change, by the API server's own account."""
-    items = [connection.apply(item, dry_run=True) for item in render(spec, image=reference)]
-    return change.between(existing.item, _ray_cluster(connection, items).item)
-
-
 def _agree_to(
     changes: Change,
     existing: Cluster,
@@ -164,7 +155,7 @@ def _agree_to(
     pods = raycluster.pods(existing)
     names = ", ".join(pod["metadata"]["name"] for pod in pods)
     effect = changes.effect(len(pods)) + (f": {names}" if changes.restarts and pods else "")
-    evidence = [*changes.lines, effect]
+    evidence = [*change.shortened(changes.lines), effect]
     for line in evidence:
         progress.note(line)
     jobs = _running_jobs(existing, pods, progress) if changes.ends_pods else ""
@@ -231,9 +222,3 @@ def _bring_image(context: Context, reference: str, progress: Progress) -> None:
     if reference == image.reference() and image.missing(nodes, reference):
         image.build(reference, progress)
     image.load(cluster, nodes, reference, progress)
-
-
-def _ray_cluster(connection: Kubernetes, items: Sequence[Object]) -> Cluster:
-    item = next(each for each in items if each["kind"] == "RayCluster")
-    metadata = item["metadata"]
-    return Cluster(connection, metadata["name"], metadata["namespace"], item)
