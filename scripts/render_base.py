@@ -15,6 +15,7 @@ from pathlib import Path
 
 from raykit import kit
 from raykit.errors import ConflictError, RaykitError
+from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
 from raykit.spec.load import load_file
 
@@ -22,8 +23,11 @@ MANIFEST, KUSTOMIZATION = "raycluster.yaml", "kustomization.yaml"
 NOTE = (
     "# Rendered from deploy/clusters/{shape}.yaml by `make render`: change that file, not this.\n"
 )
-RESOURCES = f"""apiVersion: kustomize.config.k8s.io/v1beta1
+RESOURCES = f"""# Where `raykit up` puts it. First: kubectl create namespace {DEFAULT_NAMESPACE}
+# An overlay may name another namespace.
+apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
+namespace: {DEFAULT_NAMESPACE}
 resources:
 - {MANIFEST}
 """

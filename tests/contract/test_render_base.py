@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from raykit import kit, versions
+from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render
-from raykit.spec.load import load_file
+from raykit.spec.load import load_file, overridden
 
 ROOT = Path(kit.root())
 SCRIPT = ROOT / "scripts" / "render_base.py"
@@ -67,13 +68,14 @@ def test_files_of_others_are_left_alone(base, tmp_path):
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_kustomize_builds_what_render_prints(base, shape):
+def test_kustomize_builds_what_render_prints_for_the_namespace_of_up(base, shape):
     done = subprocess.run(
         ["kubectl", "kustomize", str(base / shape)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     built = list(yaml.safe_load_all(done.stdout))
-    assert built == render(load_file(CLUSTERS / f"{shape}.yaml"), image="raykit:x")
+    spec = overridden(load_file(CLUSTERS / f"{shape}.yaml"), namespace=DEFAULT_NAMESPACE)
+    assert built == render(spec, image="raykit:x")
 
 
 def test_the_ray_of_a_spec_that_names_none_is_that_of_raykits_own_image():
