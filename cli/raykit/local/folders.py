@@ -21,7 +21,7 @@ from pathlib import Path
 from raykit.errors import MissingError
 
 PREFIX = "rkh-"
-RAY_FOLDER = "ray"
+RAY_FOLDER, TEMPORARY_FOLDER = "ray", "tmp"
 LOG_NAME, SUPERVISOR_LOG_NAME = "ray-start.log", "supervisor.log"
 # A socket's path has at most 107 bytes. Ray's longest takes 85 below this folder:
 # /rkh-XXXXXXXX/ray/session_2026-11-26_07-25-47_540797_1234567/sockets/dash_MetricsHead

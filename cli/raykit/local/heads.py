@@ -115,9 +115,10 @@ def _spawn(folder: Path, lock: int) -> subprocess.Popen[bytes]:
 
     `-P` keeps the modules of the caller's folder out of it.
     """
+    (folder / folders.TEMPORARY_FOLDER).mkdir()
     with (folder / folders.SUPERVISOR_LOG_NAME).open("wb") as log:
         return processes.spawn(
-            [sys.executable, "-P", "-m", "raykit.local.supervisor"],
+            [sys.executable, "-P", "-m", "raykit.local.supervisor", str(folder)],
             env=ray_start.plain_python(os.environ),
             cwd=folder,
             stdin=subprocess.PIPE,
@@ -133,14 +134,13 @@ def _config(folder: Path, token: str, nodes: int, state: State | None) -> dict[s
     host = ray_start.LOOPBACK if alone else ray_start.own_address()
     cpus = None if alone else max((os.cpu_count() or 1) // nodes, 1)
     env = ray_start.environment(os.environ, token, loopback=alone)
-    # Python puts sockets there, too, whose paths must be as short as Ray's.
-    env["TMPDIR"] = str(folder.parent)
+    # What Ray and jobs leave there when they are killed goes with the head.
+    env["TMPDIR"] = str(folder / folders.TEMPORARY_FOLDER)
     return {
         "head": ray_start.head_words(host, folder / folders.RAY_FOLDER, cpus),
         "nodes": [ray_start.node_words(host, cpus) for _ in range(nodes - 1)],
         "env": env,
         "host": host,
-        "folder": str(folder),
         "state": state
         and {
             "path": str(state.path),

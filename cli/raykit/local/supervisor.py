@@ -1,12 +1,12 @@
 """Holds a local Ray head, and takes it down with everything it started.
 
-Runs as `python -P -m raykit.local.supervisor`. Its first line of standard input is a JSON object:
+Runs as `python -P -m raykit.local.supervisor FOLDER`, with the head's folder (see folders.py),
+which it removes at the end. Its first line of standard input is a JSON object:
 
     head    the words of `ray start --head --block …`
     nodes   the words of each further `ray start --block …`; {gcs} stands for the head's address
     env     the environment of these commands
     host    the address on which the head's GCS listens
-    folder  the head's folder (see folders.py), removed at the end
     state   null, or {"path": …, "fields": {…}}: the file that names this head to other commands
 
 Once a job can be submitted, it prints one JSON line, {"url": …}. The head ends with this process,
@@ -53,9 +53,8 @@ class NotOursError(Exception):
 class Supervisor:
     """One head, its further nodes, and the reasons to end them."""
 
-    def __init__(self, config: Mapping[str, Any], log: IO[bytes]) -> None:
-        self.config, self.log = config, log
-        self.folder = Path(config["folder"])
+    def __init__(self, folder: Path, config: Mapping[str, Any], log: IO[bytes]) -> None:
+        self.folder, self.config, self.log = folder, config, log
         self.tethered, self.ready, self.ended = True, False, False
         self.waiting_nodes: Sequence[Sequence[str]] = config["nodes"]
         signal.signal(signal.SIGTERM, self._end)
@@ -148,23 +147,25 @@ def main() -> int:
     for ignored in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_IGN)
     _adopt_orphans()
+    folder = Path(sys.argv[1])
     line = _first_line()
-    if not line.endswith(b"\n"):
+    if not line.endswith(b"\n"):  # the CLI was killed before it said what to start
+        folders.remove(folder)
         return 1
     config = json.loads(line)
     failed = True
-    with (Path(config["folder"]) / folders.LOG_NAME).open("ab") as log:
-        supervisor = Supervisor(config, log)
+    with (folder / folders.LOG_NAME).open("ab") as log:
+        supervisor = Supervisor(folder, config, log)
         try:
             failed = supervisor.hold()
         except NotOursError as error:
             log.write(f"{error}\n".encode())
         finally:
-            _forget_state(config)
+            _forget_state(folder, config["state"])
             kill_descendants()
     # The CLI quotes the log of a head that failed, and removes the folder afterwards.
     if not (failed and supervisor.tethered):
-        folders.remove(supervisor.folder)
+        folders.remove(folder)
     return int(failed)
 
 
@@ -196,16 +197,16 @@ def listens(port: int) -> bool:
     return False
 
 
-def _forget_state(config: Mapping[str, Any]) -> None:
+def _forget_state(folder: Path, state: Mapping[str, Any] | None) -> None:
     """Remove the state file first, so that no command takes an ending head for a running one.
 
     By now it may name another head, if this one was never announced.
     """
-    if not config["state"]:
+    if state is None:
         return
-    path = Path(config["state"]["path"])
+    path = Path(state["path"])
     with contextlib.suppress(OSError, ValueError):
-        if json.loads(path.read_text("utf-8"))["folder"] == config["folder"]:
+        if json.loads(path.read_text("utf-8"))["folder"] == str(folder):
             path.unlink()
 
 

@@ -63,7 +63,7 @@ def stand_in(monkeypatch):
 
 @pytest.fixture
 def eventually():
-    def wait(condition, seconds=20):
+    def wait(condition, seconds=60):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline

@@ -62,7 +62,7 @@ class Held:
     def __init__(self, folder, code, *, state=None, nodes=()):
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "raykit.local.supervisor"],
+            [sys.executable, "-P", "-m", "raykit.local.supervisor", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -76,7 +76,6 @@ class Held:
             "nodes": [words(text) for text in nodes],
             "env": dict(os.environ),
             "host": "127.0.0.1",
-            "folder": str(folder),
             "state": state and {"path": str(state), "fields": {"folder": str(folder)}},
         }
         self.process.stdin.write(json.dumps(config).encode() + b"\n")
@@ -103,7 +102,7 @@ def held(tmp_path):
         supervisor.process.stdin.close()
         supervisor.process.stdout.close()
         supervisor.process.terminate()
-        supervisor.process.wait(20)
+        supervisor.process.wait(60)
 
 
 def running(pid):
@@ -126,7 +125,7 @@ def test_a_cut_tether_ends_daemons_too_and_removes_the_folder(held, written):
     pid = int(written()[0])
     assert running(pid)
     supervisor.process.stdin.close()
-    assert supervisor.process.wait(20) == 0
+    assert supervisor.process.wait(60) == 0
     assert not running(pid)
     assert not supervisor.folder.exists()
 
@@ -137,7 +136,7 @@ def test_a_signal_ends_everything_and_removes_the_folder(held, written, number):
     supervisor = held(DAEMON)
     pid = int(written()[0])
     supervisor.process.send_signal(number)
-    assert supervisor.process.wait(20) == 0
+    assert supervisor.process.wait(60) == 0
     assert not running(pid)
     assert not supervisor.folder.exists()
 
@@ -153,7 +152,7 @@ def test_a_named_head_loses_its_tether_once_its_state_is_written(held, stand_in_
     with pytest.raises(subprocess.TimeoutExpired):
         supervisor.process.wait(0.5)
     supervisor.process.terminate()
-    assert supervisor.process.wait(20) == 0
+    assert supervisor.process.wait(60) == 0
     assert not supervisor.folder.exists()
     assert not state.exists()
 
@@ -162,7 +161,7 @@ def test_a_head_without_a_name_keeps_its_tether(held, stand_in_code):
     supervisor = held(stand_in_code)
     assert supervisor.announced()["url"].startswith("http://127.0.0.1:")
     supervisor.process.stdin.close()
-    assert supervisor.process.wait(20) == 0
+    assert supervisor.process.wait(60) == 0
 
 
 def test_the_state_file_of_another_head_stays(held, tmp_path, written):
@@ -171,7 +170,7 @@ def test_the_state_file_of_another_head_stays(held, tmp_path, written):
     supervisor = held(WAITS, state=state)
     written()
     supervisor.process.stdin.close()
-    assert supervisor.process.wait(20) == 0
+    assert supervisor.process.wait(60) == 0
     assert state.exists()
 
 
@@ -181,7 +180,7 @@ def test_a_port_that_another_program_took_is_never_announced(held, stand_in_code
         code = f"import sys; sys.argv = ['ray', '{port}']\n{stand_in_code}"
         supervisor = held(code)
         assert supervisor.announced() is None
-    assert supervisor.process.wait(20) == 1
+    assert supervisor.process.wait(60) == 1
     log = (supervisor.folder / "ray-start.log").read_text()
     assert log == f"port {port} belongs to a process that is not Ray's\n"
 
@@ -196,18 +195,20 @@ def test_a_ray_without_its_dashboard_is_not_waited_for(held):
 
 def test_a_head_that_dies_ends_its_supervisor_and_leaves_its_last_words(held):
     supervisor = held("import sys; print('no port', flush=True); sys.exit(3)")
-    assert supervisor.process.wait(20) == 1
+    assert supervisor.process.wait(60) == 1
     assert (supervisor.folder / "ray-start.log").read_text() == "no port\n"
 
 
-def test_a_cli_that_is_killed_before_it_says_what_to_start_leaves_nothing(tmp_path):
+def test_a_cli_that_is_killed_before_it_says_what_to_start_leaves_no_folder(tmp_path):
+    folder = tmp_path / "head"
+    folder.mkdir()
     child = subprocess.run(
-        [sys.executable, "-P", "-m", "raykit.local.supervisor"],
+        [sys.executable, "-P", "-m", "raykit.local.supervisor", str(folder)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        cwd=tmp_path,
     )
     assert (child.returncode, child.stdout, child.stderr) == (1, b"", b"")
+    assert not folder.exists()
 
 
 @linux
@@ -215,7 +216,7 @@ def test_kill_9_of_the_supervisor_ends_what_it_started(held, written, eventually
     supervisor = held(WAITS)
     pid = int(written()[0])
     supervisor.process.kill()
-    supervisor.process.wait(20)
+    supervisor.process.wait(60)
     eventually(lambda: not running(pid))
 
 

@@ -163,9 +163,12 @@ def test_two_that_start_one_name_at_once_get_one_head(start, heads_left):
     assert len(folders) == 1
 
 
-def test_a_name_whose_start_was_killed_can_be_started_again(start, heads_left, eventually):
+def test_a_name_whose_start_was_killed_can_be_started_again(
+    start, heads_left, processes_of, eventually
+):
     child = start(code=SILENT)
-    eventually(heads_left)
+    (killed,) = eventually(heads_left)
+    eventually(lambda: processes_of(killed))
     child.kill()
     folder = start().communicate(timeout=60)[0].strip()
     head = eventually(lambda: warm.find("local"))
