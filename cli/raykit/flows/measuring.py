@@ -102,7 +102,6 @@ def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[st
         while job_id and _incomplete(rows) and time.monotonic() < deadline:
             time.sleep(0.1)
             rows, dropped = api.tasks(job_id)
-        actors = api.actors(job_id) if job_id and strip.lacks_nodes(rows) else []
         nodes = api.nodes()
     except RaykitError as error:
         record.notes.append(f"Ray's task events could not be read: {error.what}")
@@ -114,8 +113,18 @@ def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[st
         time.time(),
         during=(seen.details.start_time, seen.details.end_time) if seen.details else (None, None),
         arms=facts.timed_arms(record),
-        actors=actors,
+        actors=_actors(api, job_id, rows),
     )
+
+
+def _actors(
+    api: JobsApi, job_id: str | None, rows: Sequence[Mapping[str, Any]]
+) -> Sequence[Mapping[str, Any]]:
+    """The job's actors, asked for only where its task events do not say where one was."""
+    if job_id and strip.lacks_nodes(rows):
+        with contextlib.suppress(RaykitError):
+            return api.actors(job_id)
+    return []
 
 
 def _ask_for_lost_node(api: JobsApi, record: RunRecord, seen: Observation) -> None:

@@ -1,8 +1,8 @@
 """How far a head's clock is from ours, from moments that both clocks tell of the same event.
 
 Ray takes a job's start time while it answers the submission, and its end time between two questions
-after its status. Each pair of our moments around one of Ray's bounds the offset; so the bounds are
-certain, however slow the network is.
+about its status. Each pair of our moments around one of Ray's bounds the offset, however slow the
+network is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import inf
 from typing import Any
 
 SLACK = 0.05
-"""Ray writes an end some milliseconds after it took the time."""
+"""What clocks may differ by and still count as one: more than time servers leave."""
 
 
 @dataclass(frozen=True)

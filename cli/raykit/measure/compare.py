@@ -22,6 +22,9 @@ from raykit.measure.statistics import Ratio, Timing, independent_ratio, ratio, s
 from raykit.measure.strip.tasks import LOCAL_ARM
 
 MAKESPAN, RUN_PHASE, SPANS = "makespan", "run phase", "spans"
+FASTER, SLOWER = "faster", "slower"
+WITHIN_NOISE, TOO_SELDOM = "undecided, within noise", "undecided, measured too seldom"
+UNLIKE_WORK, NOTHING_SHARED = "did unlike work", "have no time in common"
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,37 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Runs side by side. runs: ids, the baseline first; phases: seconds by name and run.
+class Verdict:
+    """Whether one run was faster than the baseline.
 
-    verdicts: one sentence a run after the baseline, about its time against the baseline's.
+    arm: the one compared, None where none is; took: the run's time over the baseline's;
+    outcome: a word of FASTER to NOTHING_SHARED; one_machine: the Ray nodes shared one.
     """
+
+    run: str
+    baseline: str
+    outcome: str
+    arm: str | None = None
+    took: Ratio | None = None
+    one_machine: bool = False
+
+    def words(self, run: str, baseline: str) -> str:
+        """The verdict as a sentence in which the runs have these names."""
+        if self.took is None:
+            return f"{run} and {baseline} {self.outcome}: no ratio."
+        of_what = f"{run} took {self.took} of {baseline}'s time ({self.arm})"
+        machines = " One machine carried the Ray nodes, so this says nothing about more machines."
+        return f"{of_what}: {self.outcome}.{machines if self.one_machine else ''}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side. runs: the baseline first; phases: seconds by name, a column a run."""
 
     baseline: str
     job: str
     runs: list[dict[str, Any]]
-    verdicts: list[str]
+    verdicts: list[Verdict]
     arms: list[Arm]
     phases: dict[str, list[float | None]]
     doubts: list[Doubt] = field(default_factory=list)
@@ -90,8 +114,7 @@ def compare(records: Sequence[RunRecord], *, unlike: bool = False) -> Comparison
         job=str(records[0].job["name"]),
         runs=[_summary(record) for record in records],
         verdicts=[
-            _verdict(record.id, records[0].id, arms, record.id in other_work)
-            + _about_machines(found)
+            _verdict(record.id, records[0].id, arms, record.id in other_work, found)
             for record in records[1:]
         ],
         arms=arms,
@@ -147,7 +170,8 @@ def _refuse_unlike(
     """Errors: RecordError (7) where the runs differ in work, image or Ray version."""
     problems = [f"{run}: {line}" for run, lines in differences for line in lines]
     advice = "raykit compare --unlike shows them, without a ratio where the work differs"
-    if any(line.startswith("tasks:") for _, lines in differences for line in lines):
+    other_tasks = any(line.startswith("tasks:") for _, lines in differences for line in lines)
+    if other_tasks and all(facts.takes(record, "tasks") for record in records):
         most = max(facts.tasks_of_work(record) or 1 for record in records)
         job = records[0].job["name"]
         advice = f"raykit submit {job} -- --tasks {most} gives each run the same work; {advice}"
@@ -232,30 +256,28 @@ def _over_baseline(arm: Arm, own: _Measured, base: _Measured) -> Arm:
     return replace(arm, over_baseline=over)
 
 
-def _verdict(run: str, base: str, arms: Sequence[Arm], other_work: bool) -> str:
-    """Whether a run was faster than the baseline, by its first arm that is not the local one."""
+def _verdict(
+    run: str, base: str, arms: Sequence[Arm], other_work: bool, found: Sequence[Doubt]
+) -> Verdict:
+    """By the run's first arm that is not the local one."""
     if other_work:
-        return f"{run} and {base} did unlike work: no ratio."
+        return Verdict(run, base, UNLIKE_WORK)
     compared = [arm for arm in arms if arm.run == run and arm.over_baseline]
-    arm = next((arm for arm in compared if arm.name != LOCAL_ARM), None) or next(
-        iter(compared), None
-    )
-    if arm is None or arm.over_baseline is None:
-        return f"{run} and {base} have no time in common: no ratio."
-    over = arm.over_baseline
-    took = over.inverted()
-    what = f"{run} took {took} of {base}'s time ({arm.name})"
+    parallel = [arm for arm in compared if arm.name != LOCAL_ARM]
+    for arm in parallel or compared:
+        over = arm.over_baseline
+        if over is not None:
+            one_machine = any(doubt.name == "SAME_MACHINE" for doubt in found)
+            return Verdict(run, base, _outcome(over), arm.name, over.inverted(), one_machine)
+    return Verdict(run, base, NOTHING_SHARED)
+
+
+def _outcome(over: Ratio) -> str:
     if over.low is None:
-        return f"{what}: undecided, measured too seldom."
+        return TOO_SELDOM
     if not over.decided:
-        return f"{what}: undecided, within noise."
-    return f"{what}: {'faster' if over.value > 1 else 'slower'}."
-
-
-def _about_machines(found: Sequence[Doubt]) -> str:
-    if any(doubt.name == "SAME_MACHINE" for doubt in found):
-        return " One machine carried the Ray nodes, so this says nothing about more machines."
-    return ""
+        return WITHIN_NOISE
+    return FASTER if over.value > 1 else SLOWER
 
 
 def _summary(record: RunRecord) -> dict[str, Any]:

@@ -155,8 +155,7 @@ def _of_samples(
 
 def _repeat(record: RunRecord) -> str:
     """How to measure a job more often: by its own option where it has one."""
-    asked = (record.start or {}).get("arguments")
-    if isinstance(asked, dict) and "repeat" in asked:
+    if facts.takes(record, "repeat"):
         return f"raykit submit {record.job['name']} -- --repeat {ROUNDS_FOR_A_SPEEDUP}"
     return "raykit bench runs a job again and again"
 

@@ -38,6 +38,12 @@ def work(record: RunRecord) -> Mapping[str, Any] | None:
     return None
 
 
+def takes(record: RunRecord, option: str) -> bool:
+    """Whether the job has an option of that name, by the arguments of its `start` line."""
+    asked = (record.start or {}).get("arguments")
+    return isinstance(asked, dict) and option in asked
+
+
 def timed_arms(record: RunRecord) -> list[Arm]:
     """The job's own timings of its arms, in the order in which it gave them."""
     return [

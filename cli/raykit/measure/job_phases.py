@@ -10,6 +10,8 @@ from raykit.phases import CORRECTED, RAYKIT, WALL, Phase
 
 RAY_JOB, RAY_TASKS, JOB = "ray job", "ray tasks", "job"
 MILLISECOND = 0.001
+WRITING_SECONDS = 1.0
+"""A loaded head may take so long to write an end whose time it has taken: RUNNING till then."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def head_offset(marks: Marks) -> Offset | None:
         sightings.append(Sighting(marks.head_start, marks.posted, marks.submitted))
     running = marks.posted if marks.seen_running is None else marks.seen_running
     if marks.job_end is not None and running is not None and marks.seen_end is not None:
-        sightings.append(Sighting(marks.job_end, running, marks.seen_end))
+        sightings.append(Sighting(marks.job_end, running - WRITING_SECONDS, marks.seen_end))
     return clocks.offset(sightings)
 
 

@@ -55,7 +55,10 @@ def as_text(found: Comparison) -> str:
     letters = {run["id"]: _letter(index) for index, run in enumerate(found.runs)}
     base = letters[found.baseline]
     parts = [
-        *(output.wrapped(_lettered(verdict, letters)) for verdict in found.verdicts),
+        *(
+            output.wrapped(verdict.words(letters[verdict.run], letters[verdict.baseline]))
+            for verdict in found.verdicts
+        ),
         "",
         _runs(found, letters),
         "",
@@ -78,10 +81,10 @@ def _letter(index: int) -> str:
     return (_letter(before - 1) if before else "") + LETTERS[last]
 
 
-def _lettered(text: str, letters: dict[str, str]) -> str:
-    for run, letter in letters.items():
-        text = text.replace(run, letter)
-    return text
+def _lettered(why: str, letters: dict[str, str]) -> str:
+    """A doubt's reason; the id of the run that it begins with becomes a letter."""
+    run, colon, rest = why.partition(": ")
+    return f"{letters.get(run, run)}{colon}{rest}"
 
 
 def _runs(found: Comparison, letters: dict[str, str]) -> str:
