@@ -14,11 +14,10 @@ from typing import Any
 from jobs import job, timing
 from jobs.gsod import report
 from jobs.gsod.answer import answer
-from jobs.gsod.archive import ranges
+from jobs.gsod.archive import DataProblem, ranges
 from jobs.gsod.counts import YearCounts
 from jobs.gsod.loading import Loaded, RayLost, load_year
 from jobs.gsod.options import Options, parse
-from jobs.gsod.problem import DataProblem
 
 EXIT_MEMORY = 3
 EXIT_RAY = 5
@@ -43,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problems:
         return _fail(problems)
     _spans(loaded)
-    found = answer(years, options.coverage, options.pairwise)
+    try:
+        found = answer(years, options.coverage, options.pairwise)
+    except DataProblem as problem:
+        return _fail([problem])
     print(report.render(options, found, years))
     timing.result({**report.data(options, found, years), **_how(options, loaded), **extra})
     return 0
@@ -69,9 +71,7 @@ def _by_the_tutorial(options: Options) -> int:
 
 
 def _asked(options: Options) -> str:
-    question = options.question
-    years = ranges(sorted(options.years))
-    return f"{years}, {question.column} {question.op} {question.threshold:g} °F"
+    return f"{ranges(sorted(options.years))}, {options.question}"
 
 
 def _load(options: Options) -> tuple[list[Loaded], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""From counters to an answer: common stations, coverage, rates, does coverage decide? Pure."""
+"""From counters to an answer: common stations, rates, changes, does coverage decide? Pure."""
 
 from __future__ import annotations
 
@@ -7,40 +7,27 @@ from dataclasses import asdict, dataclass, field
 from itertools import combinations
 
 from jobs.gsod.counts import Station, YearCounts
-from jobs.gsod.rates import Rate, rate
+from jobs.gsod.rates import Change, Rate, Tally, change, rate
+from jobs.gsod.selection import Coverage, Selection
 
 FULL_YEAR = 300
 """Valid days from which a station's year is taken for well covered, where nobody says otherwise."""
 
-
-@dataclass(frozen=True)
-class Coverage:
-    """Which stations and days count.
-
-    min_days: valid days that a station must have in every year; matched_days: only calendar days
-    that are valid in every year; countries: FIPS codes; stations: ids. Empty means all.
-    """
-
-    min_days: int = 0
-    matched_days: bool = False
-    countries: frozenset[str] = frozenset()
-    stations: frozenset[str] = frozenset()
-
-    @property
-    def asked(self) -> bool:
-        """Whether the question itself already deals with coverage."""
-        return bool(self.min_days or self.matched_days)
+MATCHED_DAYS, FULL_YEARS = "matched_days", f"min_days_{FULL_YEAR}"
+WARNINGS_OF_A_KIND = 5
+Stations = Mapping[str, Station]
 
 
 @dataclass(frozen=True)
 class YearAnswer:
     """One year over the stations compared: hits, valid station-days, and hits per 1,000 of them.
 
-    derived: hits whose maximum comes from hourly readings.
+    stations: those with a valid day; derived: hits whose maximum comes from hourly readings.
     """
 
     year: int
     hits: int
+    stations: int
     station_days: int
     derived: int
     per_1000: Rate | None
@@ -48,16 +35,20 @@ class YearAnswer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several years over the stations that all of them have."""
+    """Several years over the stations that all of them have.
+
+    changes: of each year but the first, against the first; None where no station has valid days in
+    both.
+    """
 
     stations: int
     years: tuple[YearAnswer, ...]
+    changes: tuple[Change | None, ...]
 
-    def highest(self, by_rate: bool = False) -> frozenset[int]:
-        """The years with the most hits, or with the highest rate; none where nothing was hit."""
-        values = {each.year: _value(each, by_rate) for each in self.years}
-        most = max(values.values())
-        return frozenset(year for year, value in values.items() if value == most and most > 0)
+    def pairs(self) -> Iterator[tuple[YearAnswer, YearAnswer, Change | None]]:
+        """The first year with each later one, and the change between them."""
+        for later, difference in zip(self.years[1:], self.changes, strict=True):
+            yield self.years[0], later, difference
 
 
 @dataclass(frozen=True)
@@ -75,64 +66,65 @@ class Answer:
         return asdict(self)
 
 
-def _value(answer: YearAnswer, by_rate: bool) -> float:
-    if not by_rate:
-        return answer.hits
-    return answer.per_1000.value if answer.per_1000 else 0.0
-
-
 def answer(years: Sequence[YearCounts], coverage: Coverage, pairwise: bool = False) -> Answer:
-    """Compare the years over the stations that count."""
-    allowed = [_allowed(each, coverage) for each in years]
-    common = _common(allowed)
-    kept = _covered(allowed, common, coverage.min_days)
-    whole = _compare(years, allowed, kept, coverage.matched_days)
-    variants = {} if coverage.asked else _variants(years, allowed, common)
-    pairs = tuple(_pairs(years, allowed, coverage)) if pairwise else ()
-    return Answer(
-        whole,
-        pairs,
-        _dropped(years, allowed, common, kept),
-        tuple(_warnings(whole, variants)),
-        variants,
-    )
+    """Compare the years over the stations that count.
 
-
-def _allowed(year: YearCounts, coverage: Coverage) -> dict[str, Station]:
-    """The stations of a year that have rows in it and that the question is about."""
-    return {
-        name: station
-        for name, station in year.stations.items()
-        if station.rows
-        and (not coverage.countries or station.country in coverage.countries)
-        and (not coverage.stations or name in coverage.stations)
-    }
-
-
-def _common(years: Sequence[Mapping[str, Station]]) -> set[str]:
-    return set.intersection(*(set(year) for year in years))
-
-
-def _covered(years: Sequence[Mapping[str, Station]], names: set[str], least: int) -> set[str]:
-    return {name for name in names if all(year[name].days.bit_count() >= least for year in years)}
+    Raises DataProblem where the question names stations or countries and no archive has any.
+    """
+    selection = Selection(years, coverage)
+    if problem := selection.problem():
+        raise problem
+    allowed = selection.years
+    whole = _compare(years, allowed, coverage)
+    variants = _variants(years, allowed, coverage)
+    pairs, decided = [], [_decided(whole, variants)]
+    for one, other in combinations(range(len(years)), 2) if pairwise else ():
+        two, two_allowed = [years[one], years[other]], [allowed[one], allowed[other]]
+        pairs.append(_compare(two, two_allowed, coverage))
+        decided.append(_decided(pairs[-1], _variants(two, two_allowed, coverage)))
+    warnings = [*selection.remarks(), *_nothing_compared(whole), *_left_out(whole, years)]
+    warnings += _first_few([line for lines in decided for line in lines])
+    dropped = _dropped(years, allowed, coverage.min_days)
+    return Answer(whole, tuple(pairs), dropped, tuple(dict.fromkeys(warnings)), variants)
 
 
 def _compare(
-    years: Sequence[YearCounts],
-    allowed: Sequence[Mapping[str, Station]],
-    names: Collection[str],
-    matched: bool,
+    years: Sequence[YearCounts], allowed: Sequence[Stations], coverage: Coverage
 ) -> Comparison:
-    masks = _matched_days(allowed, names) if matched else {}
-    answers = tuple(
-        _year_answer(counts.year, [(stations[name], masks.get(name, -1)) for name in names])
-        for counts, stations in zip(years, allowed, strict=True)
-    )
-    return Comparison(len(names), answers)
+    names = sorted(_covered(allowed, coverage.min_days))
+    masks = _matched_days(allowed, names) if coverage.matched_days else dict.fromkeys(names, -1)
+    tallies = [[_tally(stations[name], masks[name]) for name in names] for stations in allowed]
+    answers = [
+        YearAnswer(
+            counts.year,
+            hits=sum(hits for hits, _ in each),
+            stations=sum(days > 0 for _, days in each),
+            station_days=sum(days for _, days in each),
+            derived=sum((stations[name].derived & masks[name]).bit_count() for name in names),
+            per_1000=rate(each),
+        )
+        for counts, stations, each in zip(years, allowed, tallies, strict=True)
+    ]
+    changes = [change(tallies[0], each) for each in tallies[1:]]
+    return Comparison(len(names), tuple(answers), tuple(changes))
 
 
-def _matched_days(years: Sequence[Mapping[str, Station]], names: Collection[str]) -> dict[str, int]:
-    """For each station the calendar days that are valid in every year."""
+def _tally(station: Station, mask: int) -> Tally:
+    return (station.hits & mask).bit_count(), (station.days & mask).bit_count()
+
+
+def _common(years: Sequence[Stations]) -> set[str]:
+    return set.intersection(*(set(year) for year in years))
+
+
+def _covered(years: Sequence[Stations], least: int) -> set[str]:
+    """The stations of all years that have so many valid days in each."""
+    names = _common(years)
+    return {name for name in names if all(year[name].days.bit_count() >= least for year in years)}
+
+
+def _matched_days(years: Sequence[Stations], names: Collection[str]) -> dict[str, int]:
+    """For each station the calendar days that are valid in every year, as bits."""
     masks = dict.fromkeys(names, -1)
     for year in years:
         for name in names:
@@ -140,50 +132,26 @@ def _matched_days(years: Sequence[Mapping[str, Station]], names: Collection[str]
     return masks
 
 
-def _year_answer(year: int, stations: Sequence[tuple[Station, int]]) -> YearAnswer:
-    pairs = [
-        ((station.hits & mask).bit_count(), (station.days & mask).bit_count())
-        for station, mask in stations
-    ]
-    return YearAnswer(
-        year,
-        hits=sum(hits for hits, _ in pairs),
-        station_days=sum(days for _, days in pairs),
-        derived=sum((station.derived & mask).bit_count() for station, mask in stations),
-        per_1000=rate(pairs),
-    )
-
-
-def _pairs(
-    years: Sequence[YearCounts], allowed: Sequence[Mapping[str, Station]], coverage: Coverage
-) -> Iterator[Comparison]:
-    """Every two years over the stations that these two have."""
-    for one, other in combinations(range(len(years)), 2):
-        two = [allowed[one], allowed[other]]
-        names = _covered(two, _common(two), coverage.min_days)
-        yield _compare([years[one], years[other]], two, names, coverage.matched_days)
-
-
 def _variants(
-    years: Sequence[YearCounts], allowed: Sequence[Mapping[str, Station]], common: set[str]
+    years: Sequence[YearCounts], allowed: Sequence[Stations], coverage: Coverage
 ) -> dict[str, Comparison]:
-    """The same question under two fairer rules of coverage."""
-    full = _covered(allowed, common, FULL_YEAR)
-    return {
-        "matched_days": _compare(years, allowed, common, matched=True),
-        f"min_days_{FULL_YEAR}": _compare(years, allowed, full, matched=False),
-    }
+    """The same question under fairer rules of coverage than it asks for itself."""
+    found = {}
+    if not coverage.matched_days:
+        matched = Coverage(coverage.min_days, matched_days=True)
+        found[MATCHED_DAYS] = _compare(years, allowed, matched)
+    if coverage.min_days < FULL_YEAR:
+        full = Coverage(FULL_YEAR, coverage.matched_days)
+        found[FULL_YEARS] = _compare(years, allowed, full)
+    return found
 
 
 def _dropped(
-    years: Sequence[YearCounts],
-    allowed: Sequence[Mapping[str, Station]],
-    common: set[str],
-    kept: set[str],
+    years: Sequence[YearCounts], allowed: Sequence[Stations], least: int
 ) -> dict[str, int]:
     """How many stations were seen in any year, and why the others do not count."""
-    seen = set().union(*(year.stations for year in years))
-    wanted = set().union(*allowed)
+    seen, wanted = set().union(*(year.stations for year in years)), set().union(*allowed)
+    common, kept = _common(allowed), _covered(allowed, least)
     return {
         "seen": len(seen),
         "not_asked_for": len(seen) - len(wanted),
@@ -193,31 +161,64 @@ def _dropped(
     }
 
 
-def _warnings(whole: Comparison, variants: Mapping[str, Comparison]) -> Iterator[str]:
+def _nothing_compared(whole: Comparison) -> Iterator[str]:
     if not whole.stations:
         yield "no station is in all of these years: the counts are 0 because nothing was compared"
         return
-    most = whole.highest()
-    if (by_rate := whole.highest(by_rate=True)) != most and variants:
-        yield f"coverage decides: {_said(most)} by count, {_said(by_rate)} per station-day"
-    for name, variant in variants.items():
-        if variant.stations and variant.highest() != most:
-            yield (
-                f"coverage decides: {_said(most)} as counted, "
-                f"{_said(variant.highest())} {_rule(name, variant)}"
+    for each in whole.years:
+        if not each.station_days:
+            yield f"{each.year} has no valid day at these stations: nothing was compared with it"
+
+
+def _left_out(whole: Comparison, years: Sequence[YearCounts]) -> list[str]:
+    """Where rows that were left out could turn which year has more."""
+    out = {each.year: each.quality.left_out for each in years}
+    found = []
+    for first, later, _ in whole.pairs():
+        rows, gap = out[first.year] + out[later.year], abs(later.hits - first.hits)
+        if rows >= max(gap, 1):
+            found.append(
+                f"{rows:,} rows left out (refused values, bad dates, duplicate days) could turn "
+                f"{later.year} against {first.year}, whose counts differ by {gap:,}; "
+                "--strict refuses such data"
             )
+    return _first_few(found)
 
 
-def _said(years: frozenset[int]) -> str:
-    if not years:
-        return "no year has any"
-    return (
-        " and ".join(map(str, sorted(years))) + (" has" if len(years) == 1 else " have") + " most"
-    )
+def _decided(comparison: Comparison, variants: Mapping[str, Comparison]) -> list[str]:
+    """Where a fairer rule of coverage turns, beyond noise, which of two years has more.
+
+    A rule that keeps less than half of the station-days is another question.
+    """
+    found = []
+    rules = {"": comparison, **variants}
+    for index, (first, later, _) in enumerate(comparison.pairs()):
+        counted = (later.hits > first.hits) - (later.hits < first.hits)
+        for name, variant in rules.items():
+            fairer_first, fairer, difference = list(variant.pairs())[index]
+            kept = fairer_first.station_days + fairer.station_days
+            enough = 2 * kept >= first.station_days + later.station_days
+            if counted and enough and difference and difference.direction == -counted:
+                more, fewer = ("more", "fewer") if counted > 0 else ("fewer", "more")
+                found.append(
+                    f"coverage decides: {later.year} has {more} than {first.year} as counted "
+                    f"({later.hits:,} against {first.hits:,}), but {fewer} "
+                    + _rule(name, fairer, fairer_first)
+                )
+    return found
 
 
-def _rule(name: str, variant: Comparison) -> str:
-    counts = ", ".join(f"{each.year}: {each.hits:,}" for each in variant.years[:4])
-    if name == "matched_days":
+def _rule(name: str, later: YearAnswer, first: YearAnswer) -> str:
+    counts = f"{later.hits:,} against {first.hits:,}"
+    if name == MATCHED_DAYS:
         return f"on calendar days that are valid in every year ({counts}; --matched-days)"
-    return f"at stations with {FULL_YEAR} valid days in every year ({counts}; --min-days)"
+    if name == FULL_YEARS:
+        return f"at stations with {FULL_YEAR} valid days a year ({counts}; --min-days {FULL_YEAR})"
+    rates = [each.per_1000.value if each.per_1000 else 0.0 for each in (later, first)]
+    return "per station-day ({:.2f} against {:.2f})".format(*rates)
+
+
+def _first_few(lines: Sequence[str]) -> list[str]:
+    if len(lines) <= WARNINGS_OF_A_KIND:
+        return list(lines)
+    return [*lines[:WARNINGS_OF_A_KIND], f"{len(lines) - WARNINGS_OF_A_KIND:,} more of this kind"]

@@ -1,24 +1,47 @@
-"""The archives in a folder: one `<year>.tar.gz` for each year."""
+"""The archives in a folder, one `<year>.tar.gz` for each year, and what can be wrong with one."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from jobs.gsod.problem import DataProblem
+WAYS_TO_A_POD = (
+    "archives of up to 100 MiB: raykit submit gsod --working-dir FOLDER -- --data .",
+    "larger ones: a volume or an image that has them in every pod, and --data PATH",
+)
+
+
+class DataProblem(Exception):
+    """Input data that is corrupt, incomplete or unreadable: never a number in its place.
+
+    `what` is one line; `evidence` lines say where: `2020.tar.gz: 72429793812.csv:17: ...`.
+    """
+
+    def __init__(self, what: str, *evidence: str) -> None:
+        super().__init__(what, *evidence)
+        self.what = what
+        self.evidence = evidence
 
 
 def archive_path(folder: Path, year: int) -> Path:
     """The archive of a year in a folder.
 
-    Raises DataProblem, listing the years that are there, where it is missing.
+    Raises DataProblem where it is missing, with the years that are there, or else with the ways to
+    bring data to a cluster.
     """
     path = folder / f"{year}.tar.gz"
-    if path.is_file():
-        return path
-    there = years_in(folder)
+    try:
+        if path.is_file():
+            return path
+        there = years_in(folder) if folder.is_dir() else None
+    except OSError as error:
+        raise DataProblem(f"{folder} cannot be read", str(error)) from error
+    what = f"{year}.tar.gz is not in {folder}"
+    if there is None:
+        ways = WAYS_TO_A_POD if "KUBERNETES_SERVICE_HOST" in os.environ else ()
+        raise DataProblem(what, "that folder does not exist on this Ray node", *ways)
     listed = "years there: " + ranges(there) if there else "no year's archive is there"
-    looked = listed if folder.is_dir() else "that folder does not exist on this Ray node"
-    raise DataProblem(f"{year}.tar.gz is not in {folder}", looked)
+    raise DataProblem(what, listed)
 
 
 def years_in(folder: Path) -> list[int]:

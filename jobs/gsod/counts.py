@@ -16,7 +16,7 @@ from typing import Any
 COLD, HIT, MISSING, REFUSED = range(4)
 """What a value is: valid but not asked for, asked for, NOAA's "missing", or not a temperature."""
 
-NUMBER = re.compile(r"-?\d{1,4}(\.\d{1,4})?", re.ASCII)
+NUMBER = re.compile(r"-?\d{1,4}(\.\d+)?", re.ASCII)
 MISSING_VALUES = frozenset({"", "9999.9"})
 COLDEST, HOTTEST = -150.0, 150.0
 """Degrees Fahrenheit beyond any record on Earth (-128.6 and 134.1)."""
@@ -36,6 +36,10 @@ class Question:
     column: str = "TEMP"
     op: str = ">="
     threshold: float = 100.0
+
+    def __str__(self) -> str:
+        # The shortest digits that give the same number: {:g} would show 79.99999 as 80.
+        return f"{self.column} {self.op} {repr(self.threshold).removesuffix('.0')} °F"
 
     def classify(self, text: str) -> int:
         """COLD, HIT, MISSING or REFUSED for the text of one field, padded or not."""
@@ -94,6 +98,11 @@ class Quality:
     duplicate_days: int = 0
     skipped_members: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> int:
+        """Rows of which a day, a value or both were not used."""
+        return self.refused + self.bad_dates + self.duplicate_days
 
     def note(self, example: str) -> None:
         """Keep the first few examples of what was refused."""

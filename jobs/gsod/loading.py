@@ -8,9 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.gsod.archive import archive_path
+from jobs.gsod.archive import DataProblem, archive_path
 from jobs.gsod.counts import Question, YearCounts
-from jobs.gsod.problem import DataProblem
 
 
 class RayLost(Exception):

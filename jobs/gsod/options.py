@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs import job
-from jobs.gsod.answer import Coverage
 from jobs.gsod.counts import FIRST_YEAR, LAST_YEAR, Question
+from jobs.gsod.selection import Coverage
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "gsod"
 SAMPLE_DEFAULTS = {"years": ["2020", "2024"], "high_temp": "80"}
@@ -41,7 +41,8 @@ def parse(argv: Sequence[str] | None) -> Options:
     """The options; exit status 2 with every problem where they are not usable."""
     parser = _parser()
     given = parser.parse_args(argv)
-    defaults = TUTORIAL_DEFAULTS if given.data else SAMPLE_DEFAULTS
+    sample = given.data is None
+    defaults = SAMPLE_DEFAULTS if sample else TUTORIAL_DEFAULTS
     for name, value in defaults.items():
         if getattr(given, name) is None:
             setattr(given, name, value)
@@ -50,16 +51,17 @@ def parse(argv: Sequence[str] | None) -> Options:
     threshold = _number(given.high_temp, "--high-temp", problems)
     least = _whole(given.min_days, "--min-days", 366, problems)
     countries = _countries(given.country, problems)
+    data = SAMPLE if sample else _folder(given.data, problems)
     if given.method == "tutorial":
         problems += _beyond_tutorial(parser, given)
     if problems:
         parser.refuse(problems)
     return Options(
-        data=asked_from() / Path(given.data).expanduser() if given.data else SAMPLE,
-        sample=not given.data,
+        data=data,
+        sample=sample,
         years=years,
         question=Question(given.column, given.op, threshold),
-        coverage=Coverage(least, given.matched_days, countries, frozenset(given.stations)),
+        coverage=Coverage(least, given.matched_days, countries, _stations(given.stations)),
         pairwise=given.pairwise,
         method=given.method,
         strict=given.strict,
@@ -151,6 +153,21 @@ def _countries(words: Sequence[str], problems: list[str]) -> frozenset[str]:
         if not re.fullmatch("[A-Za-z]{2}", word):
             problems.append(f"argument --country: {word!r} is not two letters")
     return frozenset(word.upper() for word in words)
+
+
+def _stations(words: Sequence[str]) -> frozenset[str]:
+    return frozenset(word.upper() for word in words)
+
+
+def _folder(word: str, problems: list[str]) -> Path:
+    """A folder that the user names; an empty word is most often a variable that is not set."""
+    try:
+        if word.strip() and "\0" not in word:
+            return asked_from() / Path(word).expanduser()
+        problems.append(f"argument --data: {word!r} is no folder")
+    except RuntimeError as error:
+        problems.append(f"argument --data: {word!r}: {error}")
+    return Path(word)
 
 
 def asked_from() -> Path:

@@ -1,60 +1,85 @@
-"""Rates per 1,000 station-days; intervals that know that a station's days go together. Pure."""
+"""Rates per 1,000 station-days, and the change of a rate on the same stations. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PER = 1000
-ZERO_HITS_UPPER = 3.6889
-"""Upper 97.5 % limit of a Poisson mean of which nothing was seen: -ln(0.025)."""
+from jobs.gsod.intervals import change_interval, clopper_pearson, rate_interval
 
-Z = 1.959964
+PER = 1000
 FEWEST_STATIONS = 5
 """With fewer stations their spread says too little: no interval is given."""
+
+SURE = 0.005
+"""Probability beyond each end, where days must stand in for stations: they depend on each other."""
+
+Tally = tuple[int, int]
+"""Hits and valid days of one station in one year."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Hits per 1,000 valid station-days with a 95 % interval; without one where it is undefined."""
+    """Hits per 1,000 valid station-days with a 95 % interval; without one for few stations."""
 
     value: float
     low: float | None
     high: float | None
 
 
-def rate(stations: Sequence[tuple[int, int]]) -> Rate | None:
-    """The rate over (hits, valid days) of each station; None without any valid day.
+@dataclass(frozen=True)
+class Change:
+    """By how much the rate of one year differs from that of another on the same stations.
 
-    The interval takes stations, not days, as independent: the days of a hot spell are not. It is
-    that of a ratio of totals, by linearisation, with Student's t.
+    stations: those with valid days in both years; value, low, high: more (or, below 0, fewer) hits
+    per 1,000 station-days, with the 95 % interval; direction: 1 or -1 where that is beyond noise.
     """
-    hits = sum(each for each, _ in stations)
-    days = sum(each for _, each in stations)
-    if not days:
+
+    stations: int
+    value: float
+    low: float | None
+    high: float | None
+    direction: int
+
+
+def rate(stations: Sequence[Tally]) -> Rate | None:
+    """The rate over all stations; None without any valid day."""
+    observed = [(hits, days) for hits, days in stations if days]
+    if not observed:
         return None
-    value = hits / days
-    if len(stations) < FEWEST_STATIONS:
-        return Rate(value * PER, None, None)
-    if not hits:
-        return Rate(0.0, 0.0, ZERO_HITS_UPPER / days * PER)
-    n = len(stations)
-    spread = sum((h - value * d) ** 2 for h, d in stations)
-    half = student_t(n - 1) * math.sqrt(spread * n / (n - 1)) / days
-    return Rate(value * PER, max(0.0, value - half) * PER, (value + half) * PER)
+    value = _share(observed) * PER
+    if len(observed) < FEWEST_STATIONS:
+        return Rate(value, None, None)
+    low, high = rate_interval(observed)
+    return Rate(value, low * PER, high * PER)
 
 
-def student_t(freedom: int) -> float:
-    """The 97.5 % point of Student's t, within 0.002 from 4 degrees of freedom on.
+def change(one: Sequence[Tally], other: Sequence[Tally]) -> Change | None:
+    """The change from one year to the other, whose stations are in the same order.
 
-    Cornish and Fisher's expansion around the normal point.
+    Stations without valid days in both years do not count; None where no station has them.
     """
-    z, v = Z, freedom
-    terms = (
-        (z**3 + z) / (4 * v),
-        (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2),
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3),
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * v**4),
-    )
-    return z + sum(terms)
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a[1] and b[1]]
+    if not pairs:
+        return None
+    before, after = [a for a, _ in pairs], [b for _, b in pairs]
+    value = (_share(after) - _share(before)) * PER
+    if len(pairs) < FEWEST_STATIONS:
+        return Change(len(pairs), value, None, None, _direction_by_days(before, after))
+    low, high = (limit * PER for limit in change_interval(before, after))
+    return Change(len(pairs), value, low, high, (low > 0) - (high < 0))
+
+
+def _share(stations: Sequence[Tally]) -> float:
+    return sum(hits for hits, _ in stations) / sum(days for _, days in stations)
+
+
+def _direction_by_days(before: Sequence[Tally], after: Sequence[Tally]) -> int:
+    """Whether so many of all hits fall into one year, for its share of the days, by chance."""
+    hits, later = (sum(hits for hits, _ in year) for year in (before, after))
+    days, later_days = (sum(days for _, days in year) for year in (before, after))
+    if not hits + later:
+        return 0
+    low, high = clopper_pearson(later, hits + later, SURE)
+    expected = later_days / (days + later_days)
+    return (low > expected) - (high < expected)

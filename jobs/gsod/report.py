@@ -12,10 +12,13 @@ from typing import Any
 from jobs.gsod.answer import Answer, Comparison, YearAnswer
 from jobs.gsod.counts import YearCounts
 from jobs.gsod.options import Options
-from jobs.gsod.plot import plot
+from jobs.gsod.rates import Change, Rate
 
 PAIRS_SHOWN = 10
 COLUMNS = 80
+BARS = "▁▂▃▄▅▆▇█"
+DIRECTIONS = {1: "more", -1: "fewer", 0: "not clear"}
+FEWEST_BARS, MOST_BARS, WIDTH = 3, 12, 50
 
 
 def render(options: Options, answer: Answer, years: Sequence[YearCounts]) -> str:
@@ -43,6 +46,7 @@ def data(options: Options, answer: Answer, years: Sequence[YearCounts]) -> dict[
         "sample": options.sample,
         "common_stations": answer.whole.stations,
         "years": [_year(*each) for each in zip(answer.whole.years, years, strict=True)],
+        "changes": _changes(answer.whole),
         "pairs": [_pair(pair) for pair in answer.pairs],
         "dropped_stations": dict(answer.dropped),
         "coverage_variants": {name: _pair(each) for name, each in answer.variants.items()},
@@ -72,7 +76,27 @@ def quality(counts: YearCounts) -> dict[str, Any]:
 
 
 def _pair(pair: Comparison) -> dict[str, Any]:
-    return {"stations": pair.stations, "years": [_numbers(each) for each in pair.years]}
+    return {
+        "stations": pair.stations,
+        "years": [_numbers(each) for each in pair.years],
+        "changes": _changes(pair),
+    }
+
+
+def _changes(comparison: Comparison) -> list[dict[str, Any]]:
+    return [
+        {"year": later.year, "against": first.year, **_difference(change)}
+        for first, later, change in comparison.pairs()
+    ]
+
+
+def _difference(change: Change | None) -> dict[str, Any]:
+    return {
+        "change_per_1000": change.value if change else None,
+        "change_low": change.low if change else None,
+        "change_high": change.high if change else None,
+        "change_stations": change.stations if change else 0,
+    }
 
 
 def _numbers(answer: YearAnswer) -> dict[str, Any]:
@@ -80,6 +104,7 @@ def _numbers(answer: YearAnswer) -> dict[str, Any]:
     return {
         "year": answer.year,
         "hits": answer.hits,
+        "stations_with_days": answer.stations,
         "station_days": answer.station_days,
         "derived_hits": answer.derived,
         "per_1000": per.value if per else None,
@@ -92,11 +117,13 @@ def _csv(answer: Answer) -> str:
     """One line per year over all common stations, then one per year of each pair."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["stations_of", "common_stations", *_numbers(answer.whole.years[0])])
+    names = [*_numbers(answer.whole.years[0]), *_difference(None)]
+    writer.writerow(["stations_of", "common_stations", *names])
     for comparison in (answer.whole, *answer.pairs):
         of = "all" if comparison is answer.whole else _names(comparison)
-        for each in comparison.years:
-            writer.writerow([of, comparison.stations, *_numbers(each).values()])
+        for each, change in zip(comparison.years, (None, *comparison.changes), strict=True):
+            values = [*_numbers(each).values(), *_difference(change).values()]
+            writer.writerow([of, comparison.stations, *values])
     return text.getvalue().rstrip("\n")
 
 
@@ -111,21 +138,23 @@ def _text(options: Options, answer: Answer, years: Sequence[YearCounts]) -> Iter
     yield ""
     yield from _question(options)
     yield from table(
-        ("year", "hits", "station-days", "per 1,000", "95 % interval", "derived"),
+        ("year", "hits", "stations", "station-days", "per 1,000", "95 % interval", "derived"),
         [_row(each) for each in answer.whole.years],
     )
+    yield from _change_lines(answer.whole)
     yield from plot([(each.year, each.per_1000) for each in answer.whole.years])
     yield from _pair_lines(answer.pairs)
     yield ""
     yield from _quality_lines(options, answer, years)
     for warning in answer.warnings:
-        yield from textwrap.wrap(f"WARNING: {warning}", COLUMNS, subsequent_indent="  ")
+        line = f"WARNING: {warning}"
+        yield from textwrap.wrap(line, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _question(options: Options) -> Iterator[str]:
     question, coverage = options.question, options.coverage
     name = "daily mean" if question.column == "TEMP" else "daily maximum"
-    yield f"Days with {question.column} ({name}) {question.op} {question.threshold:g} °F"
+    yield f"Days with {question}, the {name}"
     if coverage.min_days:
         yield f"at stations with {coverage.min_days} valid days in every year"
     if coverage.matched_days:
@@ -136,10 +165,40 @@ def _question(options: Options) -> Iterator[str]:
 
 def _row(each: YearAnswer) -> tuple[str, ...]:
     per = each.per_1000
-    between = f"{per.low:.2f} to {per.high:.2f}" if per and per.high is not None else "-"
-    value = f"{per.value:.2f}" if per else "-"
-    numbers = f"{each.hits:,}", f"{each.station_days:,}", value, between, f"{each.derived:,}"
-    return str(each.year), *numbers
+    return (
+        str(each.year),
+        f"{each.hits:,}",
+        f"{each.stations:,}",
+        f"{each.station_days:,}",
+        f"{per.value:.2f}" if per else "-",
+        _interval(per),
+        f"{each.derived:,}",
+    )
+
+
+def _interval(found: Rate | Change | None) -> str:
+    if found is None or found.low is None or found.high is None:
+        return "-"
+    signed = "+" if isinstance(found, Change) else ""
+    return f"{found.low:{signed}.2f} to {found.high:{signed}.2f}"
+
+
+def _change_lines(comparison: Comparison) -> Iterator[str]:
+    """The change of each later year since the first, on the same stations."""
+    first = comparison.years[0].year
+    yield ""
+    yield f"Change since {first}, station by station"
+    rows = [(str(later.year), *_change_row(change)) for _, later, change in comparison.pairs()]
+    yield from table(("year", "stations", "per 1,000", "95 % interval", "hits"), rows)
+    if any(change and change.low is not None for change in comparison.changes):
+        yield "Intervals hold as far as these stations are an independent sample."
+
+
+def _change_row(change: Change | None) -> tuple[str, str, str, str]:
+    if change is None:
+        return "0", "-", "-", "-"
+    word = "-" if change.low is None else DIRECTIONS[change.direction]
+    return f"{change.stations:,}", f"{change.value:+.2f}", _interval(change), word
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -153,19 +212,21 @@ def _pair_lines(pairs: Sequence[Comparison]) -> Iterator[str]:
     if not pairs:
         return
     yield ""
-    header = ("years", "stations", "hits", "per 1,000")
+    header = ("years", "stations", "hits", "per 1,000", "change", "95 % interval")
     yield from table(header, [_pair_row(pair) for pair in pairs[:PAIRS_SHOWN]])
     if len(pairs) > PAIRS_SHOWN:
         yield f"{len(pairs) - PAIRS_SHOWN} more pairs: --format csv or json shows them"
 
 
-def _pair_row(pair: Comparison) -> tuple[str, str, str, str]:
+def _pair_row(pair: Comparison) -> tuple[str, ...]:
     rates = [each.per_1000 for each in pair.years]
+    (change,) = pair.changes
     return (
         _names(pair),
         f"{pair.stations:,}",
         " : ".join(f"{each.hits:,}" for each in pair.years),
         " : ".join(f"{each.value:.2f}" if each else "-" for each in rates),
+        *_change_row(change)[1:3],
     )
 
 
@@ -192,3 +253,31 @@ def _dropped(answer: Answer) -> str:
         f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items() if n and name != "seen"
     ]
     return ", ".join(shown)
+
+
+def plot(series: Sequence[tuple[int, Rate | None]]) -> Iterator[str]:
+    """Rates per 1,000 station-days by year: a bar each, or one line of columns for many years."""
+    values = [rate.value if rate else None for _, rate in series]
+    known = [value for value in values if value is not None]
+    if len(series) < FEWEST_BARS or not known or max(known) == 0:
+        return
+    yield ""
+    if len(series) <= MOST_BARS:
+        for (year, _), value in zip(series, values, strict=True):
+            yield f"{year} {_bar(value, max(known))}"
+        return
+    for at in range(0, len(series), WIDTH):
+        columns = "".join(_column(value, max(known)) for value in values[at : at + WIDTH])
+        last = series[min(at + WIDTH, len(series)) - 1][0]
+        yield f"{series[at][0]} {columns} {last}"
+    yield f"     per 1,000 station-days; the highest column is {max(known):.2f}"
+
+
+def _bar(value: float | None, most: float) -> str:
+    if value is None:
+        return "no valid day"
+    return f"{'█' * round(value / most * WIDTH)} {value:.2f}"
+
+
+def _column(value: float | None, most: float) -> str:
+    return " " if value is None else BARS[min(int(value / most * len(BARS)), len(BARS) - 1)]

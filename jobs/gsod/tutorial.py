@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import job, timing
-from jobs.gsod.archive import archive_path
-from jobs.gsod.problem import DataProblem
+from jobs.gsod.archive import DataProblem, archive_path
 
 BYTES_PER_BYTE = 8
 """Memory for each byte of CSV: 1.9 KB for a row of about 240 bytes."""

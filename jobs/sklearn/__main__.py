@@ -17,9 +17,9 @@ from statistics import mean, median
 from typing import Any
 
 from jobs import job, timing
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.options import SAMPLE, Options
 from jobs.gsod.options import parse as parse_gsod
-from jobs.gsod.problem import DataProblem
 from jobs.sklearn.features import NAMES, samples
 
 EXIT_DISAGREE, EXIT_MISSING, EXIT_DATA = 4, 6, 9

@@ -10,8 +10,7 @@ from datetime import date
 from itertools import chain
 from pathlib import Path
 
-from jobs.gsod.archive import archive_path
-from jobs.gsod.problem import DataProblem
+from jobs.gsod.archive import DataProblem, archive_path
 from jobs.gsod.reading.gzip_stream import Inflated, Source
 from jobs.gsod.reading.tar_stream import TarReader
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import (
     HIT,
     MISSING,
@@ -18,7 +19,6 @@ from jobs.gsod.counts import (
     days_of,
     is_date,
 )
-from jobs.gsod.problem import DataProblem
 
 BOM = b"\xef\xbb\xbf"
 OPTIONAL = ("NAME", "MAX_ATTRIBUTES")

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from jobs.gsod.problem import DataProblem
+from jobs.gsod.archive import DataProblem
 
 codec: Any
 try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 from zlib import adler32
 
-from jobs.gsod.problem import DataProblem
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.reading.read_ahead import Stream
 
 BLOCK = 512

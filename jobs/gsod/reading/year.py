@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Question, YearCounts
-from jobs.gsod.problem import DataProblem
 from jobs.gsod.reading.csv_reader import read_csv
 from jobs.gsod.reading.gzip_stream import Inflated, Limits, Source
 from jobs.gsod.reading.read_ahead import Ahead, Stream

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 import jobs.gsod.__main__ as gsod
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Question
 from jobs.gsod.options import SAMPLE
-from jobs.gsod.problem import DataProblem
 from jobs.gsod.reading.read_ahead import Ahead
 from jobs.gsod.reading.year import read_year
 from jobs.gsod.tutorial import BASE_BYTES, BYTES_PER_BYTE, TutorialYear, fits, inflated_bytes
@@ -45,10 +45,14 @@ def test_the_sample_answers_with_the_tutorials_three_lines(run):
         "2020 - High temp count for common stations: 108",
         "2024 - High temp count for common stations: 18",
         "",
-        "Days with TEMP (daily mean) >= 80 °F",
-        "year  hits  station-days  per 1,000  95 % interval  derived",
-        "2020   108           731     147.74              -        0",
-        "2024    18           438      41.10              -        0",
+        "Days with TEMP >= 80 °F, the daily mean",
+        "year  hits  stations  station-days  per 1,000  95 % interval  derived",
+        "2020   108         2           731     147.74              -        0",
+        "2024    18         2           438      41.10              -        0",
+        "",
+        "Change since 2020, station by station",
+        "year  stations  per 1,000  95 % interval  hits",
+        "2024         2    -106.65              -     -",
         "",
         "Data quality",
         "year  files  rows  missing  refused  bad dates  other years  duplicate days",
@@ -56,12 +60,26 @@ def test_the_sample_answers_with_the_tutorials_three_lines(run):
         "2024      2   438        0        0          0            0               0",
         "stations: 2 seen, 2 compared",
         "Data: the two stations that ship with the job; --data DIR reads other data.",
-        "WARNING: coverage decides: 2020 has most as counted, 2024 has most on calendar",
-        "  days that are valid in every year (2020: 4, 2024: 18; --matched-days)",
-        "WARNING: coverage decides: 2020 has most as counted, 2024 has most at stations",
-        "  with 300 valid days in every year (2020: 3, 2024: 17; --min-days)",
+        "WARNING: coverage decides: 2024 has fewer than 2020 as counted (18 against 108),",
+        "  but more on calendar days that are valid in every year (18 against 4;",
+        "  --matched-days)",
+        "WARNING: coverage decides: 2024 has fewer than 2020 as counted (18 against 108),",
+        "  but more at stations with 300 valid days a year (17 against 3; --min-days 300)",
     ]
     assert [event["event"] for event in events] == ["start", *["span"] * 3, "result"]
+
+
+def test_the_threshold_is_shown_as_asked(run):
+    _, text, events, _ = run("--high-temp", "79.99999")
+    assert "Days with TEMP >= 79.99999 °F, the daily mean" in text
+    assert events[-1]["data"]["question"]["threshold"] == 79.99999
+
+
+def test_a_question_about_a_station_that_does_not_exist_ends_with_9(run):
+    status, text, events, err = run("--stations", "72429793813")
+    assert (status, events[-1]["cause"]) == (9, "data")
+    assert text == ["No --data: the sample's years are compared (2020 2024, TEMP >= 80 °F)."]
+    assert "ids that begin like the first: 72429793812" in err
 
 
 def test_json_is_one_document_with_the_result(run):

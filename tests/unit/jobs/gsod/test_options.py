@@ -92,6 +92,15 @@ def test_coverage_options_reach_the_question():
     assert options.coverage.stations == {"A", "B"}
 
 
+def test_ids_of_stations_are_upper_case_however_they_are_written():
+    assert parse(["--stations", "a0735500241"]).coverage.stations == {"A0735500241"}
+
+
+@pytest.mark.parametrize("word", ["", " ", "a\0b", "~nobody-of-this-name/x"])
+def test_a_folder_that_cannot_be_one_is_refused_and_is_not_the_sample(capsys, word):
+    assert "argument --data" in refusal(capsys, "--data", word)
+
+
 def test_the_tutorials_method_answers_the_tutorials_question_only(capsys):
     said = refusal(capsys, "--method", "tutorial", "--column", "MAX", "--op", "<=", "--strict")
     for part in ("--column", "--op", "--strict"):

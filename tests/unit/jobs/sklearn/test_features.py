@@ -3,8 +3,8 @@
 import pytest
 
 import jobs.sklearn.__main__ as job
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.options import SAMPLE
-from jobs.gsod.problem import DataProblem
 from jobs.sklearn.features import NAMES, samples
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import COLD, HIT, MISSING, REFUSED, Question, country_of, days_of, is_date
-from jobs.gsod.problem import DataProblem
 from jobs.gsod.reading.csv_reader import read_csv
 
 HOT = Question("TEMP", ">=", 100.0)

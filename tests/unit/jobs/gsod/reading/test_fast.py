@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Question
-from jobs.gsod.problem import DataProblem
 from jobs.gsod.reading.csv_reader import read_csv
 from jobs.gsod.reading.tar_stream import Member
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Question
-from jobs.gsod.problem import DataProblem
 from jobs.gsod.reading.year import read_year
 
 SAMPLE = Path(__file__).parents[5] / "jobs" / "data" / "gsod"

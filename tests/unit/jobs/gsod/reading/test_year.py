@@ -11,9 +11,8 @@ from random import Random
 
 import pytest
 
-from jobs.gsod.archive import archive_path
+from jobs.gsod.archive import DataProblem, archive_path
 from jobs.gsod.counts import Question, YearCounts
-from jobs.gsod.problem import DataProblem
 from jobs.gsod.reading.gzip_stream import Limits
 from jobs.gsod.reading.year import read_year
 
