@@ -35,12 +35,6 @@ class Columns:
     name: int | None
     attributes: int | None
 
-    @property
-    def taken(self) -> list[int]:
-        """The columns that a count needs, left to right."""
-        found = {self.station, self.date, self.value, self.attributes} - {None}
-        return sorted(index for index in found if index is not None)
-
 
 def read_csv(
     content: bytes, where: str, year: int, question: Question

@@ -1,11 +1,20 @@
 """Station files read without parsing every field, where that gives what CSV gives.
 
-NOAA quotes every field and pads numbers, so that within one file all lines have the same length and
-each column the same place. The first line is taken apart whole. Of every other line these are
-checked: its length and its end, that it names the same station, that its DATE is a later day of the
-year than the line before has, that each column which is taken stands between its quotes and commas,
-and that its value is a temperature or missing. A file that differs in any of these is left to the
-CSV parser, which says what is wrong and where. Columns that nobody asked for are not looked at.
+NOAA quotes every field and pads numbers, so within one file all lines have the same length and each
+column has its place. A file that breaks one of these rules is left to the CSV parser, which reads
+it or says what is wrong and where:
+
+| rule | checked by |
+|---|---|
+| the header is one line of printable characters and has the columns | `layout.Header` |
+| the first line quotes every field, and no field holds a quote | `layout.make_plan` |
+| STATION and DATE come first; they and the value are as wide as NOAA's | `layout.make_plan` |
+| of MAX, the next column is its mark, one character wide | `layout.make_plan` |
+| the file is at most 366 lines, each as long as the first | `layout.Layouts.find` |
+| all lines have quotes, commas and ends where the first has them, no control characters | `shape` |
+| all lines name the same station, which is not blank | `lines`, here |
+| each DATE is a day of the year, later than that of the line before | `lines` |
+| each value is a temperature, or missing | `lines` |
 """
 
 from __future__ import annotations
@@ -13,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.gsod.counts import Question, Station, country_of
-from jobs.gsod.reading.layout import STATION_CHARACTERS, Found, Layouts
-from jobs.gsod.reading.lines import FileLines, LineJudge
+from jobs.gsod.reading.layout import STATION_CHARACTERS, Layouts, Lines
+from jobs.gsod.reading.lines import FileLines, LineChecker
 from jobs.gsod.reading.tar_stream import Member
 
 Quick = tuple[str, Station, int]
@@ -26,21 +35,23 @@ class FastReader:
 
     def __init__(self, year: int, question: Question) -> None:
         self._layouts = Layouts(question)
-        self._judge = LineJudge(year, question)
+        self._checker = LineChecker(year, question)
 
     def read(self, members: Sequence[Member]) -> list[Quick | None]:
         """What each file says; None where CSV must decide."""
-        layouts = list(map(self._layouts.find, members))
+        layouts = [self._layouts.find(member) for member in members]
         pairs = list(zip(members, layouts, strict=True))
-        judged = iter(self._judge.judge([(each.buffer, found) for each, found in pairs if found]))
+        files = [(member.buffer, lines) for member, lines in pairs if lines]
+        checked = iter(self._checker.check(files))
         return [
-            _quick(member.buffer, found, next(judged)) if found else None for member, found in pairs
+            _counters(member.buffer, lines, next(checked)) if lines else None
+            for member, lines in pairs
         ]
 
 
-def _quick(buffer: bytearray, found: Found, lines: FileLines) -> Quick | None:
-    first, _, rows, plan = found
-    good, seen, missing, hits, derived = lines
+def _counters(buffer: bytearray, lines: Lines, found: FileLines) -> Quick | None:
+    first, _, rows, plan = lines
+    good, seen, missing, hits, derived = found
     station_id = buffer[first + 1 : first + 1 + STATION_CHARACTERS].decode("latin-1")
     if not good or station_id.isspace():
         return None

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from jobs.gsod.archive import DataProblem
+from jobs.gsod.reading.formats import BEGINNING, name_format
+from jobs.gsod.reading.formats import GZIP as GZIP_BEGINS
 
 codec: Any
 try:
@@ -32,7 +34,6 @@ READ_BYTES = 256 * 2**10
 GZIP = 31
 """Window bits that ask zlib for gzip's header and trailer too."""
 
-MAGIC = b"\x1f\x8b"
 LENGTH_BYTES = 4
 """A gzip member ends with its inflated length, modulo 2 to the power of 32."""
 
@@ -159,15 +160,15 @@ class _Compressed:
 
 
 def _check_beginning(source: Source, file: io.FileIO) -> None:
-    begins = file.read(1000)
+    begins = file.read(BEGINNING)
     file.seek(0)
     if not begins:
         _fail(source, "is empty")
-    if begins[: len(MAGIC)] != MAGIC[: len(begins)]:
-        page = b"<html" in begins.lower() or b"<!doctype" in begins.lower()
-        hint = "it looks like a web page saved under this name" if page else ""
+    if begins[: len(GZIP_BEGINS)] != GZIP_BEGINS[: len(begins)]:
+        known = name_format(begins)
+        hint = f"it looks like {known}" if known else ""
         _fail(source, "is not a gzip file", f"it begins with {begins[:60]!r}", hint)
-    if len(begins) < len(MAGIC):
+    if len(begins) < len(GZIP_BEGINS):
         _fail(source, "is cut short", "it ends inside the first two bytes")
 
 
@@ -185,7 +186,7 @@ def _more_follows(path: Path) -> bool:
 
 def _ends_in_other_bytes(file: IO[bytes]) -> bool:
     buffer = file.read(READ_BYTES)
-    while buffer[: len(MAGIC)] == MAGIC[: len(buffer)] != b"":
+    while buffer[: len(GZIP_BEGINS)] == GZIP_BEGINS[: len(buffer)] != b"":
         member = zlib.decompressobj(GZIP)
         while not member.eof:
             try:

@@ -1,4 +1,4 @@
-"""Where the columns of a file stand, told from its first two lines."""
+"""Where the columns of a file stand, by its header and its first line."""
 
 from __future__ import annotations
 
@@ -6,50 +6,50 @@ from typing import NamedTuple
 
 from jobs.gsod.counts import Question
 from jobs.gsod.reading.csv_reader import Columns, header_columns
+from jobs.gsod.reading.shape import Shape
 from jobs.gsod.reading.tar_stream import Member
 
 MOST_LINES = 366
-"""In more, some day must come twice."""
+"""A year has at most 366 days; more lines mean a repeated day."""
 
 MOST_BYTES = 4096
-"""Longer lines are nobody's, and would be remembered."""
+"""NOAA's lines have about 240 bytes; longer ones would only fill the memory for shapes."""
 
 STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
-PIECE_BYTES = 16
-STATION_AT, DATE_AT, BEFORE_VALUE = -2, 12, 2
-"""Where the pieces begin that are looked at: at the end of the line before, at the quote after
-STATION, and at the comma before the value."""
+BEFORE_VALUE, LOOKED_AT = 2, 16
+"""Of a value these bytes are looked at: from the comma before it on."""
 
 HEADERS_KEPT, PLANS_KEPT = 100, 4_000
 END_OF_LINE = b'"\n'
 SPACE = ord(" ")
-"""What comes before it are control characters."""
+"""Every byte before it is a control character."""
 
-SHAPE = bytes(each if each in b'",\n' else ord("x") for each in range(256))
-"""Turns a line into its shape: its structure with every other character alike."""
+OUTLINE = bytes(each if each in b'"\n' else ord("x") for each in range(256))
+"""Turns a line into its outline: its quotes and its end, with every other byte alike."""
 
 
 class Plan(NamedTuple):
-    """Where a line has what is taken of it, in bytes from its beginning.
+    """Where a line has what is taken of it, in bytes from its beginning, and its shape.
 
     value: the comma before the value; name: the field NAME, empty where there is none.
     """
 
     value: int
     name: slice
+    shape: Shape
 
 
-class Found(NamedTuple):
+class Lines(NamedTuple):
     """Lines of one length: where the first begins, the length, their number, and the plan."""
 
     first: int
     step: int
-    lines: int
+    rows: int
     plan: Plan
 
 
 class Header:
-    """One header line, and the plans of lines below it by their shape."""
+    """One header line, and the plans of lines below it by their outline."""
 
     def __init__(self, line: bytes, question: Question) -> None:
         self.line = line
@@ -59,32 +59,32 @@ class Header:
         self._columns = None if unmarked else columns
         self._plans: dict[bytes, Plan | None] = {}
 
-    def plan(self, shape: bytes) -> Plan | None:
-        """The plan for lines of a shape; None where they are not NOAA's."""
+    def plan(self, outline: bytes) -> Plan | None:
+        """The plan for lines with an outline; None where they are not NOAA's."""
         try:
-            return self._plans[shape]
+            return self._plans[outline]
         except KeyError:
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
             columns = self._columns
-            plan = self._plans[shape] = make_plan(shape, columns) if columns else None
+            plan = self._plans[outline] = make_plan(outline, columns) if columns else None
             return plan
 
 
 class Layouts:
-    """Finds the layouts of files; those with the same header and shape of line share one."""
+    """Finds the layouts of files; those with the same header and outline of line share one."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
         self._headers: dict[bytes, Header] = {}
         self._last = Header(b"\0", question)
 
-    def find(self, member: Member) -> Found | None:
+    def find(self, member: Member) -> Lines | None:
         """How a file is laid out.
 
         None unless its first line has each field quoted and without a quote inside, STATION and
         DATE first, the value as wide as NOAA writes it, and the whole file can be lines of that
-        length. Whether they are is for LineJudge to check.
+        length. Whether they are is for LineChecker to find out.
         """
         _, buffer, start, stop = member
         header = self._last
@@ -97,13 +97,11 @@ class Layouts:
         step = buffer.find(b"\n", first, stop) + 1 - first
         if not 0 < step <= MOST_BYTES:
             return None
-        lines, rest = divmod(stop - first, step)
-        if rest or lines > MOST_LINES:
+        count, rest = divmod(stop - first, step)
+        if rest or count > MOST_LINES:
             return None
-        plan = header.plan(bytes(buffer[first : first + step].translate(SHAPE)))
-        if plan is None or not buffer.endswith(END_OF_LINE, start, stop):
-            return None
-        return Found(first, step, lines, plan)
+        plan = header.plan(bytes(buffer[first : first + step].translate(OUTLINE)))
+        return Lines(first, step, count, plan) if plan else None
 
     def _header(self, line: bytes) -> Header:
         if line not in self._headers:
@@ -113,15 +111,17 @@ class Layouts:
         return self._headers[line]
 
 
-def make_plan(shape: bytes, columns: Columns) -> Plan | None:
-    """Lay out lines of a shape; None where their fields are not NOAA's."""
-    fields = shape[1:-2].split(b'","')
-    whole = shape[:1] == b'"' and shape[-2:] == END_OF_LINE and shape.count(b'"') == 2 * len(fields)
-    if not whole or len(fields) != columns.width or (columns.station, columns.date) != (0, 1):
+def make_plan(outline: bytes, columns: Columns) -> Plan | None:
+    """Lay out lines with an outline; None where their fields are not NOAA's."""
+    fields = outline[1:-2].split(b'"x"')
+    quoted = outline[:1] == b'"' and outline.endswith(END_OF_LINE)
+    if not quoted or outline.count(b'"') != 2 * len(fields) or len(fields) != columns.width:
         return None
     widths = [len(field) for field in fields]
     starts = [1 + sum(widths[:index]) + 3 * index for index in range(len(widths))]
     usual = (STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS)
+    if (columns.station, columns.date) != (0, 1):
+        return None
     if (widths[0], widths[1], widths[columns.value]) != usual:
         return None
     if columns.attributes is not None and (
@@ -130,9 +130,10 @@ def make_plan(shape: bytes, columns: Columns) -> Plan | None:
         return None
     value = starts[columns.value] - BEFORE_VALUE
     # What is looked at ends inside the line: no taken column is its last.
-    if value + PIECE_BYTES > len(shape) - len(END_OF_LINE):
+    if value + LOOKED_AT > len(outline) - len(END_OF_LINE):
         return None
     name = slice(0, 0)
     if columns.name is not None:
         name = slice(starts[columns.name], starts[columns.name] + widths[columns.name])
-    return Plan(value, name)
+    structure = b'","'.join(bytes(width) for width in widths)
+    return Plan(value, name, Shape(b'"' + structure + END_OF_LINE))

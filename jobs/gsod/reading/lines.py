@@ -1,11 +1,9 @@
-"""Lines of many files judged at once, as columns of 64-bit words in NumPy.
+"""Lines of many files checked at once, as columns of 64-bit words in NumPy.
 
-Of each line three pieces of 16 bytes are looked at: the end of the line before with STATION, DATE,
-and the value with what follows it. Read as little-endian words each has its part of the line:
+Of each line 32 bytes are copied that hold STATION and DATE, and 8 or 16 that hold the value. Read
+as words of 8 bytes:
 
-    `"\\n"01001`  `099999",`    `","2020-`  `01-05","`    `,"  70.1`  `","*",..`
-
-so that the quotes and commas around a field are checked together with the field.
+    `…"\\n"010`  `01099999`  `","2020-`  `01-05","`        `,"  70.1`  `","*",..`
 """
 
 from __future__ import annotations
@@ -16,114 +14,104 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.gsod.counts import HIT, MISSING, REFUSED, Question, days_of
-from jobs.gsod.reading.layout import DATE_AT, PIECE_BYTES, SPACE, STATION_AT, Found
+from jobs.gsod.reading.layout import Lines
+from jobs.gsod.reading.patterns import WORD, WORD_BYTES, Flags, Pattern, Words, word
+from jobs.gsod.reading.shape import Bytes
 
-Words = npt.NDArray[np.uint64]
-Bytes = npt.NDArray[np.uint8]
 Days = npt.NDArray[np.int16]
-Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
-WORD, PIECE = np.dtype("<u8"), np.dtype(f"V{PIECE_BYTES}")
+BEGINNING, BEGINNING_AT = np.dtype("V32"), -4
+"""What is copied of a line's beginning: from 4 bytes before it, so that words hold whole parts."""
+
+STATION_BEGINS = np.uint64(8 * 5)
+"""Bits of the first word that come before STATION: the line before, and a quote."""
+
 DAY_BITS = 384
 """Bits for the days of a file: 366, and some that no day has."""
 
 NO_DAY = DAY_BITS - 1
-NEWLINE = ord("\n")
-KEPT = 100_000
+VALUES_KEPT = 100_000
 LEADING = "0123456789 -"
-"""What may stand for hundreds and tens."""
+"""What may stand for hundreds and tens of a temperature."""
 
+VALUE = Pattern('," ??#.#')
+"""A value of which the hundreds and tens alone may say on which side of the threshold it is."""
 
-def word(text: bytes) -> np.uint64:
-    """Eight bytes as one number."""
-    return np.uint64(int.from_bytes(text, "little"))
-
-
-# In a mask \xff takes the whole byte, \xf0 the half that all digits share, \0 nothing.
-FIELD_BEGINS = b',"'
-VALUE_MASK, VALUE_IS = word(b"\xff\xff\xff\0\0\xf0\xff\xf0"), word(b',"\x20\0\x000.0')
-SIX_ADDED = word(b"\0\0\0\0\0\x06\0\x06")
-"""A byte is a digit if it begins as digits do, and still does with 6 added to it."""
-
-AFTER_MASK, AFTER_IS = word(b"\xff\xff\0\0\0\0\0\0"), word(b'",\0\0\0\0\0\0')
-MARKED_MASK, MARKED_IS = word(b"\xff\xff\xff\0\xff\xff\0\0"), word(b'","\0",\0\0')
-MARK_MASK = word(b"\0\0\0\xff\0\0\0\0")
-STAR, QUOTE = word(b"\0\0\0*\0\0\0\0"), word(b'\0\0\0"\0\0\0\0')
+TENS_AT = np.uint64(8 * 3)
+MARK_AT, STAR = np.uint64(8 * 3), ord("*")
+"""The mark of a maximum from hourly readings, in the word after the value."""
 
 FileLines = tuple[bool, int, int, int, int]
 """What one file's lines say: whether every line passed its checks, and, if so, the days seen, those
 with a missing value, those that are hits, and the hits that are derived, each as bits."""
 
 
-class LineJudge:
-    """Judges the lines of many files together."""
+class LineChecker:
+    """Checks and counts the lines of many files together."""
 
     def __init__(self, year: int, question: Question) -> None:
         self._question = question
-        self._pieces = [np.empty(0, PIECE)] * 3
-        self._year_is = word(f'","{year:04}-'.encode())
+        self._marked = question.column == "MAX"
+        value = np.dtype(f"V{2 * WORD_BYTES if self._marked else WORD_BYTES}")
+        self._beginnings, self._values = np.empty(0, BEGINNING), np.empty(0, value)
+        self._scratch = np.empty(0, np.uint8)
+        self._year = word(f'","{year:04}-')
         self._days, self._dates = _day_tables(year)
         self._kinds = _kind_table(question)
         self._known: dict[int, int] = {}
-        self._marked = question.column == "MAX"
-        marked, unmarked = (MARKED_MASK, MARKED_IS), (AFTER_MASK, AFTER_IS)
-        self._after_mask, self._after_is = marked if self._marked else unmarked
 
-    def judge(self, files: Sequence[tuple[bytearray, Found]]) -> list[FileLines]:
+    def check(self, files: Sequence[tuple[bytearray, Lines]]) -> list[FileLines]:
         """What the lines of each file say."""
         if not files:
             return []
-        counts = np.array([found.lines for _, found in files], np.intp)
+        counts = np.array([lines.rows for _, lines in files], np.intp)
         firsts = np.cumsum(counts) - counts
-        (before, station), (year, day), (value, after) = self._gather(files, int(counts.sum()))
-        found, good = self._judge_dates(year, day)
-        later = found[1:] > found[:-1]
-        later &= before[1:] == before[:-1]
-        later &= station[1:] == station[:-1]
-        later[firsts[1:] - 1] = True
-        good[1:] &= later
-        kind = self._judge_values(value, after, good)
+        (before, station, year, day), (value, *after) = self._copy(files, int(counts.sum()))
+        found, good = self._check_dates(year, day)
+        good[1:] &= _follows(found, before, station, firsts)
+        kind = self._check_values(value, good)
         hit = kind == HIT
-        derived = (after & MARK_MASK) == STAR if self._marked else np.zeros_like(hit)
         bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + found
-        chosen = (bits, bits[kind == MISSING], bits[hit], bits[hit & derived])
-        sets = (_day_sets(each, len(counts)) for each in chosen)
-        whole = np.logical_and.reduceat(good, firsts).tolist()
-        plain = (ok and _is_plain(*each) for ok, each in zip(whole, files, strict=True))
-        return list(zip(plain, *sets, strict=True))
+        chosen = [bits, bits[kind == MISSING], bits[hit]]
+        if after:
+            hit &= (after[0] >> MARK_AT).astype(np.uint8) == STAR
+        chosen.append(bits[hit] if after else bits[:0])
+        sets = [_day_sets(each, len(counts)) for each in chosen]
+        good_files = np.logical_and.reduceat(good, firsts).tolist()
+        fit = (ok and self._fits(*each) for ok, each in zip(good_files, files, strict=True))
+        return list(zip(fit, *sets, strict=True))
 
-    def _gather(self, files: Sequence[tuple[bytearray, Found]], lines: int) -> list[Words]:
-        """Copy what is looked at of all lines together: the words of each piece."""
-        if lines > len(self._pieces[0]):
-            self._pieces = [np.empty(lines, PIECE) for _ in range(3)]
-        stations, dates, values = self._pieces
-        at = 0
-        for buffer, (first, step, count, plan) in files:
-            end, shape, steps = at + count, (count,), (step,)
-            stations[at:end] = np.ndarray(shape, PIECE, buffer, first + STATION_AT, steps)
-            dates[at:end] = np.ndarray(shape, PIECE, buffer, first + DATE_AT, steps)
-            values[at:end] = np.ndarray(shape, PIECE, buffer, first + plan.value, steps)
+    def _copy(self, files: Sequence[tuple[bytearray, Lines]], count: int) -> list[Words]:
+        """Copy what is looked at of all lines together: a row for each word, a column a line."""
+        if count > len(self._values):
+            self._beginnings = np.empty(count, self._beginnings.dtype)
+            self._values = np.empty(count, self._values.dtype)
+        beginnings, values, at = self._beginnings, self._values, 0
+        for buffer, (first, step, lines, plan) in files:
+            end, shape, steps = at + lines, (lines,), (step,)
+            place = first + BEGINNING_AT
+            beginnings[at:end] = np.ndarray(shape, BEGINNING, buffer, place, steps)
+            values[at:end] = np.ndarray(shape, values.dtype, buffer, first + plan.value, steps)
             at = end
-        return [each[:lines].view(WORD).reshape(lines, 2).T for each in self._pieces]
+        copies = beginnings[:count], values[:count]
+        return [each.view(WORD).reshape(count, -1).T for each in copies]
 
-    def _judge_dates(self, year: Words, day: Words) -> tuple[Days, Flags]:
+    def _check_dates(self, year: Words, day: Words) -> tuple[Days, Flags]:
         """The day of each line, and whether it is one, written as NOAA does."""
         slots = _slots(day)
         good = self._dates.take(slots) == day
-        good &= year == self._year_is
+        good &= year == self._year
         return self._days.take(slots), good
 
-    def _judge_values(self, value: Words, after: Words, good: Flags) -> Bytes:
-        """The kind of each line's value; clears `good` where it is not written as NOAA does."""
-        good &= (after & self._after_mask) == self._after_is
-        if self._marked:
-            good &= (after & MARK_MASK) != QUOTE
-        digits = value + SIX_ADDED
-        digits &= value
-        digits &= VALUE_MASK
-        kind = self._kinds.take((value >> np.uint64(24)).astype(np.uint16))
-        kind[digits != VALUE_IS] = REFUSED
+    def _check_values(self, value: Words, good: Flags) -> Bytes:
+        """The kind of each line's value; clears `good` where it is no temperature.
+
+        Most are known by their hundreds and tens; the others are classified as a whole, each
+        different text once.
+        """
+        kind = self._kinds.take((value >> TENS_AT).astype(np.uint16))
+        kind[~VALUE.matches(value)] = REFUSED
         unsure = np.flatnonzero(kind == REFUSED)
         if len(unsure):
             different, which = np.unique(value[unsure], return_inverse=True)
@@ -133,31 +121,34 @@ class LineJudge:
         return kind
 
     def _kind(self, value: int) -> int:
-        """The kind of one value, judged by all of its characters."""
+        """The kind of one value, by all of its characters."""
         kind = self._known.get(value)
         if kind is None:
-            if len(self._known) >= KEPT:
+            if len(self._known) >= VALUES_KEPT:
                 self._known.clear()
-            field = value.to_bytes(8, "little")
-            text = field[len(FIELD_BEGINS) :].decode("latin-1")
-            kind = self._question.classify(text) if field.startswith(FIELD_BEGINS) else REFUSED
-            self._known[value] = kind
+            text = value.to_bytes(WORD_BYTES, "little").decode("latin-1").removeprefix(',"')
+            kind = self._known[value] = self._question.classify(text)
         return kind
 
+    def _fits(self, buffer: bytearray, lines: Lines) -> bool:
+        """Whether every line has the shape of the first, so that CSV finds the same fields."""
+        size = lines.step * lines.rows
+        if size > len(self._scratch):
+            self._scratch = np.empty(size, np.uint8)
+        text = np.frombuffer(buffer, np.uint8, size, lines.first)
+        return lines.plan.shape.fits(text, self._scratch)
 
-def _is_plain(buffer: bytearray, found: Found) -> bool:
-    """Whether lines, each known to end where it should, hold no other control characters.
 
-    So no line is really two, and nothing stands there that CSV takes for something else. For a
-    moment the line ends are spaces: one minimum over all bytes is faster than counting newlines.
+def _follows(found: Days, before: Words, station: Words, firsts: Places) -> Flags:
+    """Whether each line but the first is a later day of the same station as the line before.
+
+    The first line of a file follows none.
     """
-    first, step, lines, _ = found
-    text = np.frombuffer(buffer, np.uint8, step * lines, first)
-    ends = text[step - 1 :: step]
-    ends[:] = SPACE
-    lowest: np.uint8 = np.minimum.reduce(text)
-    ends[:] = NEWLINE
-    return bool(lowest >= SPACE)
+    later = found[1:] > found[:-1]
+    later &= (before[1:] ^ before[:-1]) >> STATION_BEGINS == 0
+    later &= station[1:] == station[:-1]
+    later[firsts[1:] - 1] = True
+    return later
 
 
 def _day_tables(year: int) -> tuple[Days, Words]:
@@ -166,14 +157,17 @@ def _day_tables(year: int) -> tuple[Days, Words]:
     NO_DAY and zero where a slot is no day's.
     """
     bits, dates = np.full(2**16, NO_DAY, np.int16), np.zeros(2**16, WORD)
-    words = np.array([word(f'{text[5:]}","'.encode()) for text in days_of(year)], WORD)
+    words = np.array([word(f'{text[5:]}","') for text in days_of(year)], WORD)
     slots = _slots(words)
     bits[slots], dates[slots] = list(days_of(year).values()), words
     return bits, dates
 
 
 def _slots(words: Words) -> npt.NDArray[np.uint16]:
-    """A slot for each `01-05","`, another one for each day: the four digits lie side by side."""
+    """A slot for each `01-05","`, another one for each day.
+
+    Shifted by two and a half bytes, the digits of the day fall between those of the month.
+    """
     return (words ^ (words >> np.uint64(20))).astype(np.uint16)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, NoReturn
 from zlib import adler32
 
 from jobs.gsod.archive import DataProblem
+from jobs.gsod.reading.formats import BEGINNING, name_format
 from jobs.gsod.reading.read_ahead import Stream
 
 BLOCK = 512
@@ -74,7 +75,7 @@ class TarReader:
         self._stream = stream
         self._window = bytearray(WINDOW)
         self._at = self._end = self._wanted = 0
-        self._exhausted = self._closed = False
+        self._exhausted = self._closed = self._begun = False
         self._names: set[str] = set()
         self._long_name = ""
         # The same for all of NOAA's members: looked into once.
@@ -96,6 +97,7 @@ class TarReader:
                 self._at, self._closed = start, True
                 return
             name, size, kind = self._header(block)
+            self._begun = True
             stop = start + size
             end = stop + -size % BLOCK
             if end > self._end and not self._ask_for(end - self._at, name):
@@ -221,7 +223,10 @@ class TarReader:
             self._refill()
 
     def _fail(self, what: str) -> NoReturn:
-        raise DataProblem(f"{self.archive} is not a whole, well-formed archive", what)
+        problem = f"{self.archive} is not a whole, well-formed archive"
+        # Nothing of the archive has been taken: what is wrong may be all of it.
+        known = None if self._begun else name_format(bytes(self._window[:BEGINNING]))
+        raise DataProblem(problem, what, *([f"it looks like {known}"] if known else []))
 
 
 def octal(field: bytes) -> int | None:

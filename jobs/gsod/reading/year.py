@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Question, YearCounts
 from jobs.gsod.reading.csv_reader import read_csv
+from jobs.gsod.reading.formats import APPLE_DOUBLE, BEGINNING, CSV_FILE, OP_FILE, name_format
 from jobs.gsod.reading.gzip_stream import Inflated, Limits, Source
 from jobs.gsod.reading.read_ahead import Ahead, Stream
 from jobs.gsod.reading.tar_stream import Member, TarReader
@@ -43,7 +44,7 @@ def read_year(
     """
     source, counts = Source(path), YearCounts(year)
     with contextlib.ExitStack() as opened:
-        opened.enter_context(_uncollected())
+        opened.enter_context(_without_garbage_collector())
         stream: Stream = opened.enter_context(Inflated(source, limits))
         if threads > 1:
             stream = opened.enter_context(Ahead(stream))
@@ -66,8 +67,8 @@ def read_year(
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the search for cycles: there are none here, and it takes time."""
+def _without_garbage_collector() -> Iterator[None]:
+    """Turn the cyclic garbage collector off: this code makes no cycles, and looking takes time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -82,7 +83,7 @@ def _add_files(counts: YearCounts, archive: TarReader, question: Question) -> No
     for members in archive:
         for member, quick in zip(members, read_quickly(members), strict=True):
             if quick is None:
-                _add_csv(counts, member, f"{archive.archive}: {member.name}", question)
+                _add_csv(counts, member, archive, question)
             else:
                 counts.add_file(*quick)
 
@@ -98,8 +99,19 @@ def _not_at_all(members: Sequence[Member]) -> list[Quick | None]:
     return [None] * len(members)
 
 
-def _add_csv(counts: YearCounts, member: Member, where: str, question: Question) -> None:
-    stations, quality = read_csv(member.content, where, counts.year, question)
+def _add_csv(counts: YearCounts, member: Member, archive: TarReader, question: Question) -> None:
+    where, content = f"{archive.archive}: {member.name}", member.content
+    known = name_format(content[:BEGINNING])
+    if known == APPLE_DOUBLE:
+        # macOS puts one beside each file of an archive that it makes.
+        archive.skipped[APPLE_DOUBLE] += 1
+        return
+    if known and known != CSV_FILE:
+        old = member.name.endswith((".op", ".op.gz"))
+        next_step = f"raykit data fetch {counts.year} gets the year as CSV" if old else ""
+        what = OP_FILE if old else known
+        raise DataProblem(f"{where} is {what}, not CSV", *filter(None, [next_step]))
+    stations, quality = read_csv(content, where, counts.year, question)
     counts.quality.add(quality)
     for station_id, station in stations.items():
         counts.add(station_id, station)

@@ -269,3 +269,22 @@ def test_the_size_of_an_archive_is_what_it_inflates_to(tmp_path):
     (tmp_path / "2020.tar.gz").write_bytes(b"short")
     with pytest.raises(DataProblem):
         inflated_bytes(tmp_path / "2020.tar.gz")
+
+
+def test_data_that_a_pod_does_not_have_names_the_ways_to_bring_it(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    status, _, _, err = run("--data", tmp_path / "none")
+    assert status == 9
+    assert "that folder does not exist on this Ray node" in err
+    assert "raykit submit gsod --working-dir FOLDER -- --data ." in err
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    assert "--working-dir" not in run("--data", tmp_path / "none")[3]
+
+
+def test_a_folder_that_may_not_be_read_is_named(run, tmp_path):
+    from pathlib import Path
+
+    name = "x" * 300
+    status, _, events, err = run("--data", Path(tmp_path, name))
+    assert (status, events[-1]["cause"]) == (9, "data")
+    assert "cannot be read" in err

@@ -434,3 +434,70 @@ def test_a_folder_under_the_archives_name_is_no_archive(tmp_path):
     (tmp_path / "2020.tar.gz").mkdir()
     with pytest.raises(DataProblem, match="is not in"):
         archive_path(tmp_path, 2020)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "name"),
+    [
+        (b"PK\x03\x04", "a zip archive"),
+        (b"BZh91AY&SY", "bzip2 data"),
+        (b"\xfd7zXZ\0", "xz data"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard data"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (b'"STATION","DATE"', "one station's CSV file"),
+        (b'<?xml version="1.0"?><Error/>', "an XML document"),
+    ],
+)
+def test_another_format_under_an_archives_name_is_named(year_file, beginning, name):
+    said = refusal(year_file(beginning + b"x" * 3000))
+    assert "2020.tar.gz is not a gzip file" in said
+    assert f"it looks like {name}" in said
+    inside = refusal(year_file(gzip.compress(beginning + b"x" * 3000)))
+    assert "2020.tar.gz is not a whole, well-formed archive" in inside
+    assert f"it looks like {name}" in inside
+
+
+def test_an_archive_without_compression_or_with_two_is_named(year_file, gsod, two):
+    said = refusal(year_file(gsod.tar(two)))
+    assert "it looks like a tar archive without compression" in said
+    assert "it looks like gzip data" in refusal(year_file(gzip.compress(gsod.packed(two))))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("010010-99999-2020.op.gz", gzip.compress(b"STN--- WBAN   YEARMODA")),
+        ("010010-99999-2020.op", b"STN--- WBAN   YEARMODA    TEMP\n"),
+    ],
+)
+def test_files_in_the_format_before_2019_are_named_with_the_way_to_the_new(
+    year_file, gsod, name, content
+):
+    said = refusal(year_file(gsod.packed([(name, content)])))
+    assert f"2020.tar.gz: {name} is a station's year in the format that NOAA had until 2018" in said
+    assert "raykit data fetch 2020" in said
+
+
+def test_a_member_that_is_packed_itself_is_named(year_file, gsod, two):
+    said = refusal(year_file(gsod.packed([*two, ("x.csv", gzip.compress(b"x"))])))
+    assert "2020.tar.gz: x.csv is gzip data, not CSV" in said
+
+
+def test_what_macos_puts_beside_each_file_is_passed_over_and_counted(year_file, gsod, two):
+    extra = [(f"._{name}", b"\0\x05\x16\x07" + b"\0" * 160) for name, _ in two]
+    counts = read(year_file(gsod.packed([*extra, *two])))
+    assert counts.quality.files == 2
+    assert counts.quality.skipped_members == {"macOS metadata": 2}
+    assert "holds no station's file" in refusal(year_file(gsod.packed(extra)))
+
+
+def test_a_file_that_only_has_the_name_of_macos_metadata_is_read(year_file, gsod, two):
+    (_, content), other = two
+    counts = read(year_file(gsod.packed([("._10000000001.csv", content), other])))
+    assert counts.quality.files == 2
+
+
+def test_decimals_of_any_number_are_read(year_file, gsod):
+    counts = read(year_file(gsod.packed([("x.csv", gsod.csv(["69.999999", "70.000001"]))])))
+    (station,) = counts.stations.values()
+    assert (station.days.bit_count(), station.hits.bit_count()) == (2, 1)
