@@ -75,7 +75,7 @@ def _asked(options: Options) -> str:
 
 
 def _load(options: Options) -> tuple[list[Loaded], dict[str, Any]]:
-    """Read every year by the method asked for; what its actors said besides.
+    """Read every year by the method asked for; also returns the actors' answers, if any.
 
     Raises RayLost where Ray could not bring the work to an end.
     """
@@ -115,7 +115,7 @@ def _how(options: Options, loaded: Sequence[Loaded]) -> dict[str, Any]:
 
 
 def _strict_problem(year: YearCounts) -> DataProblem | None:
-    """With --strict: what would otherwise be left out and reported."""
+    """The problem of a year, with --strict, in which rows would be left out."""
     quality = year.quality
     names = ("refused", "bad_dates", "other_years", "duplicate_days")
     found = [f"{getattr(quality, n)} {n.replace('_', ' ')}" for n in names if getattr(quality, n)]
@@ -125,13 +125,13 @@ def _strict_problem(year: YearCounts) -> DataProblem | None:
 
 
 def _fail(problems: Sequence[DataProblem]) -> int:
-    """Say all that is wrong with the data; no number comes out."""
+    """Report every problem of the data; there is no answer then."""
     what = problems[0].what if len(problems) == 1 else f"{len(problems)} archives are unusable"
     evidence: list[str] = []
     for problem in problems:
         evidence += [problem.what] if len(problems) > 1 else []
         evidence += problem.evidence
-    # Archives that are missing from one folder have the same to say of it.
+    # Archives that are missing from one folder have the same evidence.
     return job.fail(EXIT_DATA, "data", what, *dict.fromkeys(evidence))
 
 

@@ -11,7 +11,7 @@ from jobs.gsod.rates import Change, Rate, Tally, change, rate
 from jobs.gsod.selection import Coverage, Selection
 
 FULL_YEAR = 300
-"""Valid days from which a station's year is taken for well covered, where nobody says otherwise."""
+"""Valid days that make a well covered year of a station, unless --min-days asks for more."""
 
 MATCHED_DAYS, FULL_YEARS = "matched_days", f"min_days_{FULL_YEAR}"
 WARNINGS_OF_A_KIND = 5
@@ -53,7 +53,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Answer:
-    """All that is said about the years asked for."""
+    """The whole answer: the comparison, its pairs, what does not count, warnings."""
 
     whole: Comparison
     pairs: tuple[Comparison, ...]

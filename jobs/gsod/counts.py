@@ -1,4 +1,4 @@
-"""What is asked of GSOD archives, and the counters that answer it. Plain data, small and pickled.
+"""The question to GSOD archives, and the counters that answer it. Small plain data, pickled by Ray.
 
 Days of a year are the bits of one integer: bit 0 is 1 January, bit 59 is 29 February in every year,
 so that the same bit is the same calendar day in all of them.
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 COLD, HIT, MISSING, REFUSED = range(4)
-"""What a value is: valid but not asked for, asked for, NOAA's "missing", or not a temperature."""
+"""The kinds of a value: valid but no hit, a hit, NOAA's "missing", or not a temperature."""
 
 NUMBER = re.compile(r"-?\d{1,4}(\.\d+)?", re.ASCII)
 MISSING_VALUES = frozenset({"", "9999.9"})
@@ -86,7 +86,7 @@ class Station:
 
 @dataclass
 class Quality:
-    """What was met while reading one year, for the report that comes with every answer."""
+    """What reading one year came across, for the report that comes with every answer."""
 
     files: int = 0
     files_by_csv: int = 0
@@ -105,12 +105,12 @@ class Quality:
         return self.refused + self.bad_dates + self.duplicate_days
 
     def note(self, example: str) -> None:
-        """Keep the first few examples of what was refused."""
+        """Keep an example of what was refused, if it is among the first few."""
         if len(self.examples) < EXAMPLES:
             self.examples.append(example)
 
     def add(self, other: Quality) -> None:
-        """Add what another file of the same archive met."""
+        """Add the quality of another file of the same archive."""
         for name in COUNTED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for example in other.examples:
@@ -131,7 +131,7 @@ COUNTED = (
 
 @dataclass
 class YearCounts:
-    """All that leaves the reading of one archive: a few counters for each station."""
+    """The result of reading one archive: a few counters for each station."""
 
     year: int
     stations: dict[str, Station] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class YearCounts:
     archive: dict[str, object] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What goes to the driver: a list per field is pickled in a fifth of the time."""
+        """Pickle a list for each field instead of objects: that takes a fifth of the time."""
         stations = self.stations.values()
         columns = [[getattr(each, name) for each in stations] for name in Station.__slots__]
         return self.__dict__ | {"stations": (list(self.stations), columns)}

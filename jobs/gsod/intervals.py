@@ -43,8 +43,8 @@ def change_interval(one: Stations, other: Stations) -> tuple[float, float]:
 
     Both are the same stations in the same order, two at least, each with valid days in both years.
     It is made of the intervals of both rates and of their correlation over the stations (Zou and
-    Donner 2008), which makes it much shorter than their difference. Few stations say little of
-    that correlation, and stations that do not differ nothing: there it counts less, or not.
+    Donner 2008), which makes it much shorter than their difference. With few stations that
+    correlation is uncertain, so it counts less; where no station differs it does not count.
     """
     (hits, days), (later_hits, later_days) = _totals(one), _totals(other)
     before, after = hits / days, later_hits / later_days

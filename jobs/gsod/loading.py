@@ -1,4 +1,4 @@
-"""Reading one year as a piece of work: what came of it, and how long it took. Knows no Ray."""
+"""Reading one year as a piece of work: its result, and how long it took. Knows no Ray."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from jobs.gsod.counts import Question, YearCounts
 
 
 class RayLost(Exception):
-    """Ray could not bring the work to an end: a worker or an actor died too often."""
+    """Ray could not finish the work: a worker or an actor died too often."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What became of one year: its counters or its problem, when, how long, on which Ray node.
+    """The result of reading one year: its counters or its problem, when, how long, where.
 
-    memory: bytes by which the most that the process ever held grew meanwhile.
+    memory: bytes by which the peak memory of the process grew meanwhile.
     """
 
     year: int
@@ -36,7 +36,7 @@ class Loaded:
 def load_year(folder: str, year: int, question: Question, node: str = "", cpus: int = 1) -> Loaded:
     """Read one year's archive; a data problem is an answer too, so that all are seen at once."""
     before = _peak_bytes()
-    # Here, so that a driver that only hands out work does not wait for NumPy.
+    # Imported here: a driver that only hands out work need not wait for NumPy.
     from jobs.gsod.reading.year import read_year
 
     began, clock = time.time(), time.perf_counter()

@@ -171,7 +171,7 @@ def _folder(word: str, problems: list[str]) -> Path:
 
 
 def asked_from() -> Path:
-    """The folder that a relative path is meant from.
+    """The folder that relative paths start from.
 
     On a head of the user's own machine that is where `raykit submit` was called, which stands in
     the job's metadata: the driver itself is started elsewhere.

@@ -9,7 +9,7 @@ from jobs.gsod.intervals import change_interval, clopper_pearson, rate_interval
 
 PER = 1000
 FEWEST_STATIONS = 5
-"""With fewer stations their spread says too little: no interval is given."""
+"""With fewer stations their spread is too uncertain: no interval is given."""
 
 SURE = 0.005
 """Probability beyond each end, where days must stand in for stations: they depend on each other."""
@@ -75,7 +75,7 @@ def _share(stations: Sequence[Tally]) -> float:
 
 
 def _direction_by_days(before: Sequence[Tally], after: Sequence[Tally]) -> int:
-    """Whether so many of all hits fall into one year, for its share of the days, by chance."""
+    """1 or -1 where a year has more hits than its share of the days explains, else 0."""
     hits, later = (sum(hits for hits, _ in year) for year in (before, after))
     days, later_days = (sum(days for _, days in year) for year in (before, after))
     if not hits + later:

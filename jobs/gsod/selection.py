@@ -91,8 +91,10 @@ class Selection:
         for name in sorted(chosen):
             codes = self._codes[name]
             if not self._coverage.countries.issuperset(codes.values()):
-                said = ", ".join(f"{code or 'none'} in {year}" for year, code in codes.items())
-                yield f"station {name} counts in every year, though its country is {said}"
+                codes_by_year = ", ".join(
+                    f"{code or 'none'} in {year}" for year, code in codes.items()
+                )
+                yield f"station {name} counts in every year, though its country is {codes_by_year}"
 
 
 def _some(names: Sequence[str]) -> str:

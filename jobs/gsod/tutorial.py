@@ -64,9 +64,9 @@ class TutorialYear:
 
 
 def inflated_bytes(path: Path) -> int:
-    """The size that a gzip file says it inflates to, from its last four bytes.
+    """The inflated size of a gzip file, as its last four bytes give it.
 
-    Raises DataProblem for a file that is too short to say.
+    Raises DataProblem for a file that is too short to have them.
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)

@@ -1,4 +1,4 @@
-"""Numbers for a model from GSOD archives: what today's weather says of tomorrow's. Knows no Ray."""
+"""Features of a model from GSOD archives: today's weather, to predict tomorrow's. Knows no Ray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One station's file read by a real CSV parser: the reference that any faster way must equal."""
+"""One station's file read by a real CSV parser: the reference that the fast way must equal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Columns:
 def read_csv(
     content: bytes, where: str, year: int, question: Question
 ) -> tuple[dict[str, Station], Quality]:
-    """Counters of each station in a file, and what was met.
+    """Counters of each station in a file, and its quality.
 
     Columns are found by header name; unknown ones do not matter. Raises DataProblem, naming file
     and line, where a required column is missing or doubled, a row has not as many fields as the

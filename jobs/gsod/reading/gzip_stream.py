@@ -1,4 +1,4 @@
-"""A gzip file as a stream of inflated bytes, judged strictly: header, CRC, length, end, size.
+"""A gzip file as a stream of inflated bytes, checked strictly: header, CRC, length, end, size.
 
 igzip (python-isal) does the work where it is installed, the standard library elsewhere; both are
 held to the same checks here.
@@ -40,7 +40,7 @@ LENGTH_BYTES = 4
 
 @dataclass(frozen=True)
 class Limits:
-    """What a year of GSOD never exceeds, but a decompression bomb does.
+    """Sizes that no year of GSOD exceeds, and that a decompression bomb does.
 
     total: inflated bytes; ratio: inflated to compressed bytes, judged from `ratio_from` bytes on.
     """
@@ -52,7 +52,7 @@ class Limits:
 
 @dataclass
 class Source:
-    """What was read: known in full once the end has been reached."""
+    """What was read of a file; complete once its end has been reached."""
 
     path: Path
     bytes: int = 0
@@ -88,7 +88,7 @@ class Inflated:
     def readinto(self, buffer: memoryview) -> int:
         """Fill a buffer from its beginning; the number of bytes, 0 at the end.
 
-        A problem stays: whoever reads on meets it again.
+        After a problem every further call raises it again.
         """
         if self._problem:
             raise self._problem
@@ -117,7 +117,7 @@ class Inflated:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """What the codec finds wrong with a member's header, data, CRC or length."""
+        """Turn the codec's errors (header, data, CRC, length) into DataProblem."""
         try:
             yield
         except CODEC_ERRORS as error:
@@ -131,7 +131,7 @@ class Inflated:
 
 
 class _Compressed:
-    """The file as a codec reads it: counts and hashes what goes by."""
+    """The compressed file as a codec reads it; counts and hashes the bytes."""
 
     def __init__(self, file: io.FileIO, source: Source) -> None:
         self.file, self.source = file, source
@@ -154,7 +154,7 @@ class _Compressed:
         self._last = (self._last + bytes(data[-LENGTH_BYTES:]))[-LENGTH_BYTES:]
 
     def ends_with_length(self, inflated: int) -> bool:
-        """Whether the file's last bytes say this length, as where one member is all of it."""
+        """Whether the file ends with this length, as it does where it is one gzip member."""
         length: int = inflated % 2 ** (8 * LENGTH_BYTES)
         return int.from_bytes(self._last, "little") == length
 
@@ -173,9 +173,9 @@ def _check_beginning(source: Source, file: io.FileIO) -> None:
 
 
 def _more_follows(path: Path) -> bool:
-    """Whether the last whole member is followed by what is none, be it zeros.
+    """Whether bytes that are no gzip member (zeros included) follow the last member.
 
-    Codecs pass over zeros, and take other bytes after the end for this or that.
+    Codecs ignore zeros there, and report other bytes in different ways.
     """
     try:
         with path.open("rb") as file:

@@ -36,15 +36,15 @@ LEADING = "0123456789 -"
 """What may stand for hundreds and tens of a temperature."""
 
 VALUE = Pattern('," ??#.#')
-"""A value of which the hundreds and tens alone may say on which side of the threshold it is."""
+"""A value whose hundreds and tens may be enough to compare it with the threshold."""
 
 TENS_AT = np.uint64(8 * 3)
 MARK_AT, STAR = np.uint64(8 * 3), ord("*")
 """The mark of a maximum from hourly readings, in the word after the value."""
 
 FileLines = tuple[bool, int, int, int, int]
-"""What one file's lines say: whether every line passed its checks, and, if so, the days seen, those
-with a missing value, those that are hits, and the hits that are derived, each as bits."""
+"""The lines of one file: whether every line passed its checks, and, if so, days as bits: days seen,
+days with a missing value, hits, and derived hits."""
 
 
 class LineChecker:
@@ -62,7 +62,7 @@ class LineChecker:
         self._known: dict[int, int] = {}
 
     def check(self, files: Sequence[tuple[bytearray, Lines]]) -> list[FileLines]:
-        """What the lines of each file say."""
+        """Check and count the lines of each file."""
         if not files:
             return []
         counts = np.array([lines.rows for _, lines in files], np.intp)
@@ -83,7 +83,7 @@ class LineChecker:
         return list(zip(fit, *sets, strict=True))
 
     def _copy(self, files: Sequence[tuple[bytearray, Lines]], count: int) -> list[Words]:
-        """Copy what is looked at of all lines together: a row for each word, a column a line."""
+        """Copy the needed parts of all lines together: a row for each word, a column a line."""
         if count > len(self._values):
             self._beginnings = np.empty(count, self._beginnings.dtype)
             self._values = np.empty(count, self._values.dtype)

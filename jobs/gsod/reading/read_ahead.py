@@ -58,9 +58,9 @@ class Ahead:
         return size
 
     def _take(self) -> None:
-        """The next piece; the one before may be filled again.
+        """Take the next piece, and give the one before back to be filled.
 
-        An end or an error is put back: whoever reads on meets it again.
+        An end or an error is put back, so that every further call gets it again.
         """
         if self._piece:
             self._free.put(self._piece)

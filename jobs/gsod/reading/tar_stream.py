@@ -1,7 +1,7 @@
-"""A tar archive as a stream of its regular members, judged strictly; nothing is ever extracted.
+"""A tar archive as a stream of its regular members, checked strictly; nothing is extracted.
 
-The standard library's reader takes damage for the end of an archive. This one asks for a checksum
-on every header, whole members, the two zero blocks at the end and nothing but zeros after them.
+The standard library's reader takes some damage for the end of an archive. This one requires a valid
+checksum of every header, whole members, two zero blocks at the end, and only zeros after them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SHOWN = 100
 
 
 class Tail(NamedTuple):
-    """What a header says behind its checksum, and what that adds to the checksum."""
+    """The part of a header behind its checksum, and what it adds to the checksum."""
 
     kind: bytes
     prefix: str
@@ -49,7 +49,7 @@ class Tail(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A regular member: its name, and where its content lies for now."""
+    """A regular member: its name, and where in the window its content lies."""
 
     name: str
     buffer: bytearray
@@ -78,7 +78,7 @@ class TarReader:
         self._exhausted = self._closed = self._begun = False
         self._names: set[str] = set()
         self._long_name = ""
-        # The same for all of NOAA's members: looked into once.
+        # All of NOAA's members have the same: parse it once.
         self._tail_bytes, self._tail = b"", Tail(b"", "", 0)
 
     def __iter__(self) -> Iterator[list[Member]]:
@@ -128,7 +128,7 @@ class TarReader:
         return name, size, kind
 
     def _check_kind(self, kind: bytes, name: str, size: int) -> None:
-        """Refuse what is neither passed over nor an extension, before its content is waited for."""
+        """Refuse a member that is neither skipped nor an extension, before its content is read."""
         if kind in SKIPPED:
             if size:
                 named = _short(self._long_name or name)
@@ -139,7 +139,7 @@ class TarReader:
             self._fail("an extension header is too large")
 
     def _pass_over(self, kind: bytes, content: bytes) -> None:
-        """A member that is no file, or says something about the next one."""
+        """Skip a member that is no file; keep what an extension header says about the next one."""
         if kind in SKIPPED:
             self._long_name = ""
             self.skipped[SKIPPED[kind]] += 1
@@ -187,7 +187,7 @@ class TarReader:
         return plain
 
     def _ask_for(self, count: int, member: str | None = None, what: str = HEADER) -> bool:
-        """Whether the window holds so many more bytes; if not, asks that the next one does."""
+        """Whether the window holds so many more bytes; if not, the next one must."""
         if self._at + count <= self._end:
             return True
         if self._exhausted:
@@ -197,7 +197,7 @@ class TarReader:
         return False
 
     def _refill(self) -> None:
-        """Move what is left of the window to its front, and fill it up."""
+        """Move the rest of the window to its front, and fill it up."""
         rest = self._window[self._at : self._end]
         if self._wanted > len(self._window):
             self._window = bytearray(self._wanted)
@@ -230,7 +230,7 @@ class TarReader:
 
 
 def octal(field: bytes) -> int | None:
-    """A header's number; None where it is none."""
+    """A header's octal number; None where it is not one."""
     digits = field.strip(b" \0")
     try:
         return int(digits, 8) if digits.isdigit() else None
@@ -239,7 +239,7 @@ def octal(field: bytes) -> int | None:
 
 
 def _parse_tail(tail: bytes) -> Tail:
-    """What stands behind a header's checksum."""
+    """Parse the part of a header behind its checksum."""
     kind = REGULAR if tail[:1] in (b"\0", b"7") else tail[:1]
     prefix = _text(tail[189:344]) if tail[101:107] == b"ustar\0" else ""
     # A checksum is computed as if its own field were spaces.
@@ -247,12 +247,12 @@ def _parse_tail(tail: bytes) -> Tail:
 
 
 def _short(name: str) -> str:
-    """A name to be shown: archives can hold very long ones."""
+    """A name as a message shows it: hostile archives hold very long ones."""
     return repr(name if len(name) <= SHOWN else f"{name[:SHOWN]}…")
 
 
 def _sum_of(data: bytes) -> int:
-    """The sum of up to 256 bytes: so far Adler-32's lower half is one, plus 1."""
+    """The sum of up to 256 bytes: the lower half of Adler-32 is that sum plus 1, and it is fast."""
     return (adler32(data) & 0xFFFF) - 1
 
 

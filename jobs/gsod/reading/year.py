@@ -1,4 +1,4 @@
-"""The seam behind which archives are read: one year's `.tar.gz` in, its counters out."""
+"""Reads one year: its `.tar.gz` in, its counters out. The rest of the job calls only this."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def read_year(
     """Read one archive as a stream, in memory that does not depend on its size.
 
     With two threads one inflates while the other counts. Without NumPy all files are read by CSV:
-    the same answer, much later. Raises DataProblem where the archive is not whole, not well-formed,
-    or holds no station's file.
+    the same answer or the same error, but slower.
+
+    Raises DataProblem where the archive is not whole, not well-formed, or has no station's file.
     """
     source, counts = Source(path), YearCounts(year)
     with contextlib.ExitStack() as opened:
@@ -89,7 +90,7 @@ def _add_files(counts: YearCounts, archive: TarReader, question: Question) -> No
 
 
 def _read_on(stream: Stream) -> None:
-    """Read to the end: where the compressed data is damaged, that is the cause and is raised."""
+    """Read to the end: if the compressed data is damaged, raise that, which is the cause."""
     scratch = memoryview(bytearray(SCRATCH_BYTES))
     while stream.readinto(scratch):
         pass
