@@ -1,17 +1,22 @@
 """`raykit data`: archives over real HTTP on loopback, cut, revised, wrong; and on disk."""
 
+import contextlib
 import gzip
 import hashlib
 import json
+import shlex
+import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from raykit.archives import fetch as fetching
 from raykit.archives.store import Store, whole_archive, years
-from raykit.errors import DataError, MissingError, UsageError
+from raykit.errors import ConflictError, DataError, MissingError, UsageError
 
 SAMPLE = Path(__file__).parents[3] / "jobs" / "data" / "gsod" / "2020.tar.gz"
 WHOLE = SAMPLE.read_bytes()
@@ -178,3 +183,149 @@ def test_what_is_no_year_of_gsod_is_refused(word):
     with pytest.raises(UsageError) as refused:
         years(["2020", word])
     assert refused.value.evidence == (word,)
+
+
+class Stalling(Archive):
+    """Sends the beginning of a file, and then nothing until the test ends."""
+
+    def do_GET(self):
+        self.server.ranges.append(self.headers.get("Range"))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(WHOLE)))
+        self.send_header("ETag", '"one"')
+        self.end_headers()
+        self.wfile.write(WHOLE[:1000])
+        self.wfile.flush()
+        self.server.begun.set()
+        self.server.released.wait()
+
+
+@pytest.fixture
+def stalled(server):
+    """The server, which now sends only the beginning of a file."""
+    server.RequestHandlerClass = Stalling
+    server.begun, server.released = threading.Event(), threading.Event()
+    yield server
+    server.released.set()
+
+
+def test_ctrl_c_ends_a_fetch_while_the_server_is_silent(cli, stalled, soon):
+    folder = cli.cwd / "gsod"
+    words = ("data", "fetch", "2020", "2021", "2022", "--data", folder, "--source", stalled.url)
+    child = cli.start(*words)
+    stalled.begun.wait()
+    soon(lambda: (folder / "2020.tar.gz.part").stat().st_size == 1000)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    lines = err.decode().splitlines()
+    assert lines[-2] == "error: interrupted: what was transferred stays"
+    assert lines[-1].endswith("goes on where it stopped")
+    stalled.RequestHandlerClass = Archive
+    pasted = shlex.split(
+        lines[-1].removeprefix("next: raykit ").removesuffix(" goes on where it stopped")
+    )
+    done = cli(*pasted)
+    assert done.code == 0, done.err
+    assert "bytes=1000-" in stalled.ranges
+    assert (folder / "2020.tar.gz").read_bytes() == WHOLE
+
+
+def test_a_year_that_another_fetches_is_left_to_it(store, server):
+    store.make()
+    with store.part(2020) as part:
+        part.write(b"theirs")
+        found = fetched(store, server, 2020, 2021)
+        assert isinstance(found[0].error, ConflictError)
+        assert "another raykit fetches 2020" in found[0].error.what
+        assert found[1].error is None
+        assert store.partial(2020).read_bytes() == b"theirs"
+    assert fetched(store, server)[0].error is None
+    assert store.archive(2020).read_bytes() == WHOLE
+
+
+def test_what_another_has_fetched_meanwhile_is_not_fetched_again(store, server, monkeypatch):
+    fetched(store, server)
+    asked = iter([None])
+    whole = store.whole
+    monkeypatch.setattr(store, "whole", lambda year: next(asked, whole(year)))
+    (found,) = fetched(store, server)
+    assert (found.fresh, len(server.ranges)) == (False, 1)
+    assert [entry.state for entry in store.entries()] == ["sealed"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://[::1",
+        "ftp://x/",
+        "x",
+        "",
+        "http://",
+        "http://x:99999/",
+        "http://a\x00b/",
+        "https:///x",
+    ],
+)
+def test_a_source_that_is_no_address_is_refused(store, source):
+    with pytest.raises(UsageError, match="is no address"):
+        fetching.fetch(store, [2020], source)
+
+
+@given(st.text() | st.text("htps:/[]@.?#%0xa").map("http://{}".format))
+def test_no_source_ends_in_anything_but_a_refusal(source):
+    with contextlib.suppress(UsageError):
+        fetching.check_source(source)
+
+
+def test_a_password_in_the_source_is_neither_kept_nor_shown(store, server):
+    secret = server.url.replace("//", "//me:hunter2@")
+    (found,) = fetching.fetch(store, [2020], secret)
+    assert found.error is None
+    assert "hunter2" not in store._seal_path(2020).read_text()
+    server.plan = [{"status": 404}]
+    (missing,) = fetching.fetch(store, [2021], secret)
+    assert "hunter2" not in str(missing.error.as_dict())
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path, server):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(MissingError) as caught:
+            fetching.fetch(Store(folder), [2020], server.url)
+        assert str(folder) in caught.value.what
+        assert "--data" in caught.value.next
+
+
+def test_odd_files_of_the_folder_break_nothing(store):
+    store.make()
+    (store.folder / "2001.tar.gz").symlink_to("nowhere")
+    (store.folder / "2002.tar.gz").mkdir()
+    (store.folder / "2003.tar.gz").write_bytes(WHOLE)
+    (store.folder / "2003.tar.gz.json").write_text("[" * 100_000)
+    (store.folder / "2004.tar.gz").write_bytes(b"")
+    seal = {
+        "year": 2004,
+        "url": "",
+        "size": 0,
+        "sha256": 3,
+        "etag": None,
+        "last_modified": None,
+        "fetched": 0,
+    }
+    (store.folder / "2004.tar.gz.json").write_text(json.dumps(seal))
+    (store.folder / "２００５.tar.gz").touch()
+    assert [(entry.year, entry.state) for entry in store.entries()] == [
+        (2001, "unreadable"),
+        (2002, "unsealed"),
+        (2003, "unsealed"),
+        (2004, "unsealed"),
+    ]
+    wrong = {year for year, error in store.verify([]) if error}
+    assert wrong == {2001, 2002, 2004}
+
+
+def test_commands_that_are_named_can_be_pasted(tmp_path):
+    store = Store(tmp_path / "my data")
+    ((_, error),) = store.verify([2020])
+    assert shlex.split(error.next)[-1] == str(tmp_path / "my data")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,18 +10,22 @@ import typer
 
 from raykit.app import output
 from raykit.app.options import Format, Output
-from raykit.errors import DataError, RaykitError
 
 if TYPE_CHECKING:
-    from raykit.archives.store import Store
+    from raykit.flows.data import Outcome
 
 EPILOG = """Examples:
 
-\b
+\\b
   raykit data fetch 1980 2020            NOAA's archives, about 60 and 100 MB
   raykit data fetch 1950..1959 --data ~/gsod
   raykit data list
   raykit submit gsod -- --data DIR       DIR is what `raykit data list` names
+
+On a cluster the folder must be there too. Up to 100 MiB go with the job:
+
+\\b
+  cd ~/gsod && raykit submit gsod --on NAME --working-dir . -- --data .
 """
 
 data = typer.Typer(
@@ -55,47 +58,26 @@ def fetch(
     output_format: Output = Format.text,
 ) -> None:
     """Fetch archives: resumed after a cut, tried again, kept only when whole."""
-    from raykit.archives import fetch as fetching
-    from raykit.archives.store import years as parsed
+    from raykit.flows import data as flow
     from raykit.progress import Progress
 
-    store = _store(folder)
-    progress = Progress(output.Screen())
-
-    def show(year: int, done: int, total: int | None) -> None:
-        of = f" of {total / 1e6:.1f}" if total else ""
-        progress.detail(f"{year}: {done / 1e6:.1f}{of} MB")
-
-    wanted = parsed(years)
-    with progress.step("fetch", f"{len(wanted)} archives into {store.folder}"):
-        found = fetching.fetch(
-            store,
-            wanted,
-            source or fetching.NCEI,
-            parallel=parallel,
-            again=again,
-            on_bytes=show,
-        )
-    rows = [
-        {
-            "year": each.year,
-            "fetched": each.fresh and each.error is None,
-            "size": each.seal.size if each.seal else None,
-            "sha256": each.seal.sha256 if each.seal else None,
-            "error": each.error.as_dict() if each.error else None,
-        }
-        for each in found
-    ]
-    error = _all([each.error for each in found if each.error])
-    _tell("data fetch", rows, error, output_format, _fetched)
+    outcome = flow.fetch(
+        years,
+        folder,
+        source,
+        parallel=parallel,
+        again=again,
+        progress=Progress(output.Screen()),
+    )
+    _show("data fetch", outcome, output_format, _fetched)
 
 
 @data.command("list")
 def list_archives(folder: Data = None, output_format: Output = Format.text) -> None:
     """List the archives in a folder."""
-    store = _store(folder)
-    content = {"folder": str(store.folder), "archives": [asdict(each) for each in store.entries()]}
-    output.show("data list", content, output_format is Format.json, _listed)
+    from raykit.flows import data as flow
+
+    output.show("data list", flow.archives(folder), output_format is Format.json, _listed)
 
 
 @data.command("verify")
@@ -105,47 +87,24 @@ def verify(
     output_format: Output = Format.text,
 ) -> None:
     """Read archives to their very end, and compare them with what was fetched."""
-    from raykit.archives.store import years as parsed
+    from raykit.flows import data as flow
 
-    store = _store(folder)
-    found = list(store.verify(parsed(years or [])))
-    rows = [{"year": year, "error": each.as_dict() if each else None} for year, each in found]
-    error = _all([each for _, each in found if each])
-    _tell("data verify", rows, error, output_format, _verified)
+    _show("data verify", flow.verify(years or [], folder), output_format, _verified)
 
 
-def _store(folder: Path | None) -> Store:
-    import platformdirs
-
-    from raykit.archives.store import Store
-
-    return Store(folder or platformdirs.user_cache_path("raykit") / "gsod")
-
-
-def _tell(
+def _show(
     command: str,
-    rows: list[dict[str, Any]],
-    error: RaykitError | None,
+    outcome: Outcome,
     output_format: Format,
     text: Callable[[list[dict[str, Any]]], str],
 ) -> None:
     """Print the rows, also where an error comes with them: as JSON both in one envelope."""
     if output_format is Format.json:
-        output.show_envelope(command, rows, error)
-        raise typer.Exit(error.exit_code if error else 0)
-    output.show(command, rows, False, text)
-    if error:
-        raise error
-
-
-def _all(errors: list[Any]) -> RaykitError | None:
-    """One error that names all; its kind is the first's."""
-    if not errors:
-        return None
-    first: RaykitError = errors[0]
-    kind = DataError if any(isinstance(each, DataError) for each in errors) else type(first)
-    lines = [f"{each.what}: {'; '.join(each.evidence)}" for each in errors]
-    return kind(f"{len(errors)} archives are not there whole", evidence=lines, next=first.next)
+        output.show_envelope(command, outcome.rows, outcome.error)
+        raise typer.Exit(outcome.error.exit_code if outcome.error else 0)
+    output.show(command, outcome.rows, False, text)
+    if outcome.error:
+        raise outcome.error
 
 
 def _fetched(rows: list[dict[str, Any]]) -> str:
@@ -163,13 +122,17 @@ def _fetched(rows: list[dict[str, Any]]) -> str:
 
 
 def _listed(content: dict[str, Any]) -> str:
+    import shlex
+
+    folder = content["folder"]
     if not content["archives"]:
-        return f"no archives in {content['folder']}; next: raykit data fetch 1980 2020"
+        fetch = f"raykit data fetch 1980 2020 --data {shlex.quote(folder)}"
+        return f"no archives in {folder}; next: {fetch}"
     rows = [
         (each["year"], f"{each['size'] / 1e6:.1f}", each["state"], (each["sha256"] or "-")[:12])
         for each in content["archives"]
     ]
-    return f"{content['folder']}\n" + output.table(["YEAR", "MB", "STATE", "SHA-256"], rows)
+    return f"{folder}\n" + output.table(["YEAR", "MB", "STATE", "SHA-256"], rows)
 
 
 def _verified(rows: list[dict[str, Any]]) -> str:
