@@ -1,4 +1,4 @@
-"""Manifests in git: each shape rendered into a folder for Kustomize, and whether one has drifted."""
+"""Manifests in git: each shape rendered into a folder for Kustomize, and what has drifted."""
 
 from __future__ import annotations
 

@@ -91,6 +91,9 @@ def parse(data: bytes | str) -> Document:
         document.problems.append(_bad_character(error))
     except yaml.MarkedYAMLError as error:
         document.problems.append(_not_yaml(error, text))
+    except (ValueError, OverflowError, RecursionError) as error:
+        # PyYAML's own Python reader ends so on some escapes; libyaml's never does.
+        document.problems.append(Problem((), f"is not YAML that can be read: {error}", 1, 1))
     return document
 
 
@@ -108,6 +111,8 @@ def _decoded(data: bytes | str) -> str:
             data = data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise _Unreadable(f"is not UTF-8: byte {error.start + 1} of the file") from error
+    elif not _is_unicode(data):
+        raise _Unreadable("holds characters that are not Unicode text")
     return data.removeprefix("\ufeff")
 
 
@@ -139,6 +144,10 @@ def _value(document: Document, path: Path, node: Node) -> Any:
     if isinstance(node, SequenceNode):
         return [_value(document, (*path, at), item) for at, item in enumerate(node.value)]
     document.texts[path] = node.value
+    if not _is_plain(node.value):
+        wrong = Problem(path, "holds a character that is no text, such as NUL")
+        document.problems.append(document.locate(wrong))
+        return ""
     value, problem = _scalar(node.value, node.tag.removeprefix(_PREFIX))
     if value is None:
         document.empty.append(path)
@@ -162,7 +171,7 @@ def _mapping(document: Document, path: Path, node: MappingNode) -> dict[str, Any
 
 
 def _bad_key(node: Node, seen: dict[str, Any]) -> str | None:
-    if not isinstance(node, ScalarNode):
+    if not isinstance(node, ScalarNode) or not _is_plain(node.value):
         return "a key must be text"
     if node.tag == _PREFIX + "merge":
         return "<<: specs know no merge keys"
@@ -171,6 +180,15 @@ def _bad_key(node: Node, seen: dict[str, Any]) -> str | None:
     if node.value in seen:
         return f'the key "{node.value}" stands here twice'
     return None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text can be written to a manifest: Unicode, and without NUL."""
+    return "\0" not in text and _is_unicode(text)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _scalar(text: str, tag: str) -> tuple[Any, str | None]:
@@ -219,7 +237,7 @@ def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> Problem:
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.splitlines()
     rest = lines[line][column:] if line < len(lines) else ""
-    told = f"is not YAML: {error.problem or error.context}"
+    message = f"is not YAML: {error.problem or error.context}"
     if rest.startswith("\t"):
-        told = "is not YAML: a tab stands where YAML wants spaces"
-    return Problem((), told, line + 1, column + 1)
+        message = "is not YAML: a tab stands where YAML wants spaces"
+    return Problem((), message, line + 1, column + 1)

@@ -52,7 +52,9 @@ def load_file(path: FilePath) -> ClusterSpec:
 def read(path: FilePath) -> bytes:
     """A file's bytes. Errors: UsageError (2)."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            # A byte more than a spec may have: some files, such as /dev/zero, never end.
+            return stream.read(document.LONGEST + 1)
     except OSError as unreadable:
         raise UsageError(
             f"the spec {path} cannot be read: {unreadable.strerror}",
@@ -93,7 +95,7 @@ def overridden(
     """
     data = spec.model_dump(by_alias=True, exclude_unset=True)
     given = {"name": name, "namespace": namespace, "image": image}
-    data |= {key: value for key, value in given.items() if value is not None}
+    data |= {key: _text(value) for key, value in given.items() if value is not None}
     if replicas is not None:
         _set_replicas(data, replicas)
     try:
@@ -179,6 +181,11 @@ def _set_replicas(data: dict[str, Any], replicas: int) -> None:
     groups[0]["replicas"] = replicas
     if "maxReplicas" in groups[0]:
         groups[0]["maxReplicas"] = max(replicas, groups[0]["maxReplicas"])
+
+
+def _text(given: str) -> str:
+    """An option's text, with escapes for bytes that are not UTF-8: the rules then refuse it."""
+    return given.encode("utf-8", "backslashreplace").decode()
 
 
 def _outside_a_text(invalid: ValidationError, data: dict[str, Any]) -> list[Problem]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
+LONGEST_SHOWN = 300
+"""Characters of a message or path that are shown: a value in it may be as long as a file."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Problem:
         where = dotted(self.path)
         at = f"line {self.line}:{self.column}" if self.line else ""
         place = " ".join(part for part in (at, where) if part)
-        return f"{place}: {self.message}" if place else self.message
+        return f"{_cut(place)}: {_cut(self.message)}" if place else _cut(self.message)
 
     def as_dict(self) -> dict[str, object]:
         """The problem for `-o json`."""
@@ -35,8 +37,14 @@ class Problem:
             "path": dotted(self.path),
             "line": self.line,
             "column": self.column,
-            "message": self.message,
+            "message": _cut(self.message),
         }
+
+
+def _cut(text: str) -> str:
+    """A text without its middle where it is too long to be shown."""
+    half = LONGEST_SHOWN // 2
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:half]} … {text[-half:]}"
 
 
 def dotted(path: Path) -> str:

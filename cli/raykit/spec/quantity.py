@@ -19,6 +19,10 @@ FORM = re.compile(
 )
 JSON_PATTERN = r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?"
 """The same without named groups, for JSON Schema; a minus is refused."""
+LARGEST = 2**63 - 1
+"""What Kubernetes can count; it cuts larger quantities without a word."""
+SMALLEST = DECIMAL["n"]
+LONGEST_TEXT = 64
 MIB, GIB, TIB = 2**20, 2**30, 2**40
 
 
@@ -27,12 +31,16 @@ def parse(text: str) -> Decimal:
 
     Errors: ValueError with what is wrong and, where it can be guessed, what was meant.
     """
-    found = FORM.fullmatch(text)
+    found = FORM.fullmatch(text) if len(text) <= LONGEST_TEXT else None
     if found is None:
         raise ValueError(f'"{text}" is not a Kubernetes quantity{_meant(text)}')
     amount = Decimal(found["number"]) * _factor(found["unit"], found["exponent"])
     if amount < 0:
         raise ValueError(f'"{text}" is negative')
+    if amount > LARGEST:
+        raise ValueError(f'"{text}" is more than Kubernetes can count, which is 2^63 - 1')
+    if 0 < amount < SMALLEST:
+        raise ValueError(f'"{text}" is less than Kubernetes can count, which is 1n')
     return amount
 
 

@@ -95,3 +95,23 @@ def test_a_label_key_may_have_a_prefix(key):
 def test_what_is_no_label_key_is_refused(key):
     with pytest.raises(ValueError, match="not a label key"):
         names.label_key(key)
+
+
+@pytest.mark.parametrize("text", ["1e999", "9e18", "8Ei", "9" * 65, "1" + "0" * 70])
+def test_what_kubernetes_cannot_count_is_refused(text):
+    with pytest.raises(
+        ValueError, match="more than Kubernetes can count|not a Kubernetes quantity"
+    ):
+        quantity.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1e-999", "0.0000000001", "0.5n"])
+def test_what_kubernetes_would_round_away_is_refused(text):
+    with pytest.raises(ValueError, match="less than Kubernetes can count"):
+        quantity.parse(text)
+    assert quantity.parse("0") == quantity.parse("0n") == 0
+
+
+def test_the_largest_and_the_smallest_pass():
+    assert quantity.parse("9223372036854775807") == 2**63 - 1
+    assert quantity.parse("1n") == Decimal("1e-9")
