@@ -97,10 +97,10 @@ def test_what_is_no_label_key_is_refused(key):
         names.label_key(key)
 
 
-@pytest.mark.parametrize("text", ["1e999", "9e18", "8Ei", "9" * 65, "1" + "0" * 70])
+@pytest.mark.parametrize("text", ["1e999", "1e19", "8Ei", "9" * 65, "1" + "0" * 70])
 def test_what_kubernetes_cannot_count_is_refused(text):
     with pytest.raises(
-        ValueError, match="more than Kubernetes can count|not a Kubernetes quantity"
+        ValueError, match=r"more than Kubernetes can count|not a Kubernetes quantity"
     ):
         quantity.parse(text)
 
