@@ -19,19 +19,20 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: install ## Run the tutorial's comparison on a local Ray: one minute to a result
-	$(BIN)/raykit submit fib --on local
+	@$(BIN)/raykit submit fib --on local
+	@echo '`raykit` is in $(BIN). Before you paste a line from above:  . $(BIN)/activate'
 
-test: install ## Run the tests (those that need kind only where kind is)
+test: install ## Run all tests: 20 minutes, more where kind is; `make unit` is the short way
 	$(BIN)/python -m pytest
 
 lint: install ## Check style with ruff
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 
 types: install ## Check types with mypy, strict
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
-unit: install ## Run the tests that need nothing but Python
+unit: install ## Run the tests that need nothing but Python: two to four minutes
 	$(BIN)/python -m pytest tests/unit
 
 contract: install ## Run the tests against KubeRay's schemas, helm and kustomize
@@ -46,11 +47,12 @@ kind: install ## Run the tests on a real kind cluster
 soak: install ## Run the long tests: many seeds, many bit flips
 	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/unit tests/local -m 'not kind' --timeout 3600
 
-kind-up: ## Start kind, install KubeRay, load the image, bring up a single-node Ray cluster
-	raykit kind up
+kind-up: install ## Start kind, install KubeRay, load the image, bring up a single-node Ray cluster
+	@$(BIN)/raykit kind up
+	@echo '`raykit` is in $(BIN). Before you type it:  . $(BIN)/activate'
 
-kind-down: ## Remove that kind cluster
-	raykit kind down
+kind-down: install ## Remove that kind cluster
+	$(BIN)/raykit kind down
 
 render: install ## Render deploy/base from deploy/clusters
 	$(BIN)/python scripts/render_base.py

@@ -27,6 +27,9 @@ EPILOG = """Examples:
   raykit submit ./my_job.py -- --fast    its folder is packed and uploaded
   raykit submit --entrypoint -- echo hi  any command
   raykit submit fib --on single-node     a cluster, by name
+
+Jobs of raykit's: fib, gsod, objects and sklearn. `raykit submit gsod -- --help` lists
+the options of one.
 """
 
 Many = list[str] | None

@@ -1,0 +1,72 @@
+"""The documentation and the program say the same, in both directions."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from raykit import api, kit
+from raykit.app.main import app
+from raykit.errors import EXIT_CODES
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def options_of(command):
+    """Every option of a command and of those below it."""
+    own = {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+    return own.union(*(options_of(child) for child in getattr(command, "commands", {}).values()))
+
+
+OURS = options_of(typer.main.get_command(app)) | {"--help"}
+OF_JOBS = {
+    option
+    for path in (kit.root() / "jobs").rglob("*.py")
+    for option in re.findall(r'"(--[a-z][a-z-]+)"', path.read_text("utf-8"))
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_option_that_a_page_names_exists(page):
+    prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", prose))
+    assert named - OURS - OF_JOBS == set()
+
+
+def test_an_exit_code_is_offered_only_where_an_option_can_lead_to_it():
+    of_conditions = [code for code, text in EXIT_CODES.items() if "--fail-if" in text]
+    assert bool(of_conditions) == ("--fail-if" in OURS)
+
+
+@pytest.mark.parametrize("name", ["submit", "attach", "runs"])
+def test_the_python_page_lists_the_parameters_of_each_call(name):
+    page = (ROOT / "docs" / "python-api.md").read_text("utf-8")
+    (listed,) = re.findall(rf"^\| `{name}\((.*?)\)`", page, re.M)
+    expected = [
+        parameter.name for parameter in inspect.signature(getattr(api, name)).parameters.values()
+    ]
+    words = [word.strip().partition("=")[0] for word in listed.split(",")]
+    assert [word for word in words if word != "*"] == expected
+
+
+def test_the_help_of_submit_names_every_job_of_the_kit():
+    words = [sys.executable, "-m", "raykit", "submit", "--help"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert [job for job in kit.jobs() if not re.search(rf"\b{job}\b", shown)] == []
+
+
+def test_the_makefile_uses_its_own_environment():
+    recipes = re.findall(r"^\t@?(\S+)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert {word for word in recipes if word in {"raykit", "python", "pip", "pytest"}} == set()
+
+
+def test_make_help_says_how_long_the_tests_take_and_what_is_shorter():
+    shown = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True).stdout
+    (line,) = [line for line in shown.splitlines() if " make test " in line]
+    assert "20 minutes" in line
+    assert "make unit" in line
