@@ -54,8 +54,9 @@ kind-up: install ## Start kind, install KubeRay, load the image, bring up a sing
 kind-down: install ## Remove that kind cluster
 	$(BIN)/raykit kind down
 
-render: install ## Render deploy/base from deploy/clusters
+render: install ## Render deploy/base, the schemas and the reference pages
 	$(BIN)/python scripts/render_base.py
+	$(BIN)/python scripts/render_reference.py
 
 clean: ## Remove .venv and caches; run records stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

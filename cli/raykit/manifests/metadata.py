@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from raykit.objects import Object
 from raykit.spec import names
 from raykit.spec.model import ClusterSpec
@@ -28,3 +31,14 @@ def metadata(spec: ClusterSpec, name: str, *, queued: bool = False) -> Object:
         made["namespace"] = spec.namespace
     queue = {QUEUE_LABEL: spec.queue} if queued and spec.queue is not None else {}
     return {**made, "labels": {**labels(spec), **queue}}
+
+
+def canonical(content: Object) -> str:
+    """An object as JSON in the one form that raykit and its chart both write: keys sorted, no
+    space, text as it is."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def hash_of(content: Object, digits: int) -> str:
+    """Hexadecimal digits that change with anything in the content."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()[:digits]

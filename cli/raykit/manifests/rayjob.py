@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 
-import yaml
-
 from raykit.manifests import pods
-from raykit.manifests.metadata import labels, metadata
+from raykit.manifests.metadata import canonical, hash_of, labels, metadata
 from raykit.objects import Object
 from raykit.spec.model import ClusterSpec
 from raykit.spec.parts import Job
@@ -36,8 +32,7 @@ def ray_job(spec: ClusterSpec, job: Job, cluster: Object, image: str, pull_polic
 
 def content_hash(content: Object) -> str:
     """Eight hexadecimal digits that change with anything in the content."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    return hash_of(content, 8)
 
 
 def entrypoint(job: Job) -> str:
@@ -58,7 +53,8 @@ def _what(spec: ClusterSpec, job: Job, image: str, pull_policy: str) -> Object:
     }
     if job.env:
         environment = {"env_vars": dict(sorted(job.env.items()))}
-        body["runtimeEnvYAML"] = yaml.safe_dump(environment, sort_keys=True)
+        # JSON is YAML, and the chart can write the same text.
+        body["runtimeEnvYAML"] = canonical(environment)
     if job.deadline_seconds is not None:
         body["activeDeadlineSeconds"] = job.deadline_seconds
     if job.start_deadline_seconds is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ import yaml
 
 from raykit.manifests import pods
 from raykit.manifests.addons import addons
-from raykit.manifests.metadata import metadata
+from raykit.manifests.metadata import hash_of, metadata
 from raykit.manifests.rayjob import ray_job
 from raykit.objects import Object
 from raykit.spec import names
@@ -57,8 +56,7 @@ def to_yaml(objects: Sequence[Object]) -> str:
 
 def spec_hash(cluster_spec: Object) -> str:
     """Twelve hexadecimal digits that change with anything in a RayCluster's rendered `spec`."""
-    canonical = json.dumps(cluster_spec, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return hash_of(cluster_spec, 12)
 
 
 def _cluster(spec: ClusterSpec, image: str, pull_policy: str) -> Object:

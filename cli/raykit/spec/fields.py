@@ -132,7 +132,14 @@ ClusterName = Annotated[
 GroupName = Annotated[
     str,
     AfterValidator(names.group_name),
-    _written(f"(?!{names.HEAD_GROUP}$){names.DNS_1035}", names.LONGEST_LABEL, "workers"),
+    Field(
+        json_schema_extra={
+            "pattern": f"^(?:{names.DNS_1035})$",
+            "maxLength": names.LONGEST_LABEL,
+            "not": {"const": names.HEAD_GROUP},
+        },
+        examples=["workers"],
+    ),
 ]
 NamespaceName = Annotated[
     str,
