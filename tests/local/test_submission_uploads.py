@@ -1,8 +1,11 @@
 """What is uploaded, on a real Ray: the user's folders, ours, and what would break its workers."""
 
+import shutil
 import textwrap
 
 import pytest
+
+from raykit import kit
 
 pytestmark = pytest.mark.local
 
@@ -79,6 +82,32 @@ def test_a_working_directory_of_the_runtime_environment_is_honoured(on_head, wri
     write("pip.py")
     done = on_head("submit", "--runtime-env", "env.yaml", "sub/main.py")
     assert (done.code, "beside" in done.out) == (0, True), done.err
+
+
+def test_the_weather_job_takes_data_that_goes_with_it(on_head):
+    """As on a cluster, where the user's folders are not: a relative --data in the upload."""
+    sample = kit.root() / "jobs" / "data" / "gsod"
+    (on_head.cwd / "weather").mkdir()
+    for year in ("2020", "2024"):
+        shutil.copy(sample / f"{year}.tar.gz", on_head.cwd / "weather")
+    years = ("--years", "2020", "2024", "--high-temp", "80")
+    words = ("submit", "gsod", "--working-dir", ".", "--", "--data", "weather", *years)
+    done = on_head(*words)
+    assert done.code == 0, done.out + done.err
+    assert done.record["results"][0]["data"]["years"][0]["hits"] == 108
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["python", "pi.py"], "raykit submit ./pi.py"),
+        (["python", "-c", "import nowhere_to_be_had"], "--pip nowhere_to_be_had"),
+    ],
+)
+def test_a_command_that_lacks_something_says_what_brings_it(on_head, words, hint):
+    done = on_head("submit", "--entrypoint", "--", *words)
+    assert done.code == 20
+    assert hint in done.err.splitlines()[-1]
 
 
 LOADED = """

@@ -13,6 +13,7 @@ from raykit.errors import (
     JobTimeoutError,
     RaykitError,
 )
+from raykit.measure import hints
 from raykit.measure.records import RunRecord
 
 NEXT_LOG = "the whole log: raykit runs show {id} --log"
@@ -115,7 +116,8 @@ def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | No
             return JobFailedError(
                 f"the job {record.submission_id} FAILED{_because(record, word)}",
                 evidence=[*_reasons(record, word), *last_lines],
-                next=NEXT.get(word, "{log}").format(log=log, id=record.id),
+                next=(word == DRIVER and hints.advice(last_lines))
+                or NEXT.get(word, "{log}").format(log=log, id=record.id),
             )
 
 
