@@ -27,6 +27,7 @@ LOG_NAME, SUPERVISOR_LOG_NAME = "ray-start.log", "supervisor.log"
 # /rkh-XXXXXXXX/ray/session_2026-11-26_07-25-47_540797_1234567/sockets/dash_MetricsHead
 ROOT_LIMIT = 22
 REMOVE_SECONDS = 5.0
+STDERR = 2
 
 
 @contextlib.contextmanager
@@ -103,12 +104,24 @@ def _create() -> tuple[Path, int]:
                 evidence=[str(error)],
                 next="set TMPDIR to a folder of your own with space left",
             ) from error
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = _above_streams(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # `sweep` of another process may have taken it for a dead one's before it was locked.
         if folder.exists():
             return folder, descriptor
         os.close(descriptor)
+
+
+def _above_streams(descriptor: int) -> int:
+    """The descriptor, but never one of the three that a child gets as its streams.
+
+    Where the caller closed its own (`<&-`), the next file that is opened takes their numbers.
+    """
+    if descriptor > STDERR:
+        return descriptor
+    higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, STDERR + 1)
+    os.close(descriptor)
+    return higher
 
 
 @contextlib.contextmanager

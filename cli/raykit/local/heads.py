@@ -191,8 +191,12 @@ def _last_lines(folder: Path) -> list[str]:
 
 
 def _release(supervisor: subprocess.Popen[bytes], folder: Path) -> None:
-    """Cut the tether, wait until the supervisor has taken everything down, remove the rest."""
+    """Have the supervisor take everything down, wait for it, remove the rest.
+
+    A head whose state file is just written has no tether any more: the signal ends it.
+    """
     _close(supervisor)
+    supervisor.terminate()
     try:
         supervisor.wait(END_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:

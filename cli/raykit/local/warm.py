@@ -82,20 +82,32 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
             next="lower-case letters, digits and '-', beginning with a letter",
         )
     version = installed_ray()
-    path = _private_folder() / f"{name}.json"
-    doing = f"it starts the local head {name}"
-    with locks.held(name, doing, within=path.parent, wait=heads.START_TIMEOUT_SECONDS):
-        running = find(name)
-        if running is None:
-            with progress.step("ray-start", f"Ray head {name} on this machine"):
-                heads.keep(nodes, heads.State(path, name, version))
-            return _read(path)
-    if running.nodes != nodes:
+    folder = _private_folder()
+    head = find(name)
+    if head is None:
+        with progress.step("ray-start", f"Ray head {name} on this machine"):
+            head = _start(folder, name, nodes, version)
+    if head.nodes != nodes:
         raise ConflictError(
-            f"the local head {name} runs with {running.nodes} Ray nodes, not {nodes}",
+            f"the local head {name} runs with {head.nodes} Ray nodes, not {nodes}",
             next=f"raykit down {name} --on local, then up again",
         )
-    return running
+    return head
+
+
+def _start(folder: Path, name: str, nodes: int, version: str) -> WarmHead:
+    """Start the head of a name, or wait for another process that is just starting it."""
+    doing = f"it starts the local head {name}"
+    with locks.held(name, doing, within=folder, wait=heads.START_TIMEOUT_SECONDS):
+        if find(name) is None:
+            heads.keep(nodes, heads.State(folder / f"{name}.json", name, version))
+        head = find(name)
+    if head is None:
+        raise MissingError(
+            f"the local head {name} ended as soon as it was up",
+            next=f"raykit up --on local --name {name}",
+        )
+    return head
 
 
 def find(name: str) -> WarmHead | None:

@@ -40,6 +40,19 @@ def test_a_head_lives_as_long_as_a_process_holds_its_lock(holder):
     assert not folders.is_locked(holder.folder)
 
 
+def test_a_caller_with_closed_streams_holds_the_lock_above_them(world):
+    code = """
+import os, sys
+from raykit.local import folders
+with folders.created() as (folder, lock):
+    ok = lock > 2 and folders.is_locked(folder)
+folders.remove(folder)
+os._exit(0 if ok else 1)
+"""
+    words = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", code]
+    assert subprocess.run(words).returncode == 0
+
+
 def test_looking_leaves_everything_as_it_is(holder):
     for _ in range(3):
         assert folders.is_locked(holder.folder)

@@ -154,6 +154,18 @@ def test_a_cli_that_is_killed_leaves_no_head(
     eventually(lambda: not processes_of(folder) and not heads_left())
 
 
+def test_an_interrupt_after_the_state_is_written_ends_the_head_as_well(
+    world, stand_in, processes_of
+):
+    state = world / "mine.json"
+    started, supervisor = heads.start(state=heads.State(state, "mine", "2.60.0"))
+    assert state.exists()
+    heads._release(supervisor, started.folder)
+    assert supervisor.returncode in (0, 1)
+    assert not state.exists()
+    assert not started.folder.exists()
+
+
 def test_a_supervisor_that_hangs_does_not_keep_its_cli(world, stand_in, monkeypatch, processes_of):
     monkeypatch.setattr(heads, "END_TIMEOUT_SECONDS", 0.3)
     started, supervisor = heads.start()
