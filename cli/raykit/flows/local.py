@@ -1,4 +1,4 @@
-"""Local heads that stay: up, status, down, and one by its name."""
+"""Local heads that stay: up, status, down."""
 
 from __future__ import annotations
 
@@ -29,11 +29,6 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
         with progress.step("nodes-ready", f"{nodes} Ray nodes"):
             _wait_joined(head, progress)
     return head
-
-
-def find(name: str) -> WarmHead | None:
-    """The local head of a name, if it runs."""
-    return warm.find(name)
 
 
 def down(name: str, progress: Progress) -> WarmHead:

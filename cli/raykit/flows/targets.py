@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raykit.errors import JobsApiError, MissingError, RaykitError, UsageError
 from raykit.flows.places import Address, OnKubernetes, OwnHead, Target, WarmLocal
 from raykit.kube import kubeconfig
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
-from raykit.local import warm
+from raykit.local import folders, warm
 from raykit.measure.records import RunRecord
 
 if TYPE_CHECKING:
@@ -87,10 +88,18 @@ def of_record(record: RunRecord, where: Where) -> Target:
     raise JobsApiError(
         f"the local head {name} of the run {record.id} has ended"
         if name
-        else f"the run {record.id} is on a local head of its own, which no other command reaches",
+        else f"the run {record.id} {_own_head(record)}",
         evidence=[f"status when last seen: {record.status}"],
         next=f"raykit runs show {record.id}; a head that stays: raykit up --on local",
     )
+
+
+def _own_head(record: RunRecord) -> str:
+    """What became of the head that was started for one run; its lock tells whether it lives."""
+    folder = record.target.get("folder")
+    if folder is None or folders.is_locked(Path(str(folder))):
+        return "is on a local head of its own, which no other command reaches"
+    return "had a local head of its own, which has ended"
 
 
 def _default_target(where: Where) -> Target:

@@ -9,7 +9,7 @@ from raykit.errors import JobsApiError, KubernetesError, MissingError, UsageErro
 from raykit.flows import targets
 from raykit.flows.places import Address, OnKubernetes, OwnHead, WarmLocal
 from raykit.flows.targets import Where
-from raykit.local import warm
+from raykit.local import folders, warm
 
 RAY = "/apis/ray.io/v1"
 HEAD = {"template": {"spec": {"containers": [{"name": "ray-head", "image": "ray:1"}]}}}
@@ -197,3 +197,13 @@ def test_a_head_of_its_own_is_reached_by_no_other_command(no_context, make_recor
     with pytest.raises(JobsApiError, match="which no other command reaches") as refused:
         of_record(make_record, kind="local", url="http://127.0.0.1:1")
     assert "raykit up --on local" in refused.value.next
+
+
+def test_a_head_of_its_own_has_ended_only_once_nobody_holds_its_folder(no_context, make_record):
+    with folders.created() as (folder, _):
+        record = {"kind": "local", "folder": str(folder)}
+        with pytest.raises(JobsApiError, match="is on a local head of its own"):
+            of_record(make_record, **record)
+    folders.remove(folder)
+    with pytest.raises(JobsApiError, match="had a local head of its own, which has ended"):
+        of_record(make_record, **record)
