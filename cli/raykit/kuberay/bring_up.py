@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from raykit.phases import WALL, Phase
 ANNOTATION = "raykit.io/bring-up"
 SOURCE = "kubernetes"
 RESOLUTION_SECONDS = 1.0
+PHASES = ("applied", "scheduled", "image", "head-ready", "workers-ready")
 
 
 def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
@@ -86,6 +88,7 @@ def recorded(item: Object, pods: Sequence[Object]) -> list[Phase]:
                 RESOLUTION_SECONDS,
             )
             for name, start, seconds in content["phases"]
+            if name in PHASES and math.isfinite(start) and 0 <= seconds < math.inf
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
         # Anybody who may change the cluster may write into its annotations.

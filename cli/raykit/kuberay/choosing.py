@@ -26,7 +26,8 @@ def find(
 ) -> list[Cluster]:
     """RayClusters by namespace and name, by one request.
 
-    namespace: None for all that the user may read. labelled: only those with raykit's label.
+    namespace: None for all that the user may read. labelled: only those with raykit's label
+    and the name that it says.
     """
     labels = {CLUSTER_LABEL: ""} if labelled else None
     fields = {"metadata.name": name} if name else None
@@ -39,6 +40,9 @@ def find(
             raise
         # Reading all namespaces needs a right that a user of one may not have.
         items = connection.objects("RayCluster", connection.namespace, labels=labels, fields=fields)
+    if labelled:
+        # KubeRay copies the label of a RayJob to the clusters that it makes for it.
+        items = [item for item in items if _label(item) == item["metadata"]["name"]]
     clusters = [_cluster(connection, item) for item in items]
     return sorted(clusters, key=lambda cluster: (cluster.namespace, cluster.name))
 
@@ -94,13 +98,18 @@ def refuse_foreign(item: Object) -> None:
 def made_by(item: Object) -> str | None:
     """Who made a RayCluster: raykit (also by what it rendered), or what its metadata says."""
     metadata = item["metadata"]
-    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    if labels.get(CLUSTER_LABEL) == metadata["name"] and HASH_ANNOTATION in annotations:
+    annotations = metadata.get("annotations") or {}
+    if _label(item) == metadata["name"] and HASH_ANNOTATION in annotations:
         return MADE_BY_RAYKIT
     for owner in metadata.get("ownerReferences") or []:
         return f"{owner['kind']}/{owner['name']}"
-    manager = labels.get(MANAGED_BY_LABEL)
+    manager: str | None = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL)
     return None if manager == MADE_BY_RAYKIT else manager
+
+
+def _label(item: Object) -> str | None:
+    label: str | None = (item["metadata"].get("labels") or {}).get(CLUSTER_LABEL)
+    return label
 
 
 def _cluster(connection: Kubernetes, item: Object) -> Cluster:

@@ -114,6 +114,13 @@ def test_a_dead_context_neither_hides_nor_keeps_a_local_head(raykit, head, kubec
     assert head.ended
 
 
+def test_a_namespace_without_any_context_is_an_error_of_status(raykit, head):
+    code, out, said = raykit("status", "-n", "ray")
+    assert code == 4
+    assert "three" in out
+    assert "there is no kubeconfig" in said
+
+
 def test_a_malformed_kubeconfig_does_not_hide_local_heads(raykit, head, kubeconfig):
     kubeconfig("http://127.0.0.1:1").write_text("contexts: 7\n")
     code, out, said = raykit("status")

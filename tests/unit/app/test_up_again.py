@@ -2,6 +2,7 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from raykit import locks
 from raykit.errors import ConflictError
 from raykit.flows.clusters import up as flow
 from raykit.kuberay import bring_up
+from raykit.local import warm
 from raykit.manifests.render import render
 from raykit.progress import Progress
 
@@ -117,6 +119,12 @@ def test_up_of_what_is_there_already_asks_nothing_and_changes_nothing(small, ray
     assert said == "small is ready; next: raykit submit fib --on small\n"
     assert "is as the spec says: nothing to change" in notes
     assert changes(small) == []
+
+
+def test_the_name_that_is_printed_is_never_that_of_a_local_head(small, raykit, spec, monkeypatch):
+    head = SimpleNamespace(name="small")
+    monkeypatch.setattr(warm, "running", lambda: [head])
+    assert raykit("up", "-f", spec)[1].endswith("--on raykit/small\n")
 
 
 def test_what_an_edit_restarts_is_said_before_it_happens(small, raykit, spec):
@@ -247,7 +255,13 @@ def test_objects_beside_the_cluster_are_changed_owned_and_removed_with_the_spec(
     assert small.kept["poddisruptionbudgets"] == {}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "7", '{"head": "uid-head", "phases": [[1]]}', "{"])
+SPOILT = [[1], [["\x1b[2J", 1, 1]], [["image", float("nan"), 1]], [["image", 1, float("inf")]]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "7", "{", *(json.dumps({"head": "uid-head", "phases": each}) for each in SPOILT)],
+)
 def test_an_annotation_that_somebody_spoilt_is_no_bring_up(text):
     item = {"metadata": {"annotations": {bring_up.ANNOTATION: text}}}
     assert bring_up.recorded(item, [HEAD]) == []

@@ -118,6 +118,13 @@ def test_without_a_name_several_clusters_of_the_namespace_are_listed(kuberay):
         choose()
 
 
+def test_the_cluster_of_a_rayjob_is_not_the_one_though_kuberay_copies_the_label(kuberay):
+    of_job = cluster("small-x7f")
+    of_job["metadata"]["labels"] = {"raykit.io/cluster": "small"}
+    kuberay.keep("rayclusters", cluster("small"), of_job)
+    assert place(choose()) == "raykit/small"
+
+
 def test_unlabelled_clusters_do_not_keep_a_job_from_a_local_head(kuberay):
     kuberay.keep("rayclusters", cluster("other", ours=False))
     assert isinstance(choose(), OwnHead)

@@ -87,7 +87,7 @@ def _unless_empty(found: Status, word: str) -> Status:
 def _of_context(where: Where, heads: Sequence[object]) -> list[dict[str, Any]]:
     """Rows of a context; none where nothing names one, or local heads stand beside a plain one."""
     named = where.context or where.namespace
-    if not where.context and not kubeconfig.has_context():
+    if not named and not kubeconfig.has_context():
         return []
     connection = connect(where.context)
     if heads and not named and not operator.is_served(connection):

@@ -17,6 +17,7 @@ from raykit.kube.contexts import Context
 from raykit.kuberay import bring_up, choosing, operator, raycluster
 from raykit.kuberay.pods import head_is_ready
 from raykit.kuberay.raycluster import Cluster
+from raykit.local import warm
 from raykit.manifests import change
 from raykit.manifests.change import Change
 from raykit.manifests.render import render
@@ -74,6 +75,8 @@ def up(request: Request, progress: Progress) -> Cluster:
             to_do = applying.plan(connection, to_do.items, existing)
             if not to_do.change:
                 progress.note(f"{existing.where} is as the spec says: nothing to change")
+                if not context.asks_first:
+                    _bring_image(context, reference, progress)
                 return raycluster.wait_ready(existing, progress, request.timeout)
             _agree_to(to_do.change, existing, context, request.confirm, progress)
             _refuse_changed_meanwhile(existing)
@@ -114,7 +117,8 @@ def shortest(cluster: Cluster) -> str:
     config = kubeconfig.load()
     if config is None or config.current != cluster.connection.context:
         return cluster.where
-    if cluster.namespace != cluster.connection.namespace:
+    taken = cluster.name == warm.DEFAULT_NAME or warm.find(cluster.name)
+    if taken or cluster.namespace != cluster.connection.namespace:
         return f"{cluster.namespace}/{cluster.name}"
     return cluster.name
 
