@@ -158,6 +158,11 @@ def _look_at_workers(cluster: Cluster, machines: MachinesReader) -> Look:
 
 
 def _is_idle(item: Object, of_cluster: Sequence[Object]) -> bool:
-    """Whether KubeRay has something to do here: a spec it has not seen, or pods to make."""
+    """Whether KubeRay has something to do here: a spec it has not seen, or pods to make.
+
+    While pods are ending it waits for them, as after an edit: up to their grace period.
+    """
+    if any(pod["metadata"].get("deletionTimestamp") for pod in of_cluster):
+        return False
     complete = any(map(is_head, of_cluster)) and len(of_cluster) > wanted_workers(item)
     return not (ray_pods.is_observed(item) and complete)

@@ -9,7 +9,9 @@ import pytest
 from raykit import locks
 from raykit.errors import ConflictError
 from raykit.flows.clusters import up as flow
-from raykit.kuberay import bring_up
+from raykit.kube.connection import connect
+from raykit.kuberay import bring_up, raycluster
+from raykit.kuberay.raycluster import Cluster
 from raykit.local import warm
 from raykit.manifests.render import render
 from raykit.progress import Progress
@@ -233,6 +235,18 @@ def test_how_a_cluster_came_up_is_recorded_by_up_and_read_for_that_head_only(
     assert bring_up.recorded(item, [flapped]) == recorded
     pod["metadata"]["uid"] = "uid-of-another-head"
     assert bring_up.recorded(item, [pod]) == []
+
+
+def test_while_old_pods_end_the_operator_is_not_called_idle(small):
+    item = small.kept["rayclusters"]["raykit", "small"]
+    item["metadata"]["generation"] = 2
+    small.keep("deployments")
+    with connect() as connection:
+        cluster = Cluster(connection, "small", "raykit", item)
+        (pod,) = raycluster.pods(cluster)
+        assert [each.key for each in raycluster.findings(cluster, [pod])] == ["no-operator"]
+        pod["metadata"]["deletionTimestamp"] = "2026-11-24T00:01:00Z"
+        assert raycluster.findings(cluster, [pod]) == []
 
 
 def test_objects_beside_the_cluster_are_changed_owned_and_removed_with_the_spec(
