@@ -18,11 +18,10 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from raykit import versions
-from raykit.spec import names, quantity
+from raykit.spec import images, names, quantity
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}")
 
 
 class Part(BaseModel):
@@ -55,12 +54,6 @@ def _version(text: str) -> str:
 def _kuberay(text: str) -> str:
     if text not in versions.KNOWN_KUBERAY:
         raise ValueError(f'"{text}" is not known here: {" or ".join(versions.KNOWN_KUBERAY)}')
-    return text
-
-
-def _image(text: str) -> str:
-    if not _IMAGE.fullmatch(text):
-        raise ValueError(f'"{text}" is no image reference')
     return text
 
 
@@ -116,7 +109,9 @@ Env = Annotated[
     Field(json_schema_extra={"propertyNames": {"pattern": f"^(?:{_ENV_NAME.pattern})$"}}),
 ]
 Image = Annotated[
-    str, AfterValidator(_image), _written(_IMAGE.pattern, 512, "registry.example.com/ray:2.60.0")
+    str,
+    AfterValidator(images.reference),
+    _written(images.REFERENCE, images.LONGEST, "registry.example.com/ray:2.60.0"),
 ]
 RayVersion = Annotated[str, AfterValidator(_version), _written(_VERSION.pattern, 14, versions.RAY)]
 KubeRayVersion = Annotated[
@@ -157,7 +152,7 @@ JobName = Annotated[
 ObjectName = Annotated[
     str,
     AfterValidator(names.object_name),
-    _written(rf"{names.DNS_1123}(\.{names.DNS_1123})*", names.LONGEST_OBJECT, "my-secret"),
+    _written(names.SUBDOMAIN, names.LONGEST_OBJECT, "my-secret"),
 ]
 LabelKey = Annotated[str, AfterValidator(names.label_key)]
 LabelValue = Annotated[

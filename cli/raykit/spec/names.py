@@ -22,13 +22,14 @@ HEAD_GROUP = "headgroup"
 
 DNS_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 DNS_1123 = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-LABEL_KEY = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+SUBDOMAIN = rf"{DNS_1123}(\.{DNS_1123})*"
+LABEL_KEY = rf"({SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
 DURATION = r"[1-9][0-9]{0,4}(ms|s|m|h)"
-_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 _DNS_1035, _DNS_1123 = re.compile(DNS_1035), re.compile(DNS_1123)
+_SUBDOMAIN = re.compile(SUBDOMAIN)
 _LABEL_VALUE, _DURATION = re.compile(LABEL_VALUE), re.compile(DURATION)
 
 
@@ -52,24 +53,29 @@ def namespace_name(text: str) -> str:
 
 
 def label_key(text: str) -> str:
-    """The key of a label, with or without a prefix. Errors: ValueError."""
-    prefix, _, name = text.rpartition("/")
-    good_prefix = "/" not in text or (len(prefix) <= 253 and _LABEL_PREFIX.fullmatch(prefix))
-    if not (name and good_prefix and len(name) <= LONGEST_LABEL and _LABEL_VALUE.fullmatch(name)):
-        raise ValueError(f'"{text}" is not a label key')
+    """The key of a label or a taint, with or without a prefix. Errors: ValueError."""
+    prefix, slash, name = text.rpartition("/")
+    if slash and not (len(prefix) <= LONGEST_OBJECT and _SUBDOMAIN.fullmatch(prefix)):
+        raise ValueError(f'"{text}" is not a label key: before / stands a DNS name in lower case')
+    if not (name and len(name) <= LONGEST_LABEL and _LABEL_VALUE.fullmatch(name)):
+        raise ValueError(
+            f'"{text}" is not a label key: letters, digits, - _ . inside, at most {LONGEST_LABEL}'
+        )
     return text
 
 
 def label_value(text: str) -> str:
     """The value of a label. Errors: ValueError."""
     if len(text) > LONGEST_LABEL or not _LABEL_VALUE.fullmatch(text):
-        raise ValueError(f'"{text}" is not a label value')
+        raise ValueError(
+            f'"{text}" is not a label value: letters, digits, - _ . inside, at most {LONGEST_LABEL}'
+        )
     return text
 
 
 def object_name(text: str) -> str:
     """The name of a Kubernetes object: DNS-1123 subdomain, at most 253. Errors: ValueError."""
-    if len(text) > LONGEST_OBJECT or not all(map(_DNS_1123.fullmatch, text.split("."))):
+    if len(text) > LONGEST_OBJECT or not _SUBDOMAIN.fullmatch(text):
         raise ValueError(
             f'"{text}" is no name of an object: lower-case letters, digits, inner dashes and dots'
         )

@@ -11,6 +11,7 @@ from raykit.spec.fields import (
     Count,
     Duration,
     Env,
+    Image,
     JobName,
     Labels,
     MountPath,
@@ -192,7 +193,7 @@ class Container(Part):
 
     name: VolumeName
     """Its name."""
-    image: str
+    image: Image
     """Its image."""
     spec: dict[str, Any] = {}
     """Further fields of a Kubernetes container, such as command, env, resources."""

@@ -6,17 +6,17 @@ later in an event. They are mirrored here (from its `validation.go`, 1.6.2).
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from raykit import versions
-from raykit.spec import quantity
+from raykit.spec import images, names, quantity
 from raykit.spec.memory import object_store_bytes, shared_memory
 from raykit.spec.model import (
     ClusterSpec,
     Head,
     Pods,
+    Toleration,
     WorkerGroup,
     head_task_cpus,
     most,
@@ -29,9 +29,7 @@ from raykit.spec.rules import extras, pods
 OLDEST_RAY = "2.56.0"
 SMALLEST_OBJECT_STORE = 75 * quantity.MIB
 _SMALL_HEAD, _SMALL_WORKER = 2 * quantity.GIB, quantity.GIB
-_RAY_REPOSITORY = re.compile(r"(^|/)(ray|ray-ml|ray-llm|raykit)$")
-_RAY_TAG = re.compile(r"(\d+\.\d+\.\d+)([-.].*)?")
-_RAY_IN_TAG = re.compile(r"(?:^|[-_.])ray[-_]?(\d+\.\d+\.\d+)|^(\d+\.\d+\.\d+)[^-]*-py3\d+")
+LARGEST_NODE_CPUS = 1024
 
 _SET_BY_KUBERAY = {
     "FQ_RAY_IP",
@@ -101,30 +99,13 @@ def _versions(spec: ClusterSpec) -> Iterator[Problem]:
                 involves=(("image",),),
             )
         return
-    named = ray_version_of(spec.image)
+    named = images.ray_version_of(spec.image)
     if named is not None and named != spec.ray_version:
         yield Problem(
             ("image",),
             f'its tag names Ray {named}, rayVersion is "{spec.ray_version}": make them equal',
             involves=(("rayVersion",),),
         )
-
-
-def ray_version_of(image: str) -> str | None:
-    """The Ray version that an image's tag names, where it names one."""
-    repository, tag = _repository_and_tag(image)
-    if _RAY_REPOSITORY.search(repository):
-        found = _RAY_TAG.fullmatch(tag)
-        return found[1] if found else None
-    inside = _RAY_IN_TAG.search(tag)
-    return (inside[1] or inside[2]) if inside else None
-
-
-def _repository_and_tag(image: str) -> tuple[str, str]:
-    reference = image.partition("@")[0]
-    folder, slash, last = reference.rpartition("/")
-    name, _, tag = last.partition(":")
-    return folder + slash + name, tag
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -236,14 +217,29 @@ def _env(path: Path, part: Pods) -> Iterator[Problem]:
 
 
 def _placement(path: Path, part: Pods) -> Iterator[Problem]:
-    for at, each in enumerate(part.tolerations):
-        here: Path = (*path, "tolerations", at)
-        if each.operator == "Exists" and each.value is not None:
-            yield Problem((*here, "value"), "has no place beside operator: Exists")
-        if each.operator == "Equal" and each.key is None:
-            yield Problem((*here, "key"), "is required, or operator: Exists for any key")
-        if each.toleration_seconds is not None and each.effect != "NoExecute":
-            yield Problem((*here, "tolerationSeconds"), "needs effect: NoExecute")
+    for at, toleration in enumerate(part.tolerations):
+        yield from _toleration((*path, "tolerations", at), toleration)
+
+
+def _toleration(path: Path, toleration: Toleration) -> Iterator[Problem]:
+    """Kubernetes' own rules."""
+    yield from _label((*path, "key"), toleration.key, names.label_key)
+    if toleration.operator == "Equal":
+        yield from _label((*path, "value"), toleration.value, names.label_value)
+        if not toleration.key:
+            yield Problem((*path, "key"), "is required, or operator: Exists for any key")
+    elif toleration.value:
+        yield Problem((*path, "value"), "has no place beside operator: Exists")
+    if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
+        yield Problem((*path, "tolerationSeconds"), "needs effect: NoExecute")
+
+
+def _label(path: Path, text: str | None, rule: Callable[[str], str]) -> Iterator[Problem]:
+    try:
+        if text:
+            rule(text)
+    except ValueError as wrong:
+        yield Problem(path, str(wrong))
 
 
 def _replicas(path: Path, group: WorkerGroup, autoscaled: bool) -> Iterator[Problem]:
@@ -274,7 +270,7 @@ def _doubts_of_cluster(spec: ClusterSpec) -> Iterator[Problem]:
     if spec.auth.mode == "disabled":
         yield Problem(("auth", "mode"), "whoever reaches the head can run code on this cluster")
     if spec.image is not None and "@" not in spec.image:
-        tag = _repository_and_tag(spec.image)[1]
+        tag = images.repository_and_tag(spec.image)[1]
         if tag in {"", "latest", "nightly"}:
             yield Problem(("image",), "its tag is not fixed: pods started later may run another")
     if spec.workers and not spec.autoscaling.enabled and spec.task_cpus == 0:
@@ -297,6 +293,8 @@ def _doubts_of_quantities(path: Path, part: Pods) -> Iterator[Problem]:
             yield Problem((*path, key), f'"{text}" is in bytes; Mi or Gi says it shorter')
         if quantity.parse(text) > quantity.TIB:
             yield Problem((*path, key), f'"{text}" is over 1Ti')
+    if part.cpu is not None and quantity.parse(part.cpu) > LARGEST_NODE_CPUS:
+        yield Problem((*path, "cpu"), f'"{part.cpu}" is over {LARGEST_NODE_CPUS} CPUs')
 
 
 def _doubts_of_memory(path: Path, part: Pods) -> Iterator[Problem]:

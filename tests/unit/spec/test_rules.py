@@ -2,9 +2,9 @@
 
 import pytest
 
+from raykit.spec.images import ray_version_of
 from raykit.spec.load import inspect, load
 from raykit.spec.problems import dotted
-from raykit.spec.validate import ray_version_of
 
 HEAD = "name: c\nhead:\n  taskCpus: 2\n  memory: 4Gi\n"
 GROUP = "name: c\nhead:\n  memory: 2Gi\nworkers:\n- name: w\n  memory: 1Gi\n"
@@ -69,6 +69,17 @@ def refused(text):
             "Exists",
         ),
         (HEAD + "  tolerations: [{value: x}]\n", "head.tolerations[0].key", "required"),
+        (HEAD + "  tolerations: [{key: ''}]\n", "head.tolerations[0].key", "required"),
+        (HEAD + "  tolerations: [{key: a b}]\n", "head.tolerations[0].key", "not a label key"),
+        (HEAD + "  tolerations: [{key: A/b}]\n", "head.tolerations[0].key", "in lower case"),
+        (
+            HEAD + "  tolerations: [{key: a, value: b c}]\n",
+            "head.tolerations[0].value",
+            "not a label value",
+        ),
+        (HEAD + "  nodeSelector: {a..b/c: d}\n", "head.nodeSelector.a..b/c", "in lower case"),
+        (HEAD + "image: https://x/y\n", "image", "no scheme"),
+        (HEAD.replace("4Gi", "1e999"), "head.memory", "more than Kubernetes can count"),
         (
             HEAD + "  tolerations: [{key: a, tolerationSeconds: 3}]\n",
             "head.tolerations[0].tolerationSeconds",
@@ -111,6 +122,7 @@ def test_what_lies_just_within_a_rule_is_a_spec(text):
         (HEAD.replace("4Gi", "4294967296"), "head.memory", "in bytes"),
         (HEAD.replace("4Gi", "1E"), "head.memory", "over 1Ti"),
         (HEAD + "  sharedMemory: 3Gi\n", "head.sharedMemory", "over half"),
+        (HEAD + "  cpu: 1e6\n", "head.cpu", "over 1024 CPUs"),
         (HEAD + "auth: {mode: disabled}\n", "auth.mode", "can run code"),
         (HEAD + "image: team/app\n", "image", "not fixed"),
         (HEAD + "image: rayproject/ray:latest\n", "image", "not fixed"),
