@@ -145,10 +145,12 @@ class _Program:
     def ask(self, cluster: Entry) -> Entry:
         """The `status` that it prints."""
         program = self._entry()
+        words = [program["command"], *self._texts(program, "args")]
+        environment = {**os.environ, **self._environment(program, cluster)}
         try:
             done = processes.run(
-                [program["command"], *self._texts(program, "args")],
-                env={**os.environ, **self._environment(program, cluster)},
+                words,
+                env=environment,
                 timeout=TIMEOUT_SECONDS,
                 error=MissingError,
                 check=False,
@@ -179,7 +181,8 @@ class _Program:
     def _environment(self, program: Entry, cluster: Entry) -> dict[str, str]:
         about: Entry = {}
         if program.get("provideClusterInfo"):
-            about = {key: cluster[key] for key in _CLUSTER_INFO if cluster.get(key)}
+            known = {key: cluster.get(key) for key in _CLUSTER_INFO}
+            about = {key: value for key, value in known.items() if isinstance(value, str | bool)}
         info = {
             "kind": "ExecCredential",
             "apiVersion": program.get("apiVersion"),

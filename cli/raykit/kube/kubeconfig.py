@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import yaml
 from raykit.errors import MissingError
 
 DEFAULT = "~/.kube/config"
+DEEPEST = 100
 SECTIONS = ("clusters", "contexts", "users")
 FILES_OF = {
     "clusters": ("certificate-authority",),
@@ -94,14 +95,26 @@ def _parsed(text: str) -> object:
     Errors: yaml.YAMLError, also where PyYAML itself fails: on deep nesting, on dates and numbers
     that do not exist, on mappings as keys.
     """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        _refuse_depth(yaml.parse(text, Loader=loader))
+        return yaml.load(text, Loader=loader)
     except RecursionError as deep:
-        raise yaml.YAMLError("it is nested too deeply") from deep
+        raise yaml.YAMLError("it contains itself") from deep
     except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as wrong:
         if isinstance(wrong, UnicodeError):
             raise
         raise yaml.YAMLError(f"it holds a value that YAML cannot read: {wrong}") from wrong
+
+
+def _refuse_depth(events: Iterable[yaml.Event]) -> None:
+    """libyaml crashes the whole process on text that is nested tens of thousands deep."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise yaml.YAMLError("it is nested too deeply")
 
 
 def _merge(merged: Kubeconfig, path: Path, text: str, content: Entry) -> None:

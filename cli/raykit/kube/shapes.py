@@ -62,7 +62,13 @@ def _time(value: Any) -> None:
     datetime.fromisoformat(value).timestamp()
 
 
+def _not_empty(value: str) -> None:
+    if not value:
+        raise ValueError
+
+
 TEXT = Leaf((str,), "a text")
+NAME = Leaf((str,), "a name", _not_empty)
 NUMBER = Leaf((int,), "a whole number")
 FLAG = Leaf((bool,), "true or false")
 TIME = Leaf((str,), "a time", _time)
@@ -70,7 +76,7 @@ QUANTITY = Leaf((str, int), "a quantity", _quantity)
 TEXTS = ListOf(TEXT)
 
 METADATA = {
-    "name": Required(TEXT),
+    "name": Required(NAME),
     "namespace": TEXT,
     "uid": TEXT,
     "generation": NUMBER,
@@ -82,7 +88,7 @@ METADATA = {
     "ownerReferences": ListOf({"kind": Required(TEXT), "name": Required(TEXT)}),
     "managedFields": ListOf({"manager": TEXT, "operation": TEXT, "time": TIME}),
 }
-NAMESPACED = {**METADATA, "namespace": Required(TEXT)}
+NAMESPACED = {**METADATA, "namespace": Required(NAME)}
 CONDITIONS = ListOf(
     {
         "type": Required(TEXT),

@@ -1,13 +1,19 @@
 """The kubeconfig is merged as kubectl does it, and each fault is named with its place."""
 
 import base64
+import contextlib
+import copy
 import json
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from raykit.errors import MissingError
 from raykit.kube import kubeconfig as kubeconfigs
 from raykit.kube.access import access
+from raykit.kube.connection import Kubernetes
 
 
 def write(path, text):
@@ -159,4 +165,110 @@ def test_a_program_that_prints_no_credential_is_refused(tmp_path, monkeypatch, s
     login(tmp_path, f"echo '{said}'")
     monkeypatch.setenv("KUBECONFIG", str(with_program(tmp_path / "one")))
     with pytest.raises(MissingError, match="printed no credential"):
+        access()
+
+
+SECTIONS = yaml.safe_load(ONE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfe",
+        b"a: \xed\xa0\x80",
+        b'current-context: "\\ud800"',
+        b"a: &a [*a]",
+        b"clusters: &a\n- *a\n",
+        b"clusters:\n- &a {name: one, cluster: *a}\n",
+        b"[" * 100_000,
+        b"a: 2001-99-99",
+        b"a: 0b",
+        b"? {a: b}\n: c",
+        b"? [a]\n: c",
+        b"<<: 7",
+        b"a: &a {<<: *a}",
+        b"!!python/object/apply:os.system [x]",
+        b"a: !!float x",
+        b"a: !!int ''",
+        b"a: !!timestamp x",
+        b"a: !!binary \xc3\xa4",
+        b"a: " + b"9" * 5000,
+        b"a: 1e999999999",
+        b"current-context: 7",
+        b"users:\n- {name: me, user: text}",
+        b"\x00",
+        b"a: b\x07",
+        b"--- a\n--- b",
+    ],
+)
+def test_bytes_that_are_no_kubeconfig_are_refused_or_empty(tmp_path, monkeypatch, data):
+    path = tmp_path / "odd"
+    path.write_bytes(data)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(MissingError):
+        access()
+
+
+def test_a_mark_at_the_beginning_that_editors_leave_is_no_part_of_it(tmp_path, monkeypatch):
+    path = tmp_path / "marked"
+    path.write_bytes(b"\xef\xbb\xbf" + ONE.encode())
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    assert access().context == "first"
+
+
+@pytest.mark.parametrize("name", ["folder", "closed/config", "x" * 300, "~nobody-of-this-name/c"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "closed").write_text("a file, no folder")
+    monkeypatch.setenv("KUBECONFIG", name if name.startswith("~") else str(tmp_path / name))
+    with pytest.raises(MissingError):
+        access()
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=8),
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.sampled_from(["http://[::1", "http://me:pw@h:1", "https://h:1/path", "socks5://h", "\x85"]),
+)
+KEYS = {
+    "cluster": (
+        *("server", "certificate-authority", "certificate-authority-data", "proxy-url"),
+        *("insecure-skip-tls-verify", "tls-server-name"),
+    ),
+    "user": (
+        *("token", "tokenFile", "username", "password", "exec", "auth-provider", "as", "as-uid"),
+        *("as-groups", "as-user-extra", "client-certificate", "client-key-data"),
+    ),
+    "context": ("cluster", "user", "namespace"),
+}
+CHANGES = st.sampled_from(
+    [(section, key) for section, keys in KEYS.items() for key in keys]
+).flatmap(lambda place: st.tuples(st.just(place), ODD))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(CHANGES, min_size=1, max_size=4))
+def test_no_value_of_any_key_ends_in_a_traceback(tmp_path, monkeypatch, changes):
+    content = copy.deepcopy(SECTIONS)
+    for (section, key), value in changes:
+        content[f"{section}s"][0][section][key] = value
+    path = tmp_path / "odd"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8", "surrogatepass")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with contextlib.suppress(MissingError), Kubernetes(access()) as connection:
+        _ = connection.headers()
+        _ = connection._client
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.binary(max_size=80), st.integers(0, len(ONE)), st.integers(0, 40))
+def test_no_bytes_in_the_file_end_in_a_traceback(tmp_path, monkeypatch, data, at, lost):
+    path = tmp_path / "odd"
+    path.write_bytes(ONE[:at].encode() + data + ONE[at + lost :].encode())
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with contextlib.suppress(MissingError):
         access()
