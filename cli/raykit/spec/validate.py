@@ -16,12 +16,12 @@ from raykit.spec.model import (
     ClusterSpec,
     Head,
     Pods,
-    Toleration,
     WorkerGroup,
     head_task_cpus,
     most,
     wanted,
 )
+from raykit.spec.parts import Toleration
 from raykit.spec.problems import Path, Problem
 from raykit.spec.rules import extras, pods
 
