@@ -136,7 +136,7 @@ def _unschedulable(pod: Object, scene: Scene) -> Finding:
     return Finding(
         f"unschedulable:{name}",
         f"no Kubernetes node takes pod {name}",
-        (*(survey.lines() if survey else ()), f"Kubernetes says: {scheduler}"),
+        (*scene.machines.lines(pod), f"Kubernetes says: {scheduler}"),
         _repair_of_shape(pod, scene),
         None if grows or fits_later else LATER,
         pod=name,
@@ -145,7 +145,9 @@ def _unschedulable(pod: Object, scene: Scene) -> Finding:
 
 def _repair_of_shape(pod: Object, scene: Scene) -> str:
     survey = scene.machines.survey(pod)
-    if survey is None or not survey.large_enough:
+    if survey is None:
+        return "ask for less in the spec, or make room; raykit up -f SPEC then says what nodes lack"
+    if not survey.large_enough:
         return "choose a smaller shape: cpu, memory, nodeSelector or tolerations in the spec"
     own = pod["metadata"].get("labels", {}).get(CLUSTER_LABEL)
     others = [name for name in scene.machines.clusters if name != own]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 
-from raykit.kube.connection import EVERYWHERE, Kubernetes
+from raykit.kube.connection import EVERYWHERE, PAGE, Kubernetes
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay.scheduling import Machines, Survey, is_unschedulable, needs
 from raykit.objects import Object
 from raykit.spec.names import CLUSTER_LABEL
 
 FRESH_SECONDS = 15.0
+MOST_PAGES = 20
+"""Of 500 nodes each. What the scheduler says holds for all of them, however many."""
 
 
 class MachinesReader:
@@ -36,20 +39,22 @@ class MachinesReader:
 
 def _read(connection: Kubernetes, wanted: dict[str, Object]) -> Machines:
     surveys = {key: Survey(pod) for key, pod in wanted.items()}
+    read = 0
     try:
-        for page in connection.pages("Node"):
+        for page in islice(connection.pages("Node"), MOST_PAGES):
+            read += len(page)
             for node in page:
                 for survey in surveys.values():
                     survey.add(node)
     except ForbiddenError:
         # Reading nodes needs a right over the whole cluster, which a user of one may not have.
-        return Machines({key: Survey(pod) for key, pod in wanted.items()}, readable=False)
+        return Machines({key: Survey(pod) for key, pod in wanted.items()})
     try:
         _count_pods(connection, surveys)
         clusters, ending = _own_pods(connection)
     except ForbiddenError:
         clusters, ending = (), False
-    return Machines(surveys, clusters, ending)
+    return Machines(surveys, clusters, ending, read if read == MOST_PAGES * PAGE else None)
 
 
 def _count_pods(connection: Kubernetes, surveys: dict[str, Survey]) -> None:

@@ -66,14 +66,18 @@ def pods(cluster: Cluster) -> list[Object]:
 def findings(
     cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader | None = None
 ) -> list[Finding]:
-    """Why a cluster is not ready, the gravest reason first."""
+    """Why a cluster is not ready, the gravest reason first.
+
+    machines: reads the Kubernetes nodes where a pod cannot be scheduled. Without it the scheduler
+    alone says why, which costs nothing: its words are in the pod.
+    """
     connection = cluster.connection
     unready = [pod for pod in of_cluster if not holds(pod, "Ready")]
     scene = diagnosis.Scene(
         context=connection.context,
         pods=of_cluster,
         events=waiting.events(connection, cluster.namespace, [cluster.item, *unready]),
-        machines=(machines or MachinesReader(connection)).read(unready),
+        machines=machines.read(unready) if machines else diagnosis.NOT_READ,
         now=time.time(),
     )
     found = diagnosis.of_cluster(cluster.item, scene)

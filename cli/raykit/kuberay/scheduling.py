@@ -141,16 +141,22 @@ class Machines:
     """What the nodes say to pods. surveys: by what a pod needs.
 
     clusters: names of raykit's clusters that hold pods anywhere; ending: some of those pods end.
-    readable: False where we may not list nodes.
+    only: how many nodes were looked at where there may be more; None where it was all.
     """
 
     surveys: dict[str, Survey] = field(default_factory=dict)
     clusters: tuple[str, ...] = ()
     ending: bool = False
-    readable: bool = True
+    only: int | None = None
 
     def survey(self, pod: Object) -> Survey | None:
         return self.surveys.get(needs(pod))
+
+    def lines(self, pod: Object) -> list[str]:
+        """One line a reason why no node takes a pod."""
+        survey = self.survey(pod)
+        lines = survey.lines() if survey else []
+        return [*lines, f"only {self.only:,} nodes were looked at"] if self.only else lines
 
 
 def is_unschedulable(pod: Object) -> bool:

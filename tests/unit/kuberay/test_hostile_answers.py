@@ -8,11 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from raykit.errors import KubernetesError, MissingError, RaykitError
+from raykit.kube import contexts
 from raykit.kube.access import Access
 from raykit.kube.connection import Kubernetes
 from raykit.kube.credentials import Credentials
 from raykit.kube.tls import TlsSettings
-from raykit.kuberay import observed, operator, pods, raycluster, reach
+from raykit.kuberay import choosing, observed, operator, pods, raycluster, reach
+from raykit.kuberay.machines import MachinesReader
 
 AT = "2026-11-24T00:00:00Z"
 TEMPLATE = {"spec": {"containers": [{"name": "ray-head", "image": "ray:1"}]}}
@@ -135,7 +137,9 @@ class Scripted(Kubernetes):
     """A connection whose answers are given: everything but the sockets is the real one."""
 
     def __init__(self, answers):
-        access = Access("kind-here", None, "http://api", TlsSettings(), Credentials())
+        access = Access(
+            contexts.describe("kind-here"), None, "http://api", TlsSettings(), Credentials()
+        )
         super().__init__(access)
         self.answers = answers
 
@@ -153,13 +157,14 @@ def reads(answers):
     connection.version()
     operator.require(connection)
     operator.diagnose(connection)
-    for cluster in raycluster.find(connection):
+    machines = MachinesReader(connection)
+    for cluster in choosing.find(connection):
         of_cluster = raycluster.pods(cluster)
         pods.head_is_ready(cluster.item, of_cluster)
         pods.ready_workers(cluster.item, of_cluster)
         pods.wanted_workers(cluster.item)
         pods.ray_image(cluster.item)
-        json.dumps([found.what for found in raycluster.findings(cluster, of_cluster)])
+        json.dumps([found.what for found in raycluster.findings(cluster, of_cluster, machines)])
         raycluster.refresh(cluster)
         json.dumps(observed.observe(cluster), allow_nan=False).encode()
         reach.endpoint(cluster)
@@ -183,8 +188,9 @@ def as_bytes(answers):
 def test_the_answers_of_a_real_server_are_read_whole():
     reads(as_bytes(ANSWERS))
     connection = Scripted(as_bytes(ANSWERS))
-    (cluster,) = raycluster.find(connection)
-    texts = [found.what for found in raycluster.findings(cluster, raycluster.pods(cluster))]
+    (cluster,) = choosing.find(connection)
+    found = raycluster.findings(cluster, raycluster.pods(cluster), MachinesReader(connection))
+    texts = [each.what for each in found]
     assert any("refused" in text for text in texts)
     assert any("no Kubernetes node takes pod head" in text for text in texts)
     assert any("ends again and again" in text for text in texts)
@@ -298,7 +304,7 @@ def test_who_may_only_read_the_cluster_can_still_submit_and_learns_what_is_missi
     for path in (f"{NAMESPACE}/pods", "/api/v1/nodes/n", "/api/v1/nodes", f"{NAMESPACE}/events"):
         answers[path] = (403, refused)
     connection = Scripted(answers)
-    (cluster,) = raycluster.find(connection)
+    (cluster,) = choosing.find(connection)
     record = observed.observe(cluster)
     assert record["pods"] == record["nodes"] == []
     assert record["missing"] == ["not allowed in context kind-here: list pods in namespace ray"]
