@@ -1,5 +1,7 @@
 """An image reference passes where a kubelet takes it, by the grammar of distribution."""
 
+import re
+
 import pytest
 
 from raykit.spec import images
@@ -65,3 +67,10 @@ def test_what_no_kubelet_takes_is_refused_with_the_reason(text, why):
     with pytest.raises(ValueError, match="is no image reference") as refused:
         images.reference(text)
     assert why in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["ray", "Registry.Example.com:5000/team/app:1", f"r@sha256:{HEX}"])
+def test_editors_get_the_same_grammar_as_one_pattern(text):
+    assert re.fullmatch(images.REFERENCE, text)
+    assert not re.fullmatch(images.REFERENCE, text + ":")
+    assert not re.fullmatch(images.REFERENCE, "https://" + text)
