@@ -161,6 +161,55 @@ def test_kinds_are_discovered_by_the_api_itself(connection, api):
     assert connection.serves("ray.io/v1", "rayclusters") is True
 
 
+def test_a_watch_tells_that_something_changed_and_asks_for_few_objects(connection, api):
+    path = "/apis/ray.io/v1/namespaces/ray/rayclusters"
+    api.say(path, {"type": "ADDED"})
+    assert list(connection.changes("RayCluster", "ray", 10, fields={"metadata.name": "c"}))
+    assert api.queries[-1] == {
+        "watch": "true",
+        "timeoutSeconds": "10",
+        "fieldSelector": "metadata.name=c",
+    }
+
+
+def test_an_api_group_that_is_not_there_is_answered_in_plain_text(connection, api):
+    api.say("/apis/ray.io/v1", "404 page not found\n", 404)
+    assert connection.serves("ray.io/v1", "rayclusters") is False
+
+
+def test_an_api_server_that_hides_its_version_is_one_all_the_same(api, kubeconfig):
+    kubeconfig(api.url)
+    api.refuse("/version", 403, 'forbidden: User "me" cannot get path "/version"')
+    with connect() as connection:
+        assert connection.get("Secret", "absent", "ray") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "rule", "command"),
+    [
+        (
+            'pods is forbidden: User "me" cannot list resource "pods" in API group "" in the '
+            'namespace "ray"',
+            'in a Role: {apiGroups: [""], resources: ["pods"], verbs: ["list"]}',
+            "kubectl --context kind-here -n ray auth can-i list pods",
+        ),
+        (
+            'rayclusters.ray.io is forbidden: User "me" cannot list resource "rayclusters" in API '
+            'group "ray.io" at the cluster scope',
+            'in a ClusterRole: {apiGroups: ["ray.io"], resources: ["rayclusters"], '
+            'verbs: ["list"]}',
+            "kubectl --context kind-here auth can-i list rayclusters.ray.io -A",
+        ),
+    ],
+)
+def test_a_rule_that_is_missing_is_named(connection, api, said, rule, command):
+    api.refuse(NODES, 403, said)
+    with pytest.raises(MissingError) as refused:
+        connection.objects("Node")
+    assert refused.value.evidence == (said, f"the rule that is missing, {rule}")
+    assert refused.value.next == command
+
+
 def test_the_token_of_the_kubeconfig_is_sent(connection, api):
     assert set(api.tokens) == {"Bearer letter"}
 

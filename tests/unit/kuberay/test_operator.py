@@ -2,19 +2,22 @@
 
 import pytest
 
+from raykit.errors import KubernetesError
 from raykit.kube.connection import connect
-from raykit.kuberay import operator
+from raykit.kuberay import operator, raycluster
 
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 
 
-def deployment(available="True", updated=1, seen=2, image="quay.io/kuberay/operator:v1.6.2"):
+def deployment(
+    available="True", updated=1, seen=2, image="quay.io/kuberay/operator:v1.6.2", replicas=1
+):
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "kuberay-operator", "namespace": "ray-system", "generation": 2},
         "spec": {
-            "replicas": 1,
+            "replicas": replicas,
             "selector": {"matchLabels": {"a": "b"}},
             "template": {
                 "spec": {
@@ -38,6 +41,7 @@ def deployment(available="True", updated=1, seen=2, image="quay.io/kuberay/opera
         (deployment(available="False"), False),
         (deployment(updated=0), False),
         (deployment(seen=1), False),
+        (deployment(replicas=0, updated=0), False),
     ],
 )
 def test_an_operator_is_ready_when_the_one_that_was_asked_for_serves(found, ready):
@@ -121,6 +125,50 @@ def test_an_operator_that_is_ready_and_silent_shows_which_namespaces_it_watches(
     assert finding.evidence == ("its arguments: --watch-namespace=a",)
     assert "does it watch this namespace?" in finding.next
     assert finding.patience <= 20
+
+
+def test_an_operator_that_was_scaled_to_0_is_told_with_the_command_that_starts_it(connection, api):
+    api.say(DEPLOYMENTS, listed(deployment(replicas=0, updated=0)))
+    (finding,) = operator.diagnose(connection)
+    assert finding.what == "KubeRay's operator has no replica: somebody scaled it to 0"
+    assert finding.next == (
+        "kubectl --context kind-here -n ray-system scale deployment/kuberay-operator --replicas=1"
+    )
+    assert finding.patience <= 20
+
+
+@pytest.mark.parametrize(
+    ("generation", "pods", "asked"),
+    [(2, ["head"], True), (1, [], True), (1, ["worker"], True), (1, ["head"], False)],
+)
+def test_the_operator_is_asked_after_where_it_has_something_to_do(
+    connection, api, generation, pods, asked
+):
+    template = {"template": {"spec": {"containers": [{"name": "ray-head"}]}}}
+    item = {
+        "metadata": {"name": "c", "namespace": "ray", "uid": "u", "generation": generation},
+        "spec": {"headGroupSpec": template},
+        "status": {"observedGeneration": 1},
+    }
+    made = [
+        {
+            "metadata": {"name": role, "namespace": "ray", "labels": {"ray.io/node-type": role}},
+            "spec": {"containers": []},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }
+        for role in pods
+    ]
+    api.say(DEPLOYMENTS, listed(deployment(replicas=0, updated=0)))
+    api.say("/api/v1/namespaces/ray/events", listed())
+    found = raycluster.findings(raycluster.Cluster(connection, "c", "ray", item), made)
+    assert bool(found) is asked
+
+
+@pytest.mark.parametrize("shown", ["kind: Deployment", "a: [", "", "[" * 5000, "- a"])
+def test_a_chart_whose_crds_are_none_is_refused(tools, shown):
+    tools(helm=f"echo '{shown}'")
+    with pytest.raises(KubernetesError, match="the chart's CRDs are none"):
+        operator.crds()
 
 
 def test_who_may_not_read_the_operators_namespace_gets_no_guess(connection, api):
