@@ -31,14 +31,14 @@ class Completed:
         return [f"$ {shlex.join(self.argv)}", *said[-LINES_OF_OUTPUT:]]
 
 
-def find(tool: str, *, mend: str) -> str:
+def find(tool: str, *, install_hint: str) -> str:
     """The path of a program on PATH.
 
-    Errors: MissingError (4) with `mend`, the command or page that brings it.
+    Errors: MissingError (4) with `install_hint`, a command or a page.
     """
     path = shutil.which(tool)
     if path is None:
-        raise MissingError(f"{tool} is not on PATH", next=mend)
+        raise MissingError(f"{tool} is not on PATH", next=install_hint)
     return path
 
 

@@ -1,4 +1,4 @@
-"""The docker engine, through its command line: what every other module of raykit asks of it."""
+"""The docker engine, through its command line."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from raykit.errors import KubernetesError, MissingError, RaykitError
 
 INSTALL = "install Docker Engine or Docker Desktop: https://docs.docker.com/engine/install/"
 TIMEOUT_SECONDS = 30.0
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What the engine says of its machine. memory: bytes; architecture: such as `amd64`."""
+    """The engine and its machine. memory: bytes; architecture: such as `amd64`."""
 
     version: str
     cpus: int
@@ -36,15 +37,18 @@ def docker(
 
 def engine() -> Engine:
     """The engine behind `docker`. Errors: MissingError (4): no docker, no daemon, not allowed."""
-    processes.find("docker", mend=INSTALL)
+    processes.find("docker", install_hint=INSTALL)
     done = docker("info", "--format", "{{json .}}", check=False, error=MissingError)
-    told = _parsed(done.stdout)
-    if done.returncode != 0 or not told.get("NCPU"):
+    info = _parsed(done.stdout)
+    if done.returncode != 0 or not info.get("NCPU"):
         raise _no_engine(done)
-    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(
-        told["Architecture"], told["Architecture"]
+    architecture = str(info.get("Architecture", ""))
+    return Engine(
+        version=str(info.get("ServerVersion", "")),
+        cpus=int(info["NCPU"]),
+        memory=int(info.get("MemTotal", 0)),
+        architecture=ARCHITECTURES.get(architecture, architecture),
     )
-    return Engine(told["ServerVersion"], told["NCPU"], told["MemTotal"], architecture)
 
 
 def inspect(kind: str, *names: str) -> list[dict[str, Any]]:
@@ -53,26 +57,26 @@ def inspect(kind: str, *names: str) -> list[dict[str, Any]]:
         return []
     done = docker(kind, "inspect", *names, check=False)
     try:
-        found = json.loads(done.stdout or "[]")
+        items = json.loads(done.stdout or "[]")
     except ValueError:
         return []
-    return [item for item in found if isinstance(item, dict)]
+    return [item for item in items if isinstance(item, dict)]
 
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        told = json.loads(text)
+        content = json.loads(text)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _no_engine(done: processes.Completed) -> MissingError:
-    said = f"{done.stdout}\n{done.stderr}".lower()
+    output = f"{done.stdout}\n{done.stderr}".lower()
     server_errors = _parsed(done.stdout).get("ServerErrors") or []
-    said += " ".join(server_errors).lower()
+    output += " ".join(server_errors).lower()
     evidence = [*done.evidence()[:1], *(server_errors or done.stderr.strip().splitlines()[-5:])]
-    if "permission denied" in said:
+    if "permission denied" in output:
         return MissingError(
             f"not allowed to use the docker engine at {socket()}",
             evidence=evidence,

@@ -1,4 +1,4 @@
-"""A kind cluster of our own: made, found again, mended after an interruption, deleted."""
+"""A kind cluster of our own: created, recognised, repaired after an interruption, deleted."""
 
 from __future__ import annotations
 
@@ -64,18 +64,18 @@ class Node:
 
 def check_version() -> str:
     """The version of kind on PATH. Errors: MissingError (4): none, or one out of range."""
-    processes.find("kind", mend=INSTALL)
-    said = processes.run(["kind", "version"], timeout=15, error=MissingError).stdout
-    found = re.search(r"v(\d+)\.(\d+)\S*", said)
-    if not found:
-        raise MissingError("cannot read kind's version", evidence=[said.strip()], next=INSTALL)
-    if not OLDEST <= (int(found[1]), int(found[2])) < TOO_NEW:
+    processes.find("kind", install_hint=INSTALL)
+    output = processes.run(["kind", "version"], timeout=15, error=MissingError).stdout
+    version = re.search(r"v(\d+)\.(\d+)\S*", output)
+    if not version:
+        raise MissingError("cannot read kind's version", evidence=[output.strip()], next=INSTALL)
+    if not OLDEST <= (int(version[1]), int(version[2])) < TOO_NEW:
         raise MissingError(
-            f"kind {found[0]} does not fit: raykit needs {_dotted(OLDEST)} or newer, "
+            f"kind {version[0]} does not fit: raykit needs {_dotted(OLDEST)} or newer, "
             f"below {_dotted(TOO_NEW)}",
             next=INSTALL,
         )
-    return found[0]
+    return version[0]
 
 
 def nodes(name: str) -> list[Node]:
@@ -83,19 +83,19 @@ def nodes(name: str) -> list[Node]:
     listed = docker.docker(
         "ps", "--all", "--quiet", "--filter", f"label={CLUSTER_LABEL}={name}", error=MissingError
     )
-    found = [_node(item) for item in docker.inspect("container", *listed.stdout.split())]
-    return sorted(found, key=lambda node: node.name)
+    members = [_node(item) for item in docker.inspect("container", *listed.stdout.split())]
+    return sorted(members, key=lambda node: node.name)
 
 
-def state(found: Sequence[Node]) -> State:
-    """What the nodes of a name amount to."""
-    if not found:
+def state(members: Sequence[Node]) -> State:
+    """The state of a kind cluster, by its nodes."""
+    if not members:
         return State.absent
-    if not any(node.ours for node in found):
+    if not any(node.ours for node in members):
         return State.foreign
-    if not any(node.finished for node in found):
+    if not any(node.finished for node in members):
         return State.partial
-    return State.running if all(node.running for node in found) else State.stopped
+    return State.running if all(node.running for node in members) else State.stopped
 
 
 def answers_at(name: str, server: str) -> bool:
@@ -111,17 +111,17 @@ def answers_at(name: str, server: str) -> bool:
     return any(node.port == str(address.port) for node in ours)
 
 
-def workers(found: Sequence[Node]) -> list[str]:
+def workers(members: Sequence[Node]) -> list[str]:
     """Names of the nodes that take Ray pods."""
-    return [node.name for node in found if node.role == "worker"]
+    return [node.name for node in members if node.role == "worker"]
 
 
-def refuse_foreign(name: str, found: Sequence[Node]) -> None:
+def refuse_foreign(name: str, members: Sequence[Node]) -> None:
     """Errors: ConflictError (8) where a cluster of this name was not made by raykit."""
-    if state(found) is State.foreign:
+    if state(members) is State.foreign:
         raise ConflictError(
             f"the kind cluster {name} was not made by raykit",
-            evidence=[f"node {node.name} lacks the mark {MARK}" for node in found],
+            evidence=[f"node {node.name} lacks the mark {MARK}" for node in members],
             next="choose another name: raykit kind up --name raykit-2",
         )
 
@@ -141,14 +141,14 @@ def create(name: str, progress: Progress) -> None:
         raise KubernetesError(
             f"kind cannot make the cluster {name}",
             evidence=_cause(done),
-            next=_mend(),
+            next=_repair_hint(),
         )
     docker.docker("exec", f"{name}-control-plane", "touch", FINISHED)
 
 
-def start(found: Sequence[Node]) -> None:
+def start(members: Sequence[Node]) -> None:
     """Start nodes that were stopped, as after a restart of the machine."""
-    docker.docker("start", *(node.name for node in found if not node.running), timeout=120)
+    docker.docker("start", *(node.name for node in members if not node.running), timeout=120)
 
 
 def delete(name: str) -> None:
@@ -181,7 +181,7 @@ def config(engine: docker.Engine) -> str:
     return yaml.safe_dump(shape, sort_keys=False)
 
 
-def _mend() -> str:
+def _repair_hint() -> str:
     try:
         watchers = int(WATCHERS.read_text("ascii"))
     except (OSError, ValueError):

@@ -45,7 +45,7 @@ ON_THE_CONTROL_PLANE: Object = {
 
 def check_helm() -> str:
     """The version of Helm on PATH. Errors: MissingError (4): none, or one out of range."""
-    processes.find("helm", mend=INSTALL_HELM)
+    processes.find("helm", install_hint=INSTALL_HELM)
     said = processes.run(
         ["helm", "version", "--template", "{{.Version}}"], timeout=15, error=MissingError
     ).stdout

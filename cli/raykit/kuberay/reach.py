@@ -157,7 +157,7 @@ class _Forward(threading.Thread):
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(name="port-forward", daemon=True)
-        self.words = [processes.find("kubectl", mend=INSTALL_KUBECTL)]
+        self.words = [processes.find("kubectl", install_hint=INSTALL_KUBECTL)]
         self.words += ["--context", cluster.connection.context, "--namespace", cluster.namespace]
         self.words += ["port-forward", "--address", "127.0.0.1", f"service/{cluster.head_service}"]
         self.closing = threading.Event()

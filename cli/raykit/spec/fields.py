@@ -18,7 +18,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from raykit import versions
-from raykit.spec import images, names, quantity
+from raykit.spec import names, quantity
+from raykit.spec.rules import images
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)

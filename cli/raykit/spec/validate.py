@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from raykit import versions
-from raykit.spec import images, names, quantity
+from raykit.spec import names, quantity
 from raykit.spec.memory import object_store_bytes, shared_memory
 from raykit.spec.model import (
     ClusterSpec,
@@ -23,7 +23,7 @@ from raykit.spec.model import (
 )
 from raykit.spec.parts import Toleration
 from raykit.spec.problems import Path, Problem
-from raykit.spec.rules import extras, pods
+from raykit.spec.rules import extras, images, pods
 
 # Below it Ray has published vulnerabilities that open a cluster to others.
 OLDEST_RAY = "2.56.0"

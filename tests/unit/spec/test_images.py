@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from raykit.spec import images
+from raykit.spec.rules import images
 
 HEX = "0123456789abcdef" * 4
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from raykit.spec.images import ray_version_of
 from raykit.spec.load import inspect, load
 from raykit.spec.problems import dotted
+from raykit.spec.rules.images import ray_version_of
 
 HEAD = "name: c\nhead:\n  taskCpus: 2\n  memory: 4Gi\n"
 GROUP = "name: c\nhead:\n  memory: 2Gi\nworkers:\n- name: w\n  memory: 1Gi\n"
