@@ -70,10 +70,11 @@ def test_raykits_own_image_of_another_hash_is_refused_before_anything_is_applied
     assert lab.objects("rayclusters", "-n", namespace) == []
 
 
-def test_a_shape_too_big_for_the_nodes_is_explained_node_by_node(lab, namespace, spec):
+def test_a_shape_too_big_for_the_nodes_is_explained_reason_by_reason(lab, namespace, spec):
     said = refused_up(lab, spec("big", taskCpus=64, cpu=64), namespace)
     assert "no Kubernetes node takes pod big-head-" in said
-    assert f"node {lab.name}-worker: needs 64 cpu" in said
+    assert "2 nodes: needs 64 cpu, has at most " in said
+    assert f"such as {lab.name}-worker" in said
     assert f"node {lab.name}-control-plane: taint" in said
     assert "choose a smaller shape" in said
 

@@ -15,7 +15,7 @@ from raykit.errors import KubernetesError
 from raykit.kube import answers, errors
 from raykit.kube.access import Access, access
 from raykit.kube.answers import StrangeAnswerError
-from raykit.kube.kinds import EVERYWHERE, KINDS, RAY_API
+from raykit.kube.kinds import EVERYWHERE, KINDS, RAY_API, selectors
 from raykit.kube.tls import ssl_context
 from raykit.objects import Object
 
@@ -89,7 +89,7 @@ class Kubernetes:
         labels: an empty value asks for the label alone. metadata_only: the API server leaves
         spec and status out.
         """
-        query = {"limit": str(PAGE), **_selectors(labels, fields)}
+        query = {"limit": str(PAGE), **selectors(labels, fields)}
         headers = {"Accept": METADATA_ONLY} if metadata_only else {}
         path = KINDS[kind].path(namespace)
         while True:
@@ -165,7 +165,7 @@ class Kubernetes:
         """One item for each change of objects of a kind, for so many seconds."""
         import httpx2
 
-        query = {"watch": "true", "timeoutSeconds": str(seconds), **_selectors(labels, fields)}
+        query = {"watch": "true", "timeoutSeconds": str(seconds), **selectors(labels, fields)}
         timeout = httpx2.Timeout(seconds + READ_SECONDS, connect=CONNECT_SECONDS)
         path = KINDS[kind].path(namespace)
         with self._client.stream("GET", path, params=query, timeout=timeout) as stream:
@@ -356,16 +356,3 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _selectors(
-    labels: Mapping[str, str] | None, fields: Mapping[str, str] | None
-) -> dict[str, str]:
-    """Label and field selectors as a query."""
-    chosen = {
-        "labelSelector": [
-            f"{key}={value}" if value else key for key, value in (labels or {}).items()
-        ],
-        "fieldSelector": [f"{key}={value}" for key, value in (fields or {}).items()],
-    }
-    return {key: ",".join(terms) for key, terms in chosen.items() if terms}

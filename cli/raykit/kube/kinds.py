@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -47,6 +48,17 @@ KINDS = {
     "RayService": Kind(RAY_API, "rayservices"),
     "Secret": Kind("v1", "secrets"),
 }
+
+
+def selectors(labels: Mapping[str, str] | None, fields: Mapping[str, str] | None) -> dict[str, str]:
+    """Label and field selectors as a query; a label without a value may have any."""
+    chosen = {
+        "labelSelector": [
+            f"{key}={value}" if value else key for key, value in (labels or {}).items()
+        ],
+        "fieldSelector": [f"{key}={value}" for key, value in (fields or {}).items()],
+    }
+    return {key: ",".join(terms) for key, terms in chosen.items() if terms}
 
 
 def _segment(name: str) -> str:
