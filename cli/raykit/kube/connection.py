@@ -28,7 +28,7 @@ FIELD_MANAGER = "raykit"
 DEFAULT_NAMESPACE = "raykit"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
 """Together with one read below the 10 s within which an unreachable context must be named."""
-PAGE = 500
+PAGE, MOST_PAGES = 500, 400
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -92,16 +92,18 @@ class Kubernetes:
         query = {"limit": str(PAGE), **selectors(labels, fields)}
         headers = {"Accept": METADATA_ONLY} if metadata_only else {}
         path = KINDS[kind].path(namespace)
-        while True:
+        for _ in range(MOST_PAGES):
             content = self._asked("GET", path, query=query, headers=headers)
             assert content is not None
             with self._understood():
                 page = answers.items("Metadata" if metadata_only else kind, content)
             yield page
             more = answers.next_page(content)
-            if more is None or more == query.get("continue"):
+            if more is None:
                 return
             query["continue"] = more
+        said = f"GET {path}: the list has no end after {MOST_PAGES} pages"
+        raise errors.not_kubernetes(self.about, self.access.server, said)
 
     def apply(self, item: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """Server-side apply; what the API server then holds, or would hold.

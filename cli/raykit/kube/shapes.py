@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from raykit.objects import Object
-from raykit.spec import quantity
+from raykit.spec import names, quantity
 
 LONGEST_PATH = 200
 
@@ -62,17 +62,14 @@ def _time(value: Any) -> None:
     datetime.fromisoformat(value).timestamp()
 
 
-def _not_empty(value: str) -> None:
-    if not value:
-        raise ValueError
-
-
 TEXT = Leaf((str,), "a text")
-NAME = Leaf((str,), "a name", _not_empty)
+NAME = Leaf((str,), "a name", names.object_name)
+"""Names stand in commands that people paste: nothing but what Kubernetes takes."""
 NUMBER = Leaf((int,), "a whole number")
 FLAG = Leaf((bool,), "true or false")
 TIME = Leaf((str,), "a time", _time)
 QUANTITY = Leaf((str, int), "a quantity", _quantity)
+NAME_OR_EMPTY = Leaf((str,), "a name", lambda text: text and names.object_name(text))
 TEXTS = ListOf(TEXT)
 
 METADATA = {
@@ -194,7 +191,11 @@ SHAPES: dict[str, Shape] = {
                 "rayVersion": TEXT,
                 "suspend": FLAG,
                 "enableInTreeAutoscaling": FLAG,
-                "authOptions": {"mode": TEXT, "secretName": TEXT, "enableK8sTokenAuth": FLAG},
+                "authOptions": {
+                    "mode": TEXT,
+                    "secretName": NAME_OR_EMPTY,
+                    "enableK8sTokenAuth": FLAG,
+                },
                 "upgradeStrategy": {"type": TEXT},
                 "headGroupSpec": Required(GROUP),
                 "workerGroupSpecs": ListOf(
@@ -214,7 +215,7 @@ SHAPES: dict[str, Shape] = {
             "reason": TEXT,
             "observedGeneration": NUMBER,
             "conditions": CONDITIONS,
-            "head": {"serviceName": TEXT, "podName": TEXT},
+            "head": {"serviceName": NAME_OR_EMPTY, "podName": TEXT},
         },
     },
     "PodDisruptionBudget": {"metadata": Required(NAMESPACED)},

@@ -210,6 +210,23 @@ def test_a_rule_that_is_missing_is_named(connection, api, said, rule, command):
     assert refused.value.next == command
 
 
+def test_an_api_server_below_a_path_is_asked_there(api, kubeconfig):
+    kubeconfig(f"{api.url}/k8s/clusters/c-1/")
+    api.say("/k8s/clusters/c-1/version", {"gitVersion": "v1.36.2"})
+    api.say("/k8s/clusters/c-1/api/v1/nodes", {"items": []})
+    with connect() as connection:
+        assert connection.objects("Node") == []
+        assert connection.status_of("/version") == 200
+
+
+def test_a_refusal_that_holds_a_shell_command_is_not_made_one(connection, api):
+    said = 'cannot list resource "pods; rm -rf ~" in API group "" in the namespace "ray"'
+    api.refuse(NODES, 403, said)
+    with pytest.raises(MissingError) as refused:
+        connection.objects("Node")
+    assert refused.value.next == "kubectl --context kind-here auth can-i --list"
+
+
 def test_the_token_of_the_kubeconfig_is_sent(connection, api):
     assert set(api.tokens) == {"Bearer letter"}
 

@@ -1,6 +1,7 @@
 """Whatever an API server answers, raykit's readers give a result or an error of ours."""
 
 import copy
+import itertools
 import json
 
 import pytest
@@ -265,8 +266,8 @@ def test_a_field_of_the_wrong_type_is_named(place):
 
 
 def test_an_object_without_a_name_or_a_namespace_is_no_object():
-    for key in ("name", "namespace"):
-        broken = replaced(listed(CLUSTER), ("items", 0, "metadata", key), "")
+    for key, odd in itertools.product(("name", "namespace"), ("", "a; rm -rf ~", "../x", "A")):
+        broken = replaced(listed(CLUSTER), ("items", 0, "metadata", key), odd)
         assert exit_code(as_bytes({**ANSWERS, "/apis/ray.io/v1/rayclusters": broken})) == 5
 
 
@@ -295,6 +296,20 @@ def test_a_list_is_read_page_by_page(monkeypatch):
     monkeypatch.setattr(connection, "_answered", answered)
     assert [len(page) for page in connection.pages("Node")] == [1, 1, 1]
     assert asked == [None, "1", "2"]
+
+
+def test_a_list_without_end_is_refused(monkeypatch):
+    connection = Scripted({})
+    pages = itertools.count()
+
+    def answered(*_):
+        metadata = {"continue": str(next(pages))}
+        return 200, json.dumps({"metadata": metadata, "items": []}).encode()
+
+    monkeypatch.setattr(connection, "_answered", answered)
+    with pytest.raises(KubernetesError) as refused:
+        connection.objects("Node")
+    assert "has no end" in refused.value.evidence[0]
 
 
 def test_who_may_only_read_the_cluster_can_still_submit_and_learns_what_is_missing():
