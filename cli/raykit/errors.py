@@ -9,6 +9,7 @@ RaykitError                     1    a bug in raykit (never raised bare)
 ├── RecordError                 7    a run record is missing, unreadable or could not be written
 ├── ConflictError               8    drift, or something that exists differs
 ├── DataError                   9    input data corrupt, incomplete or unreadable
+├── ConditionError             10    a condition given by --fail-if holds
 ├── JobFailedError             20    the user's job FAILED
 ├── JobStoppedError            21    the user's job was STOPPED
 ├── JobTimeoutError            22    the user's job still runs after --timeout
@@ -88,6 +89,10 @@ class DataError(RaykitError):
     exit_code = 9
 
 
+class ConditionError(RaykitError):
+    exit_code = 10
+
+
 class JobFailedError(RaykitError):
     exit_code = 20
 
@@ -115,6 +120,7 @@ EXIT_CODES: dict[int, str] = {
     7: "a run record is missing, unreadable, not comparable, or could not be written",
     8: "drift, or a conflict with something that exists and differs",
     9: "input data corrupt, incomplete or unreadable; or the job started and never gave a result",
+    10: "a condition given by `--fail-if` holds",
     20: "your job FAILED",
     21: "your job was STOPPED",
     22: "your job still runs after `--timeout`",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from raykit import kit
 from raykit.manifests import pods
 from raykit.manifests.metadata import canonical, hash_of, labels, metadata
 from raykit.objects import Object
@@ -37,7 +38,7 @@ def content_hash(content: Object) -> str:
 
 def entrypoint(job: Job) -> str:
     """The command line of a job, quoted for the submitter's shell."""
-    words = job.entrypoint or ["python", "-P", "-m", f"jobs.{job.job}"]
+    words = job.entrypoint or ["python", f"{kit.IN_IMAGE}/jobs", str(job.job)]
     return shlex.join([*words, *job.arguments])
 
 

@@ -22,6 +22,7 @@ from raykit.measure.statistics import Ratio, Timing, independent_ratio, ratio, s
 from raykit.measure.strip.tasks import LOCAL_ARM
 
 MAKESPAN, RUN_PHASE, SPANS = "makespan", "run phase", "spans"
+SAME_MACHINE_SAYS = "One machine carried the Ray nodes, so this says nothing about more machines."
 FASTER, SLOWER = "faster", "slower"
 WITHIN_NOISE, TOO_SELDOM = "undecided, within noise", "undecided, measured too seldom"
 UNLIKE_WORK, NOTHING_SHARED = "did unlike work", "have no time in common"
@@ -62,8 +63,7 @@ class Verdict:
         if self.took is None:
             return f"{run} and {baseline} {self.outcome}: no ratio."
         of_what = f"{run} took {self.took} of {baseline}'s time ({self.arm})"
-        machines = " One machine carried the Ray nodes, so this says nothing about more machines."
-        return f"{of_what}: {self.outcome}.{machines if self.one_machine else ''}"
+        return f"{of_what}: {self.outcome}.{f' {SAME_MACHINE_SAYS}' if self.one_machine else ''}"
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,7 @@ def compare(records: Sequence[RunRecord], *, unlike: bool = False) -> Comparison
 
     Errors: RecordError (7) where runs cannot be compared, with every reason.
     """
-    _refuse_what_gave_nothing(records)
-    differences = [(record.id, unlike_work(records[0], record)) for record in records[1:]]
-    if not unlike:
-        _refuse_unlike(records, differences)
+    differences = _differences(records) if unlike else refuse_unlike(records)
     measured = [_measure(record) for record in records]
     other_work = {run for run, lines in differences if lines}
     arms = [
@@ -121,6 +118,22 @@ def compare(records: Sequence[RunRecord], *, unlike: bool = False) -> Comparison
         phases=_phases(records),
         doubts=[*_of_work(records, differences), *found],
     )
+
+
+def refuse_unlike(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
+    """The differences of work, which are none where this returns.
+
+    Errors: RecordError (7) where runs did not succeed or differ in job, work, image or Ray.
+    """
+    differences = _differences(records)
+    _refuse_unlike(records, differences)
+    return differences
+
+
+def _differences(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
+    """What each run does not have in common with the first. Errors: RecordError (7)."""
+    _refuse_what_gave_nothing(records)
+    return [(record.id, unlike_work(records[0], record)) for record in records[1:]]
 
 
 def unlike_work(base: RunRecord, other: RunRecord) -> list[str]:
@@ -213,13 +226,20 @@ def _of_work(
     return found
 
 
+def times(record: RunRecord) -> tuple[dict[str, list[float]], str]:
+    """Seconds of each arm of a run, in order, and where they come from: SPANS and its like."""
+    samples = facts.samples(record)
+    if samples:
+        return samples, SPANS
+    if record.tasks.get("makespan") and not record.tasks.get("dropped"):
+        return {"tasks": [float(record.tasks["makespan"])]}, MAKESPAN
+    run = [phase.seconds for phase in record.phases if phase.name == "run"]
+    return ({"job": run} if run else {}), RUN_PHASE
+
+
 def _measure(record: RunRecord) -> _Measured:
-    p, samples, source = facts.task_cpus(record), facts.samples(record), SPANS
-    if not samples and record.tasks.get("makespan") and not record.tasks.get("dropped"):
-        samples, source = {"tasks": [float(record.tasks["makespan"])]}, MAKESPAN
-    if not samples:
-        run = [phase.seconds for phase in record.phases if phase.name == "run"]
-        samples, source = ({"job": run} if run else {}), RUN_PHASE
+    p = facts.task_cpus(record)
+    samples, source = times(record)
     arms = [
         _with_speedup(
             Arm(record.id, name, source, Timing.of(own), p),
@@ -268,11 +288,12 @@ def _verdict(
         over = arm.over_baseline
         if over is not None:
             one_machine = any(doubt.name == "SAME_MACHINE" for doubt in found)
-            return Verdict(run, base, _outcome(over), arm.name, over.inverted(), one_machine)
+            return Verdict(run, base, outcome(over), arm.name, over.inverted(), one_machine)
     return Verdict(run, base, NOTHING_SHARED)
 
 
-def _outcome(over: Ratio) -> str:
+def outcome(over: Ratio) -> str:
+    """What a ratio of the baseline's time to a run's says: a word of FASTER to TOO_SELDOM."""
     if over.low is None:
         return TOO_SELDOM
     if not over.decided:

@@ -45,3 +45,49 @@ def test_a_number_of_workers_is_an_arm_of_its_own(raykit, tmp_path):
         "shape-2  shape-2  2      2     0\n"
         "14 runs to make\n"
     )
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch, make_record):
+    """An experiment of six rounds on disk; `two` takes half of the time of `one`."""
+    from raykit.measure import experiments
+    from raykit.measure.experiments import Experiment, Made
+    from raykit.measure.plan import Plan, Purpose, Scaling, Step
+    from raykit.measure.records import RunsFolder
+
+    monkeypatch.setenv("RAYKIT_RUNS", str(tmp_path))
+    runs, made = RunsFolder(tmp_path), []
+    for arm, factor in (("one", 1.0), ("two", 0.5)):
+        for number in range(1, 7):
+            run = f"20261126-00000{number}-{arm}"
+            span = {"name": "t", "arm": "tasks", "start": 0.0, "seconds": factor * (2 + number / 9)}
+            runs.write(make_record(id=run, status="SUCCEEDED", spans=[span], ended=1795477379.0))
+            made.append(Made(Step(arm, Purpose.measured, number), run))
+    arms = {arm: {"p": p, "tasks": 2, "asked": arm} for arm, p in (("one", 1.0), ("two", 2.0))}
+    plan, job = Plan(("one", "two"), 6), {"name": "fib", "arguments": ["--size", "9"]}
+    experiments.write(runs, Experiment("try", job, plan, Scaling.strong, arms, 0.0, made))
+
+
+def test_compare_shows_an_experiment_the_answer_first(raykit, measured):
+    code, out, err = raykit("compare", "try")
+    assert code == 0, err
+    assert out.startswith("two took 0.50 (0.50-0.50) of one's time (6 rounds): faster.\n")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_condition_that_holds_ends_with_10_after_the_table(raykit, measured):
+    code, out, err = raykit("compare", "try", "-o", "markdown", "--fail-if", "speedup<2.5")
+    assert code == 10
+    assert "| two | 2 | 6 |" in out
+    assert "speedup<2.5 holds for two" in err
+
+
+def test_the_table_as_csv_has_a_row_an_arm(raykit, measured):
+    code, out, _ = raykit("compare", "try", "-o", "csv")
+    assert code == 0
+    assert [line.split(",")[0] for line in out.splitlines()] == ["arm", "one", "two"]
+
+
+def test_conditions_need_an_experiment(raykit, measured):
+    words = ("20261126-000001-one", "20261126-000001-two", "--fail-if", "speedup<1")
+    assert raykit("compare", *words)[0] == 2

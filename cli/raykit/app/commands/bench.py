@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raykit.app import output
+from raykit.app.commands.compare import FailIf, TableFormat, show_arms
 from raykit.app.commands.runs import runs_folder
-from raykit.app.options import Context, Format, Namespace, Output, Yes, consent, where
+from raykit.app.options import Context, Namespace, Yes, consent, where
 from raykit.errors import UsageError
 from raykit.measure.plan import Scaling
 
@@ -80,8 +81,14 @@ def bench(
         bool, typer.Option("--create-namespace", help="Make the namespace where it is absent.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The arm to compare with; else the first.")
+    ] = None,
+    fail_if: FailIf = None,
     yes: Yes = False,
-    output_format: Output = Format.text,
+    output_format: Annotated[
+        TableFormat, typer.Option("-o", "--output", help="How to print the result.")
+    ] = TableFormat.text,
 ) -> None:
     """Run one job on several clusters in turn, and compare them.
 
@@ -89,6 +96,7 @@ def bench(
     meets all arms alike. Each run leaves a record; the experiment can be interrupted and repeated.
     """
     from raykit.flows import bench as flow
+    from raykit.measure import conditions
     from raykit.progress import Progress
     from raykit.submission import entrypoints
 
@@ -110,14 +118,20 @@ def bench(
         create_namespace=create_namespace,
         confirm=consent(yes),
     )
+    wanted = [conditions.parse(text) for text in fail_if or []]
+    if baseline is not None and baseline not in [arm.name for arm in request.arms]:
+        names = ", ".join(arm.name for arm in request.arms)
+        raise UsageError(f"--baseline {baseline}: there is no such arm", evidence=[names])
     progress = Progress(output.Screen())
-    as_json = output_format is Format.json
     if dry_run:
         planned = flow.outline(request, progress)
+        as_json = output_format is TableFormat.json
         output.show("bench", planned.as_dict() if as_json else planned, as_json, _outline)
         return
-    done = flow.bench(request, runs_folder(), progress)
-    output.show("bench", done.as_dict() if as_json else done, as_json, _outline)
+    folder = runs_folder()
+    done = flow.bench(request, folder, progress)
+    output.aside(f"experiment {done.id}: raykit compare {done.id} shows it again")
+    show_arms(flow.compared(done, folder, baseline), "bench", wanted, output_format)
 
 
 def _arms(

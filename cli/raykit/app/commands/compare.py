@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raykit.app import output
 from raykit.app.commands.runs import runs_folder
-from raykit.app.options import Format, Output
+from raykit.errors import UsageError
 
 if TYPE_CHECKING:
+    from raykit.measure.arms import ArmsCompared
     from raykit.measure.compare import Arm, Comparison
+    from raykit.measure.conditions import Condition
+
+
+class TableFormat(StrEnum):
+    """How a table is printed."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+    csv = "csv"
+
+
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-if", metavar="CONDITION", help="Exit 10 where it holds, such as 'speedup<1.5'."
+    ),
+]
 
 JOB_WIDTH = 22
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -30,24 +51,91 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN RUN...", help="Run ids; the first is the baseline.")
+        list[str],
+        typer.Argument(metavar="RUN RUN...|EXPERIMENT", help="Run ids, or one of `raykit bench`."),
     ],
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", help="The arm or run to compare with; else the first."),
+    ] = None,
     unlike: Annotated[
         bool, typer.Option("--unlike", help="Also runs of different work, images or Ray.")
     ] = False,
-    output_format: Output = Format.text,
+    fail_if: FailIf = None,
+    output_format: Annotated[
+        TableFormat, typer.Option("-o", "--output", help="How to print the result.")
+    ] = TableFormat.text,
 ) -> None:
-    """Show runs of the same work side by side.
+    """Show runs of the same work, or the arms of an experiment, side by side.
 
     A verdict in words, then times, speedup, efficiency and phases of each, and what is in doubt.
     """
+    from raykit.flows import bench as flow
+    from raykit.measure import conditions
+
+    wanted = [conditions.parse(text) for text in fail_if or []]
+    folder = runs_folder()
+    experiment = flow.find(folder, runs[0]) if len(runs) == 1 else None
+    if experiment is not None:
+        show_arms(flow.compared(experiment, folder, baseline), "compare", wanted, output_format)
+        return
+    _compare_runs(runs, baseline, unlike, wanted, output_format)
+
+
+def _compare_runs(
+    runs: list[str],
+    baseline: str | None,
+    unlike: bool,
+    wanted: list[Condition],
+    output_format: TableFormat,
+) -> None:
     from raykit.measure.compare import compare as compare_records
 
+    if output_format in (TableFormat.markdown, TableFormat.csv) or wanted:
+        raise UsageError(
+            "-o markdown, -o csv and --fail-if are for experiments, which measure each arm often",
+            next="raykit bench JOB --on A --on B, then raykit compare EXPERIMENT",
+        )
     folder = runs_folder()
-    found = compare_records([folder.read(run) for run in runs], unlike=unlike)
-    as_json = output_format is Format.json
+    records = [folder.read(run) for run in runs]
+    if baseline is not None:
+        first = folder.read(baseline)
+        records = [first, *(record for record in records if record.id != first.id)]
+    found = compare_records(records, unlike=unlike)
+    as_json = output_format is TableFormat.json
     data: Any = asdict(found) if as_json else found
     output.show("compare", data, as_json, as_text)
+
+
+def show_arms(
+    compared: ArmsCompared,
+    command: str,
+    wanted: Sequence[Condition],
+    output_format: TableFormat,
+) -> None:
+    """Print the arms of an experiment, then hold the conditions against them.
+
+    Errors: ConditionError (10), after the table.
+    """
+    from raykit.app import arms_page
+    from raykit.errors import ConditionError
+    from raykit.measure import arms, conditions
+
+    failed: ConditionError | None = None
+    try:
+        conditions.check(wanted, arms.values(compared))
+    except ConditionError as error:
+        failed = error
+    if output_format is TableFormat.json:
+        output.show_envelope(command, asdict(compared), failed)
+        raise typer.Exit(failed.exit_code if failed else 0)
+    text = {
+        TableFormat.markdown: arms_page.as_markdown,
+        TableFormat.csv: arms_page.as_csv,
+    }.get(output_format, arms_page.as_text)
+    output.show(command, compared, False, text)
+    if failed:
+        raise failed
 
 
 def as_text(found: Comparison) -> str:

@@ -1,0 +1,114 @@
+"""How the arms of an experiment are shown: the answer in words, then tables, then doubts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from raykit.app import output
+from raykit.measure.arms import ArmResult, ArmsCompared, values
+
+LEGEND = (
+    "T: median seconds of a run's parallel arm, else its makespan. TOOK: T over the baseline's, by "
+    "rounds. SPEEDUP: the baseline's T over T. EFFICIENCY: {efficiency}. OVERHEAD: seconds a run "
+    "took beyond T. In brackets: 95 % intervals."
+)
+EFFICIENCY = {
+    "weak": "the baseline's T over T, since the work grows with P",
+    "strong": "SPEEDUP over P, relative to the baseline's",
+    "as-given": "SPEEDUP over P, relative to the baseline's",
+}
+HEADER = ["ARM", "P", "N", "T", "TOOK", "SPEEDUP", "EFFICIENCY", "OVERHEAD"]
+
+
+def as_text(compared: ArmsCompared) -> str:
+    """The comparison for a terminal."""
+    parts = [
+        *(output.wrapped(sentence) for sentence in compared.sentences),
+        "",
+        f"{compared.job}; {compared.scaling} scaling; baseline: {compared.baseline}",
+        output.table(HEADER, [_row(arm) for arm in compared.arms]),
+        output.wrapped(LEGEND.format(efficiency=EFFICIENCY[compared.scaling])),
+    ]
+    beside = _beside(compared.arms)
+    if beside:
+        parts += ["", *beside]
+    if compared.phases:
+        names = [arm.name for arm in compared.arms]
+        rows = [
+            (name, *("-" if seconds is None else f"{seconds:.2f}" for seconds in row))
+            for name, row in compared.phases.items()
+        ]
+        parts += ["", output.table(["PHASE (s)", *names], rows)]
+    if compared.doubts:
+        parts += ["", "doubts:"]
+        parts += [
+            output.wrapped(f"{doubt.name}: {doubt.why}; {doubt.advice}", "  ")
+            for doubt in compared.doubts
+        ]
+    return "\n".join(parts)
+
+
+def as_markdown(compared: ArmsCompared) -> str:
+    """The comparison for a pull request."""
+    lines = [f"**{sentence}**" for sentence in compared.sentences[:1]]
+    lines += compared.sentences[1:]
+    lines += [
+        "",
+        f"`{compared.job}`, {compared.scaling} scaling, baseline `{compared.baseline}`",
+        "",
+    ]
+    lines += ["| " + " | ".join(name.lower() for name in HEADER) + " |"]
+    lines += ["|---" * len(HEADER) + "|"]
+    lines += [
+        "| " + " | ".join(_escaped(cell) for cell in _row(arm)) + " |" for arm in compared.arms
+    ]
+    if compared.doubts:
+        lines += ["", *(f"- `{doubt.name}`: {doubt.why}" for doubt in compared.doubts)]
+    return "\n".join(lines)
+
+
+def as_csv(compared: ArmsCompared) -> str:
+    """The table as CSV, a row an arm, numbers in full."""
+    rows = values(compared)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
+
+
+def _row(arm: ArmResult) -> list[str]:
+    timing = arm.seconds
+    interval = "" if timing.low is None else f" ({timing.low:.2f}-{timing.high:.2f})"
+    return [
+        arm.name,
+        f"{arm.p:g}",
+        str(arm.rounds),
+        f"{timing.seconds:.3f}{interval}",
+        str(arm.took or "-"),
+        f"{arm.speedup.value:.2f}" if arm.speedup else "-",
+        f"{arm.efficiency.value:.2f}" if arm.efficiency else "-",
+        "-" if arm.overhead is None else f"{arm.overhead:.1f}",
+    ]
+
+
+def _beside(arms: Sequence[ArmResult]) -> list[str]:
+    """What only some arms have: serial fractions, cold starts, retries."""
+    lines = []
+    for arm in arms:
+        facts = []
+        if arm.serial_fraction is not None:
+            facts.append(f"serial fraction {arm.serial_fraction:.2f} (Karp-Flatt, p = {arm.p:g})")
+        if arm.cold is not None:
+            facts.append(f"{arm.cold.n} cold starts, T {arm.cold.seconds:.3f} s")
+        if arm.retried:
+            facts.append(f"{arm.retried} tasks tried again")
+        if facts:
+            lines.append(f"{arm.name}: {', '.join(facts)}")
+    return lines
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")

@@ -1,0 +1,312 @@
+"""The arms of an experiment side by side, paired by round.
+
+T of a run is the median of its parallel arm (`facts.samples`), else its makespan, else its phase
+`run`. T of an arm of the experiment is the median of its runs. `took` is T over the baseline's T,
+from the rounds that both finished. With strong scaling, where the baseline has one task CPU,
+speedup S = T₁/Tₚ, efficiency S/p and Karp and Flatt's serial fraction follow; with weak scaling
+the efficiency is T₁/Tₚ itself. Against a baseline of more CPUs both are relative to it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raykit.errors import RecordError, UsageError
+from raykit.measure import doubts
+from raykit.measure.compare import SAME_MACHINE_SAYS, outcome, refuse_unlike, times
+from raykit.measure.doubts import Doubt
+from raykit.measure.experiments import Experiment
+from raykit.measure.plan import Purpose, Scaling
+from raykit.measure.records import RunRecord
+from raykit.measure.statistics import Ratio, Timing, paired_ratio, serial_fraction
+from raykit.measure.strip.tasks import LOCAL_ARM
+
+ROUNDS_FOR_AN_INTERVAL = 6
+PHASES = ("submit", "driver-start", "first-task", "run")
+MORE_OVERHEAD, SERIAL_PART = "overhead that grows with p", "a serial part of the work"
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm. seconds: T; overhead: what each run took beyond T, median seconds; cold: medians of
+    its cold starts; took, speedup, efficiency: against the baseline, None for the baseline."""
+
+    name: str
+    p: float
+    rounds: int
+    seconds: Timing
+    source: str
+    overhead: float | None
+    cold: Timing | None
+    retried: int
+    took: Ratio | None = None
+    speedup: Ratio | None = None
+    efficiency: Ratio | None = None
+    serial_fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class ArmsCompared:
+    """An experiment's arms. baseline: the name of the arm that the others are compared with."""
+
+    experiment: str
+    job: str
+    scaling: str
+    baseline: str
+    arms: list[ArmResult]
+    sentences: list[str]
+    phases: dict[str, list[float | None]]
+    doubts: list[Doubt]
+
+
+def compare_arms(
+    experiment: Experiment, records: Mapping[str, RunRecord], baseline: str | None = None
+) -> ArmsCompared:
+    """Compare the arms of an experiment. records: by run id; baseline: by default the first arm.
+
+    Errors: UsageError (2) for an arm that is not there, RecordError (7) where runs are missing or
+    did unlike work.
+    """
+    base_name = _baseline(experiment, baseline)
+    by_arm = {name: _records(experiment, name, records) for name in experiment.plan.arms}
+    flat = [record for runs in by_arm.values() for record in runs.values()]
+    _refuse_unlike(experiment, flat)
+    base = by_arm[base_name]
+    p_base = float(experiment.arms[base_name]["p"])
+    arms = [
+        _against(
+            _measured(experiment, name, runs, records),
+            runs,
+            base if name != base_name else None,
+            experiment.scaling,
+            p_base,
+        )
+        for name, runs in by_arm.items()
+    ]
+    found = _doubts(flat, arms)
+    return ArmsCompared(
+        experiment=experiment.id,
+        job=" ".join([experiment.job["name"], *experiment.job["arguments"]]),
+        scaling=str(experiment.scaling),
+        baseline=base_name,
+        arms=arms,
+        sentences=[*_sentences(arms, base_name, found), *_trend(arms, p_base, experiment.scaling)],
+        phases=_phases(by_arm),
+        doubts=found,
+    )
+
+
+def _baseline(experiment: Experiment, wanted: str | None) -> str:
+    names = experiment.plan.arms
+    if wanted is None:
+        return names[0]
+    if wanted not in names:
+        raise UsageError(f"there is no arm {wanted}", evidence=[f"arms: {', '.join(names)}"])
+    return wanted
+
+
+def _records(
+    experiment: Experiment, name: str, records: Mapping[str, RunRecord]
+) -> dict[int, RunRecord]:
+    """The measured runs of an arm by round."""
+    runs = experiment.runs(name)
+    missing = [run for _, run in runs if run not in records]
+    if missing or not runs:
+        raise RecordError(
+            f"the experiment {experiment.id} has no runs of {name} to compare"
+            if not runs
+            else f"records of the experiment {experiment.id} are missing",
+            evidence=missing,
+            next=f"raykit bench … --id {experiment.id} makes the runs that are missing",
+        )
+    return {number: records[run] for number, run in runs}
+
+
+def _refuse_unlike(experiment: Experiment, records: Sequence[RunRecord]) -> None:
+    """Errors: RecordError (7); with weak scaling unlike work is what was asked for."""
+    if experiment.scaling is not Scaling.weak:
+        refuse_unlike(records)
+
+
+def _measured(
+    experiment: Experiment,
+    name: str,
+    runs: Mapping[int, RunRecord],
+    records: Mapping[str, RunRecord],
+) -> ArmResult:
+    seconds = [time_of(record) for record in runs.values()]
+    walls = [
+        record.ended - record.started - time
+        for record, time in zip(runs.values(), seconds, strict=True)
+        if record.ended is not None
+    ]
+    cold = [records[run] for _, run in experiment.runs(name, Purpose.cold) if run in records]
+    return ArmResult(
+        name=name,
+        p=float(experiment.arms[name]["p"]),
+        rounds=len(seconds),
+        seconds=Timing.of(seconds),
+        source=times(next(iter(runs.values())))[1],
+        overhead=statistics.median(walls) if walls else None,
+        cold=Timing.of([time_of(record) for record in cold]) if cold else None,
+        retried=sum(int(record.tasks.get("retried") or 0) for record in runs.values()),
+    )
+
+
+def time_of(record: RunRecord) -> float:
+    """T of one run, seconds. Errors: RecordError (7) for a run that was not timed."""
+    samples, _ = times(record)
+    parallel = [name for name in samples if name != LOCAL_ARM] or list(samples)
+    if not parallel:
+        raise RecordError(
+            f"the run {record.id} has no time to compare",
+            next=f"raykit runs show {record.id}",
+        )
+    return statistics.median(samples[parallel[0]])
+
+
+def _against(
+    arm: ArmResult,
+    runs: Mapping[int, RunRecord],
+    base: Mapping[int, RunRecord] | None,
+    scaling: Scaling,
+    p_base: float,
+) -> ArmResult:
+    """The arm with its ratios to the baseline, from the rounds that both finished."""
+    if base is None:
+        return arm
+    shared = sorted(set(runs) & set(base))
+    if not shared:
+        return arm
+    took = paired_ratio(
+        [time_of(runs[number]) for number in shared], [time_of(base[number]) for number in shared]
+    )
+    if took is None:
+        return arm
+    speedup = took.inverted()
+    more = arm.p / p_base if p_base else 0.0
+    per = 1.0 if scaling is Scaling.weak else more
+    strong_from_one = scaling is not Scaling.weak and p_base == 1
+    return ArmResult(
+        **{
+            **arm.__dict__,
+            "took": took,
+            "speedup": speedup,
+            "efficiency": speedup.divided(per) if per > 0 else None,
+            "serial_fraction": (serial_fraction(speedup.value, arm.p) if strong_from_one else None),
+        }
+    )
+
+
+def _sentences(arms: Sequence[ArmResult], base: str, found: Sequence[Doubt]) -> list[str]:
+    """One sentence an arm, the answer first."""
+    one_machine = any(doubt.name == "SAME_MACHINE" for doubt in found)
+    sentences = []
+    for arm in arms:
+        if arm.took is None:
+            continue
+        rounds = f"{arm.rounds} round{'s' if arm.rounds != 1 else ''}"
+        sentences.append(
+            f"{arm.name} took {arm.took} of {base}'s time ({rounds}): "
+            f"{outcome(arm.took.inverted())}."
+        )
+    return [*sentences, *([SAME_MACHINE_SAYS] if one_machine and sentences else [])]
+
+
+def _trend(arms: Sequence[ArmResult], p_base: float, scaling: Scaling) -> list[str]:
+    """What Karp and Flatt's fraction does as p grows; it takes two arms to see."""
+    points = sorted((arm.p, arm.serial_fraction) for arm in arms if arm.serial_fraction is not None)
+    if scaling is Scaling.weak or p_base != 1 or len(points) < 2:
+        return []
+    first, last = points[0][1], points[-1][1]
+    rises = last > 1.25 * first and last - first > 0.02
+    why = MORE_OVERHEAD if rises else SERIAL_PART
+    verb = "rises" if rises else "stays about the same"
+    return [
+        f"The serial fraction {verb} ({first:.2f} at p = {points[0][0]:g}, {last:.2f} at "
+        f"p = {points[-1][0]:g}): that points to {why}."
+    ]
+
+
+def _doubts(records: Sequence[RunRecord], arms: Sequence[ArmResult]) -> list[Doubt]:
+    """The doubts of all runs, each kind once, with how many runs it touches."""
+    found = [doubt for doubt in doubts.find(records, []) if doubt.name != "UNLIKE_ARGUMENTS"]
+    counts = Counter(doubt.name for doubt in found)
+    first: dict[str, Doubt] = {}
+    for doubt in found:
+        first.setdefault(doubt.name, doubt)
+    gathered = [
+        doubt
+        if counts[name] == 1
+        else Doubt(name, f"{counts[name]} runs, such as {doubt.why}", doubt.advice)
+        for name, doubt in first.items()
+    ]
+    few = min((arm.rounds for arm in arms), default=0)
+    if few < ROUNDS_FOR_AN_INTERVAL:
+        name = "SINGLE_SAMPLE" if few == 1 else "FEW_SAMPLES"
+        gathered.insert(
+            0,
+            Doubt(
+                name,
+                f"{few} round{'s' if few != 1 else ''}; a ratio has its interval from "
+                f"{ROUNDS_FOR_AN_INTERVAL} on",
+                f"repeat the command with --repeat {ROUNDS_FOR_AN_INTERVAL} and the same --id",
+            ),
+        )
+    for arm in arms:
+        if arm.efficiency and arm.efficiency.value >= doubts.SUPERLINEAR:
+            gathered.append(
+                Doubt(
+                    "SUPERLINEAR",
+                    f"{arm.name}: an efficiency of {arm.efficiency.value:.2f}",
+                    "more than its CPUs can give: look at load, caches and first runs",
+                )
+            )
+    short = [arm.name for arm in arms if arm.seconds.seconds < doubts.TOO_SHORT_SECONDS]
+    if short:
+        gathered.append(
+            Doubt(
+                "TOO_SHORT",
+                f"under {doubts.TOO_SHORT_SECONDS:g} s: {', '.join(short)}",
+                "give the job more work; Ray's own overhead decides at this length",
+            )
+        )
+    return gathered
+
+
+def _phases(by_arm: Mapping[str, Mapping[int, RunRecord]]) -> dict[str, list[float | None]]:
+    """Median seconds of each phase, a column an arm."""
+
+    def median(runs: Mapping[int, RunRecord], name: str) -> float | None:
+        own = [
+            phase.seconds
+            for record in runs.values()
+            for phase in record.phases
+            if phase.name == name
+        ]
+        return statistics.median(own) if own else None
+
+    rows = {name: [median(runs, name) for runs in by_arm.values()] for name in PHASES}
+    return {name: row for name, row in rows.items() if any(value is not None for value in row)}
+
+
+def values(compared: ArmsCompared) -> list[dict[str, Any]]:
+    """The table as rows of plain values, for CSV and for conditions."""
+    return [
+        {
+            "arm": arm.name,
+            "p": arm.p,
+            "rounds": arm.rounds,
+            "seconds": arm.seconds.seconds,
+            "ratio": arm.took.value if arm.took else None,
+            "speedup": arm.speedup.value if arm.speedup else None,
+            "efficiency": arm.efficiency.value if arm.efficiency else None,
+            "overhead": arm.overhead,
+            "retried": arm.retried,
+        }
+        for arm in compared.arms
+    ]
