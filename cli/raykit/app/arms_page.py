@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from raykit.app import output
-from raykit.measure.arms import ArmResult, ArmsCompared, values
+from raykit.measure.experiment.arms import ArmResult, ArmsCompared, values
 
 LEGEND = (
     "T: median seconds of a run's parallel arm, else its makespan. TOOK: T over the baseline's, by "

@@ -15,10 +15,10 @@ from raykit.flows.clusters import down, up
 from raykit.flows.session import Run
 from raykit.flows.targets import Where
 from raykit.kube.reference import Reference
-from raykit.measure import experiments
-from raykit.measure.arms import ArmsCompared, compare_arms
-from raykit.measure.experiments import Experiment, Made
-from raykit.measure.plan import Plan, Purpose, Scaling, Step, seconds_left, tasks
+from raykit.measure.experiment import experiments
+from raykit.measure.experiment.arms import ArmsCompared, compare_arms
+from raykit.measure.experiment.experiments import Experiment, Made
+from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step, seconds_left, tasks
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress, Silent
 from raykit.spec.model import ClusterSpec

@@ -50,9 +50,9 @@ def test_a_number_of_workers_is_an_arm_of_its_own(raykit, tmp_path):
 @pytest.fixture
 def measured(tmp_path, monkeypatch, make_record):
     """An experiment of six rounds on disk; `two` takes half of the time of `one`."""
-    from raykit.measure import experiments
-    from raykit.measure.experiments import Experiment, Made
-    from raykit.measure.plan import Plan, Purpose, Scaling, Step
+    from raykit.measure.experiment import experiments
+    from raykit.measure.experiment.experiments import Experiment, Made
+    from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
     from raykit.measure.records import RunsFolder
 
     monkeypatch.setenv("RAYKIT_RUNS", str(tmp_path))

@@ -7,8 +7,8 @@ from raykit.flows import bench
 from raykit.flows.bench import Arm, Ready, Request
 from raykit.flows.session import Run
 from raykit.flows.targets import Where
-from raykit.measure import experiments
-from raykit.measure.plan import Purpose, Scaling
+from raykit.measure.experiment import experiments
+from raykit.measure.experiment.plan import Purpose, Scaling
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress
 from raykit.submission.entrypoints import Entrypoint

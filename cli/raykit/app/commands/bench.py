@@ -12,11 +12,11 @@ from raykit.app.commands.compare import FailIf, TableFormat, show_arms
 from raykit.app.commands.runs import runs_folder
 from raykit.app.options import Context, Namespace, Yes, consent, where
 from raykit.errors import UsageError
-from raykit.measure.plan import Scaling
+from raykit.measure.experiment.plan import Scaling
 
 if TYPE_CHECKING:
     from raykit.flows.bench import Arm
-    from raykit.measure.experiments import Experiment
+    from raykit.measure.experiment.experiments import Experiment
 
 EPILOG = """Examples:
 
@@ -96,7 +96,7 @@ def bench(
     meets all arms alike. Each run leaves a record; the experiment can be interrupted and repeated.
     """
     from raykit.flows import bench as flow
-    from raykit.measure import conditions
+    from raykit.measure.experiment import conditions
     from raykit.progress import Progress
     from raykit.submission import entrypoints
 

@@ -14,9 +14,9 @@ from raykit.app.commands.runs import runs_folder
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:
-    from raykit.measure.arms import ArmsCompared
     from raykit.measure.compare import Arm, Comparison
-    from raykit.measure.conditions import Condition
+    from raykit.measure.experiment.arms import ArmsCompared
+    from raykit.measure.experiment.conditions import Condition
 
 
 class TableFormat(StrEnum):
@@ -71,7 +71,7 @@ def compare(
     A verdict in words, then times, speedup, efficiency and phases of each, and what is in doubt.
     """
     from raykit.flows import bench as flow
-    from raykit.measure import conditions
+    from raykit.measure.experiment import conditions
 
     wanted = [conditions.parse(text) for text in fail_if or []]
     folder = runs_folder()
@@ -119,7 +119,7 @@ def show_arms(
     """
     from raykit.app import arms_page
     from raykit.errors import ConditionError
-    from raykit.measure import arms, conditions
+    from raykit.measure.experiment import arms, conditions
 
     failed: ConditionError | None = None
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from raykit.errors import RecordError
-from raykit.measure.plan import Plan, Purpose, Scaling, Step
+from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
 from raykit.measure.records import RunsFolder, write_atomically
 
 SCHEMA = 1

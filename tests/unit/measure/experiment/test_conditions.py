@@ -3,7 +3,7 @@
 import pytest
 
 from raykit.errors import ConditionError, UsageError
-from raykit.measure.conditions import check, parse
+from raykit.measure.experiment.conditions import check, parse
 
 ROWS = [
     {"arm": "one", "speedup": None, "seconds": 2.0},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raykit.measure.plan import Plan, Purpose, Scaling, Step, seconds_left, tasks
+from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step, seconds_left, tasks
 
 plans = st.builds(
     Plan,

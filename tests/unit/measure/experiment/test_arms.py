@@ -5,9 +5,9 @@ import random
 import pytest
 
 from raykit.errors import RecordError, UsageError
-from raykit.measure.arms import compare_arms, values
-from raykit.measure.experiments import Experiment, Made
-from raykit.measure.plan import Plan, Purpose, Scaling, Step
+from raykit.measure.experiment.arms import compare_arms, values
+from raykit.measure.experiment.experiments import Experiment, Made
+from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
 
 
 @pytest.fixture

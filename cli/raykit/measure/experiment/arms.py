@@ -19,8 +19,8 @@ from raykit.errors import RecordError, UsageError
 from raykit.measure import doubts
 from raykit.measure.compare import SAME_MACHINE_SAYS, outcome, refuse_unlike, times
 from raykit.measure.doubts import Doubt
-from raykit.measure.experiments import Experiment
-from raykit.measure.plan import Purpose, Scaling
+from raykit.measure.experiment.experiments import Experiment
+from raykit.measure.experiment.plan import Purpose, Scaling
 from raykit.measure.records import RunRecord
 from raykit.measure.statistics import Ratio, Timing, paired_ratio, serial_fraction
 from raykit.measure.strip.tasks import LOCAL_ARM

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from raykit.errors import RecordError
-from raykit.measure import experiments
-from raykit.measure.experiments import Experiment, Made
-from raykit.measure.plan import Plan, Purpose, Scaling, Step
+from raykit.measure.experiment import experiments
+from raykit.measure.experiment.experiments import Experiment, Made
+from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
 from raykit.measure.records import RunsFolder
 
 
