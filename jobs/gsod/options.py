@@ -51,6 +51,7 @@ def parse(argv: Sequence[str] | None) -> Options:
     threshold = _number(given.high_temp, "--high-temp", problems)
     least = _whole(given.min_days, "--min-days", 366, problems)
     countries = _countries(given.country, problems)
+    stations = _stations(given.stations, problems)
     data = SAMPLE if sample else _folder(given.data, problems)
     if given.method == "tutorial":
         problems += _beyond_tutorial(parser, given)
@@ -61,7 +62,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         sample=sample,
         years=years,
         question=Question(given.column, given.op, threshold),
-        coverage=Coverage(least, given.matched_days, countries, _stations(given.stations)),
+        coverage=Coverage(least, given.matched_days, countries, stations),
         pairwise=given.pairwise,
         method=given.method,
         strict=given.strict,
@@ -155,7 +156,9 @@ def _countries(words: Sequence[str], problems: list[str]) -> frozenset[str]:
     return frozenset(word.upper() for word in words)
 
 
-def _stations(words: Sequence[str]) -> frozenset[str]:
+def _stations(words: Sequence[str], problems: list[str]) -> frozenset[str]:
+    if any(not word.strip() for word in words):
+        problems.append("argument --stations: an id is empty")
     return frozenset(word.upper() for word in words)
 
 

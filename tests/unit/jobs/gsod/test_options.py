@@ -96,6 +96,10 @@ def test_ids_of_stations_are_upper_case_however_they_are_written():
     assert parse(["--stations", "a0735500241"]).coverage.stations == {"A0735500241"}
 
 
+def test_an_empty_id_is_refused(capsys):
+    assert "argument --stations: an id is empty" in refusal(capsys, "--stations", "A", "")
+
+
 @pytest.mark.parametrize("word", ["", " ", "a\0b", "~nobody-of-this-name/x"])
 def test_a_folder_that_cannot_be_one_is_refused_and_is_not_the_sample(capsys, word):
     assert "argument --data" in refusal(capsys, "--data", word)
