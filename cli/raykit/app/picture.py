@@ -116,8 +116,13 @@ def _starts(record: RunRecord) -> list[str]:
 
 
 def _span_table(record: RunRecord) -> str:
-    rows = [(span.get("name", "?"), f"{span.get('seconds', 0):.3f}") for span in record.spans]
+    rows = [(span.get("name", "?"), _seconds(span.get("seconds", 0))) for span in record.spans]
     return table(["SPAN", "SECONDS"], rows)
+
+
+def _seconds(value: float) -> str:
+    """Milliseconds, but of a length that nothing can have."""
+    return f"{value:.3f}" if value < 1e9 else f"{value:.1e}"
 
 
 def _status(record: RunRecord) -> str:
@@ -135,10 +140,12 @@ def _machine(record: RunRecord) -> str:
 
 def _values(data: object, width: int, indent: str) -> list[str]:
     """JSON data as indented lines: objects by key, lists of objects as tables where they fit."""
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) and data:
         return [line for key, value in data.items() for line in _value(key, value, width, indent)]
     if isinstance(data, list) and any(isinstance(item, Mapping | list) for item in data):
         return _rows(data, width, indent)
+    if isinstance(data, Mapping):
+        return [f"{indent}none"]
     if isinstance(data, list):
         return _wrapped(indent, ", ".join(map(_scalar, data)) or "none", width)
     return _wrapped(indent, _scalar(data), width)

@@ -98,7 +98,7 @@ def _timed(event: Event) -> bool:
 
 def _is_span(event: Event) -> bool:
     numbers = _is_number(event.get("start")) and _is_number(event.get("seconds"))
-    return numbers and isinstance(event.get("name"), str)
+    return numbers and event["seconds"] >= 0 and isinstance(event.get("name"), str)
 
 
 def _is_error(event: Event) -> bool:

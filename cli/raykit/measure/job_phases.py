@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 from raykit.measure import clocks
 from raykit.measure.clocks import Offset, Sighting
@@ -69,6 +70,7 @@ def job_phases(marks: Marks) -> list[Phase]:
     by its offset. A phase between two clocks whose offset is unknown is left out, and so is one
     that comes out negative: no number is invented.
     """
+    marks = _plausible(marks)
     offset = head_offset(marks)
     shift = offset.seconds if offset and offset.matters else 0.0
 
@@ -94,6 +96,20 @@ def job_phases(marks: Marks) -> list[Phase]:
         _between("end-seen", end, ours(marks.seen_end), RAYKIT, MILLISECOND, offset),
     ]
     return [phase for phase in found if phase is not None]
+
+
+def _plausible(marks: Marks) -> Marks:
+    """The marks without a start line or first task that the head's own times of the job exclude.
+
+    A job prints its start line itself, and may print any time.
+    """
+    first = -inf if marks.head_start is None else marks.head_start - clocks.SLACK
+    last = inf if marks.job_end is None else marks.job_end + clocks.SLACK
+
+    def kept(moment: float | None) -> float | None:
+        return moment if moment is not None and first <= moment <= last else None
+
+    return replace(marks, start_line=kept(marks.start_line), first_task=kept(marks.first_task))
 
 
 def _first_task(marks: Marks) -> float | None:

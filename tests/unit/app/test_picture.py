@@ -97,3 +97,10 @@ def test_a_record_of_the_first_schema_is_shown_as_far_as_it_goes():
     assert "head 127.0.0.1 cpu 1 |" in shown
     assert "8 tasks ran, on 2 task CPUs." in shown
     assert "serial_fraction" in picture.page(record, 80)
+
+
+def test_a_length_that_nothing_can_have_is_short_and_an_empty_value_is_none(make_record):
+    span = {"name": "x", "start": 1.0, "seconds": 1e308}
+    shown = picture.page(make_record(spans=[span], results=[{"data": {"y": {}, "z": []}}]), 80)
+    assert "x     1.0e+308" in shown
+    assert "  y: none\n  z: none" in shown

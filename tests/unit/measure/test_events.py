@@ -98,6 +98,7 @@ def test_a_last_line_without_an_end_is_an_event_too():
         b'{"raykit": 1, "event": "result", "time": "now", "data": 1}',
         b'{"raykit": 1, "event": "span", "name": "x", "start": "0", "seconds": 1}',
         b'{"raykit": 1, "event": "span", "name": "x", "start": 0, "seconds": true}',
+        b'{"raykit": 1, "event": "span", "name": "x", "start": 0, "seconds": -1}',
         b'{"raykit": 1, "event": "span", "start": 0, "seconds": 1}',
         b'{"raykit": 1, "event": "start"}',
         b'{"raykit": 1, "event": "error", "cause": "data"}',

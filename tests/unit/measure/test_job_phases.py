@@ -88,6 +88,21 @@ def test_task_events_that_contradict_the_heads_clock_give_no_first_task():
     ]
 
 
+@pytest.mark.parametrize("printed", [1.0, 9.0, 15.2, 1e300, -1e300])
+def test_a_start_line_outside_the_jobs_own_time_is_not_believed(printed):
+    found = job_phases(of_a_run(here=True, start_line=printed, first_task=None))
+    assert [(phase.name, round(phase.seconds, 6)) for phase in found] == [
+        ("driver-start", 1.1),
+        ("run", 3.9),
+        ("end-seen", 0.1),
+    ]
+
+
+def test_a_task_outside_the_jobs_own_time_is_not_believed():
+    found = job_phases(of_a_run(here=True, first_task=3.0))
+    assert "first-task" not in {phase.name for phase in found}
+
+
 def test_without_a_start_line_the_first_byte_of_the_log_stands_for_the_driver():
     marks = of_a_run(here=True, start_line=None, first_byte=11.0, first_task=None, seen_end=None)
     assert told(marks) == [("driver-start", 1.0, "raykit", 0.1), ("run", 4.0, "ray job", 0.001)]
