@@ -1,0 +1,158 @@
+"""deploy/: each kustomization builds, and what comes out is what raykit itself would render."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from raykit import kit
+from raykit.manifests import schema
+from raykit.manifests.render import render
+from raykit.spec.load import load
+
+DEPLOY = Path(kit.root()) / "deploy"
+ENVIRONMENTS = ("dev", "staging", "prod")
+PLACES = sorted(
+    path.parent
+    for path in DEPLOY.rglob("kustomization.yaml")
+    if yaml.safe_load(path.read_text("utf-8"))["kind"] == "Kustomization"
+)
+COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
+SPECS = {
+    "pdb": ("disruptionBudget", True),
+    "monitoring": ("monitoring", {"enabled": True}),
+    "network-policy": ("networkPolicy", {"enabled": True}),
+}
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+
+
+def build(folder):
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+def kinds(objects, *wanted):
+    return [each for each in objects if each["kind"] in wanted]
+
+
+@pytest.fixture
+def kustomization(tmp_path):
+    """Writes a kustomization beside a copy of deploy/; returns the objects that come out."""
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+
+    def write(files=(), **keys):
+        folder = tmp_path / "deploy" / "mine"
+        folder.mkdir()
+        shutil.copy(DEPLOY / "overlays" / "prod" / "image-fields.yaml", folder)
+        for name, objects in dict(files).items():
+            (folder / name).write_text(yaml.safe_dump_all(objects), "utf-8")
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(keys), "utf-8")
+        return build(folder)
+
+    return write
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_each_kustomization_builds_and_kuberays_schema_takes_its_objects(place):
+    built = build(place)
+    assert built
+    assert "CLUSTER" not in json.dumps(built)
+    rays = [each for each in built if schema.is_rays(each)]
+    assert [
+        (each["metadata"]["name"], schema.check(each)) for each in rays if schema.check(each)
+    ] == []
+
+
+def test_no_folder_of_manifests_is_without_a_kustomization():
+    folders = {path.parent for path in (DEPLOY / "components").rglob("*.yaml")}
+    folders |= {path.parent for path in (DEPLOY / "overlays").rglob("*.yaml")}
+    assert [folder for folder in folders if not (folder / "kustomization.yaml").is_file()] == []
+
+
+@pytest.mark.parametrize("component", sorted(SPECS))
+def test_a_component_adds_what_the_spec_renders(component, kustomization):
+    key, value = SPECS[component]
+    made = kustomization(
+        namespace="ray", resources=["../base/multi-node"], components=[f"../components/{component}"]
+    )
+    spec = yaml.safe_load((DEPLOY / "clusters" / "multi-node.yaml").read_text("utf-8"))
+    asked = {**spec, "namespace": "ray", "monitoring": {"enabled": True}, key: value}
+    kind = kinds(made, "PodDisruptionBudget", "PodMonitor", "NetworkPolicy")
+    rendered = kinds(render(load(json.dumps(asked)), image="raykit:x"), *{o["kind"] for o in kind})
+    by_name = {each["metadata"]["name"]: each for each in rendered}
+    assert {each["metadata"]["name"]: each for each in kind} == by_name
+    assert by_name
+
+
+def test_every_component_is_tested():
+    assert set(COMPONENTS) == {*SPECS, "kueue"}
+
+
+def test_kueue_labels_the_cluster_as_a_spec_with_a_queue_does(kustomization):
+    made = kustomization(
+        namespace="ray", resources=["../base/multi-node"], components=["../components/kueue"]
+    )
+    (cluster,) = kinds(made, "RayCluster")
+    (queue,) = kinds(made, "LocalQueue")
+    spec = yaml.safe_load((DEPLOY / "clusters" / "multi-node.yaml").read_text("utf-8"))
+    asked = {**spec, "namespace": "ray", "queue": queue["metadata"]["name"]}
+    (rendered,) = render(load(json.dumps(asked)), image="raykit:x")
+    assert cluster["metadata"]["labels"] == rendered["metadata"]["labels"]
+
+
+def images(node):
+    """Every value of a key `image` below a manifest."""
+    if isinstance(node, list):
+        return [found for each in node for found in images(each)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["image"]] if isinstance(node.get("image"), str) else []
+    return own + [found for each in node.values() for found in images(each)]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_overlay_sets_every_image_by_digest(environment):
+    found = images(kinds(build(DEPLOY / "overlays" / environment), "RayCluster"))
+    assert found
+    assert [each for each in found if "@sha256:" not in each] == []
+
+
+def test_the_image_fields_reach_every_container_of_a_job_with_its_own_cluster(kustomization):
+    init = {"name": "prepare", "image": "raykit:x", "spec": {"command": ["true"]}}
+    spec = {
+        "name": "c",
+        "namespace": "ray",
+        "autoscaling": {"enabled": True},
+        "head": {"memory": "2Gi", "initContainers": [init]},
+        "workers": [
+            {"name": "w", "maxReplicas": 1, "memory": "2Gi", "initContainers": [init]},
+        ],
+        "jobs": [{"name": "own", "job": "fib", "ownCluster": True}],
+    }
+    made = kustomization(
+        files={"all.yaml": render(load(json.dumps(spec)), image="raykit:x")},
+        resources=["all.yaml"],
+        configurations=["image-fields.yaml"],
+        images=[{"name": "raykit", "newName": "elsewhere/raykit", "digest": "sha256:" + "a" * 64}],
+    )
+    assert set(images(made)) == {"elsewhere/raykit@sha256:" + "a" * 64}
+    assert len(images(made)) == 9
+
+
+def test_the_image_fields_of_the_overlays_are_the_same():
+    texts = {
+        (DEPLOY / "overlays" / each / "image-fields.yaml").read_text() for each in ENVIRONMENTS
+    }
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_objects_of_an_overlay_are_in_its_namespace(environment):
+    for each in build(DEPLOY / "overlays" / environment):
+        if each["kind"] != "Namespace":
+            assert each["metadata"]["namespace"] == f"raykit-{environment}"
