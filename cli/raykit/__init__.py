@@ -1,7 +1,7 @@
 """raykit deploys Ray clusters on Kubernetes and measures them.
 
-`from raykit import submit, attach, runs` gives the command line's flows to Python programs;
-`import raykit` alone loads none of what they need.
+`from raykit import submit, attach, runs` offers the main commands to Python programs. They are
+imported on first use, so that `import raykit` stays fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m raykit`: the same door as the `raykit` command."""
+"""`python -m raykit` does the same as the `raykit` command."""
 
 from raykit.app.main import main
 

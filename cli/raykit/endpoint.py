@@ -1,4 +1,4 @@
-"""An address at which a Ray head answers, and what must be sent along to be let in."""
+"""The address of a Ray head, with the headers and TLS settings that a request needs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from raykit import redaction
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the Jobs API of one Ray head is spoken to.
+    """How to reach the Jobs API of one Ray head.
 
-    url: base address; a path, as of a Kubernetes service proxy, is kept.
+    url: base address; it may have a path, such as that of a Kubernetes service proxy.
     headers: sent with every request (a token, a Kubernetes credential); never written anywhere.
-    secrets: texts that must be replaced in everything that is written, such as the token.
-    target: what a record says of it, such as `{"kind": "local"}`.
-    repeated_headers: more of them, some names several times, such as Kubernetes' impersonation.
-    proxy: the HTTP proxy on the way, None for what the environment says.
-    gone: whether the head has ended for good, so that nobody waits for it; None where unknown.
-    renew: reads the credentials again where the head no longer accepts them; the same place.
+    secrets: texts that are redacted in all output, such as the token.
+    target: how a run record names the head, such as `{"kind": "local"}`.
+    tls: an SSL context for the server; True for httpx's default checks.
+    repeated_headers: further headers whose names may repeat, such as Kubernetes impersonation.
+    proxy: URL of an HTTP proxy; None: use the environment's settings.
+    renew: returns an endpoint of the same head with fresh credentials; None: they do not expire.
+    gone: returns True if the head has ended for good; None: this cannot be known.
     """
 
     url: str

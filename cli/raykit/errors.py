@@ -15,8 +15,8 @@ RaykitError                     1    a bug in raykit (never raised bare)
 ├── JobTimeoutError            22    the user's job still runs after --timeout
 └── InterruptedByUserError    130    Ctrl-C or SIGTERM while following
 
-Below 20 it is raykit or the platform; from 20 on it is the job. The texts of EXIT_CODES are the
-README's table.
+Codes below 20 concern raykit or the platform, codes from 20 on the job. The README's table of exit
+codes has the texts of EXIT_CODES.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ from typing import ClassVar
 
 
 class RaykitError(Exception):
-    """One line `what`, the `evidence` line by line, and `next`: one line on what to run now."""
+    """An error that the command line prints.
+
+    what: one line that says what is wrong. evidence: lines that show it. next: one line with the
+    command to run now; empty if there is none.
+    """
 
     exit_code: ClassVar[int] = 1
 

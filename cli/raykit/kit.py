@@ -1,11 +1,11 @@
-"""Where the kit lies: jobs, Dockerfile and shapes, in a clone or inside an installed wheel."""
+"""The folder of the kit (jobs, Dockerfile, deploy files): in a clone or in an installed wheel."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 IN_IMAGE = "/opt/raykit"
-"""Where `jobs/` lies in raykit's own image (see Dockerfile)."""
+"""The folder that holds `jobs/` in raykit's own image (see Dockerfile)."""
 
 
 def root() -> Path:
@@ -19,9 +19,9 @@ def root() -> Path:
 
 
 def jobs() -> list[str]:
-    """Names of the jobs that come with the kit: what `python -m jobs.NAME` can run.
+    """Sorted names of the kit's jobs: those that `python -m jobs.NAME` can run.
 
-    That is a module of `jobs/` that has a `main`, or a package with a `__main__`.
+    A job is a module of `jobs/` with a `main`, or a package with a `__main__`.
     """
     folder = root() / "jobs"
     modules = (path for path in folder.glob("*.py") if not path.name.startswith("_"))
@@ -30,7 +30,7 @@ def jobs() -> list[str]:
 
 
 def takes_option(job: str, option: str) -> bool:
-    """Whether a job of the kit declares a command-line option, by its own source."""
+    """Whether the source of a job declares a command-line option, such as `--seconds`."""
     folder, module = root() / "jobs" / job, root() / "jobs" / f"{job}.py"
     sources = [*folder.glob("*.py"), *([module] if module.is_file() else [])]
     return any(f'"{option}"' in source.read_text("utf-8") for source in sources)

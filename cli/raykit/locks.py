@@ -1,4 +1,4 @@
-"""A lock between processes of one user: who holds it is said, and a dead holder holds nothing."""
+"""Locks between processes of one user. They name their holder and end with its process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.2
 
 
 def folder() -> Path:
-    """Where the lock files lie."""
+    """The folder of the lock files."""
     return platformdirs.user_state_path("raykit") / "locks"
 
 
@@ -26,10 +26,12 @@ def folder() -> Path:
 def held(name: str, doing: str, *, wait: float = 0.0, within: Path | None = None) -> Iterator[None]:
     """Hold the lock `name` while the block runs.
 
-    The kernel frees the lock when its holder ends, however it ends; the file keeps the pid of the
-    last holder, for the message. `wait`: seconds to wait for another holder. `within`: the folder
-    of the lock file, if it is not the usual one.
-    Errors: ConflictError (8) with that pid.
+    doing: what the holder does, for the error message. wait: seconds to wait for another holder.
+    within: the folder of the lock file; None: the usual one.
+
+    The kernel frees the lock when its holder ends, even by SIGKILL. The file keeps the process id
+    of the last holder.
+    Errors: ConflictError (8) with that process id, after `wait` seconds.
     """
     path = (within or folder()) / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)

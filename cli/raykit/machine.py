@@ -1,4 +1,4 @@
-"""What a record says of the machine that raykit itself runs on."""
+"""The machine that raykit itself runs on, as a run record describes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 def describe() -> dict[str, Any]:
     """CPU model and count, memory in bytes, load of the last minute, platform and boot id.
 
-    None stands for what cannot be read.
+    A value that cannot be read is None.
     """
     return {
         "cpu_model": _cpu_model(),
@@ -25,8 +25,8 @@ def describe() -> dict[str, Any]:
 
 
 def _cpu_model() -> str:
-    found = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
-    return found.group(1) if found else platform.processor() or platform.machine()
+    match = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
+    return match.group(1) if match else platform.processor() or platform.machine()
 
 
 def _memory_bytes() -> int | None:

@@ -1,4 +1,4 @@
-"""A Kubernetes object as plain JSON data, and what its conditions say."""
+"""A Kubernetes object as plain JSON data, and helpers to read its conditions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Object = dict[str, Any]
 
 
 def condition(item: Object, kind: str) -> Object | None:
-    """The condition of that type in the object's status; None where there is none."""
+    """The condition of type `kind` in the object's status; None if it has no such condition."""
     conditions = (item.get("status") or {}).get("conditions") or []
-    return next((each for each in conditions if each.get("type") == kind), None)
+    return next((entry for entry in conditions if entry.get("type") == kind), None)
 
 
 def holds(item: Object, kind: str) -> bool:
-    """Whether that condition is `True`."""
+    """Whether the condition of type `kind` has the status `True`."""
     return (condition(item, kind) or {}).get("status") == "True"

@@ -1,16 +1,16 @@
-"""A phase: one step that raykit times, with where the time came from."""
+"""A phase: one timed step of a run, with the source and the resolution of its times."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
 RAYKIT = "raykit"
-"""Source of a phase that raykit timed itself; other sources are named by whoever reads them."""
+"""Source of a phase that raykit timed itself. The modules that read other sources name those."""
 
 MONOTONIC = "monotonic"
 WALL = "wall"
 CORRECTED = "corrected"
-"""Between two machines' clocks, set to one by the offset between them, which was estimated."""
+"""Times of two machines' clocks, corrected by an estimate of the offset between them."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Phase:
     """One timed step of a run.
 
     name: kebab-case, such as `head-ready`.
-    start: Unix seconds; seconds: its length.
-    source: who took the time (`raykit`, `ray job`, `ray tasks`, `kubernetes`, `job`).
-    clock: `monotonic`, `wall` or `corrected`; resolution: seconds between two readings that it
-    can tell apart.
+    start: Unix seconds. seconds: its length.
+    source: who took the times (`raykit`, `ray job`, `ray tasks`, `kubernetes`, `job`).
+    clock: `monotonic`, `wall` or `corrected`.
+    resolution: the smallest difference, in seconds, that the clock shows.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The one place from which raykit starts other programs."""
+"""Run other programs. raykit starts every child process here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINES_OF_OUTPUT = 20
 
 @dataclass(frozen=True)
 class Completed:
-    """A program that has ended: its words, its exit status and what it printed."""
+    """A program that has ended: its arguments, exit status and output."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -26,15 +26,16 @@ class Completed:
     stderr: str
 
     def evidence(self) -> list[str]:
-        """The command as one could paste it, and the last lines of what it said."""
-        said = (self.stderr.strip() or self.stdout.strip()).splitlines()
-        return [f"$ {shlex.join(self.argv)}", *said[-LINES_OF_OUTPUT:]]
+        """The command, ready to paste, and the last 20 lines of stderr, or of stdout if empty."""
+        lines = (self.stderr.strip() or self.stdout.strip()).splitlines()
+        return [f"$ {shlex.join(self.argv)}", *lines[-LINES_OF_OUTPUT:]]
 
 
 def find(tool: str, *, install_hint: str) -> str:
     """The path of a program on PATH.
 
-    Errors: MissingError (4) with `install_hint`, a command or a page.
+    install_hint: the command or page that installs it.
+    Errors: MissingError (4) with that hint.
     """
     path = shutil.which(tool)
     if path is None:
@@ -53,10 +54,11 @@ def run(
     error: type[RaykitError] = KubernetesError,
     next: str = "",
 ) -> Completed:
-    """Run a program to its end and return what it printed.
+    """Run a program to its end and return its output.
 
-    Errors: `error` where it fails or exceeds `timeout` seconds (a status is only checked with
-    `check`), MissingError (4) where it does not exist.
+    stdin: text for its standard input. env: its whole environment; None: ours. timeout: seconds.
+    check: whether an exit status other than 0 is an error. next: the hint of the error.
+    Errors: `error` if it fails or exceeds the timeout, MissingError (4) if it does not exist.
     """
     try:
         done = subprocess.run(
@@ -101,10 +103,11 @@ def spawn(
     pass_fds: Sequence[int] = (),
     preexec_fn: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program and leave it running; its end is the caller's business.
+    """Start a program and leave it running; the caller must end it and wait for it.
 
     pass_fds: descriptors that the program inherits besides its three streams.
-    preexec_fn: called in the new process before the program; the caller must have one thread.
+    preexec_fn: runs in the new process before the program. With it the caller must have only one
+    thread, or the new process may deadlock.
     """
     return subprocess.Popen(
         list(argv),

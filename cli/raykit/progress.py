@@ -1,4 +1,4 @@
-"""Progress that also measures: steps are shown while they happen and kept as phases."""
+"""Progress: steps are shown while they run, timed, and kept as phases."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from raykit.phases import Phase
 
 
 class Listener(Protocol):
-    """Whoever shows what happens; `app/output.py` has the one for people."""
+    """Shows progress; `app/output.py` has the one that prints for people."""
 
     def step_started(self, title: str) -> None:
-        """A step began; `title` is what is being waited for."""
+        """A step began. title: what raykit waits for."""
 
     def step_detail(self, text: str) -> None:
-        """What the current step waits for right now."""
+        """The current step now waits for `text`."""
 
     def step_finished(self, phase: Phase, title: str) -> None:
-        """A step ended well."""
+        """A step succeeded. phase: its times."""
 
     def step_failed(self, title: str) -> None:
-        """A step ended with an error, which follows."""
+        """A step failed; its error is raised next."""
 
     def note(self, text: str) -> None:
-        """One line that the user should see, such as what was chosen and why."""
+        """One line for the user, such as what raykit chose and why."""
 
     def job_output(self, chunk: bytes) -> None:
         """Bytes that the job printed, in order."""
@@ -51,9 +51,9 @@ class Silent:
 
 
 class Progress:
-    """Times steps, remembers them as phases, and tells a listener.
+    """Times steps, keeps them as `phases`, and reports them to a listener.
 
-    Flows and hands take one of these; tests take `Progress()` and look at `phases`.
+    listener: None: nothing is shown.
     """
 
     def __init__(self, listener: Listener | None = None) -> None:
@@ -62,7 +62,10 @@ class Progress:
 
     @contextmanager
     def step(self, name: str, title: str) -> Iterator[None]:
-        """Time a step: `with progress.step("head-ready", "Ray head"): …`"""
+        """Time a step: `with progress.step("head-ready", "Ray head"): …`
+
+        name: the name of its phase. title: what people read. A step that fails leaves no phase.
+        """
         self.listener.step_started(title)
         wall, began = time.time(), time.monotonic()
         try:
@@ -75,15 +78,17 @@ class Progress:
         self.listener.step_finished(phase, title)
 
     def detail(self, text: str) -> None:
+        """Show what the current step waits for now."""
         self.listener.step_detail(text)
 
     def note(self, text: str) -> None:
+        """Show one line to the user."""
         self.listener.note(text)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A step: the name of its phase, what people read, and the work."""
+    """A step for `together`. name: of its phase. title: what people read. work: what it does."""
 
     name: str
     title: str
@@ -91,10 +96,10 @@ class Task:
 
 
 def together(progress: Progress, *tasks: Task) -> None:
-    """Run tasks side by side, to the end of all.
+    """Run tasks in parallel and wait until all have ended.
 
-    Errors: that of the first which failed, after the others have ended. An interrupt, too, takes
-    effect when the programs that run have ended: half a `helm install` is worse than a late end.
+    Errors: the error of the first task that failed, after the others have ended. An interrupt also
+    waits for the running programs: half a `helm install` is worse than a late end.
     """
     with ThreadPoolExecutor(len(tasks)) as pool:
         running = {pool.submit(_run, task, progress.listener): task for task in tasks}
@@ -130,7 +135,7 @@ def _report(ended: Future[Progress], task: Task, progress: Progress) -> BaseExce
 
 
 class _Details(Silent):
-    """Passes on what a step waits for; its beginning and end are told by `together`."""
+    """Forwards details and notes only; `together` itself reports when a step begins and ends."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

@@ -1,10 +1,10 @@
-"""Secrets stay inside: every text, value and stream of bytes that leaves raykit passes here.
+"""Replace secrets in everything that leaves raykit: texts, JSON data and streams of bytes.
 
-    learn(token)          where a secret enters the process; every Endpoint does this by itself
-    redacted(value)       a text, or JSON data, without the secrets and without URLs' passwords
+    learn(token)          remembers a secret; every Endpoint calls it for its own
+    redacted(value)       a text, or JSON data, without secrets and without passwords in URLs
     Redactor()            the same for a stream of bytes, such as a job's log
 
-A process forgets no secret: one that was renewed since may still stand in an older text.
+A process forgets no secret: older text may still contain one that has since been renewed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from urllib.parse import quote, quote_plus
 
 REPLACEMENT = "[redacted]"
 SHORTEST = 4
-"""A text of fewer characters guards nothing, and replacing it would garble what is shown."""
+"""Shorter texts protect nothing, and replacing them would garble the output."""
 SHORTEST_LINE = 8
-"""Lines of a secret are secrets too, but for short ones such as `}` in a key file."""
+"""Each line of a secret is a secret too, except short ones such as `}` in a key file."""
 
 URL_CREDENTIALS = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
 
@@ -31,7 +31,7 @@ _known: tuple[str, ...] = ()
 
 
 def learn(*secrets: str) -> None:
-    """Remember texts that must never leave this process, in every form that they may take."""
+    """Remember secrets, with the forms that they take in URLs, JSON and error messages."""
     global _known
     with _learning:
         forms = [form for secret in secrets for form in _forms(secret)]
@@ -39,21 +39,24 @@ def learn(*secrets: str) -> None:
 
 
 def known() -> tuple[str, ...]:
-    """All forms of all secrets learned so far; another object once there are more."""
+    """All forms of all secrets learned so far; a new tuple object whenever `learn` is called."""
     return _known
 
 
 def redacted(value: Value) -> Value:
-    """The value with every secret replaced: a text, or lists and dictionaries of texts."""
+    """A copy of the value with every secret replaced.
+
+    value: a text, or lists, tuples and dictionaries of texts; others are returned as they are.
+    """
     return cast(Value, _redacted(value))
 
 
 class Redactor:
-    """Feed chunks in order; what comes out never holds a secret, and lags as little as can be.
+    """Redacts a stream of bytes that comes in chunks, and holds back as few bytes as it can.
 
-    Of secrets that begin at the same byte the longest is replaced. The result depends on the
-    bytes alone, not on how they were cut into chunks. `secrets` is called at every chunk: it
-    must return the same object as long as the secrets are the same.
+    Where several secrets begin at the same byte, the longest is replaced. The result depends only
+    on the bytes, not on how they are split into chunks. secrets: called at every chunk; it must
+    return the same object as long as the secrets are the same.
     """
 
     def __init__(self, secrets: Callable[[], Sequence[str]] = known) -> None:
@@ -63,20 +66,20 @@ class Redactor:
         self._refresh()
 
     def feed(self, chunk: bytes) -> bytes:
-        """The bytes that are safe to show now."""
+        """Take the next chunk; return the bytes that are safe to show now."""
         self._refresh()
         if not self.secrets:
             return chunk
         data, safe, done = self.held + chunk, [], 0
-        while found := self._next(data, done):
-            safe += [data[done : found.start()], REPLACEMENT.encode()]
-            done = found.end()
+        while match := self._next(data, done):
+            safe += [data[done : match.start()], REPLACEMENT.encode()]
+            done = match.end()
         undecided = self._undecided(data, done)
         self.held = data[undecided:]
         return b"".join([*safe, data[done:undecided]])
 
     def end(self) -> bytes:
-        """What was held back because a secret could have begun there."""
+        """The bytes that were held back because they could have been the start of a secret."""
         rest, self.held = self.held, b""
         return self.pattern.sub(REPLACEMENT.encode(), rest) if self.secrets else rest
 
@@ -91,22 +94,25 @@ class Redactor:
         self.longest = max(map(len, self.secrets), default=0)
 
     def _next(self, data: bytes, position: int) -> re.Match[bytes] | None:
-        """The next secret, unless more bytes could make it a longer one, or an earlier."""
-        # Nearly no chunk holds a secret, and this test is faster than the pattern.
+        """The next secret; None if more bytes could still show a longer or an earlier one."""
+        # Almost no chunk contains a secret, and this test is faster than the pattern.
         if not any(secret in data for secret in self.secrets):
             return None
-        found = self.pattern.search(data, position)
-        return found if found and found.start() < self._undecided(data, position) else None
+        match = self.pattern.search(data, position)
+        return match if match and match.start() < self._undecided(data, position) else None
 
     def _undecided(self, data: bytes, position: int) -> int:
-        """Where the first secret could begin that the data's end may have cut."""
+        """The position of the first secret that the end of the data may have cut."""
         first = max(position, len(data) - self.longest + 1)
         starts = (beginning(data, secret, first) for secret in self.secrets)
         return min(starts, default=len(data))
 
 
 def beginning(data: bytes, text: bytes, first: int = 0) -> int:
-    """Where, from `first` on, the data ends within the text; the data's length if nowhere."""
+    """The position, from `first` on, of a beginning of `text` that the end of the data cuts.
+
+    Returns the length of the data if there is none.
+    """
     start = data.find(text[:1], max(first, len(data) - len(text) + 1))
     while start >= 0:
         if text.startswith(data[start:]):
@@ -133,7 +139,7 @@ def _redacted_text(text: str) -> str:
 
 
 def _forms(secret: str) -> list[str]:
-    """A secret as it is, and as it stands in addresses, JSON and error messages."""
+    """A secret, its lines, and both as they look in URLs, JSON and error messages."""
     lines = [line for line in secret.splitlines() if len(line) >= SHORTEST_LINE]
     plain = [text for text in (secret, secret.strip(), *lines) if len(text.strip()) >= SHORTEST]
     escaped = [

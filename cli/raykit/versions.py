@@ -1,4 +1,4 @@
-"""The versions that fit together: raykit's own, Ray's and KubeRay's; each is said here only."""
+"""The versions of raykit, Ray and KubeRay that work together; the code names them only here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ RAY = "2.60.0"
 """The Ray of raykit's image and of local heads."""
 
 KUBERAY = "1.6.2"
-"""The operator that `raykit kind up` installs and that specs are checked against by default."""
+"""The operator that `raykit kind up` installs, and whose schemas check specs by default."""
 
 KNOWN_KUBERAY = ("1.6.2", "1.7.0")
-"""The versions of KubeRay whose schemas and rules are known, oldest first."""
+"""The versions of KubeRay whose schemas and rules raykit knows, oldest first."""

@@ -1,4 +1,4 @@
-"""Fetching archives over HTTP: resumed after a cut, tried again, sealed only when whole."""
+"""Fetch archives over HTTP: resume broken transfers, retry, and seal complete archives only."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ NCEI = "https://www.ncei.noaa.gov/data/global-summary-of-the-day/archive/"
 ATTEMPTS = 6
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 LARGEST_BYTES = 2 << 30
-"""No year comes near it: the largest has about 110 MB."""
+"""A limit far above any year: the largest has about 110 MB."""
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 OnBytes = Callable[[int, int, int | None], None]
-"""Called with the year, the bytes so far, and the bytes in all where the server says."""
+"""Called with the year, its bytes so far, and its size in bytes (None if the server omits it)."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """One year's outcome: its seal, or the error; `fresh` where bytes were transferred."""
+    """The result for one year: its seal or its error. fresh: False if a sealed archive was kept."""
 
     year: int
     seal: Seal | None
@@ -40,16 +40,16 @@ class Fetched:
 
 
 class _Broken(Exception):
-    """A transfer that broke off: worth another attempt."""
+    """A transfer broke off; another attempt may succeed."""
 
 
 class _Stopped(Exception):
-    """The caller was interrupted: nobody waits for this transfer any more."""
+    """The caller was interrupted and no longer waits for this transfer."""
 
 
 @dataclass
 class _Fetcher:
-    """What all years have in common. stop: set when the caller was interrupted."""
+    """The settings of one `fetch`. stop: set when the caller was interrupted."""
 
     client: httpx2.Client
     store: Store
@@ -68,14 +68,16 @@ def fetch(
     again: bool = False,
     on_bytes: OnBytes = lambda *_: None,
 ) -> list[Fetched]:
-    """Fetch years into a store, some at once; those that are there and sealed are kept.
+    """Fetch years into a store and return one result a year, in the order of `years`.
 
-    An interrupt ends it at once: what was transferred stays, and the next fetch goes on with it.
+    source: URL of the folder with the archives. parallel: transfers at a time. again: also fetch
+    years that are sealed; without it those are kept. on_bytes: called after each chunk.
+    An interrupt ends it at once; the next fetch continues with the bytes transferred so far.
 
-    Errors stand in the result, year by year: DataError (9) for what is not an archive,
-    MissingError (4) for what the server does not have, where nothing answers or nothing can be
-    written, ConflictError (8) where another process fetches the year. Raised are UsageError (2) for
-    a source that is no address, and MissingError (4) where the folder cannot be made.
+    A result has the error of its year: DataError (9) for bytes that are no archive, MissingError
+    (4) if the server lacks the year or does not answer, or the disk refuses, ConflictError (8) if
+    another process fetches the year.
+    Raises UsageError (2) if `source` is no URL, MissingError (4) if the folder cannot be made.
     """
     check_source(source)
     store.make()
@@ -83,14 +85,14 @@ def fetch(
     with httpx2.Client(timeout=timeout, follow_redirects=True) as client:
         fetcher = _Fetcher(client, store, source, again, on_bytes)
         try:
-            found = _side_by_side(fetcher, years, parallel)
+            results = _side_by_side(fetcher, years, parallel)
         finally:
             fetcher.stop.set()
-    return [found[year] for year in years]
+    return [results[year] for year in years]
 
 
 def check_source(source: str) -> None:
-    """Errors: UsageError (2) where a source is no HTTP address."""
+    """Errors: UsageError (2) if a source is no HTTP address."""
     try:
         parts = urlsplit(source)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -105,9 +107,9 @@ def check_source(source: str) -> None:
 
 
 def _side_by_side(fetcher: _Fetcher, years: list[int], parallel: int) -> dict[int, Fetched]:
-    """The outcome of every year.
+    """The result of every year.
 
-    The threads are daemons, which nobody has to wait for: a read may take as long as its timeout.
+    The threads are daemons so that an interrupt need not wait for a read and its timeout.
     """
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for year in years:
@@ -125,13 +127,13 @@ def _side_by_side(fetcher: _Fetcher, years: list[int], parallel: int) -> dict[in
 
     for number in range(min(parallel, len(years))):
         threading.Thread(target=work, name=f"fetch-{number}", daemon=True).start()
-    found: dict[int, Fetched] = {}
-    while len(found) < len(years):
+    results: dict[int, Fetched] = {}
+    while len(results) < len(years):
         outcome = done.get()
         if isinstance(outcome, BaseException):
             raise outcome
-        found[outcome.year] = outcome
-    return found
+        results[outcome.year] = outcome
+    return results
 
 
 def _one(fetcher: _Fetcher, year: int) -> Fetched:
@@ -141,7 +143,7 @@ def _one(fetcher: _Fetcher, year: int) -> Fetched:
         if not fetcher.again and (seal := store.whole(year)):
             return Fetched(year, seal, None, fresh=False)
         with store.part(year) as part:
-            # Once more: another process may have fetched it until it let go of the part.
+            # Check once more: another process may have fetched it before we got the lock.
             if not fetcher.again and (seal := store.whole(year)):
                 part.clear()
                 return Fetched(year, seal, None, fresh=False)
@@ -160,12 +162,12 @@ def _one(fetcher: _Fetcher, year: int) -> Fetched:
 
 
 def _whole(fetcher: _Fetcher, part: Part, url: str) -> Seal:
-    """Transfer until the archive is whole and reads well, then seal it."""
+    """Transfer the rest of the archive, check it, and seal it."""
     headers = _transfer(fetcher, part, url)
     try:
         digest = whole_archive(part.path)
     except DataError as error:
-        # What is corrupt must not be resumed: the next fetch begins at the first byte.
+        # A corrupt part must not be resumed: the next fetch begins at the first byte.
         part.remove()
         raise DataError(
             f"{redacted(url)} is not a whole archive",
@@ -206,10 +208,10 @@ def _transfer(fetcher: _Fetcher, part: Part, url: str) -> httpx2.Headers:
 
 
 def _attempt(fetcher: _Fetcher, part: Part, url: str) -> httpx2.Headers:
-    """One request, for what is still missing. Errors: _Broken where more is to come.
+    """Request the missing bytes once. Errors: _Broken if the transfer is not complete.
 
-    A part is resumed only with the validator that came with it: of a file that was revised
-    meanwhile, the server then sends all.
+    If-Range names the validator of the first bytes: if the file has changed since, the server
+    sends all of it.
     """
     validator = part.validator
     have = part.size if validator else 0
@@ -255,6 +257,6 @@ def _total(answer: httpx2.Response, have: int) -> int | None:
 
 
 def _validator(answer: httpx2.Response) -> str | None:
-    """A strong ETag, else the date: what If-Range accepts."""
+    """The value for If-Range: a strong ETag, else the Last-Modified date."""
     etag: str | None = answer.headers.get("etag")
     return etag if etag and not etag.startswith("W/") else answer.headers.get("last-modified")

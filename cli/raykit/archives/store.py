@@ -1,11 +1,11 @@
-"""A folder of GSOD archives: which years are there, and whether they are what was fetched.
+"""A folder of GSOD archives: which years it has, and whether they are unchanged since the fetch.
 
-    <year>.tar.gz         as NOAA publishes it
-    <year>.tar.gz.json    what `fetch` saw: address, size, SHA-256, validators of the server
-    <year>.tar.gz.part    a download that is not complete; the fetch at work holds a lock on it,
-                          the next goes on with it where <year>.tar.gz.part.etag still holds
+    <year>.tar.gz            the archive as NOAA publishes it
+    <year>.tar.gz.json       its seal: address, size, SHA-256, the server's validators
+    <year>.tar.gz.part       an incomplete download; the running fetch holds a lock on it
+    <year>.tar.gz.part.etag  its validator, with which the next fetch resumes it
 
-GSOD was retired on 29 August 2025: the years are 1929 to 2025, and files were revised until then.
+NOAA retired GSOD on 29 August 2025: it has the years 1929 to 2025, which were revised until then.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GZIP = 31
 
 @dataclass(frozen=True)
 class Seal:
-    """What is known of a whole archive. size in bytes; fetched: Unix seconds."""
+    """What raykit recorded of a complete archive. size: bytes. fetched: Unix seconds."""
 
     year: int
     url: str
@@ -46,7 +46,7 @@ class Seal:
 
 @dataclass(frozen=True)
 class Entry:
-    """One year of a folder. size in bytes.
+    """One file of a folder. size: bytes.
 
     state: `sealed` (fetched by raykit), `unsealed`, `partial`, or `unreadable`.
     """
@@ -59,29 +59,29 @@ class Entry:
 
 
 def years(words: Iterable[str]) -> list[int]:
-    """Years from words such as `1980` and `1950..1953`, sorted, each once.
+    """The sorted, distinct years of words such as `1980` and `1950..1953`.
 
     Errors: UsageError (2) naming every word that is no year and no range.
     """
-    found: set[int] = set()
+    chosen: set[int] = set()
     wrong = []
     for word in words:
         match = re.fullmatch(r"([0-9]{4})(?:\.\.([0-9]{4}))?", word)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
         if match is None or not FIRST_YEAR <= first <= last <= LAST_YEAR:
             wrong.append(word)
-        found.update(range(first, last + 1))
+        chosen.update(range(first, last + 1))
     if wrong:
         raise UsageError(
             "not a year or a range of years of GSOD",
             evidence=wrong,
             next=f"years from {FIRST_YEAR} to {LAST_YEAR}, or ranges such as 1950..1959",
         )
-    return sorted(found)
+    return sorted(chosen)
 
 
 class Part:
-    """A download in progress, which no other process writes meanwhile. size in bytes."""
+    """A download in progress; our lock keeps other processes from writing it. size: bytes."""
 
     def __init__(self, year: int, path: Path, descriptor: int) -> None:
         self.year, self.path, self._descriptor = year, path, descriptor
@@ -89,7 +89,7 @@ class Part:
 
     @property
     def validator(self) -> str | None:
-        """What the server named the file that this is a part of."""
+        """The ETag or date with which the server identified the whole file; None if unknown."""
         try:
             return self._validator_path.read_text("utf-8") or None
         except (OSError, ValueError):
@@ -108,13 +108,13 @@ class Part:
             view = view[written:]
 
     def clear(self) -> None:
-        """Begin at the first byte."""
+        """Empty the part, so that the transfer begins at the first byte."""
         os.ftruncate(self._descriptor, 0)
         self.size = 0
         self._validator_path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Leave nothing of it."""
+        """Delete the part and its validator."""
         self.path.unlink(missing_ok=True)
         self._validator_path.unlink(missing_ok=True)
 
@@ -136,7 +136,7 @@ class Store:
         return self.folder / f"{year}.tar.gz.part"
 
     def make(self) -> None:
-        """Make the folder unless it is there. Errors: MissingError (4)."""
+        """Make the folder if it does not exist. Errors: MissingError (4) if that fails."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -148,9 +148,9 @@ class Store:
 
     @contextlib.contextmanager
     def part(self, year: int) -> Iterator[Part]:
-        """The download of a year, for this process alone while the block runs.
+        """The download of a year, locked for this process while the block runs.
 
-        Errors: ConflictError (8) where another process fetches the year; OSError.
+        Errors: ConflictError (8) if another process fetches the year; OSError.
         """
         path = self.partial(year)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -170,12 +170,12 @@ class Store:
             os.close(descriptor)
 
     def whole(self, year: int) -> Seal | None:
-        """The seal of an archive that is there with the size that was fetched."""
+        """The seal of an archive that still has its size; None if it does not, or is not there."""
         seal, path = self.seal(year), self.archive(year)
         return seal if seal and path.is_file() and path.stat().st_size == seal.size else None
 
     def seal(self, year: int) -> Seal | None:
-        """What was recorded when the year was fetched."""
+        """The recorded seal of a year; None if there is none or it cannot be read."""
         try:
             data = json.loads(self._seal_path(year).read_text("utf-8"))
             seal = Seal(**data)
@@ -184,7 +184,7 @@ class Store:
         return seal if isinstance(seal.size, int) and isinstance(seal.sha256, str) else None
 
     def keep(self, seal: Seal) -> None:
-        """Make a complete download the archive: the seal first, then the name."""
+        """Turn a complete download into the archive: write the seal, then rename the part."""
         temporary = self._seal_path(seal.year).with_suffix(".new")
         temporary.write_text(json.dumps(asdict(seal), indent=2) + "\n", "utf-8")
         temporary.replace(self._seal_path(seal.year))
@@ -192,16 +192,16 @@ class Store:
         self.partial(seal.year).with_name(f"{seal.year}.tar.gz.part.etag").unlink(missing_ok=True)
 
     def entries(self) -> list[Entry]:
-        """What is in the folder, by year."""
-        found = []
+        """The archives and downloads in the folder, sorted by year."""
+        files = []
         for path in self.folder.glob("*.tar.gz*") if self.folder.is_dir() else ():
             match = re.fullmatch(r"([0-9]{4})\.tar\.gz(\.part)?", path.name)
             if match:
-                found.append(self._entry(int(match[1]), path, bool(match[2])))
-        return sorted(found, key=lambda entry: (entry.year, entry.state))
+                files.append(self._entry(int(match[1]), path, bool(match[2])))
+        return sorted(files, key=lambda entry: (entry.year, entry.state))
 
     def verify(self, wanted: Sequence[int]) -> Iterator[tuple[int, DataError | None]]:
-        """Each wanted year, or all, with what is wrong with it."""
+        """Each wanted year with its error, or None if it is intact. Empty `wanted`: all years."""
         present = [entry.year for entry in self.entries() if entry.state != "partial"]
         missing = [year for year in wanted if year not in present]
         for year in missing:
@@ -214,9 +214,9 @@ class Store:
                 yield year, error
 
     def check(self, year: int) -> str:
-        """Read a whole archive; its SHA-256.
+        """Read a whole archive and return its SHA-256.
 
-        Errors: DataError (9) where it is not what was fetched, or is cut or corrupt.
+        Errors: DataError (9) if it has changed since the fetch, or is cut short or corrupt.
         """
         digest = whole_archive(self.archive(year))
         seal = self.seal(year)
@@ -261,7 +261,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether a path names the open file: its holder may have renamed it before it let go."""
+    """Whether a path still names the open file: another fetch may have renamed it meanwhile."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
@@ -269,9 +269,9 @@ def _is_still(path: Path, descriptor: int) -> bool:
 
 
 def whole_archive(path: Path) -> str:
-    """Read a gzipped tar to its very end; its SHA-256. Memory stays flat.
+    """Read a gzipped tar to its end and return its SHA-256. Uses constant memory.
 
-    Errors: DataError (9): not gzip, cut short, wrong checksum, bytes behind the end, no
+    Errors: DataError (9): not gzip, cut short, wrong checksum, bytes after the end, no
     end-of-archive blocks.
     """
     digest, inflater, last = hashlib.sha256(), zlib.decompressobj(GZIP), b""
@@ -296,7 +296,7 @@ def whole_archive(path: Path) -> str:
 
 
 def _inflated_end(inflater: zlib._Decompress, chunk: bytes, last: bytes) -> bytes:
-    """The last two tar blocks of what has been inflated so far."""
+    """Inflate a chunk; return the last two tar blocks of the data so far."""
     data = inflater.decompress(chunk, CHUNK)
     while True:
         last = (last + data)[-2 * TAR_BLOCK :]
