@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from raykit.errors import UsageError
 from raykit.flows import targets
 from raykit.flows.session import PAYLOAD_KEY, Limits, Run, Session, see_through
 from raykit.flows.targets import Where
+from raykit.measure import run_ids
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission import uploads
@@ -67,7 +67,8 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
         record.cluster = target.observe()
         runtime_env = upload.send(transport, request.runtime_env, progress)
         payload = _payload(request, record, runtime_env, target.here)
-        return see_through(session, lambda: session.submit(payload), limits)
+        with runs.followed(record.id):
+            return see_through(session, lambda: session.submit(payload), limits)
 
 
 def _check_follow(request: Request, target: targets.Target) -> None:
@@ -88,7 +89,8 @@ def _with_kit_of(target: targets.Target, request: Request) -> Request:
 
 
 def _begin(request: Request, target: targets.Target) -> RunRecord:
-    run_id = new_id(request.entrypoint.name)
+    started = time.time()
+    run_id = new_id(request.entrypoint.name, started)
     return RunRecord(
         id=run_id,
         submission_id=request.id or run_id,
@@ -100,7 +102,7 @@ def _begin(request: Request, target: targets.Target) -> RunRecord:
         target={"chosen": target.reason},
         versions={"raykit": versions.RAYKIT, "python": platform.python_version()},
         machine=machine.describe(),
-        started=time.time(),
+        started=started,
     )
 
 
@@ -125,9 +127,6 @@ def _payload(
     }
 
 
-def new_id(name: str) -> str:
+def new_id(name: str, started: float | None = None) -> str:
     """A run id: UTC time to the second, the job's name, and four characters against clashes."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    kept = (letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
-    clean = "".join(kept)[:40].strip("-")
-    return f"{stamp}-{clean or 'job'}-{secrets.token_hex(2)}"
+    return run_ids.new(name, time.time() if started is None else started, secrets.token_hex(2))

@@ -4,21 +4,24 @@
     runs/<id>/driver.log     the driver's log, byte for byte, but for known secrets
     runs/<id>/events.jsonl   the job's timing events, a line each, appended as they come
 
-Ids begin with the UTC time, so that they sort by it. A record is written before the job is
-submitted and again at its end: one that was never finished says so.
+A record is written before the job is submitted and again at its end: one that was never finished
+says so. While a job is followed, its run's folder is locked.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from raykit.errors import MissingError, RecordError
+from raykit.errors import MissingError, RecordError, UsageError
+from raykit.measure import run_ids
 from raykit.phases import Phase
 
 SCHEMA = 1
@@ -26,6 +29,8 @@ RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
 UNFINISHED, NOT_SUBMITTED = "UNFINISHED", "NOT_SUBMITTED"
 PROBE_BYTES = 1 << 16
 """What must fit before a run starts: about what its record and a short log take."""
+
+MOST_NAMED = 10
 
 
 @dataclass
@@ -122,7 +127,37 @@ class RunsFolder:
             ) from error
 
     def folder(self, run_id: str) -> Path:
+        """Where a run is kept: the one place that turns a name into a path.
+
+        Errors: RecordError (7) for a name that is no plain one; it may come from another machine.
+        """
+        if not run_ids.is_plain(run_id):
+            raise RecordError(
+                f"{run_id!r} cannot be the name of a run",
+                evidence=["a name has letters, digits, '.', '_' and '-', at most 128"],
+                next="raykit runs lists the runs that are here",
+            )
         return self.path / run_id
+
+    @contextlib.contextmanager
+    def followed(self, run_id: str) -> Iterator[bool]:
+        """Hold a run while its job is followed; False where another raykit on this machine does."""
+        try:
+            self.folder(run_id).mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder(run_id), os.O_RDONLY)
+        except OSError as error:
+            raise unwritable(self.folder(run_id), error) from error
+        try:
+            yield _locked(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def is_followed(self, run_id: str) -> bool:
+        """Whether some raykit on this machine follows the run's job right now."""
+        if not self.folder(run_id).is_dir():
+            return False
+        with self.followed(run_id) as free:
+            return not free
 
     def write(self, record: RunRecord) -> Path:
         """Write record.json atomically and durably; its path.
@@ -135,18 +170,52 @@ class RunsFolder:
         return path
 
     def read(self, run_id: str) -> RunRecord:
-        """One record by id, by submission id, or `last`.
+        """One record by a word, as `find` takes it.
 
-        Errors: RecordError (7) where it is missing, cut short or of another schema.
+        Errors: RecordError (7) where it is missing, cut short or of another schema; UsageError (2)
+        where the word names several.
         """
-        folder = self._find(run_id)
-        path = folder / RECORD
+        found = self.find(run_id)
+        if found is None:
+            raise self.missing(run_id)
+        return self._read(found)
+
+    def find(self, word: str) -> str | None:
+        """The id of the run that a word names, None where there is none.
+
+        A word is a run's id, a submission id (its newest run), `last` or `last~N`, or the beginning
+        of an id, of four characters or more, that no other run shares.
+
+        Errors: UsageError (2) where several begin so.
+        """
+        ids = self.ids()
+        if run_ids.is_last(word):
+            return run_ids.last(word, ids)
+        if word in ids:
+            return word
+        submitted = {run_id: self._peek(run_id, "submission_id") for run_id in reversed(ids)}
+        for run_id, submission_id in submitted.items():
+            if submission_id == word:
+                return run_id
+        names = {run_id: run_id for run_id in ids}
+        names |= {str(name): run_id for run_id, name in submitted.items() if name}
+        found = {names[name] for name in run_ids.beginning_with(word, names)}
+        if len(found) > 1:
+            raise UsageError(
+                f"{word} is the beginning of {len(found)} runs",
+                evidence=sorted(found)[-MOST_NAMED:],
+                next="give more characters of the id",
+            )
+        return found.pop() if found else None
+
+    def _read(self, run_id: str) -> RunRecord:
+        path = self.folder(run_id) / RECORD
         try:
             data = json.loads(path.read_text("utf-8"))
             if data.get("schema") != SCHEMA:
                 raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
             return RunRecord.from_dict(data)
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(
                 f"the run record {path} cannot be read",
                 evidence=[str(error)],
@@ -169,41 +238,64 @@ class RunsFolder:
             ) from error
 
     def ids(self) -> list[str]:
-        """Ids of all runs, oldest first."""
-        if not self.path.is_dir():
-            return []
-        return sorted(entry.parent.name for entry in self.path.glob(f"*/{RECORD}"))
+        """Ids of all runs, oldest first; of those that began in one second by their records."""
+        names = [entry.parent.name for entry in self.path.glob(f"*/{RECORD}")]
+        seconds = {name: run_ids.started(name) for name in names}
+        shared = Counter(seconds.values())
+
+        def moment(name: str) -> tuple[float, float, str]:
+            second = seconds[name]
+            if second is not None and shared[second] == 1:
+                return second, 0.0, name
+            exact = self._started(name)
+            return (exact if second is None else second), exact, name
+
+        return sorted(names, key=moment)
 
     def records(self) -> Iterator[tuple[str, RunRecord | RecordError]]:
         """All runs, oldest first, with the error in place of a record that cannot be read."""
         for run_id in self.ids():
             try:
-                yield run_id, self.read(run_id)
+                yield run_id, self._read(run_id)
             except RecordError as error:
                 yield run_id, error
 
-    def _find(self, wanted: str) -> Path:
-        ids = self.ids()
-        if wanted == "last" and ids:
-            return self.folder(ids[-1])
-        if wanted in ids:
-            return self.folder(wanted)
-        for run_id in reversed(ids):
-            if self._submission_id(run_id) == wanted:
-                return self.folder(run_id)
-        raise RecordError(
-            "there are no runs yet" if wanted == "last" else f"there is no run {wanted}",
+    def missing(self, word: str) -> RecordError:
+        """The error for a word that names no run."""
+        empty = run_ids.is_last(word) and not self.ids()
+        return RecordError(
+            "there are no runs yet" if empty else f"there is no run {word}",
             evidence=[f"looked in {self.path}"],
             next="raykit runs lists them; RAYKIT_RUNS names another folder",
         )
 
-    def _submission_id(self, run_id: str) -> str | None:
+    def _started(self, run_id: str) -> float:
+        """When a run began, Unix seconds; where its record cannot say, when it was last written."""
+        exact = self._peek(run_id, "started")
+        if isinstance(exact, int | float):
+            return float(exact)
         try:
-            text = (self.folder(run_id) / RECORD).read_text("utf-8")
-            value: str = json.loads(text)["submission_id"]
-        except (OSError, ValueError, KeyError, TypeError):
+            return (self.path / run_id / RECORD).stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def _peek(self, run_id: str, field_name: str) -> object:
+        """One field of a record as it stands there; None where it cannot be read."""
+        try:
+            return json.loads((self.path / run_id / RECORD).read_bytes())[field_name]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        return value
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock of a run's folder; True also where the file system knows no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _check_shape(data: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from raykit.errors import MissingError, RecordError
+from raykit.errors import MissingError, RecordError, UsageError
 from raykit.measure.records import LOG, RECORD, RunsFolder
 from raykit.phases import Phase
 
@@ -160,3 +160,56 @@ def test_a_log_is_given_byte_for_byte_and_a_missing_one_is_refused(runs, make_re
         runs.log(record.id)
     (runs.folder(record.id) / LOG).write_bytes(b"\xff\r\nx")
     assert runs.log(record.id) == b"\xff\r\nx"
+
+
+HOSTILE = ["../../x", "/etc/x", "..", ".", "", ".hidden", "a/b", "a\\b", "a\nb", "a b", "x" * 129]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "é", "\udcff", "a\x00b"])
+def test_a_name_that_is_no_plain_one_is_never_a_folder(runs, make_record, name):
+    for use in (runs.folder, runs.log, lambda name: runs.write(make_record(id=name))):
+        with pytest.raises(RecordError, match="cannot be the name of a run"):
+            use(name)
+    assert not runs.path.exists()
+
+
+def test_last_is_the_newest_by_time_whatever_the_ids_are(runs, make_record):
+    runs.write(make_record(id="raysubmit_zzz", submission_id="theirs", started=1767225600.0))
+    runs.write(make_record(id="20260102-000000-fib-aaaa", submission_id="mine"))
+    runs.write(make_record(id="20260103-000000-b-0000", started=1767398400.1))
+    runs.write(make_record(id="20260103-000000-a-0000", started=1767398400.9))
+    newest_first = [runs.read(word).id for word in ("last", "last~1", "last~2", "last~3")]
+    assert newest_first == [
+        "20260103-000000-a-0000",
+        "20260103-000000-b-0000",
+        "20260102-000000-fib-aaaa",
+        "raysubmit_zzz",
+    ]
+    with pytest.raises(RecordError, match="there is no run last~4"):
+        runs.read("last~4")
+
+
+def test_the_beginning_of_an_id_names_a_run_where_it_is_the_only_one(runs, make_record):
+    runs.write(make_record(id="20260101-000000-fib-aaaa", submission_id="first-job"))
+    runs.write(make_record(id="20260102-000000-fib-bbbb", submission_id="second-job"))
+    assert runs.find("20260102") == "20260102-000000-fib-bbbb"
+    assert runs.find("first") == "20260101-000000-fib-aaaa"
+    assert runs.find("fir") is None, "three characters are too easily somebody else's"
+    with pytest.raises(UsageError) as caught:
+        runs.read("2026")
+    assert caught.value.what == "2026 is the beginning of 2 runs"
+    assert caught.value.evidence == ("20260101-000000-fib-aaaa", "20260102-000000-fib-bbbb")
+
+
+def test_a_whole_id_comes_before_what_only_begins_so(runs, make_record):
+    runs.write(make_record(id="20260101-000000-fib-aaaa", submission_id="jobs"))
+    runs.write(make_record(id="20260102-000000-fib-bbbb", submission_id="jobs-2"))
+    assert runs.find("jobs") == "20260101-000000-fib-aaaa"
+
+
+def test_one_raykit_at_a_time_follows_a_run(runs):
+    assert not runs.is_followed("run-1")
+    with runs.followed("run-1") as first, runs.followed("run-1") as second:
+        assert (first, second) == (True, False)
+        assert runs.is_followed("run-1")
+    assert not runs.is_followed("run-1")

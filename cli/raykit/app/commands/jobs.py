@@ -1,4 +1,4 @@
-"""`raykit ps`, `attach`, `logs`, `stop`: tend jobs, also those that others submitted."""
+"""`raykit ps`, `attach`, `logs`, `stop`: look after jobs, also those that others submitted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from raykit.flows.jobs import Stopped
     from raykit.submission.jobs_api import JobDetails
 
-Job = Annotated[str, typer.Argument(metavar="ID", help="A submission id, a run id, or last.")]
+Job = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A submission id or run id, the beginning of one, last, or last~1."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,9 +43,9 @@ def ps(
     from raykit.flows import jobs
     from raykit.progress import Progress
 
-    found = jobs.jobs(where(on, context, namespace), Progress(output.Screen()))
+    listed = jobs.jobs(where(on, context, namespace), Progress(output.Screen()))
     as_json = output_format is Format.json
-    data: Any = [asdict(job) for job in found] if as_json else found
+    data: Any = [asdict(job) for job in listed] if as_json else listed
     output.show("ps", data, as_json, _as_table)
 
 

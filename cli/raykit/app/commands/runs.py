@@ -42,7 +42,9 @@ def list_runs(context: typer.Context, output_format: Output = Format.text) -> No
 
 @runs.command("show")
 def show(
-    run_id: Annotated[str, typer.Argument(metavar="ID|last", help="A run, or the last one.")],
+    run_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A run's id, its beginning, last, or last~1.")
+    ],
     log: Annotated[bool, typer.Option("--log", help="Print the driver's log instead.")] = False,
     output_format: Output = Format.text,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -141,7 +140,15 @@ def _entrypoint(
 
 
 def _checked_id(submission_id: str | None) -> str | None:
-    if submission_id is None or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", submission_id):
+    from raykit.measure import run_ids
+
+    if submission_id is None:
+        return None
+    if run_ids.is_last(submission_id):
+        raise UsageError(
+            f"--id {submission_id}: that word names the newest run", next="choose another id"
+        )
+    if run_ids.is_plain(submission_id):
         return submission_id
     raise UsageError(
         f"--id {submission_id!r}: Ray refuses such an id",

@@ -1,0 +1,60 @@
+"""Names of runs: how one is made, which are allowed as folders, and what a user's word names.
+
+20261126-072040-fib-a1b2    a run's id: UTC time of its start, the job's name, four characters
+last, last~1, last~2        the newest run, the one before it, and so on
+20261126-07                 the beginning of a run's id or a submission id, where it is the only one
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What a run's folder may be called, and what Ray takes as a submission id."""
+
+STAMP = re.compile(r"\d{8}-\d{6}(?=-)")
+LAST = re.compile(r"last(?:~(\d{1,6}))?")
+SHORTEST_BEGINNING = 4
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name is one folder, inside the runs folder, on every file system."""
+    return PLAIN.fullmatch(name) is not None
+
+
+def new(job: str, started: float, mark: str) -> str:
+    """The id of a run. started: Unix seconds; mark: random, against clashes."""
+    stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
+    kept = (letter if letter.isascii() and letter.isalnum() else "-" for letter in job)
+    clean = "".join(kept)[:40].strip("-")
+    return f"{stamp}-{clean or 'job'}-{mark}"
+
+
+def started(run_id: str) -> float | None:
+    """The start that an id names, Unix seconds; None where it names none."""
+    stamp = STAMP.match(run_id)
+    try:
+        when = datetime.strptime(stamp[0], "%Y%m%d-%H%M%S") if stamp else None
+    except ValueError:
+        return None
+    return when.replace(tzinfo=UTC).timestamp() if when else None
+
+
+def is_last(word: str) -> bool:
+    return LAST.fullmatch(word) is not None
+
+
+def last(word: str, ids: Sequence[str]) -> str | None:
+    """The run that `last` or `last~N` names among ids, oldest first; None where there are fewer."""
+    named = LAST.fullmatch(word)
+    back = int(named[1] or 0) if named else 0
+    return ids[-1 - back] if back < len(ids) else None
+
+
+def beginning_with(word: str, names: Iterable[str]) -> list[str]:
+    """The names that begin with a word; none for a word of less than four characters."""
+    if len(word) < SHORTEST_BEGINNING:
+        return []
+    return [name for name in names if name.startswith(word)]
