@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 import yaml
@@ -238,7 +238,10 @@ class FakeHandler(BaseHTTPRequestHandler):
                 self.ray.closing.wait()
             self._json({"submission_id": asked["submission_id"]})
             return
-        job = self.ray.jobs.get(parts[0])
+        if parts == [""]:
+            self._json([job.details() for job in self.ray.jobs.values()])
+            return
+        job = self.ray.jobs.get(unquote(parts[0]))
         if job is None:
             self._send(404, b"Job not found")
         elif parts[1:] == ["logs"]:

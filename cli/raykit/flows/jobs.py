@@ -153,22 +153,27 @@ def known(api: JobsApi, word: str) -> JobDetails:
     """
     details = api.details(word) if run_ids.is_plain(word) else None
     if details is None:
-        ids = [job.submission_id for job in api.jobs() if job.submission_id]
-        begun = run_ids.beginning_with(word, ids)
-        near = begun or difflib.get_close_matches(word, ids, n=3, cutoff=0.5)
-        details = api.details(begun[0]) if len(begun) == 1 else None
-        if details is None:
-            raise JobsApiError(
-                f"the head knows {len(begun) or 'no'} jobs that begin with {word}"
-                if begun
-                else f"the head knows no job {word}",
-                evidence=[f"nearest: {', '.join(near)}"] if near else [],
-                next="raykit ps lists the jobs that it knows",
-            )
-        word = begun[0]
+        details = _listed(api, word)
+        word = _id(details)
     if word not in (details.submission_id, details.job_id):
         raise not_ray(api.transport.endpoint.url, f"asked for {word}, it told of {_id(details)}")
     return details
+
+
+def _listed(api: JobsApi, word: str) -> JobDetails:
+    """The job of this id among all that the head knows, else the only one whose id begins so."""
+    known_jobs = {job.submission_id: job for job in api.jobs() if job.submission_id}
+    begun = [word] if word in known_jobs else run_ids.beginning_with(word, known_jobs)
+    if len(begun) == 1:
+        return known_jobs[begun[0]]
+    near = begun or difflib.get_close_matches(word, known_jobs, n=3, cutoff=0.5)
+    raise JobsApiError(
+        f"the head knows {len(begun)} jobs that begin with {word}"
+        if begun
+        else f"the head knows no job {word}",
+        evidence=[f"nearest: {', '.join(near)}"] if near else [],
+        next="raykit ps lists the jobs that it knows",
+    )
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -100,7 +101,7 @@ class JobsApi:
 
         Errors: LostConnectionError (6) where the head fails, as it does while it starts anew.
         """
-        path = f"api/jobs/{submission_id}"
+        path = _path(submission_id)
         response = self.transport.request("GET", path) if once else self.transport.get(path)
         if response.status_code == 404:
             return None
@@ -120,7 +121,7 @@ class JobsApi:
 
     def stop(self, submission_id: str) -> bool:
         """Ask for a stop; True where Ray says that it stopped something."""
-        response = self.transport.request("POST", f"api/jobs/{submission_id}/stop")
+        response = self.transport.request("POST", _path(submission_id, "/stop"))
         if response.status_code != 200:
             raise self.transport.refusal(response)
         return bool(self.transport.parsed(response).get("stopped"))
@@ -143,7 +144,7 @@ class JobsApi:
 
     def lossy_log(self, submission_id: str) -> bytes:
         """The log as text: CR and CRLF become LF, and bytes that are not UTF-8 make Ray fail."""
-        answer = self.transport.get_json(f"api/jobs/{submission_id}/logs")
+        answer = self.transport.get_json(_path(submission_id, "/logs"))
         return str(answer.get("logs", "")).encode()
 
     def tasks(self, job_id: str) -> tuple[list[Mapping[str, Any]], int]:
@@ -168,6 +169,11 @@ class JobsApi:
 
 def _of_job(job_id: str) -> dict[str, str]:
     return {"filter_keys": "job_id", "filter_predicates": "=", "filter_values": job_id}
+
+
+def _path(submission_id: str, rest: str = "") -> str:
+    """The address of one job; an id that others chose may hold any character."""
+    return f"api/jobs/{quote(submission_id, safe='', errors='replace')}{rest}"
 
 
 def _driver_log(node_id: str, submission_id: str) -> dict[str, str]:
