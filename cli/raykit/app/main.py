@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -27,7 +29,13 @@ from raykit.app.commands import (
     specs,
     submit,
 )
-from raykit.errors import Interrupt, InterruptedByUserError, RaykitError, UsageError
+from raykit.errors import (
+    Interrupt,
+    InterruptedByUserError,
+    MissingError,
+    RaykitError,
+    UsageError,
+)
 
 EPILOG = """A minute to a result:
 
@@ -47,6 +55,8 @@ One machine beside several:
 Every command takes -h; most take -o json. Exit codes: below 20 it is raykit or the platform,
 20 the job FAILED, 21 STOPPED, 22 still runs after --timeout.
 """
+
+OUR_VARIABLES = ("RAYKIT_ON", "RAYKIT_RUNS")
 
 app = typer.Typer(
     name="raykit",
@@ -89,9 +99,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (`errors.EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
     output.open_closed_streams()
+    sys.excepthook = output.show_bug
     _handle_signals()
     as_json = _wants_json(words)
     try:
+        _check_surroundings(words)
         app(args=words, prog_name="raykit")
     except RaykitError as error:
         output.show_error(_command(words), error, as_json)
@@ -115,6 +127,39 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # What is left goes with the process: to look for cycles in it first takes 50 ms.
         gc.freeze()
     sys.exit(0)
+
+
+def _check_surroundings(words: Sequence[str]) -> None:
+    """Refuse at the door what no command could send, show or write.
+
+    Errors: UsageError (2) for bytes that are not UTF-8, MissingError (4) for a folder that is gone.
+    """
+    try:
+        here = str(Path.cwd())
+    except OSError as gone:
+        raise MissingError(
+            "the current folder is gone or cannot be read",
+            evidence=[str(gone)],
+            next="cd to another folder, then run the same command again",
+        ) from gone
+    named = {f"argument {number}": word for number, word in enumerate(words, 1)}
+    named |= {name: os.environ.get(name, "") for name in OUR_VARIABLES}
+    named["the current folder"] = here
+    wrong = [f"{name}: {text!r}" for name, text in named.items() if not _is_utf8(text)]
+    if wrong:
+        raise UsageError(
+            "raykit reads and writes UTF-8 only",
+            evidence=wrong,
+            next="rename it, or give the same path from a folder whose name is UTF-8",
+        )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _handle_signals() -> None:

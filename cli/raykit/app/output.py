@@ -5,6 +5,9 @@ and `error`; a job's own output then goes to stderr.
 
 No stream can end a command. A reader that has gone, a terminal that was closed or a full disk ends
 the writing to that stream; only a result that a disk refused is an error, once the work is done.
+
+Every text passes `redacted` (no secret leaves) and `plain` (no control character of a job, a head
+or a file name moves the cursor), but for a job's own output and for results that are `exact`.
 """
 
 from __future__ import annotations
@@ -14,20 +17,30 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from raykit.errors import RaykitError, RecordError
 from raykit.phases import Phase
+from raykit.redaction import redacted
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.status import Status
+    from rich.text import Text
 
 ENVELOPE_SCHEMA = 1
 BOLD, RED, GREEN, DIM = "1", "31", "32", "2"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that a terminal obeys instead of showing; tabs and line ends are harmless."""
+
+TAIL_BYTES = 16_384
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -43,6 +56,11 @@ def styled(text: str, code: str, stream: TextIO) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
+def plain(text: str) -> str:
+    """The text without secrets, and with control characters spelled out: ESC becomes `\\x1b`."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), redacted(text))
+
+
 def envelope(command: str, data: object, error: RaykitError | None = None) -> str:
     """One JSON document: the contract of `-o json`."""
     return json.dumps(
@@ -50,7 +68,7 @@ def envelope(command: str, data: object, error: RaykitError | None = None) -> st
             "schema": ENVELOPE_SCHEMA,
             "command": command,
             "data": data,
-            "error": error.as_dict() if error else None,
+            "error": redacted(error.as_dict()) if error else None,
         },
         indent=2,
     )
@@ -71,12 +89,19 @@ def open_closed_streams() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def show(command: str, data: Any, as_json: bool, text: Callable[[Any], str]) -> None:
+def show(
+    command: str, data: Any, as_json: bool, text: Callable[[Any], str], *, exact: bool = False
+) -> None:
     """Print a result: the envelope, or what `text` makes of the data.
+
+    exact: the result is what the user wrote, such as a manifest, and goes out as it is.
 
     Errors: RecordError (7) where a disk refuses it.
     """
-    _deliver(envelope(command, data) if as_json else text(data))
+    if as_json:
+        _deliver(envelope(command, data if exact else redacted(data)))
+    else:
+        _deliver(text(data) if exact else plain(text(data)))
 
 
 def show_envelope(command: str, data: object, error: RaykitError | None) -> None:
@@ -84,10 +109,11 @@ def show_envelope(command: str, data: object, error: RaykitError | None) -> None
 
     Errors: RecordError (7) where a disk refuses a result that went well.
     """
+    text = envelope(command, redacted(data), error)
     if error is None:
-        _deliver(envelope(command, data))
+        _deliver(text)
     else:
-        _write(sys.stdout, envelope(command, data, error) + "\n")
+        _write(sys.stdout, text + "\n")
 
 
 def raw(data: bytes) -> None:
@@ -99,19 +125,30 @@ def raw(data: bytes) -> None:
 def aside(text: str) -> None:
     """Print what is for the user's eyes beside a result, on stderr."""
     if text:
-        _say(text)
+        _say(plain(text))
 
 
-def show_error(command: str, error: RaykitError, as_json: bool) -> None:
-    """Print an error: the envelope on stdout, or what, evidence and next on stderr."""
+def show_error(
+    command: str, error: RaykitError, as_json: bool, shown: Callable[[str], bool] = lambda _: False
+) -> None:
+    """Print an error: the envelope on stdout, or what, evidence and next on stderr.
+
+    shown: whether a line of evidence was just on the screen; then it is not repeated.
+    """
     if as_json and not _is_refused(error):
         show_envelope(command, None, error)
         return
-    lines = [styled("error: ", RED, sys.stderr) + error.what]
-    lines += [f"  {line}" for line in error.evidence]
+    lines = [styled("error: ", RED, sys.stderr) + plain(error.what)]
+    evidence = [line for text in error.evidence for line in plain(text).split("\n")]
+    lines += [f"  {line}" for line in evidence if not shown(line)]
     if error.next:
-        lines.append(styled("next: ", BOLD, sys.stderr) + error.next)
+        lines.append(styled("next: ", BOLD, sys.stderr) + plain(error.next))
     _say("\n".join(lines))
+
+
+def show_bug(kind: type[BaseException], bug: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of a bug without secrets: Python's own would show them."""
+    _say(plain("".join(traceback.format_exception(kind, bug, trace)).rstrip("\n")))
 
 
 class _RefusedError(RecordError):
@@ -218,13 +255,20 @@ class _Spinner:
     @classmethod
     def update(cls, title: str) -> None:
         if cls.status:
-            cls.status.update(title)
+            cls.status.update(_line(title))
 
     @classmethod
     def stop(cls) -> None:
         status, cls.status = cls.status, None
         if status:
             status.stop()
+
+
+def _line(title: str) -> Text:
+    """A title for the spinner, whose brackets are no markup."""
+    from rich.text import Text
+
+    return Text(plain(title))
 
 
 class _Terminal(io.TextIOBase):
@@ -255,6 +299,7 @@ class Screen:
     def __init__(self, job_stream: TextIO | None = None) -> None:
         self.job_stream = job_stream or sys.stdout
         self.title = ""
+        self.tail = b""
 
     def step_started(self, title: str) -> None:
         self.title = title
@@ -265,13 +310,37 @@ class Screen:
 
     def step_finished(self, phase: Phase, title: str) -> None:
         tick = styled("✓", GREEN, sys.stderr)
-        _say(f"{tick} {title} ({phase.seconds:.1f} s)")
+        self._say(f"{tick} {plain(title)} ({phase.seconds:.1f} s)")
 
     def step_failed(self, title: str) -> None:
-        _say(f"{styled('✗', RED, sys.stderr)} {title}")
+        self._say(f"{styled('✗', RED, sys.stderr)} {plain(title)}")
 
     def note(self, text: str) -> None:
-        _say(text)
+        self._say(plain(text))
 
     def job_output(self, chunk: bytes) -> None:
+        self.tail = (self.tail + chunk)[-TAIL_BYTES:]
         _write(self.job_stream, chunk)
+
+    def end_line(self) -> None:
+        """Begin a new line where the job's output left one open on the same terminal."""
+        if self.tail and not self.tail.endswith(b"\n") and self._shares_stderr():
+            self.tail += b"\n"
+            _write(sys.stderr, "\n")
+
+    def has_shown(self, line: str) -> bool:
+        """Whether the job has just printed this line, where the user reads errors too."""
+        if not self._shares_stderr():
+            return False
+        shown = self.tail.decode("utf-8", "replace").splitlines()
+        return bool(line.strip()) and any(each.rstrip().endswith(line.strip()) for each in shown)
+
+    def _say(self, text: str) -> None:
+        self.end_line()
+        _say(text)
+
+    def _shares_stderr(self) -> bool:
+        try:
+            return os.path.sameopenfile(self.job_stream.fileno(), sys.stderr.fileno())
+        except (OSError, ValueError):
+            return False

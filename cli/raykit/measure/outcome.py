@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from raykit.errors import (
@@ -12,6 +13,7 @@ from raykit.errors import (
     JobStoppedError,
     JobTimeoutError,
     RaykitError,
+    UsageError,
 )
 from raykit.measure import hints
 from raykit.measure.records import RunRecord
@@ -19,6 +21,7 @@ from raykit.measure.records import RunRecord
 NEXT_LOG = "the whole log: raykit runs show {id} --log"
 
 DATA = "data"
+USAGE = "usage"
 NO_RESULT = "no-result"
 STOPPED = "stopped"
 OUT_OF_MEMORY = "out-of-memory"
@@ -58,6 +61,9 @@ UNCERTAIN = "uncertain"
 the head that was started for it, goes on, was asked to stop and did not, was never submitted, or
 its submission got no answer."""
 
+USAGE_LINE = re.compile(r"usage: |[^\s:]+: error: ", re.I)
+"""What argparse and its like print before they exit with 2."""
+
 KILLED = (-9, 137)
 FIRST_SIGNAL_STATUS, LAST_SIGNAL_STATUS = 129, 192
 
@@ -82,6 +88,8 @@ def cause(record: RunRecord, last_lines: Sequence[str] = ()) -> str | None:
     """Why a job that ended did not do what it should, in one word; None where it did."""
     if any(error.get("cause") == "data" for error in record.errors):
         return DATA
+    if _refused_its_options(record, last_lines):
+        return USAGE
     if record.status == "STOPPED":
         return STOPPED
     if record.status == "SUCCEEDED":
@@ -103,6 +111,8 @@ def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | No
             return None
         case "data":
             return _data(record, log)
+        case "usage":
+            return _usage(record, last_lines)
         case "no-result":
             what = "the job started and SUCCEEDED, but never gave a result"
             return DataError(what, evidence=last_lines, next=log)
@@ -207,6 +217,29 @@ def _data(record: RunRecord, log: str) -> DataError:
         str(first.get("message", "the input data cannot be used")),
         evidence=[str(line) for line in first.get("evidence", [])],
         next=str(first.get("next") or log),
+    )
+
+
+def _refused_its_options(record: RunRecord, last_lines: Sequence[str]) -> bool:
+    """Whether a job ended over its options: it says so in an event, or ends as argparse does."""
+    if any(error.get("cause") == USAGE for error in record.errors):
+        return True
+    began = record.start is not None or record.errors
+    says_so = any(USAGE_LINE.match(line) for line in last_lines)
+    return record.status == "FAILED" and record.driver_exit_code == 2 and not began and says_so
+
+
+def _usage(record: RunRecord, last_lines: Sequence[str]) -> UsageError:
+    evidence = [
+        text
+        for error in record.errors
+        for text in (error.get("message"), *(error.get("evidence") or []))
+        if text
+    ]
+    return UsageError(
+        f"the job {record.submission_id} refused its options",
+        evidence=[str(text) for text in evidence] or last_lines[-1:],
+        next=f"raykit submit {shlex.quote(record.job['name'])} -- --help",
     )
 
 

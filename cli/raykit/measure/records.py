@@ -23,6 +23,7 @@ from typing import Any
 from raykit.errors import MissingError, RecordError, UsageError
 from raykit.measure import run_ids
 from raykit.phases import Phase
+from raykit.redaction import redacted
 
 SCHEMA = 1
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
@@ -165,7 +166,7 @@ class RunsFolder:
         Errors: RecordError (7) with the path, where the disk refuses.
         """
         path = self.folder(record.id) / RECORD
-        text = json.dumps(record.as_dict(), indent=2, allow_nan=False) + "\n"
+        text = json.dumps(redacted(record.as_dict()), indent=2, allow_nan=False) + "\n"
         write_atomically(path, text.encode())
         return path
 

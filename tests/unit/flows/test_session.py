@@ -17,6 +17,7 @@ TOKEN = "5f0d3c9a7b5f0d3c9a7b"
 START = b'{"raykit": 1, "event": "start", "job": "fib", "time": 1700000000.5}\n'
 SPAN = b'{"raykit": 1, "event": "span", "name": "tasks", "start": 1700000000.6, "seconds": 0.5}\n'
 RESULT = b'{"raykit": 1, "event": "result", "data": {"p": 2}}\n'
+USAGE = b'{"raykit": 1, "event": "error", "cause": "usage", "message": "--size: too big"}\n'
 DATA = b'{"raykit": 1, "event": "error", "cause": "data", "message": "cut short"}\n'
 
 
@@ -147,6 +148,11 @@ def test_a_log_that_is_replaced_is_filed_once_and_shown_once(ray, tmp_path, make
         ("FAILED", -9, b"", 20),
         ("FAILED", None, b"", 20),
         ("STOPPED", None, START, 21),
+        ("FAILED", 2, USAGE, 2),
+        ("FAILED", 2, b"usage: x [-h]\nx: error: no such option\n", 2),
+        ("FAILED", 2, START + b"x: error: later\n", 20),
+        ("FAILED", 1, b"x: error: no such option\n", 20),
+        ("FAILED", 2, b"ls: cannot access\n", 20),
     ],
 )
 def test_a_status_and_the_jobs_own_words_give_the_exit_code(run, status, driver, log, code):
@@ -172,6 +178,20 @@ def test_what_a_failure_came_from_is_said(run, fields, words):
     ran, job = run(status="FAILED", **fields)
     assert job.id in ran.run.error.what
     assert words in ran.run.error.what
+
+
+@pytest.mark.parametrize(
+    ("log", "evidence"),
+    [
+        (USAGE, ("--size: too big",)),
+        (b"usage: x [-h]\n" + b" " * 9 + b"[-o]\nx: error: no -z\n", ("x: error: no -z",)),
+    ],
+)
+def test_options_that_a_job_refused_are_said_once_with_the_way_to_its_help(run, log, evidence):
+    ran, _ = run(status="FAILED", exit_code=2, log=log)
+    assert ran.run.error.evidence == evidence
+    assert ran.run.error.next == "raykit submit fib -- --help"
+    assert ran.record.cause == "usage"
 
 
 def test_the_last_lines_of_the_log_are_the_evidence_of_a_failure(run):

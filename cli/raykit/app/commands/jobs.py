@@ -67,7 +67,7 @@ def attach(
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
     run = jobs.attach(job, where(on, context, namespace), runs_folder(), Progress(screen), timeout)
-    finish(run, "attach", as_json)
+    finish(run, "attach", as_json, screen)
 
 
 def logs(

@@ -41,7 +41,13 @@ def render(
 
     spec = overridden(load_file(file), name=name, namespace=namespace, image=image)
     objects = render(spec, image=spec.image or _own_image())
-    output.show("render", objects, format is Format.json, lambda made: to_yaml(made).rstrip("\n"))
+    output.show(
+        "render",
+        objects,
+        format is Format.json,
+        lambda made: to_yaml(made).rstrip("\n"),
+        exact=True,
+    )
 
 
 def validate(file: SpecFile, kuberay: KubeRay = None, format: Output = Format.text) -> None:

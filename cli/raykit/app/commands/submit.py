@@ -111,19 +111,20 @@ def submit(
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
     run = submit(request, runs_folder(), Progress(screen))
-    finish(run, "submit", as_json)
+    finish(run, "submit", as_json, screen)
 
 
-def finish(run: Run, command: str, as_json: bool) -> None:
+def finish(run: Run, command: str, as_json: bool, screen: output.Screen) -> None:
     """Show the picture of a run, then its error if it has one, and exit with its code."""
     from raykit.app.picture import picture
 
     if as_json:
         output.show_envelope(command, run.record.as_dict(), run.error)
         raise typer.Exit(run.exit_code)
+    screen.end_line()
     output.aside(picture(run.record, output.width()))
     if run.error:
-        output.show_error(command, run.error, False)
+        output.show_error(command, run.error, False, screen.has_shown)
     raise typer.Exit(run.exit_code)
 
 
