@@ -98,7 +98,7 @@ dashboard.register(app)
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (`errors.EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    output.open_closed_streams()
+    output.secure_streams()
     sys.excepthook = output.show_bug
     _handle_signals()
     as_json = _wants_json(words)

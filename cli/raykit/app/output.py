@@ -3,8 +3,8 @@
 With `-o json` every command prints exactly one envelope with the keys `schema`, `command`, `data`
 and `error`; a job's own output then goes to stderr.
 
-No stream can end a command. A reader that has gone, a terminal that was closed or a full disk ends
-the writing to that stream; only a result that a disk refused is an error, once the work is done.
+No stream can end a command (`secure_streams`). A reader that has gone, a terminal that was closed
+or a full disk ends the writing to that stream; only a result that a disk refused is an error.
 
 Every text passes `redacted` (no secret leaves) and `plain` (no control character of a job, a head
 or a file name moves the cursor), but for a job's own output and for results that are `exact`.
@@ -12,7 +12,6 @@ or a file name moves the cursor), but for a job's own output and for results tha
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import json
@@ -23,7 +22,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO
 
 from raykit.errors import RaykitError, RecordError
 from raykit.phases import Phase
@@ -74,19 +73,44 @@ def envelope(command: str, data: object, error: RaykitError | None = None) -> st
     )
 
 
-def open_closed_streams() -> None:
-    """Open standard streams that the caller closed, such as by `>&-`, to nowhere.
+def secure_streams() -> None:
+    """Make the standard streams such that no write fails; one that the caller closed is no stream.
 
-    Otherwise the next file or connection would get their number, and output would go into it.
+    A closed one (`>&-`) is opened to nowhere: otherwise the next file or connection would get its
+    number, and output would go into it.
     """
-    modes = {"stdin": "r", "stdout": "w", "stderr": "w"}
-    for number, (name, mode) in enumerate(modes.items()):
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.set_blocking(number, True)
         except OSError:
             _to_nowhere(number)
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+        present = getattr(sys, name)
+        if number == 0:
+            sys.stdin = present or open(number, closefd=False)  # noqa: SIM115
+        elif present is None or present is getattr(sys, f"__{name}__"):
+            setattr(sys, name, _stream(number, present))
+
+
+def _stream(number: int, present: TextIO | None) -> TextIO:
+    # Where a terminal cannot show a character, a question mark is better than a traceback.
+    encoding = present.encoding if present else "utf-8"
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Lasting(number, "w", closefd=False)), encoding, "replace"
+    )
+
+
+class _Lasting(io.FileIO):
+    """A file that takes everything: after its first error, which is kept, it leads to nowhere."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError as failure:
+            self.failure = failure
+            _to_nowhere(self.fileno())
+            return len(memoryview(data).cast("B"))
 
 
 def show(
@@ -161,7 +185,8 @@ def _is_refused(error: RaykitError) -> bool:
 
 def _deliver(text: str) -> None:
     _Spinner.stop()
-    failure = _write(sys.stdout, text + "\n")
+    _write(sys.stdout, text + "\n")
+    failure = _failure(sys.stdout)
     if failure and failure.errno in DISK_REFUSES:
         raise _RefusedError(
             "the result could not be written to stdout",
@@ -170,27 +195,26 @@ def _deliver(text: str) -> None:
         )
 
 
+def _failure(stream: TextIO) -> OSError | None:
+    """Why a stream takes no more, where it was made by `secure_streams`."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw.failure if isinstance(raw, _Lasting) else None
+
+
 def _say(text: str) -> None:
     _Spinner.stop()  # first of all: while it turns, sys.stderr is the spinner's
     _write(sys.stderr, text + "\n")
 
 
-def _write(stream: TextIO, content: str | bytes) -> OSError | None:
-    """Write at once; returns why the stream takes no more. It then leads to nowhere."""
+def _write(stream: TextIO, content: str | bytes) -> None:
+    """Write at once."""
     _Spinner.stop()
-    try:
-        if isinstance(content, bytes):
-            stream.flush()
-            stream.buffer.write(content)
-        else:
-            # Where a terminal cannot show a character, a question mark is better than a traceback.
-            encoding = stream.encoding or "utf-8"
-            stream.write(content.encode(encoding, "replace").decode(encoding))
+    if isinstance(content, bytes):
         stream.flush()
-    except OSError as failure:
-        _to_nowhere(stream.fileno())
-        return failure
-    return None
+        stream.buffer.write(content)
+    else:
+        stream.write(content)
+    stream.flush()
 
 
 def _to_nowhere(number: int) -> None:
@@ -247,9 +271,7 @@ class _Spinner:
             return
         from rich.console import Console
 
-        cls.status = Console(file=cast("TextIO", _Terminal(sys.stderr))).status(
-            title, spinner="dots"
-        )
+        cls.status = Console(file=sys.stderr).status(_line(title), spinner="dots")
         cls.status.start()
 
     @classmethod
@@ -269,28 +291,6 @@ def _line(title: str) -> Text:
     from rich.text import Text
 
     return Text(plain(title))
-
-
-class _Terminal(io.TextIOBase):
-    """A terminal as the spinner's own thread needs it: one that was closed is no error."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):
-            self.stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            self.stream.flush()
-
-    def isatty(self) -> bool:
-        return self.stream.isatty()
-
-    def fileno(self) -> int:
-        return self.stream.fileno()
 
 
 class Screen:

@@ -1,14 +1,16 @@
 """What reaches a person: a spinner only on a terminal, 80 columns, colours unless NO_COLOR."""
 
-import io
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from raykit import redaction
 from raykit.app import output
 from raykit.errors import MissingError
 from raykit.phases import Phase
@@ -102,12 +104,18 @@ def test_a_long_text_is_shortened_and_wrapped():
     assert output.shortened("one\n two", 8) == "one two"
 
 
-def test_a_stream_that_cannot_show_a_character_gets_a_question_mark(monkeypatch):
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding="ascii")
-    monkeypatch.setattr(sys, "stdout", stream)
-    output.show("x", {}, False, lambda _: "█ \ud800 ok")
-    assert raw.getvalue() == b"? ? ok\n"
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", b"? ? ok\n"), ("utf-8", b"\xe2\x96\x88 ? ok\n")]
+)
+def test_a_stream_that_cannot_show_a_character_gets_a_question_mark(encoding, shown):
+    code = """
+from raykit.app import output
+output.secure_streams()
+output.show("x", {}, False, lambda _: "\u2588 \\ud800 ok")
+"""
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env)
+    assert done.stdout == shown
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -120,6 +128,7 @@ read, write = os.pipe()
 os.dup2(write, sys.{stream}.fileno())
 os.close(write)
 os.close(read)
+output.secure_streams()
 screen = output.Screen()
 for _ in range(3):
     screen.note("a note")
@@ -135,3 +144,133 @@ for _ in range(3):
 def test_a_finished_step_says_its_seconds(capsys):
     output.Screen().step_finished(Phase("x", 0.0, 1.26), "Ray head")
     assert capsys.readouterr().err == "✓ Ray head (1.3 s)\n"
+
+
+RAYKIT = [sys.executable, "-P", "-m", "raykit"]
+
+
+def run_by_shell(words, tmp_path, **env):
+    """raykit by bash, which can close streams: exit code, what it said on what was left."""
+    world = {"RAYKIT_RUNS": str(tmp_path / "runs"), "XDG_RUNTIME_DIR": str(tmp_path)}
+    line = f"{shlex.join(RAYKIT)} {words}"
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, env={**os.environ, **world, **env}
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", "> >(:) 2>&1"])
+@pytest.mark.parametrize(("words", "code"), [("runs", 0), ("runs show none", 7), ("nonsense", 2)])
+def test_a_stream_that_is_closed_is_no_stream(tmp_path, words, code, streams):
+    assert run_by_shell(f"{words} {streams}", tmp_path)[0] == code
+
+
+def test_no_file_gets_the_number_of_a_closed_stream():
+    code = """
+import os
+from raykit.app import output
+output.secure_streams()
+print(os.open("/dev/null", os.O_RDONLY) > 2, file=open("/dev/fd/9", "w"))
+"""
+    line = f"{shlex.join([sys.executable, '-c', code])} 9>&1 <&- >&- 2>&-"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+@pytest.mark.parametrize("words", ["runs", "runs -o json", "runs show none -o json"])
+def test_a_result_that_a_full_disk_refuses_is_7_and_said(tmp_path, words):
+    code, out, err = run_by_shell(f"{words} > /dev/full", tmp_path)
+    assert (code, out) == (7, "")
+    if "none" not in words:
+        assert err.startswith("error: the result could not be written to stdout\n  No space left")
+
+
+def test_an_error_ends_the_spinner_and_has_its_own_line():
+    said = on_a_terminal("""
+from raykit.app import output
+from raykit.errors import MissingError
+screen = output.Screen()
+screen.step_started("waiting [for] [/it]")
+output.show_error("x", MissingError("gone", next="come back"), False)
+""")
+    assert "waiting [for] [/it] …" in said
+    assert "\x1b[?25h" in said, "the cursor must be shown again"
+    assert re.search(r"^(\x1b\[[0-9;?]*[a-zA-Z]|\r)*error: ", said.split("\n")[-3], re.M), said
+    assert said.endswith("come back\r\n")
+
+
+def test_what_a_job_just_printed_on_the_screen_is_not_repeated_as_evidence():
+    code = """
+import sys
+from raykit.app import output
+from raykit.errors import JobFailedError
+screen = output.Screen()
+screen.job_output(b"first\\nTypeError: no\\nno line end")
+screen.end_line()
+error = JobFailedError("FAILED", evidence=["TypeError: no", "no line end", "a node was lost"])
+output.show_error("x", error, False, screen.has_shown)
+"""
+    said = on_a_terminal(code, NO_COLOR="1")
+    assert said.split("\r\n") == [
+        "first",
+        "TypeError: no",
+        "no line end",
+        "error: FAILED",
+        "  a node was lost",
+        "",
+    ]
+    apart = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "  TypeError: no\n" in apart.stderr, "stdout went elsewhere: this is all one sees"
+
+
+@pytest.mark.parametrize("odd", ["\x1b[2J", "\r", "\x07", "\x9b31m", "\u202e", "\x00"])
+def test_no_text_of_others_moves_the_cursor(capsys, odd):
+    output.show_error("x", MissingError(f"a{odd}b", evidence=[f"c{odd}d"], next=f"e{odd}f"), False)
+    screen = output.Screen()
+    screen.note(f"g{odd}h")
+    screen.step_failed(f"i{odd}j")
+    output.show("x", [f"k{odd}l"], False, lambda rows: output.table(["A"], [rows]))
+    said = "".join(capsys.readouterr())
+    assert odd not in said
+    assert said.count(odd.encode("unicode_escape").decode()) == 6
+
+
+def test_a_secret_leaves_by_no_door(capsys):
+    redaction.learn("opensesame")
+    secret = "x=opensesame https://user:word@host/"
+    error = MissingError(secret, evidence=[secret], next=secret)
+    screen = output.Screen()
+    screen.note(secret)
+    screen.step_failed(secret)
+    screen.step_finished(Phase("x", 0.0, 0.1), secret)
+    output.aside(secret)
+    for as_json in (False, True):
+        output.show("x", {"a": [secret]}, as_json, str)
+        output.show_error("x", error, as_json)
+    output.show_envelope("x", {"a": secret}, error)
+    output.show_bug(ValueError, ValueError(secret), None)
+    said = "".join(capsys.readouterr())
+    assert "opensesame" not in said
+    assert "word@" not in said
+
+
+def test_a_manifest_goes_out_as_it_was_written(capsys):
+    written = "proxy: http://user:word@host/\n"
+    output.show("render", written, False, str, exact=True)
+    assert capsys.readouterr().out == written + "\n"
+
+
+@pytest.mark.parametrize(("before", "code"), [("", 130), ("trap '' HUP; ", 0)])
+def test_a_closed_terminal_interrupts_unless_nohup_said_otherwise(tmp_path, before, code):
+    program = """
+import os, signal
+from raykit.app import main
+main.runs.runs_folder = lambda: os.kill(os.getpid(), signal.SIGHUP) or RunsFolder(Path("none"))
+from pathlib import Path
+from raykit.measure.records import RunsFolder
+main.main(["runs"])
+"""
+    line = f"{before}exec {shlex.join([sys.executable, '-c', program])}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
