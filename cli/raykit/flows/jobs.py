@@ -195,8 +195,8 @@ def _reached(
 def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> targets.Target:
     """The head that `--on` names, else the record's, else the one that is there."""
     if record and not where.on:
-        if _had_own_head(record) and runs.is_followed(record.id):
-            raise _under_way(record, runs)
+        if _had_own_head(record):
+            raise _own_head(record, runs)
         return targets.of_record(record, where)
     try:
         return targets.choose(where)
@@ -226,7 +226,14 @@ def _had_own_head(record: RunRecord) -> bool:
     return record.target.get("kind") == "local" and not record.target.get("cluster")
 
 
-def _under_way(record: RunRecord, runs: RunsFolder) -> JobsApiError:
+def _own_head(record: RunRecord, runs: RunsFolder) -> JobsApiError:
+    """Why a run on a local head of its own cannot be reached: it is another terminal's, or over."""
+    if not runs.is_followed(record.id):
+        return JobsApiError(
+            f"the run {record.id} had a local head of its own, which has ended",
+            evidence=["its raykit was killed, and the head and the job ended with it"],
+            next=f"raykit runs show {record.id} --log; raykit up --on local keeps a head",
+        )
     return JobsApiError(
         f"the run {record.id} is under way in another terminal, on a local head of its own",
         evidence=["only the raykit that started that head can reach it; Ctrl-C there ends it"],
