@@ -1,0 +1,59 @@
+"""The endings of tests/local/test_endings.py once more through a real API server's proxy.
+
+Slow because a cluster must come up; a job that no node can take waits on it for ever, so that it
+is a cluster of its own.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+TICKS = ("--entrypoint", "--", "bash", "-c", "echo ticking; exec sleep 600")
+PENDING, RUNNING = ("--entrypoint-num-cpus", "100"), ()
+STOPS = ("--stop-on-interrupt",)
+
+
+def test_every_ending_on_a_cluster_is_said_and_filed(lab, namespace, spec):
+    lab.raykit("up", "-f", spec("endings"), "-n", namespace)
+    on = ("--on", "endings", "-n", namespace)
+    rows = [
+        (RUNNING, (), signal.SIGHUP, "UNFINISHED", "goes on"),
+        (PENDING, (), signal.SIGTERM, "UNFINISHED", "goes on"),
+        (RUNNING, STOPS, signal.SIGINT, "STOPPED", "was stopped and its log saved"),
+        (PENDING, STOPS, signal.SIGINT, "UNFINISHED", "was asked to stop and is still PENDING"),
+    ]
+    for job, options, number, status, words in rows:
+        runs = Path(lab.env["RAYKIT_RUNS"])
+        before = set(runs.iterdir()) if runs.exists() else set()
+        child = subprocess.Popen(
+            ["raykit", "submit", *on, *job, *options, *TICKS],
+            env=lab.env,
+            cwd=lab.env["HOME_OF_TESTS"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 90
+        while not _is_there(set(runs.glob("*")) - before, job) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.kill(child.pid, number)
+        _, err = child.communicate(timeout=90)
+        assert child.returncode == 130, err
+        assert words in err
+        run = lab.json("runs", "show", "last")
+        assert (run["status"], run["exit_code"]) == (status, 130)
+    late = lab.raykit("submit", *on, *PENDING, "--timeout", "2", *TICKS, code=22).stderr
+    assert "is still PENDING after 2 s" in late
+    assert lab.json("stop", "last~4", *on)["status"] == "STOPPED"
+
+
+def _is_there(folders, job):
+    """A PENDING job is there once Ray took it, a RUNNING one once it printed something."""
+    name, words = ("record.json", b'"submit"') if job else ("driver.log", b"ticking")
+    files = [folder / name for folder in folders if (folder / name).exists()]
+    return any(words in path.read_bytes() for path in files)
