@@ -95,7 +95,10 @@ def _stream(number: int, present: TextIO | None) -> TextIO:
     # Where a terminal cannot show a character, a question mark is better than a traceback.
     encoding = present.encoding if present else "utf-8"
     return io.TextIOWrapper(
-        io.BufferedWriter(_Lasting(number, "w", closefd=False)), encoding, "replace"
+        io.BufferedWriter(_Lasting(number, "w", closefd=False)),
+        encoding,
+        "replace",
+        line_buffering=True,
     )
 
 
@@ -123,9 +126,9 @@ def show(
     Errors: RecordError (7) where a disk refuses it.
     """
     if as_json:
-        _deliver(envelope(command, data if exact else redacted(data)))
+        _deliver(envelope(command, data if exact else redacted(data)) + "\n")
     else:
-        _deliver(text(data) if exact else plain(text(data)))
+        _deliver((text(data) if exact else plain(text(data))) + "\n")
 
 
 def show_envelope(command: str, data: object, error: RaykitError | None) -> None:
@@ -135,15 +138,17 @@ def show_envelope(command: str, data: object, error: RaykitError | None) -> None
     """
     text = envelope(command, redacted(data), error)
     if error is None:
-        _deliver(text)
+        _deliver(text + "\n")
     else:
         _write(sys.stdout, text + "\n")
 
 
 def raw(data: bytes) -> None:
-    """Print bytes as they are."""
-    _Spinner.stop()
-    _write(sys.stdout, data)
+    """Print a log's bytes as they are.
+
+    Errors: RecordError (7) where a disk refuses them.
+    """
+    _deliver(data)
 
 
 def aside(text: str) -> None:
@@ -183,9 +188,9 @@ def _is_refused(error: RaykitError) -> bool:
     return isinstance(error, _RefusedError)
 
 
-def _deliver(text: str) -> None:
+def _deliver(content: str | bytes) -> None:
     _Spinner.stop()
-    _write(sys.stdout, text + "\n")
+    _write(sys.stdout, content)
     failure = _failure(sys.stdout)
     if failure and failure.errno in DISK_REFUSES:
         raise _RefusedError(

@@ -20,6 +20,9 @@ LATE_EVENTS_SECONDS = 2.0
 NODE_SECONDS = 25.0
 LIVE_STATES = frozenset({"RUNNING", "SUBMITTED_TO_WORKER", "PENDING_NODE_ASSIGNMENT"})
 
+ODD_ANSWERS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What comes of rows that lack a field or hold another kind of value than Ray's do."""
+
 
 @dataclass
 class Observation:
@@ -103,18 +106,20 @@ def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[st
             time.sleep(0.1)
             rows, dropped = api.tasks(job_id)
         nodes = api.nodes()
-    except RaykitError as error:
-        record.notes.append(f"Ray's task events could not be read: {error.what}")
+        details = seen.details
+        return strip.summarise(
+            rows,
+            dropped,
+            nodes,
+            time.time(),
+            during=(details.start_time, details.end_time) if details else (None, None),
+            arms=facts.timed_arms(record),
+            actors=_actors(api, job_id, rows),
+        )
+    except (RaykitError, *ODD_ANSWERS) as error:
+        reason = error.what if isinstance(error, RaykitError) else f"an odd answer ({error!r})"
+        record.notes.append(f"Ray's task events could not be read: {reason}")
         return {}
-    return strip.summarise(
-        rows,
-        dropped,
-        nodes,
-        time.time(),
-        during=(seen.details.start_time, seen.details.end_time) if seen.details else (None, None),
-        arms=facts.timed_arms(record),
-        actors=_actors(api, job_id, rows),
-    )
 
 
 def _actors(
@@ -132,7 +137,7 @@ def _ask_for_lost_node(api: JobsApi, record: RunRecord, seen: Observation) -> No
     began = (seen.details.start_time if seen.details else None) or seen.submitted
     deadline = time.monotonic() + NODE_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(RaykitError):
+        with contextlib.suppress(RaykitError, *ODD_ANSWERS):
             for node in api.nodes():
                 if node["state"] == "DEAD" and (node.get("end_time_ms") or 0) / 1000 > began:
                     record.cause = outcome.NODE_LOST

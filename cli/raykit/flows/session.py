@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from raykit.endpoint import Endpoint
-from raykit.errors import INTERRUPTS, ConflictError, RaykitError, RecordError
+from raykit.errors import INTERRUPTS, RaykitError, RecordError
 from raykit.flows import measuring
+from raykit.flows.arrival import Arrival
 from raykit.flows.measuring import Observation
 from raykit.measure import outcome
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
@@ -19,11 +20,8 @@ from raykit.redaction import redacted
 from raykit.submission.following import Followed, UnknownJobError, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
 from raykit.submission.recording import Recording
-from raykit.submission.transport import LostConnectionError
 
 TESTED_RAY = "2.60."
-PAYLOAD_KEY = "raykit-payload"
-MESSAGE_START, MESSAGE_END = 2000, 4000
 
 ASK_SECONDS = 20.0
 """How long a head is asked for a job whose submission got no answer."""
@@ -95,6 +93,8 @@ def see_through(session: Session, begin: Callable[[], None], limits: Limits) -> 
             session.measure()
     except INTERRUPTS:
         session.record.notes.append("interrupted at its end: not all was read and measured")
+    except Exception as bug:
+        reason = bug
     run = session.file(session.error_of(reason, limits))
     if reason is not None and not isinstance(reason, (*INTERRUPTS, RaykitError, TimeoutError)):
         raise reason
@@ -118,8 +118,7 @@ def stop_and_wait(api: JobsApi, submission_id: str, seconds: float) -> JobDetail
 class Session:
     """Submits, follows, stops, measures and files one job; `see_through` has the order.
 
-    arrived: whether the head has the job, None while that is not known. stopped: whether Ray was
-    asked to stop it.
+    arrival: whether the head has the job. stopped: whether Ray was asked to stop it.
     """
 
     def __init__(
@@ -132,16 +131,15 @@ class Session:
     ) -> None:
         self.api, self.endpoint, self.record = api, endpoint, record
         self.runs, self.progress = runs, progress
-        self.payload_hash: str | None = None
         self.recording: Recording | None = None
         self.log_deadline: float | None = None
         self.seen = Observation(record.started)
-        self.arrived: bool | None = False
+        self.arrival = Arrival(api, record.submission_id)
         self.stopped = False
 
     def look(self) -> None:
         """Ask who answers; the record names the head and its Ray."""
-        version = self.api.version()["ray_version"]
+        version = str(self.api.version()["ray_version"])
         self.record.versions["ray"] = version
         self.record.target |= dict(self.endpoint.target)
         if not version.startswith(TESTED_RAY):
@@ -154,11 +152,10 @@ class Session:
 
         Errors: ConflictError (8) where the id exists with another payload.
         """
-        self.payload_hash = payload["metadata"].get(PAYLOAD_KEY)
         self.runs.write(self.record)
         self.seen.posted = time.time()
         with self.progress.step("submit", f"submit {self.record.submission_id}"):
-            before = self._post(payload)
+            before = self.arrival.post(payload, ASK_SECONDS)
         self.seen.submitted = time.time()
         if before:
             self.progress.note(f"{self.record.submission_id} was submitted before: attaching")
@@ -170,7 +167,7 @@ class Session:
 
     def join(self, details: JobDetails) -> None:
         """Take up a job that was submitted before: its log may have begun unseen."""
-        self.arrived = True
+        self.arrival.known = True
         self.seen.submitted, self.seen.posted = details.start_time or self.seen.submitted, None
         self.seen.joined_late = details.status != "PENDING"
 
@@ -210,9 +207,9 @@ class Session:
         """
         self.api.transport.hurry(HURRY_SECONDS)
         with contextlib.suppress(RaykitError):
-            if self.arrived is None:
-                self._find_out(HURRY_SECONDS)
-            if stop and self.arrived and not self.seen.ended:
+            if self.arrival.known is None:
+                self.arrival.find_out(HURRY_SECONDS)
+            if stop and self.arrival.known and not self.seen.ended:
                 self._stop()
 
     def measure(self) -> None:
@@ -239,7 +236,7 @@ class Session:
         """Write the record for the last time. An error of the run comes before one of the disk."""
         if self.recording and self.recording.failure and error is None:
             error = self.recording.failure
-        if self.arrived is False:
+        if self.arrival.known is False:
             self.record.status = NOT_SUBMITTED
         self.record.exit_code = error.exit_code if error else 0
         self.record.ended = time.time()
@@ -253,40 +250,6 @@ class Session:
 
     def last_lines(self) -> Sequence[str]:
         return self.recording.last_lines() if self.recording else ()
-
-    def _post(self, payload: Mapping[str, Any]) -> JobDetails | None:
-        """Submit; the job's details where the same one was submitted before."""
-        try:
-            self.arrived = None
-            self.api.submit(payload)
-            self.arrived = True
-        except LostConnectionError:
-            if not self._find_out(ASK_SECONDS):
-                raise
-        except ConflictError:
-            before = self.api.details(self.record.submission_id)
-            self.arrived = self._is_ours(before)
-            if not self.arrived:
-                raise
-            return before
-        except RaykitError:
-            self.arrived = False
-            raise
-        return None
-
-    def _find_out(self, seconds: float) -> bool:
-        """Whether a submission without an answer reached Ray; sets `arrived`."""
-        deadline = time.monotonic() + seconds
-        while not self.arrived and time.monotonic() < deadline:
-            self.arrived = None
-            with contextlib.suppress(LostConnectionError):
-                self.arrived = self._is_ours(self.api.details(self.record.submission_id))
-            time.sleep(0 if self.arrived else 0.2)
-        return bool(self.arrived)
-
-    def _is_ours(self, details: JobDetails | None) -> bool:
-        """Whether this is the job that was submitted, not another one of the same id."""
-        return details is not None and details.metadata.get(PAYLOAD_KEY) == self.payload_hash
 
     def _stop(self) -> None:
         """Stop the job, wait until it has ended, and read the rest of its log."""
@@ -310,14 +273,14 @@ class Session:
 
     def _fate(self, limits: Limits) -> str:
         """What became of the job, a word of `measure.outcome`."""
-        if self.arrived is False:
+        if self.arrival.known is False:
             return outcome.NOT_SENT
         if self.seen.ended:
             by_us = self.stopped and self._status == "STOPPED"
             return outcome.STOPPED_BY_US if by_us else outcome.ENDED
         if limits.ends_with_head:
             return outcome.WITH_HEAD
-        if self.arrived is None:
+        if self.arrival.known is None:
             return outcome.UNCERTAIN
         return outcome.NOT_STOPPED if self.stopped else outcome.GOES_ON
 
@@ -354,7 +317,7 @@ class Session:
     def _take_status(self, details: JobDetails) -> None:
         self.record.status = details.status
         # Ray puts the log's last lines into its message, and with them what a job printed.
-        self.record.message = shortened(redacted(details.message))
+        self.record.message = outcome.shortened(redacted(details.message))
         self.record.error_type = details.error_type
         self.record.driver_exit_code = details.driver_exit_code
 
@@ -370,10 +333,3 @@ class Session:
             self.runs.write(self.record)
         except INTERRUPTS:
             self.runs.write(self.record)
-
-
-def shortened(message: str) -> str:
-    """A message without its middle: Ray's own words come first, those of pip and its like last."""
-    if len(message) <= MESSAGE_START + MESSAGE_END:
-        return message
-    return f"{message[:MESSAGE_START]}\n…\n{message[-MESSAGE_END:]}"

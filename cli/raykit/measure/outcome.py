@@ -50,6 +50,8 @@ OF_NODE = re.compile(
 OF_SILENCE = re.compile(r"ActorUnavailableError")
 """A call was cut off, and Ray does not know yet whether actor, node or network failed."""
 
+MESSAGE_START, MESSAGE_END = 2000, 4000
+
 ENDED = "ended"
 STOPPED_BY_US = "stopped-by-us"
 WITH_HEAD = "ended-with-its-head"
@@ -129,6 +131,13 @@ def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | No
                 next=(word == DRIVER and hints.advice(last_lines))
                 or NEXT.get(word, "{log}").format(log=log, id=record.id),
             )
+
+
+def shortened(message: str) -> str:
+    """A message without its middle: Ray's own words come first, those of pip and its like last."""
+    if len(message) <= MESSAGE_START + MESSAGE_END:
+        return message
+    return f"{message[:MESSAGE_START]}\n…\n{message[-MESSAGE_END:]}"
 
 
 def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserError:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from raykit.errors import MissingError, RecordError, UsageError
+from raykit.errors import MissingError, RecordError
 from raykit.measure import run_ids
 from raykit.phases import Phase
 from raykit.redaction import redacted
@@ -30,8 +30,6 @@ RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
 UNFINISHED, NOT_SUBMITTED = "UNFINISHED", "NOT_SUBMITTED"
 PROBE_BYTES = 1 << 16
 """What must fit before a run starts: about what its record and a short log take."""
-
-MOST_NAMED = 10
 
 
 @dataclass
@@ -189,25 +187,7 @@ class RunsFolder:
 
         Errors: UsageError (2) where several begin so.
         """
-        ids = self.ids()
-        if run_ids.is_last(word):
-            return run_ids.last(word, ids)
-        if word in ids:
-            return word
-        submitted = {run_id: self._peek(run_id, "submission_id") for run_id in reversed(ids)}
-        for run_id, submission_id in submitted.items():
-            if submission_id == word:
-                return run_id
-        names = {run_id: run_id for run_id in ids}
-        names |= {str(name): run_id for run_id, name in submitted.items() if name}
-        found = {names[name] for name in run_ids.beginning_with(word, names)}
-        if len(found) > 1:
-            raise UsageError(
-                f"{word} is the beginning of {len(found)} runs",
-                evidence=sorted(found)[-MOST_NAMED:],
-                next="give more characters of the id",
-            )
-        return found.pop() if found else None
+        return run_ids.find(word, self.ids(), lambda name: self._peek(name, "submission_id"))
 
     def _read(self, run_id: str) -> RunRecord:
         path = self.folder(run_id) / RECORD

@@ -8,8 +8,10 @@ last, last~1, last~2        the newest run, the one before it, and so on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+
+from raykit.errors import UsageError
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """What a run's folder may be called, and what Ray takes as a submission id."""
@@ -17,6 +19,7 @@ PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 STAMP = re.compile(r"\d{8}-\d{6}(?=-)")
 LAST = re.compile(r"last(?:~(\d{1,6}))?")
 SHORTEST_BEGINNING = 4
+MOST_NAMED = 10
 
 
 def is_plain(name: str) -> bool:
@@ -46,11 +49,32 @@ def is_last(word: str) -> bool:
     return LAST.fullmatch(word) is not None
 
 
-def last(word: str, ids: Sequence[str]) -> str | None:
-    """The run that `last` or `last~N` names among ids, oldest first; None where there are fewer."""
-    named = LAST.fullmatch(word)
-    back = int(named[1] or 0) if named else 0
-    return ids[-1 - back] if back < len(ids) else None
+def find(word: str, ids: Sequence[str], submission_id: Callable[[str], object]) -> str | None:
+    """The run that a word names, None where there is none.
+
+    ids: of all runs, oldest first; submission_id: that of a run, None where it cannot be read.
+
+    Errors: UsageError (2) where several begin so.
+    """
+    back = LAST.fullmatch(word)
+    if back:
+        return ids[-1 - int(back[1] or 0)] if int(back[1] or 0) < len(ids) else None
+    if word in ids:
+        return word
+    names = {run_id: run_id for run_id in ids}
+    for run_id in reversed(ids):
+        submitted = str(submission_id(run_id) or run_id)
+        if submitted == word:
+            return run_id
+        names.setdefault(submitted, run_id)
+    found = sorted({names[name] for name in beginning_with(word, names)})
+    if len(found) > 1:
+        raise UsageError(
+            f"{word} is the beginning of {len(found)} runs",
+            evidence=found[-MOST_NAMED:],
+            next="give more characters of the id",
+        )
+    return found[0] if found else None
 
 
 def beginning_with(word: str, names: Iterable[str]) -> list[str]:

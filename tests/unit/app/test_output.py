@@ -178,8 +178,12 @@ print(os.open("/dev/null", os.O_RDONLY) > 2, file=open("/dev/fd/9", "w"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
-@pytest.mark.parametrize("words", ["runs", "runs -o json", "runs show none -o json"])
+@pytest.mark.parametrize(
+    "words", ["runs", "runs -o json", "runs show none -o json", "render -f DEPLOY"]
+)
 def test_a_result_that_a_full_disk_refuses_is_7_and_said(tmp_path, words):
+    spec = Path(__file__).parents[3] / "deploy" / "clusters" / "single-node.yaml"
+    words = words.replace("DEPLOY", shlex.quote(str(spec)))
     code, out, err = run_by_shell(f"{words} > /dev/full", tmp_path)
     assert (code, out) == (7, "")
     if "none" not in words:

@@ -11,7 +11,8 @@ import pytest
 
 from raykit.endpoint import Endpoint
 from raykit.flows import session as sessions
-from raykit.flows.session import PAYLOAD_KEY, Limits, Session, see_through
+from raykit.flows.arrival import PAYLOAD_KEY
+from raykit.flows.session import Limits, Session, see_through
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -208,6 +209,13 @@ def test_a_bug_is_filed_before_it_is_raised(end, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         end({}, Limits())
     assert RunsFolder(tmp_path / "runs").read("last").exit_code == 1
+
+
+@pytest.mark.parametrize("rows", [[{}], [None], [{"state": 3, "start_time_ms": "x"}], ["x"]])
+def test_odd_answers_about_tasks_and_nodes_are_a_note_and_end_no_run(end, ray, rows):
+    ray.tasks = ray.nodes = rows
+    ended = end({"status": "SUCCEEDED"}, Limits())
+    assert ended.facts == ended.filed == (0, "SUCCEEDED")
 
 
 def test_a_full_disk_ends_no_run_and_is_7(end, monkeypatch):
