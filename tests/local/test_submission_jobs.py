@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import sys
 import textwrap
@@ -266,7 +267,9 @@ def test_one_id_is_one_job_and_another_payload_is_a_conflict(on_head):
 
 def test_a_job_that_runs_too_long_is_left_with_22_and_can_be_stopped(on_head):
     done = on_head("submit", "--id", "long", "--timeout", 2, *command("sleep", "60"))
-    assert (done.code, "the job long still runs after 2 s" in done.err) == (22, True)
+    assert done.code == 22
+    # On a busy machine the job may not have started by then.
+    assert re.search(r"the job long (still runs|is still PENDING) after 2 s", done.err)
     rows = json.loads(on_head("ps", "-o", "json").out)["data"]
     assert [row["status"] for row in rows if row["submission_id"] == "long"] == ["RUNNING"]
     stopped = on_head("stop", "long", "-o", "json")
