@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from raykit.local import folders
+
 pytestmark = pytest.mark.local
 SOAK = bool(os.environ.get("RAYKIT_SOAK"))
 SEEDS = range(200 if SOAK else 20)
@@ -130,7 +132,9 @@ def on_disk(head):
     """`on_disk(id)`: the driver log as the head has it, the token replaced as raykit does."""
 
     def read(submission_id):
-        path = head.folder / f"session_latest/logs/job-driver-{submission_id}.log"
+        path = (
+            head.folder / folders.RAY_FOLDER / f"session_latest/logs/job-driver-{submission_id}.log"
+        )
         return path.read_bytes().replace(head.token.encode(), b"[redacted]")
 
     return read
