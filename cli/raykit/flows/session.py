@@ -10,9 +10,9 @@ from typing import Any
 
 from raykit.endpoint import Endpoint
 from raykit.errors import INTERRUPTS, RaykitError, RecordError
-from raykit.flows import measuring
-from raykit.flows.arrival import Arrival
-from raykit.flows.measuring import Observation
+from raykit.flows.steps import measuring
+from raykit.flows.steps.arrival import Arrival
+from raykit.flows.steps.measuring import Observation
 from raykit.measure import outcome
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress

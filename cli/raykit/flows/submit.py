@@ -13,8 +13,8 @@ from typing import Any
 from raykit import kit, machine, versions
 from raykit.errors import UsageError
 from raykit.flows import targets
-from raykit.flows.arrival import PAYLOAD_KEY
 from raykit.flows.session import Limits, Run, Session, see_through
+from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.flows.targets import Where
 from raykit.measure import run_ids
 from raykit.measure.records import RunRecord, RunsFolder

@@ -11,8 +11,8 @@ import pytest
 
 from raykit.endpoint import Endpoint
 from raykit.flows import session as sessions
-from raykit.flows.arrival import PAYLOAD_KEY
 from raykit.flows.session import Limits, Session, see_through
+from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -27,7 +27,7 @@ def short_waits(monkeypatch):
     """The fake head answers at once: what it has not done by then it never does."""
     for name in ("ASK_SECONDS", "HURRY_SECONDS", "STOP_SECONDS", "STOP_PENDING_SECONDS"):
         monkeypatch.setattr(sessions, name, 0.3)
-    monkeypatch.setattr("raykit.flows.measuring.LATE_EVENTS_SECONDS", 0.0)
+    monkeypatch.setattr("raykit.flows.steps.measuring.LATE_EVENTS_SECONDS", 0.0)
 
 
 @dataclass

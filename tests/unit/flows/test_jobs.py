@@ -14,7 +14,7 @@ OWN_HEAD = {"chosen": "running on a local Ray head of its own", "kind": "local",
 
 @pytest.fixture
 def no_late_events(monkeypatch):
-    monkeypatch.setattr("raykit.flows.measuring.LATE_EVENTS_SECONDS", 0.0)
+    monkeypatch.setattr("raykit.flows.steps.measuring.LATE_EVENTS_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from raykit.errors import JobsApiError
-from raykit.flows import measuring
-from raykit.flows.measuring import Observation, measure
+from raykit.flows.steps import measuring
+from raykit.flows.steps.measuring import Observation, measure
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobDetails
 

@@ -24,7 +24,7 @@ DATA = b'{"raykit": 1, "event": "error", "cause": "data", "message": "cut short"
 @pytest.fixture(autouse=True)
 def no_late_events(monkeypatch):
     """The fake head has no task events that could still come."""
-    monkeypatch.setattr("raykit.flows.measuring.LATE_EVENTS_SECONDS", 0.0)
+    monkeypatch.setattr("raykit.flows.steps.measuring.LATE_EVENTS_SECONDS", 0.0)
 
 
 class Seen(Silent):
