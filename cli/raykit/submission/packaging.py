@@ -193,9 +193,13 @@ def _below(
     above: tuple[Path, ...],
     problems: list[str],
 ) -> Iterator[Member]:
-    if (folder / "pyvenv.cfg").is_file() or _is_run(folder):
+    try:
+        if (folder / "pyvenv.cfg").is_file() or _is_run(folder):
+            return
+        real = folder.resolve()
+    except OSError as error:
+        problems.append(f"{_shown(path)}: {error.strerror}")
         return
-    real = folder.resolve()
     if real in above:
         problems.append(f"{_shown(path)}: a link to a folder above it")
         return

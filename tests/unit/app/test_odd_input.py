@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from raykit.app.main import main
@@ -90,6 +90,8 @@ def run(words):
 @settings(max_examples=EXAMPLES)
 @given(word=texts)
 def test_no_word_is_a_bug(world, place, word):
+    # The root folder would be walked from end to end.
+    assume("--working-dir" not in place or word.strip("/.~"))
     code, _, err = run([*place, word])
     assert code in set(EXIT_CODES) - {1}
     assert not set(err) & set(map(chr, range(0x20))) - {"\n", "\t"}
