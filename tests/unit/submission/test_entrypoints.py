@@ -120,7 +120,7 @@ def test_a_program_that_is_absent_or_late_is_told_apart():
     with pytest.raises(MissingError, match="no-such-tool is not on PATH"):
         processes.run(["no-such-tool"], next="install it")
     with pytest.raises(MissingError, match="no-such-tool is not on PATH"):
-        processes.find("no-such-tool", mend="install it")
+        processes.find("no-such-tool", install_hint="install it")
     with pytest.raises(JobsApiError, match="did not end within"):
         processes.run(
             [sys.executable, "-c", "import time; time.sleep(9)"], timeout=0.2, error=JobsApiError
