@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from raykit import kit
+from raykit import kit, versions
 from raykit.manifests import schema
 from raykit.manifests.render import render
 from raykit.spec.load import load
@@ -61,7 +61,9 @@ def kustomization(tmp_path):
 def test_each_kustomization_builds_and_kuberays_schema_takes_its_objects(place):
     built = build(place)
     assert built
-    assert "CLUSTER" not in json.dumps(built)
+    text = json.dumps(built)
+    assert "CLUSTER" not in text
+    assert "from-settings" not in text
     rays = [each for each in built if schema.is_rays(each)]
     assert [
         (each["metadata"]["name"], schema.check(each)) for each in rays if schema.check(each)
@@ -156,3 +158,52 @@ def test_the_objects_of_an_overlay_are_in_its_namespace(environment):
     for each in build(DEPLOY / "overlays" / environment):
         if each["kind"] != "Namespace":
             assert each["metadata"]["namespace"] == f"raykit-{environment}"
+
+
+def test_the_job_runs_on_the_cluster_of_the_dev_overlay_in_its_image():
+    (job,) = build(DEPLOY / "gitops" / "jobs")
+    (cluster,) = kinds(build(DEPLOY / "overlays" / "dev"), "RayCluster")
+    assert job["metadata"]["namespace"] == cluster["metadata"]["namespace"]
+    assert job["spec"]["clusterSelector"] == {"ray.io/cluster": cluster["metadata"]["name"]}
+    assert set(images(job)) == set(images(cluster))
+
+
+def test_argo_cd_has_the_crds_first_and_the_jobs_last():
+    applications = kinds(build(DEPLOY / "gitops" / "argocd"), "Application")
+    waves = {
+        int(each["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"]): each["metadata"][
+            "name"
+        ]
+        for each in applications
+    }
+    order = ["kuberay-crds", "kuberay-operator", "raykit-clusters", "raykit-jobs"]
+    assert [waves[wave] for wave in sorted(waves)] == order
+
+
+def test_flux_waits_for_the_operator_then_for_the_clusters():
+    made = build(DEPLOY / "gitops" / "flux")
+    steps = {
+        each["metadata"]["name"]: each["spec"] for each in made if each["kind"] == "Kustomization"
+    }
+    after = {
+        name: [each["name"] for each in spec.get("dependsOn", [])] for name, spec in steps.items()
+    }
+    assert after == {
+        "kuberay-operator": [],
+        "raykit-clusters": ["kuberay-operator"],
+        "raykit-jobs": ["raykit-clusters"],
+    }
+    assert all(spec["wait"] for spec in steps.values())
+    for spec in steps.values():
+        assert (DEPLOY.parent / spec["path"] / "kustomization.yaml").is_file()
+
+
+def test_the_gitops_folders_name_the_operator_that_raykit_installs():
+    (release,) = build(DEPLOY / "gitops" / "flux" / "operator")
+    assert release["spec"]["chart"]["spec"]["version"] == versions.KUBERAY
+    by_name = {
+        each["metadata"]["name"]: each["spec"]["source"]["targetRevision"]
+        for each in kinds(build(DEPLOY / "gitops" / "argocd"), "Application")
+    }
+    assert by_name["kuberay-operator"] == versions.KUBERAY
+    assert by_name["kuberay-crds"] == f"v{versions.KUBERAY}"
