@@ -36,9 +36,10 @@ def base(tmp_path_factory):
 
 def test_each_shape_gets_a_manifest_and_a_kustomization(base):
     written = sorted(str(path.relative_to(base)) for path in base.rglob("*") if path.is_file())
-    assert written == sorted(
+    own = [
         f"{shape}/{name}" for shape in SHAPES for name in ("kustomization.yaml", "raycluster.yaml")
-    )
+    ]
+    assert written == sorted([*own, "cloud/poddisruptionbudget-head.yaml"])
 
 
 def test_rendering_again_writes_nothing(base):
@@ -76,6 +77,31 @@ def test_kustomize_builds_what_render_prints_for_the_namespace_of_up(base, shape
     built = list(yaml.safe_load_all(done.stdout))
     spec = overridden(load_file(CLUSTERS / f"{shape}.yaml"), namespace=DEFAULT_NAMESPACE)
     assert built == render(spec, image="raykit:x")
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+def test_kustomize_builds_from_a_folder_what_render_prints(tmp_path):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "name: mine\nnamespace: ns\nqueue: q\ndisruptionBudget: true\nmonitoring: {enabled: true}\n"
+        "networkPolicy: {enabled: true, apiServer: [10.0.0.1/32]}\n"
+        "head: {taskCpus: 1, memory: 2Gi}\n"
+    )
+    raykit = [sys.executable, "-m", "raykit", "render", "-f", str(spec), "--image", "a/b:c"]
+    raykit += ["--job", "fib --size 20000", "--job", "gsod"]
+    out = tmp_path / "out"
+    printed = subprocess.run(raykit, capture_output=True, text=True, check=True).stdout
+    subprocess.run([*raykit, "--output-dir", str(out)], capture_output=True, check=True)
+    done = subprocess.run(["kubectl", "kustomize", str(out)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert _by_name(done.stdout) == _by_name(printed)
+
+
+def _by_name(text):
+    made = list(yaml.safe_load_all(text))
+    named = {(each["kind"], each["metadata"]["name"]): each for each in made}
+    assert len(named) == len(made) > 5
+    return named
 
 
 def test_the_ray_of_a_spec_that_names_none_is_that_of_raykits_own_image():

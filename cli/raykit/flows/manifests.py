@@ -1,7 +1,10 @@
-"""Manifests in git: each shape rendered into a folder for Kustomize, and what has drifted."""
+"""Manifests in git: objects as a folder for Kustomize, one file each, and what has drifted."""
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,84 +12,174 @@ from raykit.containers import image as own_image
 from raykit.errors import ConflictError, MissingError
 from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
+from raykit.objects import Object
 from raykit.spec.load import load_file
 
-MANIFEST, KUSTOMIZATION = "raycluster.yaml", "kustomization.yaml"
-NOTE = (
-    "# Rendered from deploy/clusters/{shape}.yaml by `make render`: change that file, not this.\n"
-)
-RESOURCES = f"""# Where `raykit up` puts it. First: kubectl create namespace {DEFAULT_NAMESPACE}
+KUSTOMIZATION = "kustomization.yaml"
+_NOTE = "# Rendered from {source} by `{command}`: change that file, not this.\n"
+_IS_NOTE = re.compile(rb"# Rendered from [^\n]* by `(raykit|make) render`: change that file, not ")
+_HASH = re.compile(r"-[0-9a-f]{8}$")
+_KIND = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+_BASE = f"""# Where `raykit up` puts it. First: kubectl create namespace {DEFAULT_NAMESPACE}
 # An overlay may name another namespace.
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: {DEFAULT_NAMESPACE}
-resources:
-- {MANIFEST}
+{_KIND}namespace: {DEFAULT_NAMESPACE}
 """
 
 
 @dataclass(frozen=True)
-class Base:
-    """The folder that holds a folder a shape, and what each file in it should be.
+class Folder:
+    """A folder, and what its rendered files should hold, by name.
 
-    files: texts by their path below the folder. Files that are not named here are left alone.
+    Files that do not begin with raykit's own first line are someone else's: never overwritten,
+    never removed.
     """
 
-    folder: Path
-    files: dict[str, str]
+    path: Path
+    files: dict[str, bytes]
 
-    def drifted(self) -> list[str]:
-        """Paths whose text on disk is not the one rendered."""
-        return [name for name, text in self.files.items() if _text(self.folder / name) != text]
+    def drifted(self) -> list[Path]:
+        """Files that are missing or hold something else than what is rendered."""
+        paths = {self.path / name: data for name, data in self.files.items()}
+        return [path for path, data in paths.items() if _data(path) != data]
+
+    def stale(self) -> list[Path]:
+        """Files that raykit rendered once and would not render now."""
+        found = sorted(self.path.glob("*.yaml"))
+        return [path for path in found if path.name not in self.files and _is_raykits(path)]
+
+    def write(self) -> tuple[list[Path], list[Path]]:
+        """Write what differs and remove what is stale; the files written and the files removed.
+
+        Errors: ConflictError (8) where a file of someone else is in the way, and then nothing is
+        changed; MissingError (4) where a file cannot be written.
+        """
+        drifted, stale = self.drifted(), self.stale()
+        foreign = [str(path) for path in drifted if path.exists() and not _is_raykits(path)]
+        if foreign:
+            raise ConflictError(
+                f"files in {self.path} are in the way and are not raykit's",
+                evidence=foreign,
+                next="move them away, or name another folder",
+            )
+        for path in drifted:
+            _write(path, self.files[path.name])
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return drifted, stale
+
+    def diff(self) -> str:
+        """A unified diff from the files on disk to those rendered; empty where they are equal."""
+        changes = [_diff(path, self.files[path.name]) for path in self.drifted()]
+        return "".join([*changes, *(_diff(path, None) for path in self.stale())])
+
+
+def folder(path: Path, spec: Path, objects: Sequence[Object]) -> Folder:
+    """The folder that `raykit render --output-dir` writes for a spec's objects.
+
+    spec: the file that they come from; only its name is written, however the command names it.
+    """
+    note = _NOTE.format(source=_shown(spec.name), command="raykit render")
+    return Folder(path, _files(objects, note, _KIND))
 
 
 def write(clusters: Path, base: Path, image: str | None = None) -> list[Path]:
-    """Render every spec of a folder, and write what differs; the files written.
+    """Render every spec of a folder, each into a folder of its own; the files changed.
 
     image: in the pods of specs that name none; raykit's own, as its files are now, by default.
 
-    Errors: SpecError (3); MissingError (4) where a file cannot be written.
+    Errors: SpecError (3); ConflictError (8) and MissingError (4) as for `Folder.write`.
     """
     wanted = rendered(clusters, base, image)
-    return [_write(wanted.folder / name, wanted.files[name]) for name in wanted.drifted()]
+    return [path for each in wanted for changed in each.write() for path in changed]
 
 
 def check(clusters: Path, base: Path, image: str | None = None) -> None:
-    """Errors: ConflictError (8) naming each file that is not what its spec renders to."""
-    differing = rendered(clusters, base, image).drifted()
-    if differing:
-        raise ConflictError(
-            f"{base} is not what {clusters} renders to", evidence=differing, next="make render"
-        )
+    """Errors: ConflictError (8) with a unified diff where files are not what specs render to."""
+    diff = "".join(each.diff() for each in rendered(clusters, base, image))
+    if diff:
+        what = f"{base} is not what {clusters} renders to"
+        raise ConflictError(what, evidence=diff.splitlines(), next="make render")
 
 
-def rendered(clusters: Path, base: Path, image: str | None = None) -> Base:
-    """What the base folder should hold. Errors: SpecError (3) for the first spec that is wrong."""
+def rendered(clusters: Path, base: Path, image: str | None = None) -> list[Folder]:
+    """What the folders of a base should hold; nothing, where their spec is gone.
+
+    Errors: SpecError (3) for the first spec that is wrong.
+    """
     image = image or own_image.reference()
-    files = {}
+    gone = {path.name: Folder(path, {}) for path in sorted(base.glob("*")) if path.is_dir()}
+    found = {}
     for path in sorted(clusters.glob("*.yaml")):
-        shape, note = path.stem, NOTE.format(shape=path.stem)
-        files[f"{shape}/{MANIFEST}"] = note + to_yaml(render(load_file(path), image=image))
-        files[f"{shape}/{KUSTOMIZATION}"] = note + RESOURCES
-    return Base(base, files)
+        note = _NOTE.format(source=f"deploy/clusters/{path.name}", command="make render")
+        objects = render(load_file(path), image=image)
+        found[path.stem] = Folder(base / path.stem, _files(objects, note, _BASE))
+    return list({**gone, **found}.values())
 
 
-def _write(path: Path, text: str) -> Path:
+def _files(objects: Sequence[Object], note: str, kustomization: str) -> dict[str, bytes]:
+    cluster = next(each for each in objects if each["kind"] == "RayCluster")
+    name = str(cluster["metadata"]["name"])
+    texts = {_file_name(each, name): to_yaml([each]) for each in objects}
+    resources = "".join(f"- {file}\n" for file in texts)
+    texts[KUSTOMIZATION] = f"{kustomization}resources:\n{resources}"
+    return {file: (note + text).encode() for file, text in texts.items()}
+
+
+def _file_name(made: Object, cluster: str) -> str:
+    """The kind and the name, without what the folder says already and the hash of the content."""
+    kind, name = made["kind"], str(made["metadata"]["name"])
+    if kind == "RayJob":
+        name = _HASH.sub("", name)
+    own = name.removeprefix(cluster).removeprefix("-")
+    return f"{kind}-{own}.yaml".lower() if own else f"{kind}.yaml".lower()
+
+
+def _diff(path: Path, wanted: bytes | None) -> str:
+    """One file's part of a unified diff; None: the file should not be there."""
+    held = _data(path)
+    sides = [(b"" if data is None else data) for data in (held, wanted)]
+    old, new = ("/dev/null" if data is None else str(path) for data in (held, wanted))
+    before, after = (data.decode("utf-8", "replace").splitlines(keepends=True) for data in sides)
+    return "".join(_whole_lines(difflib.unified_diff(before, after, old, new)))
+
+
+def _whole_lines(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _is_raykits(path: Path) -> bool:
+    return path.is_file() and _IS_NOTE.match(_data(path) or b"") is not None
+
+
+def _data(path: Path) -> bytes | None:
+    """A file's bytes; None where there is none. Errors: MissingError (4) where it is unreadable."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(path, "read", error) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        temporary.write_bytes(data)
+        temporary.replace(path)
     except OSError as error:
-        raise MissingError(
-            f"{path} cannot be written",
-            evidence=[error.strerror or str(error)],
-            next="free space, or name another folder with --base",
-        ) from error
-    return path
+        raise _unusable(path, "written", error) from error
 
 
-def _text(path: Path) -> str | None:
-    """A file's text; None where there is none that can be read."""
-    try:
-        return path.read_text("utf-8")
-    except (OSError, ValueError):
-        return None
+def _unusable(path: Path, done: str, error: OSError) -> MissingError:
+    return MissingError(
+        f"{path} cannot be {done}",
+        evidence=[error.strerror or str(error)],
+        next="free space, change its permissions, or name another folder",
+    )
+
+
+def _shown(name: str) -> str:
+    """A file's name as it may stand in one line of a comment."""
+    return "".join(each if each.isprintable() else "?" for each in name)

@@ -29,6 +29,7 @@ LONGEST = 256 * 1024
 DEEPEST = 20
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_PLAIN_FRACTION = re.compile(r"-?[0-9]{1,18}\.[0-9]{0,18}")
 _PREFIX = "tag:yaml.org,2002:"
 
 
@@ -205,8 +206,11 @@ def _scalar(text: str, tag: str) -> tuple[Any, str | None]:
         return "", f'YAML reads {text} as a date: quote it, "{text}"'
     if tag == "null":
         return None, None
-    # No key of a spec takes a fraction; what matters is that it is no text.
-    return (0.5, None) if tag == "float" else (text, None)
+    if tag == "float":
+        if _PLAIN_FRACTION.fullmatch(text):
+            return float(text), None
+        return 0.5, f"YAML reads {text} as another number: write it in plain digits, or quote it"
+    return text, None
 
 
 def _truth(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from raykit.errors import SpecError, UsageError
-from raykit.spec import document, validate
+from raykit.spec import changes, document, validate
 from raykit.spec.document import Document
 from raykit.spec.model import ClusterSpec
 from raykit.spec.problems import Path, Problem
@@ -21,7 +21,7 @@ from raykit.spec.wording import explained
 _STAND_INS: dict[str, Any] = {"name": "stand-in", "memory": "4Gi", "head": {"memory": "4Gi"}}
 _ROUNDS = 5
 _OPTIONS = "the spec with the options given"
-_LOOK = "change --name, --namespace, --image or --replicas, or the spec"
+_LOOK = "change the options, or the spec: raykit explain"
 
 
 @dataclass(frozen=True)
@@ -87,25 +87,28 @@ def overridden(
     namespace: str | None = None,
     image: str | None = None,
     replicas: int | None = None,
+    settings: Sequence[str] = (),
+    jobs: Sequence[str] = (),
 ) -> ClusterSpec:
     """The spec with what the command line gave in place of its own.
 
     replicas: of the one worker group; `maxReplicas` grows with it.
+    settings, jobs: as `changes.apply` and `changes.add_jobs` take them.
     Errors: SpecError (3); UsageError (2) where `replicas` fits no single group.
     """
     data = spec.model_dump(by_alias=True, exclude_unset=True)
+    found = changes.apply(data, [_text(each) for each in settings])
     given = {"name": name, "namespace": namespace, "image": image}
     data |= {key: _text(value) for key, value in given.items() if value is not None}
     if replicas is not None:
         _set_replicas(data, replicas)
-    try:
-        changed = ClusterSpec.model_validate(data)
-    except ValidationError as invalid:
-        raise error(_outside_a_text(invalid, data), _OPTIONS, _LOOK) from invalid
-    problems = validate.problems(changed)
-    if problems:
-        raise error(problems, _OPTIONS, _LOOK)
-    return changed
+    if found:
+        raise error(found, _OPTIONS, _LOOK)
+    changed = _judged(data)
+    if not jobs:
+        return changed
+    changes.add_jobs(data, [_text(each) for each in jobs])
+    return _judged(data)
 
 
 def error(problems: Iterable[Problem], source: str, next: str | None = None) -> SpecError:
@@ -115,6 +118,17 @@ def error(problems: Iterable[Problem], source: str, next: str | None = None) -> 
     return SpecError(
         f"{source}: {count}", evidence=lines, next=next or f"raykit validate -f {source}"
     )
+
+
+def _judged(data: dict[str, Any]) -> ClusterSpec:
+    try:
+        spec = ClusterSpec.model_validate(data)
+    except ValidationError as invalid:
+        raise error(_outside_a_text(invalid, data), _OPTIONS, _LOOK) from invalid
+    problems = validate.problems(spec)
+    if problems:
+        raise error(problems, _OPTIONS, _LOOK)
+    return spec
 
 
 def _model(read_document: Document) -> tuple[ClusterSpec | None, list[Problem]]:
@@ -142,9 +156,13 @@ def _model(read_document: Document) -> tuple[ClusterSpec | None, list[Problem]]:
 
 
 def _empty(read_document: Document, known: set[Path]) -> list[Problem]:
-    """Keys without a value: allowed by the types where the key may be absent, yet no spec."""
+    """Keys without a value: allowed by the types where the key may be absent, yet no spec.
+
+    In a `patch` no value takes a key away.
+    """
     message = "has no value: give one, or leave the key out"
-    found = [Problem(path, message) for path in read_document.empty if path not in known]
+    empty = [path for path in read_document.empty if path not in known and "patch" not in path]
+    found = [Problem(path, message) for path in empty]
     return [read_document.locate(problem) for problem in found]
 
 

@@ -1,6 +1,7 @@
 """`raykit render` and `raykit validate`, as one types them."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,51 @@ def test_validate_knows_the_kuberay_versions_that_it_can_judge(raykit):
 def test_a_spec_that_is_absent_is_wrong_usage(raykit):
     assert raykit("validate", "-f", "absent.yaml")[0] == 2
     assert raykit("render", "-f", "absent.yaml")[0] == 2
+
+
+def test_render_keeps_a_folder_and_says_what_it_changed(raykit, tmp_path):
+    words = ("render", "-f", SINGLE, "--image", "a/b:c", "--set", "head.memory=3Gi")
+    out = tmp_path / "out"
+    code, said, _ = raykit(*words, "--job", "fib --size 20", "--output-dir", out)
+    assert code == 0
+    assert said.splitlines() == [
+        f"written: {out}/raycluster.yaml",
+        f"written: {out}/rayjob-fib.yaml",
+        f"written: {out}/kustomization.yaml",
+    ]
+    code, said, _ = raykit(*words, "--output-dir", out)
+    assert said.splitlines()[1:] == [f"removed: {out}/rayjob-fib.yaml"]
+    assert raykit(*words, "--output-dir", out)[:2] == (0, f"{out}: nothing to change\n")
+    assert raykit(*words, "--check", out) == (0, f"{out}: no drift\n", "")
+
+
+def test_check_prints_a_diff_and_the_command_that_ends_the_drift(raykit, tmp_path):
+    words = ("render", "-f", SINGLE, "--image", "a/b:c", "--set", "head.env={A: b}")
+    out = tmp_path / "out"
+    raykit(*words, "--job", "fib", "--output-dir", out)
+    (out / "raycluster.yaml").unlink()
+    code, diff, said = raykit(*words, "--check", out)
+    assert code == 8
+    assert f"+++ {out}/raycluster.yaml\n" in diff
+    assert f"  {out}/raycluster.yaml: is missing\n" in said
+    assert f"  {out}/rayjob-fib.yaml: is not rendered any more\n" in said
+    again = shlex.split(said.splitlines()[-1].removeprefix("next: raykit "))
+    code, found, _ = raykit(*words, "--check", out, "-o", "json")
+    envelope = json.loads(found)
+    assert (code, envelope["error"]["exit_code"]) == (8, 8)
+    assert envelope["data"]["diff"] == diff
+    assert raykit(*again)[0] == 0
+    assert raykit(*words, "--check", out)[0] == 0
+
+
+def test_set_says_what_is_wrong_by_path(raykit):
+    code, out, err = raykit("render", "-f", SINGLE, "--set", "hed.memory=1Gi", "--set", "kuberay=1")
+    assert (code, out) == (3, "")
+    assert 'hed: unknown key; did you mean "head"?' in err
+    assert "kuberay: " in err
+
+
+def test_a_folder_is_written_or_checked_and_not_both(raykit, tmp_path):
+    code, _, err = raykit("render", "-f", SINGLE, "--check", tmp_path, "--output-dir", tmp_path)
+    assert code == 2
+    assert "leave --output-dir or --check out" in err

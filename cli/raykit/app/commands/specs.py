@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raykit.app import output
 from raykit.app.options import Format, Name, Namespace, Output, SpecFile
+from raykit.errors import ConflictError, UsageError
+
+if TYPE_CHECKING:
+    from raykit.flows.manifests import Folder
 
 Image = Annotated[
     str | None,
@@ -16,6 +22,25 @@ Image = Annotated[
 KubeRay = Annotated[
     str | None,
     typer.Option("--kuberay", metavar="VERSION", help="KubeRay's version. [default: the spec's]"),
+]
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a field, such as head.memory=4Gi."),
+]
+Job = Annotated[
+    list[str] | None,
+    typer.Option("--job", metavar="'NAME ARGUMENTS'", help="Add a job, such as 'fib --size 20'."),
+]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-dir", metavar="DIR", help="Write one file an object, and kustomization.yaml."
+    ),
+]
+Check = Annotated[
+    Path | None,
+    typer.Option("--check", metavar="DIR", help="Compare that folder instead; 8 on drift."),
 ]
 
 
@@ -30,24 +55,42 @@ def render(
     name: Name = None,
     namespace: Namespace = None,
     image: Image = None,
+    set_: Set = None,
+    job: Job = None,
+    output_dir: OutputDir = None,
+    check: Check = None,
     format: Output = Format.text,
 ) -> None:
-    """Print the manifests of a spec, for kubectl apply -f -.
+    """Print the manifests of a spec, for kubectl apply -f -, or keep them in a folder for git.
 
-    The same spec, image and raykit give the same bytes.
+    The same spec, options and raykit give the same bytes. --check DIR ends with 8 and a unified
+    diff where the folder holds something else.
     """
+    from raykit.flows import manifests
     from raykit.manifests.render import render, to_yaml
     from raykit.spec.load import load_file, overridden
 
-    spec = overridden(load_file(file), name=name, namespace=namespace, image=image)
-    objects = render(spec, image=spec.image or _own_image())
-    output.show(
-        "render",
-        objects,
-        format is Format.json,
-        lambda made: to_yaml(made).rstrip("\n"),
-        exact=True,
+    if output_dir and check:
+        raise UsageError("--check writes nothing", next="leave --output-dir or --check out")
+    settings, jobs = set_ or [], job or []
+    spec = overridden(
+        load_file(file), name=name, namespace=namespace, image=image, settings=settings, jobs=jobs
     )
+    objects = render(spec, image=spec.image or _own_image())
+    as_json = format is Format.json
+    if output_dir:
+        written, removed = manifests.folder(output_dir, file, objects).write()
+        data = {"folder": str(output_dir), "written": _texts(written), "removed": _texts(removed)}
+        output.show("render", data, as_json, _changes)
+    elif check:
+        given = {"--name": name, "--namespace": namespace, "--image": image}
+        options = [word for option, each in given.items() if each for word in (option, each)]
+        options += [word for each in settings for word in ("--set", each)]
+        options += [word for each in jobs for word in ("--job", each)]
+        again = ["raykit", "render", "-f", str(file), *options, "--output-dir", str(check)]
+        _compare(manifests.folder(check, file, objects), file, shlex.join(again), as_json)
+    else:
+        output.show("render", objects, as_json, lambda made: to_yaml(made)[:-1], exact=True)
 
 
 def validate(file: SpecFile, kuberay: KubeRay = None, format: Output = Format.text) -> None:
@@ -60,6 +103,39 @@ def validate(file: SpecFile, kuberay: KubeRay = None, format: Output = Format.te
 
     verdict = check_file(file, kuberay)
     output.show("validate", verdict.as_dict(), format is Format.json, _verdict)
+
+
+def _compare(wanted: Folder, file: Path, again: str, as_json: bool) -> None:
+    """Say whether a folder holds what is rendered. Errors: ConflictError (8) with what differs."""
+    drifted, stale, diff = wanted.drifted(), wanted.stale(), wanted.diff()
+    data = {
+        "folder": str(wanted.path),
+        "drifted": _texts(drifted),
+        "stale": _texts(stale),
+        "diff": diff,
+    }
+    if not diff:
+        output.show("render", data, as_json, lambda _: f"{wanted.path}: no drift")
+        return
+    evidence = [f"{path}: {'differs' if path.exists() else 'is missing'}" for path in drifted]
+    evidence += [f"{path}: is not rendered any more" for path in stale]
+    what = f"{wanted.path} is not what {file} renders to"
+    drift = ConflictError(what, evidence=evidence, next=again)
+    if as_json:
+        output.show_envelope("render", data, drift)
+        raise typer.Exit(drift.exit_code)
+    output.raw(diff.encode())
+    raise drift
+
+
+def _texts(paths: list[Path]) -> list[str]:
+    return [str(path) for path in paths]
+
+
+def _changes(data: dict[str, Any]) -> str:
+    lines = [f"written: {path}" for path in data["written"]]
+    lines += [f"removed: {path}" for path in data["removed"]]
+    return "\n".join(lines) or f"{data['folder']}: nothing to change"
 
 
 def _own_image() -> str:
