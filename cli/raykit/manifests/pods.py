@@ -11,9 +11,9 @@ from raykit.manifests.patching import merged
 from raykit.manifests.placement import accelerators, placement
 from raykit.manifests.ray_environment import FIXED_SIZE, RAY_ENVIRONMENT
 from raykit.objects import Object
-from raykit.spec import memory
 from raykit.spec.model import ClusterSpec, Pods, WorkerGroup, head_task_cpus
 from raykit.spec.parts import Container, EnvFrom, Volume
+from raykit.spec.rules import memory
 
 USER = 1000
 # Ray drains for 30 s after SIGTERM; Kubernetes must not kill it meanwhile.

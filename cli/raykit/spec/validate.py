@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 
 from raykit import versions
 from raykit.spec import names, quantity
-from raykit.spec.memory import object_store_bytes, shared_memory
 from raykit.spec.model import (
     ClusterSpec,
     Head,
@@ -24,6 +23,7 @@ from raykit.spec.model import (
 from raykit.spec.parts import Toleration
 from raykit.spec.problems import Path, Problem
 from raykit.spec.rules import extras, images, pods
+from raykit.spec.rules.memory import object_store_bytes, shared_memory
 
 # Below it Ray has published vulnerabilities that open a cluster to others.
 OLDEST_RAY = "2.56.0"
