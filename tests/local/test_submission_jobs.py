@@ -13,7 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from raykit.local import folders
+
 pytestmark = pytest.mark.local
+LOG_OF_POSTS = "session_latest/logs/dashboard_JobHead.log"
 SOAK = bool(os.environ.get("RAYKIT_SOAK"))
 
 AWKWARD = [
@@ -169,7 +172,7 @@ def test_the_same_content_is_sent_once(on_head, head, script):
 
 def _uploads(head):
     """Packages that the head was asked to store, from its own log."""
-    log = (head.folder / "session_latest/logs/dashboard_JobHead.log").read_text("utf-8", "replace")
+    log = (head.folder / folders.RAY_FOLDER / LOG_OF_POSTS).read_text("utf-8", "replace")
     return log.count("Uploading package gcs://")
 
 
@@ -214,7 +217,7 @@ def test_a_folder_that_cannot_be_packed_names_every_reason(on_head):
     ("text", "said"),
     [
         ("workng_dir: .", "workng_dir: unknown, did you mean working_dir?"),
-        ("env_vars: {DEBUG: 1}", "env_vars.DEBUG: Input should be a valid string, got 1"),
+        ("env_vars: {DEBUG: 1}", "env_vars.DEBUG: must be text: quote it"),
         ("pip: [a]\nconda: b", "conda: only one of pip, uv, conda"),
         ("- a\n- b", "is no mapping"),
     ],
