@@ -10,6 +10,20 @@ from raykit import redaction
 
 
 @dataclass(frozen=True)
+class Ended:
+    """Why a head will not answer again, as the place itself says: this machine, or Kubernetes.
+
+    deleted: the whole cluster was taken away, and nobody knows how the job ended. Else the head
+    alone ended, and every job that ran on it has failed.
+    """
+
+    what: str
+    evidence: tuple[str, ...] = ()
+    next: str = ""
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """How to reach the Jobs API of one Ray head.
 
@@ -21,7 +35,8 @@ class Endpoint:
     repeated_headers: further headers whose names may repeat, such as Kubernetes impersonation.
     proxy: URL of an HTTP proxy; None: use the environment's settings.
     renew: returns an endpoint of the same head with fresh credentials; None: they do not expire.
-    gone: returns True if the head has ended for good; None: this cannot be known.
+    ended: asks this machine or Kubernetes whether the head has ended for good; it returns None
+    while the head may come back, and may raise RaykitError where that cannot be known.
     """
 
     url: str
@@ -29,10 +44,10 @@ class Endpoint:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     target: Mapping[str, object] = field(default_factory=dict)
     tls: ssl.SSLContext | bool = True
-    repeated_headers: tuple[tuple[str, str], ...] = ()
+    repeated_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     proxy: str | None = field(default=None, repr=False)
     renew: Callable[[], Endpoint] | None = field(default=None, repr=False, compare=False)
-    gone: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+    ended: Callable[[], Ended | None] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         redaction.learn(*self.secrets)

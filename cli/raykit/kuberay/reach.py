@@ -16,7 +16,7 @@ from queue import Empty, Queue
 from typing import IO
 
 from raykit import processes
-from raykit.endpoint import Endpoint
+from raykit.endpoint import Ended, Endpoint
 from raykit.errors import KubernetesError, MissingError
 from raykit.kube.connection import connect, secret_value
 from raykit.kube.errors import ForbiddenError
@@ -43,12 +43,20 @@ def reach(cluster: Cluster, progress: Progress) -> Iterator[Endpoint]:
     through_proxy = endpoint(cluster)
     trouble = _trouble(cluster, through_proxy, progress)
     if trouble is None:
-        yield replace(through_proxy, renew=lambda: _renewed(cluster, endpoint))
+        yield replace(
+            through_proxy,
+            renew=lambda: _renewed(cluster, endpoint),
+            ended=lambda: ended(cluster),
+        )
         return
     progress.note(f"the API server does not reach the head ({trouble}): kubectl port-forward")
     with port_forward(cluster) as port:
         through_port = partial(forwarded, port=port)
-        yield replace(through_port(cluster), renew=lambda: _renewed(cluster, through_port))
+        yield replace(
+            through_port(cluster),
+            renew=lambda: _renewed(cluster, through_port),
+            ended=lambda: ended(cluster),
+        )
 
 
 def endpoint(cluster: Cluster) -> Endpoint:
@@ -81,6 +89,28 @@ def forwarded(cluster: Cluster, port: int) -> Endpoint:
         headers={"Authorization": f"Bearer {ray}"} if ray else {},
         secrets=(ray,) if ray else (),
         target=_target(cluster, "port-forward"),
+    )
+
+
+def ended(cluster: Cluster) -> Ended | None:
+    """Why the head of a cluster will not answer again; None while KubeRay can bring it back.
+
+    Errors: MissingError (4), KubernetesError (5) where Kubernetes cannot be asked.
+    """
+    with connect(cluster.connection.context) as connection:
+        item = connection.get("RayCluster", cluster.name, cluster.namespace)
+    if item is None:
+        what = f"there is no RayCluster {cluster.where} any more"
+    elif item["metadata"].get("uid") != cluster.item["metadata"].get("uid"):
+        what = f"the RayCluster {cluster.where} was deleted and created again"
+    elif item["metadata"].get("deletionTimestamp"):
+        what = f"the RayCluster {cluster.where} is being deleted"
+    else:
+        return None
+    return Ended(
+        what,
+        next="raykit up -f SPEC creates it; then submit the job again",
+        deleted=True,
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raykit import processes
-from raykit.endpoint import Endpoint
+from raykit.endpoint import Ended, Endpoint
 from raykit.errors import MissingError
 from raykit.local import folders, ray_start
 from raykit.progress import Progress
@@ -44,7 +44,16 @@ class LocalHead:
             headers={"Authorization": f"Bearer {self.token}"},
             secrets=(self.token,),
             target=target,
-            gone=self.gone,
+            ended=self.ended,
+        )
+
+    def ended(self) -> Ended | None:
+        """Why this head will not answer again; None while it runs, or where that is unknown."""
+        if self.gone is None or not self.gone():
+            return None
+        return Ended(
+            "its Ray processes on this machine have ended",
+            next="run it again; a head killed for memory needs a smaller job",
         )
 
 

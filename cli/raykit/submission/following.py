@@ -7,14 +7,15 @@ once more and compared, so that what was saved equals what the head holds.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from raykit.errors import JobsApiError, RaykitError
+from raykit.submission.answers import BusyHeadError, LostConnectionError
 from raykit.submission.jobs_api import JobDetails, JobsApi
 from raykit.submission.log_tail import LogTail, Sink
-from raykit.submission.transport import BusyHeadError, LostConnectionError
 
 FASTEST_POLL, SLOWEST_POLL = 0.03, 0.25
 POLL_SHARE = 0.05
@@ -22,13 +23,20 @@ POLL_SHARE = 0.05
 once, and a long one is not slowed by being asked after."""
 
 PATIENCE_SECONDS = 300.0
+LOST_SECONDS, PLACE_SECONDS = 0.5, 2.0
+"""How often a head that does not answer is asked, and the place where it runs."""
+
 FILE_SECONDS, BUSY_SECONDS = 60.0, 5.0
 """How long the log file is asked for after the job's end: where its connection keeps breaking, and
 where the head has too much to do."""
 
 
 class UnknownJobError(JobsApiError):
-    """The head has no such job, or no longer."""
+    """The head has no such job, or no longer: it ended or was started again, and the job failed."""
+
+
+class DeletedClusterError(JobsApiError):
+    """The whole cluster was deleted while its job was followed."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,8 @@ def follow(
     another. restart must forget what the sink got: the log on the head turned out to be another,
     and comes again from its first byte. deadline (monotonic seconds) raises TimeoutError.
 
-    Errors: JobsApiError (6) where the head does not answer for 300 s, or refuses.
+    Errors: UnknownJobError where the head ended or forgot the job, DeletedClusterError where its
+    cluster is gone, JobsApiError (6) where nothing answers for 300 s, or the head refuses.
     """
     tail: LogTail | None = None
     reached = True
@@ -105,24 +114,21 @@ def _states(
 ) -> Iterator[JobDetails | None]:
     """The job's states, the last of them terminal; None while the head cannot be reached."""
     began = answered = time.monotonic()
+    place = _Place(api, submission_id)
     while True:
         try:
             details = api.details(submission_id, once=True)
             answered = time.monotonic()
-        except LostConnectionError:
+        except (LostConnectionError, BusyHeadError):
             if time.monotonic() - answered > PATIENCE_SECONDS:
                 raise
-            if api.transport.endpoint.gone and api.transport.endpoint.gone():
-                raise UnknownJobError(
-                    f"the head of the job {submission_id} has ended, and the job with it",
-                    evidence=["its Ray processes on this machine are gone"],
-                    next="run it again; a head killed for memory needs a smaller job",
-                ) from None
+            place.check()
             yield None
             _check(deadline)
-            time.sleep(0.5)
+            time.sleep(LOST_SECONDS)
             continue
         if details is None:
+            place.check(now=True)
             raise UnknownJobError(
                 f"the head does not know the job {submission_id}",
                 evidence=["its history is gone: the head was restarted, or it is another head"],
@@ -134,6 +140,32 @@ def _states(
         _check(deadline)
         share = POLL_SHARE * (time.monotonic() - began)
         time.sleep(min(max(FASTEST_POLL, share), SLOWEST_POLL))
+
+
+class _Place:
+    """Asks, now and then, whether the place where a head ran still has it."""
+
+    def __init__(self, api: JobsApi, submission_id: str) -> None:
+        self.ask = api.transport.endpoint.ended
+        self.submission_id = submission_id
+        self.due = 0.0
+
+    def check(self, *, now: bool = False) -> None:
+        """Errors: UnknownJobError, DeletedClusterError where the head will not answer again."""
+        if self.ask is None or (time.monotonic() < self.due and not now):
+            return
+        ended = None
+        with contextlib.suppress(RaykitError):
+            ended = self.ask()
+        self.due = time.monotonic() + PLACE_SECONDS
+        if ended is None:
+            return
+        evidence = [ended.what, *ended.evidence]
+        if ended.deleted:
+            what = f"the cluster was deleted while the job {self.submission_id} was followed"
+            raise DeletedClusterError(what, evidence=evidence, next=ended.next)
+        what = f"the head of the job {self.submission_id} has ended, and the job with it"
+        raise UnknownJobError(what, evidence=evidence, next=ended.next)
 
 
 def _check(deadline: float | None) -> None:

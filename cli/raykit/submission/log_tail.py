@@ -1,9 +1,11 @@
 """The driver's log while it grows: every byte once, through any number of broken connections.
 
 Ray sends a log from its first byte, as the file that it is now or as a stream that never ends. That
-a stream's reader has left Ray notices only when the log grows again, after the job's end never, and
-with the 100th it refuses every question after logs, tasks and nodes (HTTP 429, Ray 2.60). So a log
-is read again and again while it is small, and streamed only when that costs too much.
+a stream's reader has left it notices only when the log grows again, after the job's end never. With
+the 100th such stream it refuses every request for logs, tasks and nodes (HTTP 429, Ray 2.60).
+So a small log is read again and again, until the bytes that came more than once have used up a
+budget; then it is streamed. A stream that broke begins at the first byte too: the larger the log,
+the longer the wait before the next one.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ from itertools import takewhile
 import httpx2
 
 from raykit.errors import JobsApiError
+from raykit.submission.answers import LostConnectionError
 from raykit.submission.jobs_api import JobsApi
-from raykit.submission.transport import LostConnectionError
 
-SMALL_BYTES = 2**20
-"""Up to here reading a log anew takes a head some milliseconds."""
+SMALL_BYTES, REPEATED_BYTES = 1 << 20, 16 << 20
+"""A log is small up to here, where reading it takes a head some milliseconds; and the budget: 16
+readings of a log of 1 MiB, or two hours of one of 1 KiB."""
+
+RECONNECT_BYTES_PER_SECOND, LONGEST_WAIT_SECONDS = 32 << 20, 30.0
+"""After a stream broke, time passes as if its bytes came again at this rate."""
 
 READ_AGAIN_SECONDS = (0.1, 0.2, 0.3, 0.5)
 RECONNECT_SECONDS = (0.1, 0.3, 1.0, 2.0)
@@ -34,8 +40,8 @@ Sink = Callable[[bytes], None]
 class LogTail(threading.Thread):
     """Hands the driver log's bytes to a sink, each once, until it is closed.
 
-    received: how many; digest: their SHA-256; reconnects: connections that broke; failure: what the
-    sink raised, which ends the thread.
+    received: how many; digest: their SHA-256; repeated: bytes that came once more; reconnects:
+    connections that broke; failure: what the sink raised, which ends the thread.
     """
 
     def __init__(self, api: JobsApi, node_id: str, submission_id: str, sink: Sink) -> None:
@@ -43,7 +49,7 @@ class LogTail(threading.Thread):
         self.api, self.node_id, self.submission_id, self.sink = api, node_id, submission_id, sink
         self.received = 0
         self.digest = hashlib.sha256()
-        self.reconnects = 0
+        self.repeated = self.reconnects = 0
         self.failure: BaseException | None = None
         self.closing = threading.Event()
         self.response: httpx2.Response | None = None
@@ -51,18 +57,19 @@ class LogTail(threading.Thread):
     def run(self) -> None:
         in_vain = 0
         while not self.closing.is_set():
-            before, pauses = self.received, READ_AGAIN_SECONDS
+            before, pauses, shortest = self.received, READ_AGAIN_SECONDS, 0.0
             try:
                 self._read()
             except JobsApiError as error:
                 pauses = RECONNECT_SECONDS
                 broken = isinstance(error, LostConnectionError)
                 self.reconnects += broken and not self.closing.is_set()
+                shortest = min(self.received / RECONNECT_BYTES_PER_SECOND, LONGEST_WAIT_SECONDS)
             except Exception as error:  # handed to the thread that follows
                 self.failure = error
                 return
             in_vain = 0 if self.received > before else in_vain + 1
-            self.closing.wait(pauses[min(in_vain, len(pauses) - 1)])
+            self.closing.wait(max(pauses[min(in_vain, len(pauses) - 1)], shortest))
 
     def close(self) -> None:
         """End the thread, also while it waits for the next byte."""
@@ -97,6 +104,7 @@ class LogTail(threading.Thread):
             known, new = chunk[:left], chunk[left:]
             seen.update(known)
             left -= len(known)
+            self.repeated += len(known)
             if not new:
                 continue
             if not checked and seen.digest() != self.digest.digest():
@@ -115,7 +123,7 @@ class LogTail(threading.Thread):
 
     def _read(self) -> None:
         """Take what is new, once as the file is now or as long as the stream lasts."""
-        if self.received < SMALL_BYTES:
+        if self.received < SMALL_BYTES and self.repeated < REPEATED_BYTES:
             with self.file() as chunks:
                 self.take_new(self._until_closing(chunks))
             return

@@ -25,7 +25,8 @@ import pathspec
 
 from raykit.errors import MissingError, UsageError
 from raykit.measure.records import RECORD
-from raykit.submission.transport import LostConnectionError, Transport
+from raykit.submission.answers import LostConnectionError
+from raykit.submission.transport import Transport
 
 LIMIT_BYTES = 100 * 1024**2
 """What Ray's dashboard accepts in one request (DASHBOARD_CLIENT_MAX_SIZE, Ray 2.60)."""

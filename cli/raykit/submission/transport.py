@@ -1,8 +1,9 @@
-"""The one seam to a Ray head's HTTP API: addresses, tokens, proxies, TLS, and what they answer."""
+"""The one seam to a Ray head's HTTP API: addresses, tokens, proxies, TLS, and what goes wrong."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import threading
 import time
@@ -16,56 +17,45 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 
 from raykit.endpoint import Endpoint
-from raykit.errors import JobsApiError, RaykitError
+from raykit.errors import JobsApiError, MissingError, RaykitError, UsageError
+from raykit.submission import answers
+from raykit.submission.answers import (
+    MOST_BYTES,
+    REFUSED,
+    SMALL_BYTES,
+    Answer,
+    BrokenConnectionError,
+    LostConnectionError,
+    not_ray,
+    one_line,
+)
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
 AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
-REFUSED = (401, 403)
 BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
-
-
-class LostConnectionError(JobsApiError):
-    """The connection broke or nothing answered: asking again may help."""
-
-
-class BrokenConnectionError(LostConnectionError):
-    """Somebody was there, and the connection broke before the answer was whole."""
-
-
-class BusyHeadError(JobsApiError):
-    """The head has as many questions after its state open as it allows."""
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?|")
 
 
 class Transport:
     """Requests to one endpoint. Every method raises JobsApiError (6) with the reason.
 
     A token that the head no longer accepts is read again once (`Endpoint.renew`); `endpoint`
-    then has the new one, and among its secrets both.
+    is then the one with the new token. No redirect is followed: a token goes to one address.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.renewing = threading.Lock()
-        self.read_seconds = READ_SECONDS
-        address = urlsplit(endpoint.url)
-        here = address.hostname in LOOPBACKS
-        self.client = httpx2.Client(
-            base_url=endpoint.url,
-            headers=[*endpoint.headers.items(), *endpoint.repeated_headers],
-            proxy=endpoint.proxy,
-            # Reading the certificates takes longer than a request: not where none is looked at.
-            verify=endpoint.tls if address.scheme != "http" or not here else False,
-            # A proxy of the environment never gets a request to this machine.
-            trust_env=not here,
-            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        )
+        self.read_seconds, self.connect_seconds = READ_SECONDS, CONNECT_SECONDS
+        check_headers(endpoint)
+        self.client = _client(endpoint)
 
     def hurry(self, seconds: float) -> None:
-        """From now on no answer may take longer than this: the run is being ended."""
-        self.read_seconds = seconds
-        self.client.timeout = httpx2.Timeout(seconds)
+        """From now on no silence may last longer than this: the run is being ended."""
+        self.read_seconds = self.connect_seconds = seconds
 
     def __enter__(self) -> Transport:
         return self
@@ -84,69 +74,67 @@ class Transport:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        json: object = None,
         content: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-    ) -> httpx2.Response:
-        """One request; an answer of any status but 401, 403 and gateway errors is returned."""
+        most: int = SMALL_BYTES,
+    ) -> Answer:
+        """One request and its answer, of any status but 3xx, 401, 403 and gateway errors.
 
-        def ask() -> httpx2.Response:
-            with self._explained():
-                return self.client.request(
-                    method,
-                    path,
-                    params=params,
-                    json=json,
-                    content=content,
-                    timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
-                )
+        timeout: seconds of silence, None for the usual; most: bytes that the answer may have.
+        """
 
-        used = self.endpoint
-        response = ask()
-        # An iterator of content is spent: whoever sends one has asked for something before.
-        if response.status_code in REFUSED and self._renew(used):
-            response = ask()
-        self._let_in(response)
-        return response
+        def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
+            return self.client.stream(
+                method,
+                path,
+                params=params,
+                content=content,
+                headers=headers,
+                timeout=self._timeout(timeout or self.read_seconds),
+            )
 
-    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> httpx2.Response:
-        """A GET that is asked again where its connection broke: asking twice changes nothing."""
+        # An iterator of content can be sent once only.
+        with self._opened(ask, again=not isinstance(content, Iterator)) as response:
+            answer = answers.read(response, self.endpoint.url, most)
+        refused = answers.turned_away(answer)
+        if refused:
+            raise refused
+        return answer
+
+    def get(
+        self, path: str, *, params: Mapping[str, str] | None = None, most: int = SMALL_BYTES
+    ) -> Answer:
+        """A GET that is sent again where its connection broke: it changes nothing on the head."""
         for pause in AGAIN_SECONDS:
             try:
-                return self.request("GET", path, params=params)
+                return self.request("GET", path, params=params, most=most)
             except BrokenConnectionError:
                 time.sleep(pause)
-        return self.request("GET", path, params=params)
+        return self.request("GET", path, params=params, most=most)
 
-    def get_json(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+    def get_json(
+        self, path: str, *, params: Mapping[str, str] | None = None, most: int = MOST_BYTES
+    ) -> Any:
         """The JSON of a GET that must answer 200."""
-        response = self.get(path, params=params)
-        if response.status_code != httpx2.codes.OK:
-            raise self.refusal(response)
-        return self.parsed(response)
+        answer = self.get(path, params=params, most=most)
+        if answer.status_code != httpx2.codes.OK:
+            raise self.refusal(answer)
+        return self.parsed(answer)
 
     @contextlib.contextmanager
     def stream(
         self, path: str, *, params: Mapping[str, str], endless: bool = False
-    ) -> Iterator[httpx2.Response]:
+    ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
         """A GET whose body is read while it comes; an `endless` one may be silent for ever."""
-        read = None if endless else self.read_seconds
-        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=read)
-
-        def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
-            return self.client.stream("GET", path, params=params, timeout=timeout)
-
-        with self._explained(), contextlib.ExitStack() as opened:
-            used = self.endpoint
-            response = opened.enter_context(ask())
-            if response.status_code in REFUSED and self._renew(used):
-                opened.close()
-                response = opened.enter_context(ask())
+        timeout = self._timeout(None if endless else self.read_seconds)
+        with self._opened(
+            lambda: self.client.stream("GET", path, params=params, timeout=timeout)
+        ) as response:
             if response.status_code != httpx2.codes.OK:
-                response.read()
-                self._let_in(response)
-                raise self.refusal(response)
-            yield response
+                answer = answers.read(response, self.endpoint.url, SMALL_BYTES)
+                raise answers.turned_away(answer) or self.refusal(answer)
+            yield response, answers.plain_bytes(response, self.endpoint.url)
 
     @contextlib.contextmanager
     def relay(
@@ -158,50 +146,44 @@ class Transport:
         """
         base = self.client.base_url
         own = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + target.encode("ascii"))
-        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, read=None)
+        timeout = self._timeout(None)
 
         def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
-            return self.client.stream(
-                method,
-                own,
-                headers={**headers, **self.endpoint.headers},
-                content=content,
-                timeout=timeout,
-            )
+            sent = {**headers, **self.endpoint.headers}
+            return self.client.stream(method, own, headers=sent, content=content, timeout=timeout)
 
+        with self._opened(ask, again=content is None) as response:
+            yield response
+
+    def parsed(self, answer: Answer) -> Any:
+        """The JSON of an answer. Errors: NotRayError (6) where it is none."""
+        try:
+            return answer.json()
+        except ValueError as error:
+            evidence = f"{answer.asked}: {answer.summary} ({type(error).__name__})"
+            raise not_ray(self.endpoint.url, evidence) from error
+
+    def refusal(self, answer: Answer) -> JobsApiError:
+        """The error for an answer that refuses what was asked."""
+        return answers.refusal(answer)
+
+    def _timeout(self, read: float | None) -> httpx2.Timeout:
+        return httpx2.Timeout(self.read_seconds, connect=self.connect_seconds, read=read)
+
+    @contextlib.contextmanager
+    def _opened(
+        self,
+        ask: Callable[[], contextlib.AbstractContextManager[httpx2.Response]],
+        again: bool = True,
+    ) -> Iterator[httpx2.Response]:
+        """The open answer of a request, sent once more where the credentials could be renewed."""
         with self._explained(), contextlib.ExitStack() as opened:
             used = self.endpoint
             response = opened.enter_context(ask())
-            if response.status_code in REFUSED and content is None and self._renew(used):
+            if again and response.status_code in REFUSED and self._renew(used):
                 opened.close()
                 response = opened.enter_context(ask())
             yield response
-
-    def parsed(self, response: httpx2.Response) -> Any:
-        """The JSON of an answer; an answer that is none says that this is not Ray."""
-        try:
-            return response.json()
-        except ValueError as error:
-            answer = f"HTTP {response.status_code}: {_first_words(response)}"
-            raise not_ray(self.endpoint.url, answer) from error
-
-    def refusal(self, response: httpx2.Response) -> JobsApiError:
-        """The error for an answer that refuses what was asked."""
-        if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
-            return BusyHeadError(
-                f"{self.endpoint.url} has too many questions after logs, tasks and nodes open",
-                evidence=[f"HTTP 429 for {response.request.url.path}: {_first_words(response)}"],
-                next="start Ray with RAY_STATE_SERVER_MAX_HTTP_REQUEST=-1, as raykit up does: "
-                "log streams that were left (ray job logs, the dashboard) count until then",
-            )
-        return JobsApiError(
-            f"{self.endpoint.url} refused the request",
-            evidence=[
-                f"{response.request.method} {response.request.url.path}",
-                f"HTTP {response.status_code}: {_first_words(response)}",
-            ],
-            next="check that the address is a Ray dashboard's, such as http://HOST:8265",
-        )
 
     def _renew(self, used: Endpoint) -> bool:
         """Read the credentials again; whether they are others than those that were used."""
@@ -210,8 +192,8 @@ class Transport:
                 fresh = self._read_again(used.renew)
                 if dict(fresh.headers) == dict(used.headers):
                     return False
-                secrets = tuple(dict.fromkeys((*used.secrets, *fresh.secrets)))
-                self.endpoint = replace(used, headers=fresh.headers, secrets=secrets)
+                self.endpoint = replace(used, headers=fresh.headers, secrets=fresh.secrets)
+                check_headers(self.endpoint)
                 self.client.headers.update(fresh.headers)
             return self.endpoint is not used
 
@@ -225,23 +207,6 @@ class Transport:
                 evidence=[error.what, *error.evidence],
                 next=error.next,
             ) from error
-
-    def _let_in(self, response: httpx2.Response) -> None:
-        code = response.status_code
-        if code in (401, 403):
-            raise JobsApiError(
-                "the Ray head wants a token and got none"
-                if code == httpx2.codes.UNAUTHORIZED
-                else "the Ray head does not accept the token",
-                evidence=[f"HTTP {code} from {self.endpoint.url}: {_first_words(response)}"],
-                next="set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's token",
-            )
-        if code in (502, 503, 504):
-            raise LostConnectionError(
-                f"nothing answers behind {self.endpoint.url}",
-                evidence=[f"HTTP {code}: {_first_words(response)}"],
-                next="raykit status shows whether the head is up",
-            )
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -258,30 +223,93 @@ class Transport:
                 raise self._unanswered(error) from error
             raise LostConnectionError(
                 f"the environment's proxy {proxy} does not answer",
-                evidence=[f"{type(error).__name__}: {error}", f"asked for {self.endpoint.url}"],
-                next="mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY",
+                evidence=[
+                    f"{type(error).__name__}: {error}",
+                    f"the request was for {self.endpoint.url}",
+                ],
+                next="correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY",
             ) from error
-        except (httpx2.TransportError, ssl.SSLError) as error:
+        except (httpx2.RequestError, ssl.SSLError) as error:
             raise self._unanswered(error) from error
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise RaykitError(f"not an address: {self.endpoint.url}") from error
 
     def _unanswered(self, error: Exception) -> LostConnectionError:
-        what = (
-            f"the certificate of {self.endpoint.url} cannot be verified"
-            if "CERTIFICATE_VERIFY_FAILED" in str(error)
-            else f"no answer from {self.endpoint.url}"
+        if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            return self._lost(f"no answer from {self.endpoint.url}", error)
+        return self._lost(
+            f"the certificate of {self.endpoint.url} cannot be verified",
+            error,
+            next="give the authority that signed it: --ca FILE, or RAYKIT_CA",
         )
-        return self._lost(what, error)
 
     def _lost(
-        self, what: str, error: Exception, kind: type[LostConnectionError] = LostConnectionError
+        self,
+        what: str,
+        error: Exception,
+        kind: type[LostConnectionError] = LostConnectionError,
+        next: str = "check that the head runs and the address is right: raykit status",
     ) -> LostConnectionError:
-        return kind(
-            what,
-            evidence=[f"{type(error).__name__}: {error}" if str(error) else type(error).__name__],
-            next="check that the head runs and the address is right: raykit status",
+        reason = one_line(str(error))
+        name = type(error).__name__
+        return kind(what, evidence=[f"{name}: {reason}" if reason else name], next=next)
+
+
+def check_headers(endpoint: Endpoint) -> None:
+    """Errors: UsageError (2) where a header cannot be sent; its value is not shown."""
+    for name, value in _headers(endpoint):
+        if not HEADER_NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is no name of an HTTP header")
+        if not HEADER_VALUE.fullmatch(value):
+            raise UsageError(
+                f"the value of the header {name} has characters that HTTP does not carry",
+                evidence=["such as a line break within a token, or a letter outside ASCII"],
+                next="write the token into its file or variable again, without line breaks",
+            )
+
+
+def _headers(endpoint: Endpoint) -> list[tuple[str, str]]:
+    return [*endpoint.headers.items(), *endpoint.repeated_headers]
+
+
+def _client(endpoint: Endpoint) -> httpx2.Client:
+    """The HTTP client of one endpoint.
+
+    Errors: UsageError (2) where the address or a proxy's is none, MissingError (4) where the
+    environment names certificates that cannot be read.
+    """
+    try:
+        address = urlsplit(endpoint.url)
+        if not (httpx2.URL(endpoint.url).host and address.hostname and address.port != 0):
+            raise ValueError("it names no host")
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise UsageError(
+            f"not an address: {one_line(endpoint.url)}",
+            evidence=[one_line(str(error))],
+            next="name a Ray dashboard's address, such as --on http://HOST:8265",
+        ) from error
+    here = address.hostname in LOOPBACKS
+    try:
+        return httpx2.Client(
+            base_url=endpoint.url,
+            # Without compression nothing that a head sends can grow while it is unpacked.
+            headers=[("Accept-Encoding", "identity"), *_headers(endpoint)],
+            proxy=endpoint.proxy,
+            # Reading the certificates takes longer than a request: not where none is looked at.
+            verify=endpoint.tls if address.scheme != "http" or not here else False,
+            # A proxy of the environment never gets a request to this machine.
+            trust_env=not here,
         )
+    except (ValueError, ImportError, httpx2.InvalidURL) as error:
+        raise UsageError(
+            "the environment's proxy cannot be used",
+            evidence=[one_line(str(error))],
+            next="correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY",
+        ) from error
+    except OSError as error:
+        raise MissingError(
+            "the certificates to trust cannot be read",
+            evidence=[one_line(str(error))],
+            next="correct SSL_CERT_FILE and SSL_CERT_DIR, or unset them",
+        ) from error
 
 
 def _proxy(url: str) -> str | None:
@@ -290,20 +318,6 @@ def _proxy(url: str) -> str | None:
     host = address.hostname or ""
     if host in LOOPBACKS or proxy_bypass(host):
         return None
-    found = getproxies()
-    proxy = urlsplit(found.get(address.scheme) or found.get("all") or "")
+    proxies = getproxies()
+    proxy = urlsplit(proxies.get(address.scheme) or proxies.get("all") or "")
     return f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.hostname else None
-
-
-def not_ray(url: str, answer: str) -> JobsApiError:
-    """The error for an answer that no Ray head gives."""
-    return JobsApiError(
-        f"{url} answers, but not as a Ray head does",
-        evidence=[answer[:300]],
-        next="check the address: it is the Ray dashboard's, such as http://HOST:8265",
-    )
-
-
-def _first_words(response: httpx2.Response) -> str:
-    text = " ".join(response.text.split())
-    return text[:200] + ("…" if len(text) > 200 else "")

@@ -205,6 +205,33 @@ def test_credentials_that_expired_are_read_again_from_the_kubeconfig(cluster, ap
     }
 
 
+SMALL = "/apis/ray.io/v1/namespaces/ray/rayclusters/small"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what"),
+    [
+        ({"uid": "1"}, None),
+        (None, "there is no RayCluster kind-here:ray/small any more"),
+        ({"uid": "2"}, "the RayCluster kind-here:ray/small was deleted and created again"),
+        (
+            {"uid": "1", "deletionTimestamp": "2026-11-26T07:00:00Z"},
+            "the RayCluster kind-here:ray/small is being deleted",
+        ),
+    ],
+)
+def test_kubernetes_says_whether_a_cluster_is_still_there(cluster, api, metadata, what):
+    small = cluster()
+    small.item["metadata"] = {"uid": "1"}
+    api.say(f"{PROXY}/api/gcs_healthz", "success")
+    if metadata:
+        api.say(SMALL, {**small.item, "metadata": metadata})
+    with reach.reach(small, Progress()) as endpoint:
+        ended = endpoint.ended()
+    assert (ended and ended.what) == what
+    assert ended is None or ended.deleted
+
+
 def test_a_port_forward_that_fails_says_why(cluster, tools):
     small = cluster()
     tools(kubectl="echo 'error: unable to forward' >&2; exit 1")

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 
-from raykit.endpoint import Endpoint
-from raykit.errors import JobsApiError
+from raykit.endpoint import Ended
+from raykit.errors import JobsApiError, KubernetesError
 from raykit.submission import following, log_tail
-from raykit.submission.following import UnknownJobError, follow
-from raykit.submission.jobs_api import JobsApi
-from raykit.submission.transport import Transport
+from raykit.submission.answers import LostConnectionError
+from raykit.submission.following import DeletedClusterError, UnknownJobError, follow
+from tests.unit import fake_ray
 
 pytestmark = pytest.mark.usefixtures("fast")
 LINES = b"".join(b"line %d\n" % number for number in range(400))
@@ -165,17 +165,17 @@ def test_a_log_of_which_the_end_cannot_be_had_is_marked_partial(ray):
 
 def test_a_head_with_too_much_open_is_asked_for_a_while_and_named_as_the_cause(ray, monkeypatch):
     monkeypatch.setattr(following, "BUSY_SECONDS", 0.2)
-    ray.refuse["/api/v0/logs/"] = (429, "Max number of in-progress requests=100 reached.")
+    ray.refuse["/api/v0/logs/"] = (429, fake_ray.TOO_BUSY)
     job = ray.job(log=b"one\n", status="SUCCEEDED")
     result, sink = followed(ray, job)
     assert (sink.data, result.log_source, result.reconnects) == (b"one\n", "text", 0)
     assert ray.asked("/api/v0/logs/file") > 1
-    assert "too many questions" in result.unread.what
+    assert "too many requests" in result.unread.what
     assert "RAY_STATE_SERVER_MAX_HTTP_REQUEST=-1" in result.unread.next
 
 
 def test_a_head_that_is_busy_for_a_moment_still_gives_the_file(ray):
-    ray.refuse["/api/v0/logs/"] = (429, "Max number of in-progress requests=100 reached.")
+    ray.refuse["/api/v0/logs/"] = (429, fake_ray.TOO_BUSY)
     threading.Timer(0.1, ray.refuse.clear).start()
     result, sink = followed(ray, ray.job(log=LINES, status="SUCCEEDED"))
     assert (sink.data, result.log_source, result.unread) == (LINES, "file", None)
@@ -233,12 +233,9 @@ def test_a_head_that_never_comes_back_is_given_up_with_6(ray, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "body", "what"),
     [
-        (401, "token missing", "the Ray head wants a token and got none"),
-        (403, "token wrong", "the Ray head does not accept the token"),
-        (200, "<html>hello</html>", "answers, but not as a Ray head does"),
-        (200, "[1, 2]", "answers, but not as a Ray head does"),
-        (200, '{"status": 3}', "answers, but not as a Ray head does"),
-        (404, "no", "the head does not know the job job-1"),
+        (401, fake_ray.NO_TOKEN, "the Ray head wants a token and got none"),
+        (403, fake_ray.WRONG_TOKEN, "the Ray head does not accept the token"),
+        (404, fake_ray.NO_JOB.format(id="job-1"), "the head does not know the job job-1"),
         (400, "bad", "refused the request"),
     ],
 )
@@ -248,6 +245,51 @@ def test_a_head_that_refuses_ends_the_following_with_6_and_the_reason(ray, statu
     with pytest.raises(JobsApiError) as caught:
         followed(ray, job)
     assert what in caught.value.what
+    assert caught.value.next
+
+
+NOT_RAYS = [
+    (404, "default backend - 404"),
+    (404, fake_ray.NO_ADDRESS),
+    (404, '{"kind": "Status", "code": 404, "reason": "NotFound"}'),
+    (200, "<html>We will be back soon</html>"),
+    (200, "[1, 2]"),
+    (200, '{"status": 3}'),
+    (302, "log in first"),
+    (429, "too many requests"),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), NOT_RAYS)
+def test_what_no_ray_head_says_is_a_lost_connection_while_the_job_goes_on(ray, status, body):
+    job = ray.job(log=b"one\n")
+
+    def away():
+        ray.refuse["/api/"] = (status, body)
+        threading.Timer(0.2, ray.refuse.clear).start()
+
+    job.steps = [ray.streams(job), away, ray.ends(job)]
+    result, sink = followed(ray, job)
+    assert (result.details.status, sink.data) == ("SUCCEEDED", b"one\n")
+
+
+def test_a_404_in_rays_words_counts_only_where_a_ray_head_confirms_it(ray, monkeypatch):
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.2)
+    job = ray.job()
+    body = fake_ray.NO_JOB.format(id=job.id)
+    job.steps = [lambda: ray.refuse.update({"/api/": (404, body)})]
+    with pytest.raises(LostConnectionError, match="answers, but not as a Ray head does"):
+        followed(ray, job)
+
+
+@pytest.mark.parametrize(("status", "body"), NOT_RAYS)
+def test_what_stays_no_ray_head_is_given_up_with_6(ray, monkeypatch, status, body):
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.2)
+    job = ray.job()
+    job.steps = [lambda: ray.refuse.update({"/api/": (status, body)})]
+    with pytest.raises(JobsApiError) as caught:
+        followed(ray, job)
+    assert (caught.value.exit_code, isinstance(caught.value, UnknownJobError)) == (6, False)
     assert caught.value.next
 
 
@@ -306,8 +348,85 @@ def test_memory_stays_flat_for_a_long_line_without_an_end(ray):
     assert peak < 4 << 20
 
 
-def test_a_head_that_has_ended_for_good_is_not_waited_for():
-    endpoint = Endpoint("http://127.0.0.1:1", gone=lambda: True)
-    with Transport(endpoint) as transport, pytest.raises(UnknownJobError) as lost:
-        follow(JobsApi(transport), "job", lambda chunk: None)
-    assert "has ended, and the job with it" in lost.value.what
+@pytest.mark.parametrize(
+    ("deleted", "error", "what"),
+    [
+        (False, UnknownJobError, "the head of the job job-1 has ended, and the job with it"),
+        (True, DeletedClusterError, "the cluster was deleted while the job job-1 was followed"),
+    ],
+)
+def test_a_head_that_is_gone_for_good_is_not_waited_for(ray, deleted, error, what):
+    job = ray.job()
+    job.steps = [lambda: ray.drop.add("/api/")]
+    gone = Ended("it is gone", next="raykit up", deleted=deleted)
+    with pytest.raises(error) as lost:
+        follow(ray.api(ended=lambda: gone), job.id, lambda chunk: None)
+    assert (lost.value.what, lost.value.evidence, lost.value.next) == (
+        what,
+        ("it is gone",),
+        "raykit up",
+    )
+
+
+@pytest.mark.parametrize(
+    ("deleted", "error"), [(None, UnknownJobError), (True, DeletedClusterError)]
+)
+def test_a_restarted_head_and_a_cluster_made_anew_are_told_apart(ray, deleted, error):
+    job = ray.job()
+    job.steps = [ray.jobs.clear, lambda: None]
+    gone = Ended("it was created again", deleted=True) if deleted else None
+    with pytest.raises(error):
+        follow(ray.api(ended=lambda: gone), job.id, lambda chunk: None)
+
+
+def test_a_place_that_cannot_be_asked_is_no_reason_to_give_up(ray):
+    job = ray.job()
+
+    def refuse():
+        raise KubernetesError("the API server does not answer")
+
+    job.steps = [
+        lambda: ray.drop.add("/api/"),
+        ray.ends(job),
+    ]
+    threading.Timer(0.3, ray.drop.clear).start()
+    result = follow(ray.api(ended=refuse), job.id, lambda chunk: None)
+    assert result.details.status == "SUCCEEDED"
+
+
+def test_a_log_that_is_read_again_and_again_has_a_budget_then_it_is_streamed(ray, monkeypatch):
+    monkeypatch.setattr(log_tail, "REPEATED_BYTES", 10 * len(LINES))
+    job = ray.job(log=LINES)
+    streaming = threading.Event()
+
+    def wait():
+        assert streaming.wait(10)
+
+    def watch():
+        while not ray.asked("/api/v0/logs/stream"):
+            threading.Event().wait(0.005)
+        streaming.set()
+
+    threading.Thread(target=watch).start()
+    job.steps = [wait, ray.writes(job, b"more\n"), ray.streams(job), ray.ends(job)]
+    result, sink = followed(ray, job)
+    assert (sink.data, result.log_source) == (LINES + b"more\n", "file")
+    assert ray.asked("/api/v0/logs/stream") == 1
+    assert ray.sent <= 14 * len(LINES)
+
+
+def test_the_larger_a_log_the_longer_is_the_wait_after_its_stream_broke(ray):
+    waits = []
+
+    class Closing(threading.Event):
+        def wait(self, seconds):
+            waits.append(seconds)
+            self.set()
+
+    ray.drop.add("/api/")
+    for received in (0, 64 << 20, 64 << 30):
+        tail = log_tail.LogTail(ray.api(), "n", "job-1", lambda chunk: None)
+        tail.received, tail.closing = received, Closing()
+        tail.run()
+    assert waits[1:] == [2.0, 30.0]
+    assert waits[0] < 1

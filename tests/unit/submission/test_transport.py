@@ -1,5 +1,6 @@
 """Speaking to a head: proxies, tokens, refusals, and answers of something else than Ray."""
 
+import json
 import shutil
 import socket
 import ssl
@@ -10,9 +11,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from raykit.endpoint import Endpoint
-from raykit.errors import ConflictError, JobsApiError, RaykitError
+from raykit.errors import ConflictError, JobsApiError, MissingError, UsageError
+from raykit.submission import jobs_api
+from raykit.submission.answers import LostConnectionError, NotRayError
 from raykit.submission.jobs_api import JobsApi
-from raykit.submission.transport import LostConnectionError, Transport
+from raykit.submission.transport import Transport
+from tests.unit import fake_ray
+from tests.unit.fake_ray import FakeRay
 
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
@@ -61,18 +66,35 @@ def test_headers_are_sent_with_every_request_and_never_shown(ray):
 
 
 @pytest.mark.parametrize(
-    ("status", "what"),
+    ("given", "what"),
     [
-        (401, "the Ray head wants a token and got none"),
-        (403, "the Ray head does not accept the token"),
+        (None, "the Ray head wants a token and got none"),
+        ("wrong", "the Ray head does not accept the token"),
     ],
 )
-def test_a_missing_and_a_wrong_token_are_told_apart(ray, status, what):
-    ray.refuse["/api/"] = (status, "no")
+def test_a_missing_and_a_wrong_token_are_told_apart(ray, given, what):
+    ray.token = "right"
+    headers = {"Authorization": f"Bearer {given}"} if given else {}
     with pytest.raises(JobsApiError) as caught:
-        ray.api().version()
+        ray.api(headers=headers).version()
     assert (caught.value.what, caught.value.exit_code) == (what, 6)
     assert "RAY_AUTH_TOKEN" in caught.value.next
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("body", "what", "advice"),
+    [
+        ("<h1>Authorization Required</h1>", "without its own credentials", "--header"),
+        ('{"kind": "Status", "code": 403}', "Kubernetes does not let us through", "kubectl auth"),
+    ],
+)
+def test_who_refuses_before_ray_is_not_taken_for_ray(ray, status, body, what, advice):
+    ray.refuse["/api/"] = (status, body)
+    with pytest.raises(JobsApiError) as caught:
+        ray.api().version()
+    assert what in caught.value.what
+    assert advice in caught.value.next
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
@@ -81,6 +103,19 @@ def test_a_gateway_that_reaches_nothing_is_worth_another_try(ray, status):
     with pytest.raises(LostConnectionError) as caught:
         ray.api().details("job-1")
     assert caught.value.evidence == (f"HTTP {status}: bad gateway",)
+
+
+def test_no_redirect_is_followed_and_no_token_goes_elsewhere(ray):
+    other = FakeRay()
+    try:
+        ray.redirect = f"{other.url}api/version"
+        with pytest.raises(JobsApiError) as caught:
+            ray.api(headers={"Authorization": "Bearer secret"}).version()
+        assert other.requests == []
+    finally:
+        other.close()
+    assert "sends its callers elsewhere" in caught.value.what
+    assert other.url in caught.value.evidence[0]
 
 
 @pytest.mark.parametrize(
@@ -146,22 +181,111 @@ def test_a_proxy_that_refuses_is_told_from_a_head_that_is_down(ray, monkeypatch)
     assert "proxy" in caught.value.what
 
 
-@pytest.mark.parametrize("url", ["http://[::1/", "http://host:99999999/"])
-def test_what_is_no_address_is_an_error_of_raykits_own_kind(url):
-    with pytest.raises((RaykitError, ValueError)), Transport(Endpoint(url)) as transport:
+FAR = "http://ray.example:8265/"
+NO_ADDRESSES = [
+    "http://[::1/",
+    "http://host:99999999/",
+    "http://",
+    "http://h\udcff/",
+    "http://:80/",
+]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_what_is_no_address_is_wrong_usage(url):
+    with pytest.raises(UsageError, match="not an address"):
+        Transport(Endpoint(url))
+
+
+@pytest.mark.parametrize("proxy", ["http://[::1", "gopher://x:1", "socks5://127.0.0.1:1"])
+def test_a_proxy_that_is_none_is_wrong_usage_too(monkeypatch, proxy):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises((UsageError, LostConnectionError)), Transport(Endpoint(FAR)) as transport:
         JobsApi(transport).version()
 
 
+def test_certificates_that_cannot_be_read_are_missing(monkeypatch, tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(MissingError, match="certificates to trust cannot be read"):
+        Transport(Endpoint(FAR.replace("http:", "https:")))
+
+
+@pytest.mark.parametrize("token", ["first\nsecond", "naïve", "nul\0", "\udcff"])
+def test_a_token_that_no_header_carries_is_refused_without_being_shown(token):
+    headers = {"Authorization": f"Bearer {token}"}
+    with pytest.raises(UsageError) as caught:
+        Transport(Endpoint("http://127.0.0.1:1/", headers, secrets=(token,)))
+    assert "the header Authorization" in caught.value.what
+    assert token not in str(caught.value.as_dict())
+
+
 def test_a_submission_id_that_exists_is_a_conflict(ray):
-    ray.refuse["/api/jobs/"] = (500, "ValueError: Job with submission_id x already exists")
+    ray.refuse["/api/jobs/"] = (500, fake_ray.EXISTS.format(id="x"))
     with pytest.raises(ConflictError) as caught:
         ray.api().submit({"entrypoint": "true", "submission_id": "x"})
     assert caught.value.exit_code == 8
 
 
-def test_rows_that_ray_did_not_return_are_counted(ray):
-    ray.tasks = [{"task_id": "a"}]
-    assert ray.api().tasks("01000000") == ([{"task_id": "a"}], 0)
+def test_of_a_traceback_the_last_error_is_shown(ray):
+    traceback = fake_ray.EXISTS.format(id="x").replace("already exists", "ended")
+    ray.refuse["/api/jobs/"] = (500, traceback)
+    with pytest.raises(JobsApiError) as caught:
+        ray.api().submit({"entrypoint": "true", "submission_id": "x"})
+    assert "HTTP 500: ValueError: Job with submission_id x ended." in caught.value.evidence[1]
+
+
+@pytest.mark.parametrize("payload", [{"entrypoint": "echo \udcff"}, {"entrypoint_num_cpus": 1e999}])
+def test_what_json_cannot_carry_is_wrong_usage(ray, payload):
+    with pytest.raises(UsageError, match="what JSON cannot carry"):
+        ray.api().submit({"submission_id": "x", **payload})
+
+
+def test_an_id_is_one_part_of_the_address_whatever_it_holds(ray):
+    assert ray.api().details("../packages/gcs/x?a=b") is None
+    assert ray.requests[0][1] == "/api/jobs/..%2Fpackages%2Fgcs%2Fx%3Fa%3Db"
+
+
+@pytest.mark.parametrize(
+    ("answered", "asked"), [("other", "job-1"), ("../../x", "01000000"), (".hidden", "01000000")]
+)
+def test_a_head_does_not_choose_what_a_run_is_called(ray, answered, asked):
+    ray.refuse["/api/jobs/"] = (200, json.dumps(fake_ray.JOB | {"submission_id": answered}))
+    with pytest.raises(NotRayError):
+        ray.api().details(asked)
+
+
+def test_jobs_that_others_named_as_they_liked_are_listed(ray):
+    for name in ("a b/c", "raysubmit_x"):
+        ray.job(id=name)
+    assert [job.submission_id for job in ray.api().jobs()] == ["a b/c", "raysubmit_x"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "forgotten", "rows", "dropped"),
+    [(3, 0, 3, 0), (3, 4, 3, 4), (10_000, 0, 10_000, 0), (10_000, 2000, 10_000, 2000)],
+)
+def test_tasks_that_ray_did_not_return_are_counted(ray, tasks, forgotten, rows, dropped):
+    """Of 12,000 tasks Ray says: total 12000, num_after_truncation 10000, num_filtered 10000."""
+    ray.tasks, ray.forgotten = [{}] * tasks, forgotten
+    found, missing = ray.api().tasks("01000000")
+    assert (len(found), missing) == (rows, dropped)
+
+
+def test_rows_cut_by_the_limit_alone_are_counted_too(ray, monkeypatch):
+    monkeypatch.setattr(jobs_api, "MOST_ROWS", 2)
+    ray.tasks = [{}] * 5
+    found, missing = ray.api().tasks("01000000")
+    assert (len(found), missing) == (2, 3)
+
+
+def test_a_list_that_ray_could_not_make_is_no_empty_list(ray):
+    empty = {"total": 0, "num_after_truncation": 0, "num_filtered": 0, "result": []}
+    said = {"data": {"result": {**empty, "warnings": ["GCS is not there"]}}}
+    ray.refuse["/api/v0/tasks"] = (200, json.dumps(said))
+    with pytest.raises(JobsApiError, match="could not list its tasks") as caught:
+        ray.api().tasks("01000000")
+    assert caught.value.evidence == ("GCS is not there",)
 
 
 def test_a_head_of_before_2_52_has_no_authentication(ray):
