@@ -222,10 +222,11 @@ SMALL = "/apis/ray.io/v1/namespaces/ray/rayclusters/small"
 )
 def test_kubernetes_says_whether_a_cluster_is_still_there(cluster, api, metadata, what):
     small = cluster()
-    small.item["metadata"] = {"uid": "1"}
+    named = {"name": "small", "namespace": "ray"}
+    small.item["metadata"] = {**named, "uid": "1"}
     api.say(f"{PROXY}/api/gcs_healthz", "success")
     if metadata:
-        api.say(SMALL, {**small.item, "metadata": metadata})
+        api.say(SMALL, {**small.item, "metadata": {**named, **metadata}})
     with reach.reach(small, Progress()) as endpoint:
         ended = endpoint.ended()
     assert (ended and ended.what) == what

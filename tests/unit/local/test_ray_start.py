@@ -35,7 +35,7 @@ def test_the_heads_environment_has_ours_and_nothing_of_the_callers_ray():
 
 def test_every_port_but_ray_clients_is_chosen_by_who_listens_there():
     words = ray_start.head_words("127.0.0.1", Path("/tmp/x/ray"), None)
-    ports = {word.split("=")[0]: word.split("=")[1] for word in words if "port" in word}
+    ports = {word.split("=")[0]: word.split("=")[1] for word in words if "port=" in word}
     client = int(ports.pop("--ray-client-server-port"))
     assert client > 1023
     assert len(ports) == 10
