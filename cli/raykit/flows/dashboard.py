@@ -12,7 +12,7 @@ from raykit.errors import INTERRUPTS
 from raykit.flows import jobs
 from raykit.flows.targets import Where
 from raykit.progress import Progress
-from raykit.submission import dashboard_proxy
+from raykit.submission.dashboard import proxy as dashboard_proxy
 
 
 def show(

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from raykit.errors import MissingError, UsageError
 from raykit.measure.records import RunsFolder
 from raykit.submission import packaging
-from raykit.submission.transport import LostConnectionError, Transport
+from raykit.submission.answers import LostConnectionError
+from raykit.submission.transport import Transport
 
 
 @pytest.fixture
