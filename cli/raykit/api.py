@@ -27,6 +27,8 @@ def submit(
     on: str | None = None,
     context: str | None = None,
     namespace: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    ca: Path | str | None = None,
     id: str | None = None,
     working_dir: Path | str | None = None,
     env: Mapping[str, str] | None = None,
@@ -42,7 +44,8 @@ def submit(
     """Run a job to its end, as `raykit submit` does.
 
     job: a job of raykit's (`"fib"`), a file (`"my_job.py"`), or a command as a list of words.
-    on, context, namespace: where to run; unset, as without `--on`.
+    on, context, namespace: where to run; unset, as without `--on`. headers, ca: for a head at an
+    address: what an ingress asks for, and a file of certificates to trust.
     resources: `entrypoint_num_cpus` and its like, as Ray takes them.
     timeout: seconds to follow. folder: of run records; unset, RAYKIT_RUNS or ./runs.
     listener: is told what happens and gets the job's output; unset, nobody is.
@@ -54,7 +57,7 @@ def submit(
     given = None if working_dir is None else Path(working_dir)
     request = flow.Request(
         _entrypoint(job, arguments, environments.working_dir(environment, given)),
-        Where(os.environ, on, context, namespace),
+        _where(on, context, namespace, headers, ca),
         id=id,
         runtime_env=environments.merged(environment, env or {}, pip),
         resources=resources or {},
@@ -71,12 +74,14 @@ def attach(
     on: str | None = None,
     context: str | None = None,
     namespace: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    ca: Path | str | None = None,
     timeout: float | None = None,
     folder: Path | str | None = None,
     listener: Listener | None = None,
 ) -> Run:
     """Follow a job by its submission id, run id or `last`, and complete its record."""
-    where = Where(os.environ, on, context, namespace)
+    where = _where(on, context, namespace, headers, ca)
     return jobs.attach(job, where, records(folder), Progress(listener), timeout)
 
 
@@ -89,6 +94,17 @@ def runs(folder: Path | str | None = None) -> list[RunRecord]:
 def records(folder: Path | str | None = None) -> RunsFolder:
     """A folder of run records: the one given, else RAYKIT_RUNS, else ./runs."""
     return RunsFolder(Path(folder or os.environ.get("RAYKIT_RUNS") or "runs").resolve())
+
+
+def _where(
+    on: str | None,
+    context: str | None,
+    namespace: str | None,
+    headers: Mapping[str, str] | None,
+    ca: Path | str | None,
+) -> Where:
+    lines = tuple(f"{name}: {value}" for name, value in (headers or {}).items())
+    return Where(os.environ, on, context, namespace, lines, Path(ca) if ca else None)
 
 
 def _entrypoint(

@@ -155,6 +155,7 @@ class FakeRay:
     refuse: path prefix → (status, body), answered instead; drop: path prefixes whose connections
     are closed without an answer; hang: path prefixes that are never answered; cuts: bytes after
     which log connections break, one each in turn; chunk: bytes that a log is sent in at a time.
+    gate: a header and its value without which an ingress lets nothing through.
     redirect: where every request is sent instead.
     on_submit, on_rows: called when a job comes, or rows of the state API are asked for;
     holds_submit: a submission gets no answer; keeps_metadata: nor does it change the job.
@@ -170,6 +171,7 @@ class FakeRay:
         self.drop: set[str] = set()
         self.hang: set[str] = set()
         self.closing = threading.Event()
+        self.gate: tuple[str, str] | None = None
         self.redirect: str | None = None
         self.on_submit: Callable[[], None] = lambda: None
         self.on_rows: Callable[[], None] = lambda: None
@@ -283,6 +285,10 @@ class FakeHandler(BaseHTTPRequestHandler):
             self.send_header("Location", self.ray.redirect)
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return
+        gate = self.ray.gate
+        if gate and self.headers.get(gate[0]) != gate[1]:
+            self._send(401, b"<h1>401 Authorization Required</h1>", "text/html")
             return
         try:
             if self._is_let_in(path):

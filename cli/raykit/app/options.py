@@ -35,16 +35,36 @@ Context = Annotated[
 Namespace = Annotated[
     str | None, typer.Option("-n", "--namespace", help="Kubernetes namespace, as in kubectl.")
 ]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        metavar="'NAME: VALUE'|@FILE",
+        help="Sent to --on URL, as to an ingress. [env: RAYKIT_HEADERS, a line each]",
+    ),
+]
+Ca = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca", metavar="FILE", help="Certificates to trust at --on URL. [env: RAYKIT_CA]"
+    ),
+]
 SpecFile = Annotated[Path, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the cluster.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change.")]
 
 
-def where(on: str | None, context: str | None, namespace: str | None) -> Where:
+def where(
+    on: str | None,
+    context: str | None,
+    namespace: str | None,
+    headers: list[str] | None = None,
+    ca: Path | None = None,
+) -> Where:
     """The place that a command's options and the environment name."""
     from raykit.flows.targets import Where
 
-    return Where(os.environ, on, context, namespace)
+    return Where(os.environ, on, context, namespace, tuple(headers or ()), ca)
 
 
 def consent(yes: bool) -> Callable[[str], bool]:

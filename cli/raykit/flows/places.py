@@ -1,18 +1,15 @@
-"""The places where a job can run: a local head, a head at an address, a RayCluster."""
+"""The places where a job can run: a local head, a RayCluster; `address` has the third kind."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raykit.endpoint import Endpoint
 from raykit.local import heads, warm
 from raykit.progress import Progress
-from raykit.submission.jobs_api import JobsApi
-from raykit.submission.transport import Transport
 
 if TYPE_CHECKING:
     from raykit.kuberay.raycluster import Cluster
@@ -82,37 +79,6 @@ class WarmLocal:
 
 
 @dataclass(frozen=True)
-class Address:
-    """A Ray head at an address; its token comes from the environment or a file."""
-
-    url: str
-    reason: str
-    environ: Mapping[str, str]
-    owned: bool = False
-    has_kit: bool = False
-    here: bool = False
-
-    @contextlib.contextmanager
-    def open(self, progress: Progress) -> Iterator[Endpoint]:
-        bare = Endpoint(self.url, target={"kind": "url", "url": self.url})
-        with progress.step("reach", f"Ray head at {self.url}"), Transport(bare) as transport:
-            mode = JobsApi(transport).authentication_mode()
-        # The token is sent only to a head that asks for one.
-        token = find_token(self.environ) if mode == "token" else None
-        if token is None:
-            yield bare
-            return
-
-        def renew() -> Endpoint:
-            return authorised(bare, find_token(self.environ) or token)
-
-        yield replace(authorised(bare, token), renew=renew)
-
-    def observe(self) -> dict[str, Any]:
-        return {}
-
-
-@dataclass(frozen=True)
 class OnKubernetes:
     """A RayCluster, whoever made it, through the API server."""
 
@@ -142,22 +108,3 @@ class OnKubernetes:
         from raykit.kuberay import observed
 
         return observed.observe(self.cluster)
-
-
-def authorised(endpoint: Endpoint, token: str) -> Endpoint:
-    """The endpoint with a token that is sent along and never written."""
-    return replace(
-        endpoint,
-        headers={**endpoint.headers, "Authorization": f"Bearer {token}"},
-        secrets=(*endpoint.secrets, token),
-    )
-
-
-def find_token(environ: Mapping[str, str]) -> str | None:
-    """Ray's own order: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token."""
-    if environ.get("RAY_AUTH_TOKEN"):
-        return environ["RAY_AUTH_TOKEN"].strip()
-    path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    with contextlib.suppress(OSError):
-        return path.read_text("utf-8").strip() or None
-    return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raykit.errors import JobsApiError, MissingError, RaykitError, UsageError
-from raykit.flows.places import Address, OnKubernetes, OwnHead, Target, WarmLocal
+from raykit.flows import address
+from raykit.flows.address import Address
+from raykit.flows.places import OnKubernetes, OwnHead, Target, WarmLocal
 from raykit.kube import kubeconfig
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
 from raykit.local import folders, warm
@@ -32,12 +34,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Where:
-    """The place that a user names: `--on`, `--context`, `--namespace`, and the environment."""
+    """The place that a user names: `--on`, `--context`, `--namespace`, and the environment.
+
+    headers, ca: `--header` and `--ca`, for a head at an address only.
+    """
 
     environ: Mapping[str, str]
     on: str | None = None
     context: str | None = None
     namespace: str | None = None
+    headers: tuple[str, ...] = field(default=(), repr=False)
+    ca: Path | None = None
 
     @property
     def word(self) -> str | None:
@@ -56,13 +63,16 @@ def choose(where: Where) -> Target:
     """
     word = where.word
     if not word:
+        refuse_headers(where)
         return _default_target(where)
     if word == "local":
         refuse_place(where)
+        refuse_headers(where)
         return _local(where)
     if word.startswith(("http://", "https://")):
         refuse_place(where)
         return _address(where, word)
+    refuse_headers(where)
     return _named(where, word)
 
 
@@ -151,7 +161,7 @@ def _local(where: Where) -> Target:
 
 
 def _address(where: Where, url: str) -> Address:
-    return Address(url.rstrip("/") + "/", f"running on {url} ({where.source})", where.environ)
+    return address.of_url(url, where.source, where.environ, where.headers, where.ca)
 
 
 def _named(where: Where, word: str) -> Target:
@@ -206,6 +216,17 @@ def _connection(context: str | None) -> Kubernetes | None:
     if context:
         operator.require(connection)
     return None
+
+
+def refuse_headers(where: Where) -> None:
+    """Errors: UsageError (2): `--header` and `--ca` do nothing beside this `--on`."""
+    given = [option for option, value in (("--header", where.headers), ("--ca", where.ca)) if value]
+    if given:
+        options = " and ".join(given)
+        raise UsageError(
+            f"{options} would do nothing: only a head at an address takes them",
+            next=f"leave {options} out, or name the address: --on https://HOST",
+        )
 
 
 def refuse_place(where: Where) -> None:

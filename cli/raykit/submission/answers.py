@@ -51,6 +51,10 @@ class NotRayError(LostConnectionError):
     """Something answers that is no Ray head, such as an ingress whose backend is away."""
 
 
+class UnauthorisedError(JobsApiError):
+    """The credentials are missing or not accepted, by Ray or by what stands before it."""
+
+
 class BusyHeadError(JobsApiError):
     """The head has as many requests to its state API open as it allows."""
 
@@ -246,7 +250,7 @@ def _is_number(value: object) -> bool:
     return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
 
 
-def _unauthorised(answer: Answer) -> JobsApiError:
+def _unauthorised(answer: Answer) -> UnauthorisedError:
     status, rays_own = answer.status_code, RAYS_REFUSAL in answer.text
     if rays_own:
         missing = status == HTTPStatus.UNAUTHORIZED
@@ -266,7 +270,7 @@ def _unauthorised(answer: Answer) -> JobsApiError:
             "send what it asks for: --header 'NAME: VALUE', or RAYKIT_HEADERS; "
             "a Ray token comes from RAY_AUTH_TOKEN"
         )
-    return JobsApiError(what, evidence=[answer.asked, answer.summary], next=next_step)
+    return UnauthorisedError(what, evidence=[answer.asked, answer.summary], next=next_step)
 
 
 def _is_kubernetes(answer: Answer) -> bool:

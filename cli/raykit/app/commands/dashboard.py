@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from raykit.app import output
-from raykit.app.options import Context, Format, Namespace, On, Output, where
+from raykit.app.options import Ca, Context, Format, Headers, Namespace, On, Output, where
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +18,8 @@ def dashboard(
     on: On = None,
     context: Context = None,
     namespace: Namespace = None,
+    header: Headers = None,
+    ca: Ca = None,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     output_format: Output = Format.text,
 ) -> None:
@@ -32,5 +34,5 @@ def dashboard(
         data = {"url": address}
         output.show("dashboard", data, output_format is Format.json, lambda found: found["url"])
 
-    place = where(on, context, namespace)
+    place = where(on, context, namespace, header, ca)
     flow.show(place, Progress(output.Screen()), announce, browser=browser)

@@ -11,7 +11,7 @@ import typer
 
 from raykit.app import output
 from raykit.app.commands.runs import runs_folder
-from raykit.app.options import Context, Format, Namespace, On, Output, where
+from raykit.app.options import Ca, Context, Format, Headers, Namespace, On, Output, where
 from raykit.errors import JobsApiError
 
 if TYPE_CHECKING:
@@ -37,13 +37,16 @@ def ps(
     on: On = None,
     context: Context = None,
     namespace: Namespace = None,
+    header: Headers = None,
+    ca: Ca = None,
     output_format: Output = Format.text,
 ) -> None:
     """List the jobs that a head knows, whoever submitted them."""
     from raykit.flows import jobs
     from raykit.progress import Progress
 
-    listed = jobs.jobs(where(on, context, namespace), Progress(output.Screen()))
+    place = where(on, context, namespace, header, ca)
+    listed = jobs.jobs(place, Progress(output.Screen()))
     as_json = output_format is Format.json
     data: Any = [asdict(job) for job in listed] if as_json else listed
     output.show("ps", data, as_json, _as_table)
@@ -54,6 +57,8 @@ def attach(
     on: On = None,
     context: Context = None,
     namespace: Namespace = None,
+    header: Headers = None,
+    ca: Ca = None,
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds to follow; then exit 22.")
     ] = None,
@@ -66,7 +71,8 @@ def attach(
 
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
-    run = jobs.attach(job, where(on, context, namespace), runs_folder(), Progress(screen), timeout)
+    place = where(on, context, namespace, header, ca)
+    run = jobs.attach(job, place, runs_folder(), Progress(screen), timeout)
     finish(run, "attach", as_json, screen)
 
 
@@ -75,6 +81,8 @@ def logs(
     on: On = None,
     context: Context = None,
     namespace: Namespace = None,
+    header: Headers = None,
+    ca: Ca = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on until the job ends.")
     ] = False,
@@ -84,7 +92,7 @@ def logs(
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
-    place = where(on, context, namespace)
+    place = where(on, context, namespace, header, ca)
     jobs.log(job, place, runs_folder(), progress, output.raw, following=follow)
 
 
@@ -93,6 +101,8 @@ def stop(
     on: On = None,
     context: Context = None,
     namespace: Namespace = None,
+    header: Headers = None,
+    ca: Ca = None,
     output_format: Output = Format.text,
 ) -> None:
     """Stop a job, and see that it has stopped."""
@@ -100,7 +110,7 @@ def stop(
     from raykit.progress import Progress
 
     stopped = jobs.stop(
-        job, where(on, context, namespace), runs_folder(), Progress(output.Screen())
+        job, where(on, context, namespace, header, ca), runs_folder(), Progress(output.Screen())
     )
     error = None if stopped.confirmed else _still_there(stopped)
     if output_format is Format.json:

@@ -10,7 +10,7 @@ import typer
 
 from raykit.app import output
 from raykit.app.commands.runs import runs_folder
-from raykit.app.options import Context, Format, Namespace, On, Output, where
+from raykit.app.options import Ca, Context, Format, Headers, Namespace, On, Output, where
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def submit(
     on: On = None,
     context: Context = None,
     namespace: Namespace = None,
+    header: Headers = None,
+    ca: Ca = None,
     entrypoint: Annotated[
         bool, typer.Option("--entrypoint", help="Run the words behind -- as a command.")
     ] = False,
@@ -99,7 +101,7 @@ def submit(
     base = environments.read_file(runtime_env) if runtime_env else {}
     request = Request(
         _entrypoint(job, arguments or [], environments.working_dir(base, working_dir), entrypoint),
-        where(on, context, namespace),
+        where(on, context, namespace, header, ca),
         id=_checked_id(submission_id),
         runtime_env=environments.merged(base, variables, pip or []),
         resources=_resources(num_cpus, num_gpus, memory),

@@ -1,0 +1,203 @@
+"""A Ray head at an address: its token, the headers that stand before it, and whom TLS trusts.
+
+The token comes from RAY_AUTH_TOKEN, else from a file. What an ingress asks for comes from
+`--header` and RAYKIT_HEADERS, its certificate's authority from `--ca` and RAYKIT_CA.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from raykit.endpoint import Endpoint
+from raykit.errors import MissingError, UsageError
+from raykit.progress import Progress
+from raykit.submission.answers import UnauthorisedError
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport, check_headers
+
+SECRET_HEADER = re.compile(r"auth|cookie|token|key|secret|pass|cred|session|signature|jwt", re.I)
+AUTHORIZATION, BEHIND_A_PROXY = "Authorization", "X-Ray-Authorization"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A Ray head at an address. headers: sent with every request; ca: whom alone TLS trusts."""
+
+    url: str
+    reason: str
+    environ: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca: Path | None = None
+    owned: bool = False
+    has_kit: bool = False
+    here: bool = False
+
+    @contextlib.contextmanager
+    def open(self, progress: Progress) -> Iterator[Endpoint]:
+        bare = Endpoint(
+            self.url,
+            headers=self.headers,
+            secrets=secrets_of(self.headers),
+            target={"kind": "url", "url": self.url},
+            tls=trust(self.ca) if self.ca else True,
+        )
+        with progress.step("reach", f"Ray head at {self.url}"), Transport(bare) as transport:
+            needs_token = _needs_token(JobsApi(transport))
+        # The token is sent only to a head, or to an ingress before it, that asks for one.
+        token = find_token(self.environ) if needs_token else None
+        if token is None:
+            yield bare
+            return
+
+        def renew() -> Endpoint:
+            return authorised(bare, find_token(self.environ) or token)
+
+        yield replace(authorised(bare, token), renew=renew)
+
+    def observe(self) -> dict[str, Any]:
+        return {}
+
+
+def of_url(
+    word: str, source: str, environ: Mapping[str, str], words: Sequence[str], ca: Path | None
+) -> Address:
+    """The head at an address as the user wrote it, with headers as `--header` takes them.
+
+    A user and password in the address become a header; nothing shows or stores them.
+
+    Errors: UsageError (2) for an address or a header that is none, MissingError (4) for a file
+    that cannot be read.
+    """
+    try:
+        parts = urlsplit(word)
+        username, password = unquote(parts.username or ""), unquote(parts.password or "")
+    except ValueError as error:
+        raise UsageError(
+            f"{source}: not an address", evidence=[str(error)], next="--on http://HOST:8265"
+        ) from error
+    if ca is not None and parts.scheme != "https":
+        raise UsageError("--ca would do nothing: the address is not https", next="leave --ca out")
+    headers = parse_headers(environ.get("RAYKIT_HEADERS", "").splitlines(), "RAYKIT_HEADERS")
+    if username or password:
+        pair = base64.b64encode(f"{username}:{password}".encode("utf-8", "replace")).decode()
+        headers = merged(headers, {AUTHORIZATION: f"Basic {pair}"})
+    headers = merged(headers, parse_headers(words, "--header"))
+    if ca is None and parts.scheme == "https" and environ.get("RAYKIT_CA"):
+        ca = Path(environ["RAYKIT_CA"])
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit((parts.scheme, host, parts.path.rstrip("/") + "/", "", ""))
+    return Address(url, f"running on {url} ({source})", environ, headers, ca)
+
+
+def parse_headers(words: Sequence[str], source: str) -> dict[str, str]:
+    """Headers of lines `NAME: VALUE`; a line `@FILE` stands for the lines of a file, as in curl.
+
+    Errors: UsageError (2) where a line is no header, MissingError (4) where a file cannot be read.
+    """
+    headers: dict[str, str] = {}
+    for word in words:
+        if word.startswith("@"):
+            headers = merged(headers, parse_headers(_lines(Path(word[1:])), f"{source} {word}"))
+            continue
+        name, colon, value = word.partition(":")
+        if not word.strip():
+            continue
+        if not colon:
+            raise UsageError(
+                f"{source}: a line is no header", next=f"{source.split()[0]} 'NAME: VALUE'"
+            )
+        headers = merged(headers, {name.strip(): value.strip()})
+    check_headers(Endpoint("", headers=headers))
+    return headers
+
+
+def merged(headers: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """Both; of a name that both have, in whatever case, the second."""
+    replaced = {name.lower() for name in others}
+    kept = {name: value for name, value in headers.items() if name.lower() not in replaced}
+    return {**kept, **others}
+
+
+def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What in headers must never be shown: values of those that carry credentials."""
+    secrets: list[str] = []
+    for name, value in headers.items():
+        if not SECRET_HEADER.search(name):
+            continue
+        words = value.split(" ")
+        scheme, credential = words if len(words) == 2 else ("", value)
+        secrets.append(credential)
+        secrets += [part.partition("=")[2] for part in value.split(";") if "cookie" in name.lower()]
+        if scheme.lower() == "basic":
+            with contextlib.suppress(ValueError):
+                secrets.append(base64.b64decode(credential).decode().partition(":")[2])
+    return tuple(dict.fromkeys(secret for secret in secrets if secret))
+
+
+def trust(ca: Path) -> ssl.SSLContext:
+    """TLS that trusts the certificates of one file and no others.
+
+    Errors: MissingError (4) where there are none.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ValueError) as error:
+        raise MissingError(
+            f"{ca} holds no certificates to trust",
+            evidence=[str(error)],
+            next="--ca takes a file of certificates in PEM form (BEGIN CERTIFICATE)",
+        ) from error
+
+
+def authorised(endpoint: Endpoint, token: str) -> Endpoint:
+    """The endpoint with Ray's token, in a header that no other credential takes."""
+    taken = any(name.lower() == AUTHORIZATION.lower() for name in endpoint.headers)
+    name = BEHIND_A_PROXY if taken else AUTHORIZATION
+    return replace(
+        endpoint,
+        headers={**endpoint.headers, name: f"Bearer {token}"},
+        secrets=(*endpoint.secrets, token),
+    )
+
+
+def find_token(environ: Mapping[str, str]) -> str | None:
+    """Ray's own order: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token.
+
+    Errors: MissingError (4) where such a file is no text.
+    """
+    if environ.get("RAY_AUTH_TOKEN"):
+        return environ["RAY_AUTH_TOKEN"].strip()
+    path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    try:
+        return path.read_text("utf-8").strip() or None
+    except OSError:
+        return None
+    except ValueError as error:
+        raise MissingError(
+            f"the token file {path} is no text", next="write the cluster's token into it"
+        ) from error
+
+
+def _needs_token(api: JobsApi) -> bool:
+    """Whether the head, or what stands before it, asks for a token."""
+    try:
+        return api.authentication_mode() != "disabled"
+    except UnauthorisedError:
+        return True
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise MissingError(
+            f"the headers in {path} cannot be read", evidence=[str(error)], next="--header @FILE"
+        ) from error
