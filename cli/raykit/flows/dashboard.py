@@ -13,6 +13,7 @@ from raykit.flows import jobs
 from raykit.flows.targets import Where
 from raykit.progress import Progress
 from raykit.submission.dashboard import proxy as dashboard_proxy
+from raykit.submission.dashboard.entry import redirect_file
 
 
 def show(
@@ -27,9 +28,12 @@ def show(
     with jobs.connect(where, progress) as head:
         head.api.version()
         progress.note(head.target.reason)
-        with dashboard_proxy.serve(head.api.transport) as proxy:
+        with (
+            dashboard_proxy.serve(head.api.transport) as proxy,
+            redirect_file(proxy.address) as page,
+        ):
             announce(proxy.address)
-            if browser and not _open(proxy.address):
+            if browser and not _open(page.as_uri()):
                 progress.note("no browser could be opened here: open the address yourself")
             try:
                 threading.Event().wait()

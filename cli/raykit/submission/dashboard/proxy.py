@@ -1,8 +1,11 @@
 """Ray's dashboard for a browser on this machine: a loopback proxy that adds the head's token.
 
 A browser cannot send the header that the head asks for. It enters by an address that works once
-and gets a cookie; whoever has no such cookie, comes from another origin, or asks under another
-host name (DNS rebinding) is refused. The token never reaches the browser.
+and gets a cookie. Requests without that cookie, from another origin, or under another host name
+(DNS rebinding) are refused. The token never reaches the browser.
+
+The host name is random. Browsers take every name below `localhost` for this machine, and send a
+cookie to all ports of its host: nobody else's server on this machine has a page under this name.
 """
 
 from __future__ import annotations
@@ -48,6 +51,14 @@ NOT_PASSED_BACK = frozenset(
 )
 TRUSTED_SITES = (None, "none", "same-origin")
 BODYLESS = (204, 304)
+COOKIE = "raykit"
+ENTERED = b"""<!doctype html>
+<meta http-equiv="refresh" content="0; url=/">
+<title>Ray's dashboard</title>
+<p>This page leads to <a href="/">Ray's dashboard</a>.</p>
+"""
+"""A page of this host leads on: a browser that followed a redirect from a file would not send the
+cookie, which goes to requests of this site alone."""
 
 
 class DashboardProxy(ThreadingHTTPServer):
@@ -58,8 +69,7 @@ class DashboardProxy(ThreadingHTTPServer):
     def __init__(self, transport: Transport) -> None:
         super().__init__((LOOPBACK, 0), _Handler)
         self.transport = transport
-        self.host = f"{LOOPBACK}:{self.server_port}"
-        self.cookie_name = f"raykit-{self.server_port}"
+        self.host = f"raykit-{secrets.token_hex(8)}.localhost:{self.server_port}"
         self.cookie = secrets.token_urlsafe(32)
         self.key: str | None = secrets.token_urlsafe(32)
         self.address = f"http://{self.host}/enter?key={self.key}"
@@ -99,10 +109,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: an address of entry would stand in it."""
 
     def _answer(self) -> None:
-        reason = self._stranger()
+        entering = urlsplit(self.path).path == "/enter"
+        reason = self._stranger(entering)
         if reason:
             self._say(403, reason)
-        elif urlsplit(self.path).path == "/enter":
+        elif entering:
             self._enter()
         elif not self._has_cookie():
             self._say(403, "enter by the address that raykit dashboard printed")
@@ -113,14 +124,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer
 
-    def _stranger(self) -> str | None:
-        """Why this request is not from a page of ours, or None."""
+    def _stranger(self, entering: bool) -> str | None:
+        """Why this request is not from a page of ours, or None; one with the key may be."""
         if self.headers.get_all("Host") != [self.server.host]:
             return f"this address answers as {self.server.host} alone"
         origin = self.headers.get("Origin")
         if origin is not None and origin != f"http://{self.server.host}":
             return "other origins are refused"
-        if self.headers.get("Sec-Fetch-Site") not in TRUSTED_SITES:
+        if not entering and self.headers.get("Sec-Fetch-Site") not in TRUSTED_SITES:
             return "other sites are refused"
         return None
 
@@ -129,23 +140,25 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "GET" or not self.server.take_key(key):
             self._say(403, "this address works once, and was used: run raykit dashboard again")
             return
-        self.send_response(303)
-        self.send_header("Location", "/")
+        self.send_response(200)
         self.send_header(
-            "Set-Cookie",
-            f"{self.server.cookie_name}={self.server.cookie}; Path=/; HttpOnly; SameSite=Strict",
+            "Set-Cookie", f"{COOKIE}={self.server.cookie}; Path=/; HttpOnly; SameSite=Strict"
         )
+        self.send_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Content-Length", "0")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(ENTERED)))
         self.end_headers()
+        self.wfile.write(ENTERED)
 
     def _has_cookie(self) -> bool:
         try:
             cookies = SimpleCookie(self.headers.get("Cookie", ""))
         except CookieError:
             return False
-        found = cookies.get(self.server.cookie_name)
-        return found is not None and _same(found.value, self.server.cookie)
+        cookie = cookies.get(COOKIE)
+        return cookie is not None and _same(cookie.value, self.server.cookie)
 
     def _pass_on(self) -> None:
         headers = {
