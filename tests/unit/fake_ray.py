@@ -380,9 +380,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         limit = int(self.query.get("limit", 100))
         if limit > MOST_ROWS:
             told = {"result": False, "msg": TOO_MANY_ROWS.format(limit=limit)}
-            self._send(
-                400, json.dumps({**told, "data": {"result": None}}).encode(), "application/json"
-            )
+            self._json({**told, "data": {"result": None}}, 400)
             return
         key, value = self.query.get("filter_keys"), self.query.get("filter_values")
         wanted = [row for row in rows if key is None or row[key] == value]
@@ -397,8 +395,8 @@ class FakeHandler(BaseHTTPRequestHandler):
         }
         self._json({"result": True, "msg": "", "data": {"result": found}})
 
-    def _json(self, data):
-        self._send(200, json.dumps(data).encode(), "application/json; charset=utf-8")
+    def _json(self, data, status=200):
+        self._send(status, json.dumps(data).encode(), "application/json; charset=utf-8")
 
     def _say(self, status, text):
         self._send(status, text.encode(), "text/plain; charset=utf-8")
