@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raykit.errors import JobsApiError, MissingError, RaykitError, UsageError
-from raykit.flows import address
-from raykit.flows.address import Address
+from raykit.flows.addresses import address
+from raykit.flows.addresses.address import Address
 from raykit.flows.places import OnKubernetes, OwnHead, Target, WarmLocal
 from raykit.kube import kubeconfig
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse

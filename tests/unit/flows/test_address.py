@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 from raykit.errors import JobsApiError, MissingError, UsageError
-from raykit.flows import address, targets
+from raykit.flows import targets
+from raykit.flows.addresses import address
 from raykit.flows.targets import Where
 from raykit.progress import Progress
 from raykit.redaction import known, redacted

@@ -7,7 +7,7 @@ import pytest
 
 from raykit.errors import JobsApiError, KubernetesError, MissingError, UsageError
 from raykit.flows import targets
-from raykit.flows.address import Address
+from raykit.flows.addresses.address import Address
 from raykit.flows.places import OnKubernetes, OwnHead, WarmLocal
 from raykit.flows.targets import Where
 from raykit.local import folders, warm

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from raykit import kit, processes
 from raykit.errors import JobsApiError, MissingError, UsageError
-from raykit.flows.address import find_token
+from raykit.flows.addresses.address import find_token
 from raykit.flows.submit import new_id
 from raykit.progress import Progress
 from raykit.submission import entrypoints

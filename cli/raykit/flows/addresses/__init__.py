@@ -1,0 +1,1 @@
+"""Heads that are named by an address."""
