@@ -24,9 +24,10 @@ from raykit.measure.outcome import judge
 from raykit.measure.records import LOG, UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import Redactor
+from raykit.submission.answers import not_ray
 from raykit.submission.following import follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
-from raykit.submission.transport import Transport, not_ray
+from raykit.submission.transport import Transport
 
 STOP_SECONDS = 30.0
 ADOPTED = "adopted"

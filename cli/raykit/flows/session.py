@@ -17,7 +17,6 @@ from raykit.measure import outcome
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import redacted
-from raykit.submission.answers import LostConnectionError
 from raykit.submission.following import Followed, UnknownJobError, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
 from raykit.submission.recording import Recording

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from raykit.errors import ConflictError, RaykitError
+from raykit.submission.answers import LostConnectionError
 from raykit.submission.jobs_api import JobDetails, JobsApi
-from raykit.submission.transport import LostConnectionError
 
 PAYLOAD_KEY = "raykit-payload"
 """In a job's metadata: a hash of what was submitted, which tells it from another of the same id."""
