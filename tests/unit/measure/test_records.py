@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from raykit.errors import MissingError, RecordError, UsageError
-from raykit.measure.records import LOG, RECORD, RunsFolder
+from raykit.measure.records import LOG, RECORD, RunRecord, RunsFolder
 from raykit.phases import Phase
 
 
@@ -86,7 +86,7 @@ def test_a_record_cut_short_anywhere_is_refused(runs, make_record):
         ({"job": "fib"}, "unusable fields job"),
         ({"job": {"name": "fib"}}, "unusable fields job"),
         ({"phases": {}, "started": "now"}, "unusable fields phases, started"),
-        ({"phases": [{"name": "x"}]}, "missing"),
+        ({"phases": [{"name": "x"}]}, "'start' and 'seconds'"),
     ],
 )
 def test_a_damaged_record_is_refused_with_the_reason(runs, make_record, damage, evidence):
@@ -94,7 +94,27 @@ def test_a_damaged_record_is_refused_with_the_reason(runs, make_record, damage, 
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | damage), "utf-8")
     with pytest.raises(RecordError) as caught:
         runs.read("last")
-    assert evidence in caught.value.evidence[0]
+    assert caught.value.evidence[0].endswith(evidence)
+
+
+TEXTS = ("id", "submission_id", "status", "message")
+MAPPINGS = ("job", "target", "versions", "machine", "cluster", "tasks", "log", "clock", "start")
+LISTS = ("phases", "spans", "results", "errors", "notes")
+TIMES = ("started", "ended")
+
+
+@pytest.mark.parametrize(
+    ("field", "damage"),
+    [
+        *((field, 3) for field in TEXTS),
+        *((field, ["name", "arguments"]) for field in MAPPINGS),
+        *((field, {}) for field in LISTS),
+        *((field, "now") for field in TIMES),
+    ],
+)
+def test_each_field_of_another_kind_is_named(make_record, field, damage):
+    with pytest.raises(ValueError, match=f"^unusable fields {field}$"):
+        RunRecord.from_dict(make_record().as_dict() | {field: damage})
 
 
 @pytest.mark.parametrize("content", ["", "[]", "3", "null", "{}", '{"schema": 1}'])
@@ -130,9 +150,25 @@ def test_a_write_that_fails_leaves_the_record_as_it_was(runs, make_record, monke
     assert [entry.name for entry in path.parent.iterdir()] == [RECORD]
 
 
-def test_a_folder_that_can_be_written_is_made_and_left_empty(runs):
+def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
+    runs = RunsFolder(tmp_path / "not" / "yet" / "runs")
     runs.check_writable()
     assert list(runs.path.iterdir()) == []
+    runs.check_writable()
+
+
+def test_a_record_is_written_also_where_the_folders_above_it_are_gone(tmp_path, make_record):
+    runs = RunsFolder(tmp_path / "not" / "yet" / "runs")
+    record = make_record()
+    runs.write(record)
+    assert runs.read(record.id) == record
+
+
+def test_the_files_of_a_run_have_the_names_that_users_know(runs, make_record):
+    path = runs.write(make_record())
+    assert path == runs.path / "20261123-234249-fib-dce3" / "record.json"
+    path.with_name("driver.log").write_bytes(b"said")
+    assert runs.log("20261123-234249-fib-dce3") == b"said"
 
 
 def test_a_folder_that_cannot_be_written_is_refused_with_4_and_the_way_out(tmp_path):
