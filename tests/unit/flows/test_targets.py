@@ -80,11 +80,15 @@ def test_several_of_a_name_elsewhere_are_listed_and_none_is_taken(kuberay):
     assert refused.value.evidence == ("team/prod:1:a/small", "team/prod:1:b/small")
 
 
-def test_a_namespace_that_is_given_is_the_only_one(kuberay):
+def test_a_namespace_that_is_given_is_the_only_one(kuberay, heads):
     kuberay.keep("rayclusters", cluster("small", "a"))
+    heads.append("three")
     for words in ({"on": "small", "namespace": "b"}, {"on": "b/small"}):
-        with pytest.raises(MissingError):
+        with pytest.raises(MissingError) as absent:
             choose(**words)
+        assert absent.value.what == "--on b/small: there is no cluster of that name"
+        assert absent.value.evidence == ()
+        assert absent.value.next == "raykit up -f SPEC --name small; or --on local"
 
 
 def test_an_unknown_name_lists_what_there_is(kuberay, heads):
@@ -96,6 +100,16 @@ def test_an_unknown_name_lists_what_there_is(kuberay, heads):
         "there is team/prod:1:a/small",
         "there is local head three",
     )
+    assert absent.value.what == "--on smal: there is no cluster and no local head of that name"
+    assert absent.value.next.endswith("or --on local, or --on http://smal:8265")
+
+
+def test_a_name_is_looked_for_without_a_context_among_the_local_heads(no_context, heads):
+    heads.append("three")
+    assert choose("three").reason == "running on the local head three (--on)"
+    with pytest.raises(MissingError) as absent:
+        choose("small")
+    assert absent.value.evidence == ("there is local head three",)
 
 
 def test_without_a_name_the_labelled_cluster_of_the_namespace_is_the_one(kuberay):
@@ -131,11 +145,75 @@ def test_unlabelled_clusters_do_not_keep_a_job_from_a_local_head(kuberay):
     assert isinstance(choose(), OwnHead)
 
 
-@pytest.mark.parametrize("words", [{"context": "team/prod:1"}, {"namespace": "empty"}])
-def test_a_place_that_is_named_and_empty_is_an_error_and_never_local(kuberay, heads, words):
+@pytest.mark.parametrize(
+    ("words", "namespace"),
+    [({"context": "team/prod:1"}, "raykit"), ({"namespace": "empty"}, "empty")],
+)
+def test_a_place_that_is_named_and_empty_is_an_error_and_never_local(
+    kuberay, heads, words, namespace
+):
     heads.append("local")
-    with pytest.raises(MissingError, match="no raykit cluster in namespace"):
+    kuberay.keep("rayclusters", cluster("small", "a"), cluster("other", "a", ours=False))
+    with pytest.raises(MissingError) as absent:
         choose(**words)
+    assert absent.value.what == f"no raykit cluster in namespace {namespace} of context team/prod:1"
+    assert absent.value.evidence == ("there is team/prod:1:a/small",)
+
+
+def test_a_namespace_without_a_context_is_an_error_and_never_local(no_context, heads):
+    heads.append("local")
+    with pytest.raises(MissingError) as absent:
+        choose(namespace="ray")
+    assert absent.value.what == "no raykit cluster in namespace ray: no Kubernetes context"
+
+
+def test_a_namespace_that_cannot_be_one_is_refused(no_context):
+    with pytest.raises(UsageError, match="Not_One"):
+        choose(namespace="Not_One")
+
+
+def test_without_a_name_and_a_cluster_the_one_warm_head_is_used(no_context, heads):
+    heads.append("three")
+    chosen = choose()
+    assert isinstance(chosen, WarmLocal)
+    assert chosen.reason == "running on the warm local head three (it is up)"
+
+
+def test_without_a_name_several_warm_heads_are_listed_and_none_is_taken(no_context, heads):
+    heads += ["three", "two"]
+    with pytest.raises(UsageError, match="several local heads run: three, two"):
+        choose()
+
+
+def test_local_is_the_warm_head_of_that_name_or_a_head_of_its_own(kuberay, heads):
+    kuberay.keep("rayclusters", cluster("local"))
+    heads.append("three")
+    chosen = choose("local")
+    assert isinstance(chosen, OwnHead)
+    assert chosen.reason == "running on a local Ray head of its own (--on local)"
+    heads.append("local")
+    chosen = choose(RAYKIT_ON="local")
+    assert isinstance(chosen, WarmLocal)
+    assert chosen.reason == "running on the warm local head (RAYKIT_ON local)"
+
+
+@pytest.mark.parametrize("url", ["http://h:1", "https://h:1", "https://h:1//"])
+def test_an_address_is_used_as_it_is_and_ends_in_one_slash(no_context, url):
+    chosen = choose(url, RAY_AUTH_TOKEN="letter")
+    assert isinstance(chosen, Address)
+    assert chosen.url == url.rstrip("/") + "/"
+    assert chosen.reason == f"running on {url} (--on)"
+    assert chosen.environ["RAY_AUTH_TOKEN"] == "letter"
+
+
+def test_in_an_empty_context_the_reason_says_so(kuberay):
+    assert choose().reason == (
+        "running on a local Ray head of its own (no raykit cluster in the context)"
+    )
+
+
+def test_without_a_context_the_reason_says_so(no_context):
+    assert choose().reason == "running on a local Ray head of its own (no cluster in a context)"
 
 
 def test_a_context_that_cannot_be_reached_is_an_error_and_never_local(kubeconfig):
@@ -165,7 +243,7 @@ def test_a_name_of_a_head_and_of_a_cluster_is_refused(kuberay, heads):
 @pytest.mark.parametrize("word", ["local", "http://127.0.0.1:8265"])
 @pytest.mark.parametrize("given", [{"context": "prod"}, {"namespace": "ray"}])
 def test_options_that_would_do_nothing_are_refused(no_context, word, given):
-    with pytest.raises(UsageError, match="would do nothing"):
+    with pytest.raises(UsageError, match=f"--{next(iter(given))} would do nothing"):
         choose(word, **given)
 
 
@@ -183,19 +261,27 @@ def test_a_context_without_kuberay_is_no_place_unless_it_is_named(api, kubeconfi
         choose(context="plain")
 
 
-def of_record(make_record, **target):
+def of_record(make_record, *place, **target):
     record = make_record(target=target)
-    return targets.of_record(record, Where(os.environ))
+    return targets.of_record(record, Where(os.environ, None, *place))
 
 
 def test_a_record_leads_to_its_own_cluster_also_one_called_local(kuberay, make_record):
     kuberay.keep("rayclusters", cluster("local", "dev", ours=False), cluster("local"))
     target = {"kind": "kubernetes", "context": "team/prod:1", "namespace": "dev"}
     assert place(of_record(make_record, cluster="local", **target)) == "dev/local"
+    chosen = of_record(make_record, "team/prod:1", "raykit", cluster="local", **target)
+    assert chosen.reason == "running on team/prod:1:raykit/local (the run's record)"
+
+
+def test_a_record_leads_to_its_address(no_context, make_record):
+    chosen = of_record(make_record, kind="url", url="http://h:1/")
+    assert isinstance(chosen, Address)
+    assert chosen.reason == "running on http://h:1/ (--on)"
 
 
 def test_a_record_leads_to_its_warm_head_or_says_that_it_has_ended(heads, no_context, make_record):
-    with pytest.raises(JobsApiError, match="has ended"):
+    with pytest.raises(JobsApiError, match=r"the local head three of the run 2026.* has ended"):
         of_record(make_record, kind="local", cluster="three")
     heads.append("three")
     assert isinstance(of_record(make_record, kind="local", cluster="three"), WarmLocal)
