@@ -129,6 +129,8 @@ def test_an_actor_has_a_lane_of_its_own_on_its_node_also_for_its_creation():
 def test_an_actor_that_no_row_places_is_found_among_rays_actors():
     rows = actor_rows("x", None, (1000, 2000))
     assert strip.lacks_nodes(rows)
+    assert not strip.lacks_nodes([row(1000, 2000)])
+    assert not strip.lacks_nodes([row(None, None, None)])
     assert not strip.lacks_nodes(actor_rows("x", HEAD, (1000, 2000)))
     found = summary(rows, actors=[{"actor_id": "x", "node_id": HEAD}])
     assert {lane["node"] for lane in found["lanes"]} == {"head 127.0.0.1"}
@@ -215,6 +217,29 @@ def test_nodes_that_replace_each_other_do_not_offer_their_cpus_at_once():
     assert summary([], nodes, during=(10.0, 20.0))["task_cpus"] == 4.0
 
 
+def test_a_node_that_the_autoscaler_took_away_is_not_lost():
+    idle = worker(2.0, end=12_000, state="DEAD", why="Terminated due to idle: no work")
+    rows = [row(10_000, 14_000), row(10_000, 14_000)]
+    found = summary(rows, [node(), idle], during=(9.0, 15.0))
+    assert found["ended"] == {
+        "worker 127.0.0.1": {"time": 12.0, "why": "Terminated due to idle: no work", "lost": False}
+    }
+    assert "lost" not in strip.verdict(found)
+    assert strip.verdict(found).startswith("Up to 4 task CPUs were there, not all from start")
+
+
+def test_a_node_that_is_alive_has_not_ended_though_ray_names_an_end():
+    found = summary([row(10_000, 14_000)], [node(end=12_000)], during=(9.0, 15.0))
+    assert found["ended"] == {}
+
+
+def test_a_node_of_which_ray_knows_little_is_there_with_no_cpu():
+    bare = {"node_id": WORKER, "state": "ALIVE"}
+    found = summary([row(1000, 2000)], [node(), bare])
+    assert found["nodes"] == {"head 127.0.0.1": 2.0, "worker bbbbbbbb": 0.0}
+    assert (found["came"], found["ended"]) == ({}, {})
+
+
 def test_without_the_jobs_times_only_living_nodes_count():
     assert summary([], [node(), worker(4.0, end=5_000, **GONE)])["task_cpus"] == 2.0
 
@@ -259,6 +284,37 @@ def test_the_strip_shows_where_a_node_ended_what_failed_there_and_where_one_came
     assert strip.verdict(found) == (
         "A Ray node was lost while the job ran (worker 127.0.0.1); 1 task was tried again."
     )
+
+
+def test_a_cell_that_is_busy_in_part_has_a_sign_of_its_own():
+    found = summary([row(1000, 1500), row(2000, 5000)])
+    lines = strip.draw(found, len("head 127.0.0.1 cpu 0 || 100%") + 10)
+    assert lines[1] == "head 127.0.0.1 cpu 0 |█▒▒███████|  88%"
+    assert lines[2] == "█ busy  ▒ in part  %: busy share"
+
+
+def test_a_row_beyond_the_cpus_and_a_second_actor_are_named():
+    rows = [
+        *actor_rows("x", HEAD, (1010, 2000)),
+        *actor_rows("y", HEAD, (1010, 2000)),
+        *(row(1000, 2000, cpus=0), row(1000, 2000, cpus=0)),
+    ]
+    lines = strip.draw(summary(rows), 100)
+    assert [line.split(" |")[0].strip() for line in lines[1:5]] == [
+        "head 127.0.0.1 more 0",
+        "head 127.0.0.1 more 1",
+        "head 127.0.0.1 Loader",
+        "head 127.0.0.1 Loader 2",
+    ]
+    assert lines[-1].endswith("named rows: actors  more: tasks beyond the CPUs  %: busy share")
+
+
+@pytest.mark.parametrize(("longer", "label"), [(0, "head n"), (1, "…ad n")])
+def test_a_label_that_just_fits_is_whole_and_a_longer_one_loses_its_beginning(longer, label):
+    name = "n" * (drawing.LABEL_WIDTH - len("head  cpu 0") + longer)
+    line = strip.draw(summary([row(1000, 2000)], [node(name=name)]), 80)[1]
+    assert line.startswith(label)
+    assert line.index("n cpu 0 |") == drawing.LABEL_WIDTH - len("n cpu 0")
 
 
 def test_a_part_of_the_rows_gives_no_measure_no_strip_and_no_verdict():
@@ -423,6 +479,17 @@ def test_while_a_cluster_grows_no_loop_is_suspected_and_the_share_is_of_what_was
     assert strip.verdict(found) == (
         "Up to 2 task CPUs were there, not all from start to end; they were busy 80% of their time."
     )
+
+
+@pytest.mark.parametrize(("count", "loop"), [(2, False), (3, True)])
+def test_a_loop_takes_three_tasks(count, loop):
+    assert ("loop" in strip.verdict(summary(in_turn(count), [node(cpus=4.0)]))) is loop
+
+
+def test_the_last_end_of_a_task_that_finished_is_kept():
+    rows = [row(1000, 2000), row(1000, 3000, state="FAILED")]
+    assert summary(rows)["last_finished"] == 2.0
+    assert summary(rows[1:])["last_finished"] is None
 
 
 def test_clocks_that_disagree_accuse_nobody_of_a_loop():
