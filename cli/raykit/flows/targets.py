@@ -48,7 +48,7 @@ class Where:
 
     @property
     def word(self) -> str | None:
-        return self.on or self.environ.get("RAYKIT_ON") or None
+        return self.on or self.environ.get("RAYKIT_ON")
 
     @property
     def source(self) -> str:

@@ -118,7 +118,7 @@ class RunsFolder:
             probe.unlink()
         except OSError as error:
             with contextlib.suppress(OSError):
-                probe.unlink(missing_ok=True)
+                probe.unlink()
             raise MissingError(
                 f"run records cannot be written to {self.path}",
                 evidence=[str(error)],
@@ -315,7 +315,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            temporary.unlink()
         raise unwritable(path, error) from error
 
 

@@ -13,8 +13,9 @@ EVERYWHERE = "/apis/ray.io/v1/rayclusters"
 
 
 def cluster(name, namespace="raykit", *, labels=None, annotations=None, owners=None):
-    metadata = {"name": name, "namespace": namespace, "uid": name, "labels": labels or {}}
-    metadata |= {"annotations": annotations or {}, "ownerReferences": owners or []}
+    metadata = {"name": name, "namespace": namespace, "uid": name}
+    marks = {"labels": labels, "annotations": annotations, "ownerReferences": owners}
+    metadata |= {key: mark for key, mark in marks.items() if mark}
     head = {"template": {"spec": {"containers": [{"name": "ray-head", "image": "ray:1"}]}}}
     return {
         "apiVersion": "ray.io/v1",
@@ -110,3 +111,12 @@ def test_clusters_are_sorted_by_namespace_then_name(api, connection):
         ("two", "a"),
         ("two", "b"),
     ]
+
+
+def test_only_clusters_whose_label_says_their_own_name_count_as_labelled(api, connection):
+    of_job = cluster("small-x7f", labels={CLUSTER_LABEL: "small"})
+    api.keep("rayclusters", ours("small"), of_job, cluster("theirs"))
+    assert [found.name for found in choosing.find(connection, labelled=True)] == ["small"]
+    assert api.queries[-1]["labelSelector"] == CLUSTER_LABEL
+    everyone = choosing.find(connection)
+    assert [found.name for found in everyone] == ["small", "small-x7f", "theirs"]
