@@ -147,7 +147,7 @@ def _bring_up(arm: Arm, request: Request, progress: Progress) -> Where:
         ),
         progress,
     )
-    return replace(arm.where, on=cluster.name, namespace=cluster.namespace)
+    return replace(arm.where, on=cluster.where, context=None, namespace=None)
 
 
 def _seen(arm: Arm, request: Request, progress: Progress) -> Ready:
