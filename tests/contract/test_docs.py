@@ -70,3 +70,12 @@ def test_make_help_says_how_long_the_tests_take_and_what_is_shorter():
     (line,) = [line for line in shown.splitlines() if " make test " in line]
     assert "20 minutes" in line
     assert "make unit" in line
+
+
+def test_every_file_that_the_table_of_contributing_names_exists():
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.partition("## Where do I change what")[2].partition("\n## ")[0]
+    named = re.findall(r"`((?:[\w.-]+/)*[\w.-]+(?:/|\.(?:py|toml)))`", table)
+    assert len(named) > 20
+    bases = (ROOT, ROOT / "cli" / "raykit")
+    assert [name for name in named if not any((base / name).exists() for base in bases)] == []
