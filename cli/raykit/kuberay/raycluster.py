@@ -118,25 +118,33 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
 
 
 def end(cluster: Cluster, progress: Progress) -> None:
-    """Delete a cluster and wait until its pods are gone.
+    """Delete a cluster and wait until its pods and the RayCluster itself are gone.
 
     The autoscaler's container does not end when it is asked to: once Ray has ended beside it, its
     pod is asked again with a short grace period, where we may.
     """
     cluster.connection.delete("RayCluster", cluster.name, cluster.namespace)
     deadline = time.monotonic() + END_SECONDS
-    while left := pods(cluster):
+    while (left := pods(cluster)) or _is_still_there(cluster):
         if time.monotonic() > deadline:
+            names = [pod["metadata"]["name"] for pod in left[:MOST_NAMED]]
             raise KubernetesError(
-                f"pods of {cluster.where} are still there after {END_SECONDS:g} s",
-                evidence=[pod["metadata"]["name"] for pod in left[:MOST_NAMED]],
-                next=f"{kubectl(cluster.connection.context, cluster.namespace)} describe pods",
+                f"{'pods of ' if left else ''}{cluster.where} still there after {END_SECONDS:g} s",
+                evidence=names or [f"RayCluster {cluster.name}: a finalizer holds it"],
+                next=f"{kubectl(cluster.connection.context, cluster.namespace)} describe "
+                f"{'pods' if left else f'raycluster {cluster.name}'}",
             )
-        progress.detail(f"{len(left)} pods are ending")
+        progress.detail(f"{len(left)} pods are ending" if left else "the RayCluster is ending")
         for pod in filter(ray_pods.is_held_by_autoscaler, left):
             with contextlib.suppress(MissingError):
                 _end_soon(cluster, pod)
         time.sleep(0.5)
+
+
+def _is_still_there(cluster: Cluster) -> bool:
+    """Whether the very RayCluster is there; one that was made again under its name is another."""
+    item = cluster.connection.get("RayCluster", cluster.name, cluster.namespace)
+    return item is not None and item["metadata"].get("uid") == cluster.item["metadata"].get("uid")
 
 
 def _end_soon(cluster: Cluster, pod: Object) -> None:
