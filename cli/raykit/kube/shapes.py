@@ -166,9 +166,7 @@ SHAPES: dict[str, Shape] = {
         "status": {
             "allocatable": MapOf(QUANTITY),
             "conditions": CONDITIONS,
-            "nodeInfo": dict.fromkeys(
-                ("bootID", "machineID", "architecture", "kubeletVersion"), TEXT
-            ),
+            "nodeInfo": NODE_INFO,
         },
     },
     "Pod": {
@@ -202,9 +200,7 @@ SHAPES: dict[str, Shape] = {
                     {
                         **GROUP,
                         "groupName": Required(TEXT),
-                        **dict.fromkeys(
-                            ("replicas", "minReplicas", "maxReplicas", "numOfHosts"), NUMBER
-                        ),
+                        **REPLICAS,
                         "suspend": FLAG,
                     }
                 ),
