@@ -1,4 +1,4 @@
-"""Derive the compact schemas of `cli/raykit/spec/crd/` from KubeRay's CRDs.
+"""Derive the compact schemas of `cli/raykit/manifests/crd/` from KubeRay's CRDs.
 
     python scripts/derive_crd_schema.py CRD_DIR... [--out FOLDER]
 
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 
 # A CRD is up to 1.4 MB; the C loader takes a seventh of the time.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-OUT = Path(__file__).resolve().parents[1] / "cli" / "raykit" / "spec" / "crd"
+OUT = Path(__file__).resolve().parents[1] / "cli" / "raykit" / "manifests" / "crd"
 KEPT = (
     "type",
     "enum",
@@ -57,6 +57,14 @@ WORTH_SHARING = 60
 def compact(schema: Schema) -> Schema:
     """What decides validity, of a node of an openAPIV3Schema and of everything below it."""
     node: Schema = {key: schema[key] for key in KEPT if key in schema}
+    if "required" in node:
+        # The API server fills defaults in before it asks what is missing.
+        held = schema.get("properties", {})
+        node["required"] = [
+            each for each in node["required"] if "default" not in held.get(each, {})
+        ]
+    if node.get("required") == []:
+        del node["required"]
     if "required" in node:
         node["required"] = sorted(node["required"])
     if "properties" in schema:

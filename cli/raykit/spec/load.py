@@ -49,12 +49,12 @@ def load_file(path: FilePath) -> ClusterSpec:
     return load(read(path), str(path))
 
 
-def read(path: FilePath) -> bytes:
-    """A file's bytes. Errors: UsageError (2)."""
+def read(path: FilePath, longest: int = document.LONGEST) -> bytes:
+    """A file's bytes, at most one more than the longest. Errors: UsageError (2)."""
     try:
         with path.open("rb") as stream:
             # A byte more than a spec may have: some files, such as /dev/zero, never end.
-            return stream.read(document.LONGEST + 1)
+            return stream.read(longest + 1)
     except OSError as unreadable:
         raise UsageError(
             f"the spec {path} cannot be read: {unreadable.strerror}",

@@ -1,5 +1,6 @@
 """`raykit render` and `raykit validate`, as one types them."""
 
+import io
 import json
 import shlex
 from pathlib import Path
@@ -86,10 +87,10 @@ def test_validate_lists_every_problem_with_its_line(raykit, broken):
     assert (code, out) == (3, "")
     assert err == (
         f"error: {broken}: 3 problems\n"
-        '  line 1:7 name: "C" must start with a letter and hold lower-case letters, digits and '
-        'inner dashes only; for example "c"\n'
-        '  line 4:3 head.memry: unknown key; did you mean "memory"?\n'
-        '  line 5:11 head.memory: "4GB" is not a Kubernetes quantity; did you mean "4Gi"?\n'
+        f'  {broken}:1:7: name: "C" must start with a letter and hold lower-case letters, '
+        'digits and inner dashes only; for example "c"\n'
+        f'  {broken}:4:3: head.memry: unknown key; did you mean "memory"?\n'
+        f'  {broken}:5:11: head.memory: "4GB" is not a Kubernetes quantity; did you mean "4Gi"?\n'
         f"next: raykit validate -f {broken}\n"
     )
 
@@ -98,9 +99,8 @@ def test_validate_as_json_is_one_envelope_either_way(raykit, broken):
     code, out, _ = raykit("validate", "-f", SINGLE, "-o", "json")
     envelope = json.loads(out)
     assert (code, set(envelope), envelope["error"]) == (0, ENVELOPE, None)
-    assert set(envelope["data"]) == {
-        "file", "kuberay", "name", "rayVersion", "taskCpus", "warnings",
-    }  # fmt: skip
+    (judged,) = envelope["data"]["files"]
+    assert (judged["kind"], judged["taskCpus"], judged["problems"]) == ("spec", 2, [])
     code, out, _ = raykit("validate", "-f", broken, "-o", "json")
     envelope = json.loads(out)
     assert (code, set(envelope), envelope["error"]["exit_code"]) == (3, ENVELOPE, 3)
@@ -164,3 +164,71 @@ def test_a_folder_is_written_or_checked_and_not_both(raykit, tmp_path):
     code, _, err = raykit("render", "-f", SINGLE, "--check", tmp_path, "--output-dir", tmp_path)
     assert code == 2
     assert "leave --output-dir or --check out" in err
+
+
+CLUSTER = """\
+apiVersion: v1
+kind: ConfigMap
+---
+apiVersion: ray.io/v1
+kind: RayCluster
+metadata: &meta
+  name: c
+spec:
+  rayVersoin: "2.60.0"
+  headGroupSpec:
+    rayStartParams:
+    template: {spec: {containers: []}}
+"""
+
+
+def test_validate_judges_manifests_of_anyone_with_file_line_and_column(raykit, tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(CLUSTER)
+    code, _, err = raykit("validate", path)
+    assert code == 3
+    assert f"  {path}:9:3: spec.rayVersoin: unknown field to KubeRay 1.6.2; did you mean" in err
+    code, out, _ = raykit("validate", path, "-o", "github")
+    assert code == 3
+    assert out.startswith(f"::error file={path},line=9,col=3::spec.rayVersoin: unknown field")
+    path.write_text(CLUSTER.replace("rayVersoin", "rayVersion"))
+    assert raykit("validate", path) == (
+        0,
+        f"{path}: 1 valid for KubeRay 1.6.2\n"
+        "passed over: 1 objects of other kinds, 0 other files\n",
+        "",
+    )
+
+
+def test_validate_takes_folders_files_and_standard_input(raykit, tmp_path, broken, monkeypatch):
+    folder = tmp_path / "folder" / "below"
+    folder.mkdir(parents=True)
+    (folder / "good.yml").write_text(Path(SINGLE).read_text())
+    (folder / "values.yaml").write_text("a: 1\n")
+    (folder / "notes.txt").write_text("a: 1\n")
+    code, out, _ = raykit("validate", folder.parent)
+    assert (code, "0 objects of other kinds, 1 other files" in out) == (0, True)
+    code, _, err = raykit("validate", folder.parent, SINGLE, "-f", broken)
+    assert (code, err.count(f"  {broken}:")) == (3, 3)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"name: C\n")))
+    code, _, err = raykit("validate", "-f", "-")
+    assert (code, "  stdin:1:7: name: " in err) == (3, True)
+    assert raykit("validate")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"apiVersion: ray.io/v1\nkind: RayCluster\nspec: {a: [}\n",
+        b"kind: a\n" + b"a: " + b"[" * 5000,
+        b"apiVersion: ray.io/v1\nkind: &a [*a]\n",
+        b"kind: \xff\n",
+        b"apiVersion: ray.io/v1\nkind: RayClustr\n",
+        b"apiVersion: ray.io/v1\nkind: RayJob\n? [a, b]\n: 1\n<<: 3\n",
+        b"apiVersion: ray.io/v1\nkind: RayJob\nspec: !!python/object:a.b {}\nx: 0x_\n",
+    ],
+)
+def test_validate_ends_with_3_whatever_a_manifest_holds(raykit, tmp_path, text):
+    path = tmp_path / "odd.yaml"
+    path.write_bytes(text)
+    assert raykit("validate", path)[0] == 3

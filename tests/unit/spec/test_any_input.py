@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from raykit import kit
 from raykit.errors import SpecError, UsageError
-from raykit.manifests.checking import check
+from raykit.manifests.judging import checking
 from raykit.spec import document
-from raykit.spec.load import load_file, overridden
+from raykit.spec.load import load, load_file, overridden
 
 SPECS = [path.read_bytes() for path in sorted((kit.root() / "deploy" / "clusters").glob("*.yaml"))]
 HEAD = "name: c\nhead:\n  taskCpus: 2\n  memory: 4Gi\n"
@@ -45,10 +45,11 @@ def judge(data):
 def problems(data):
     """What is wrong with a spec, line by line."""
     try:
-        json.dumps(check(data, "x").as_dict(), allow_nan=False)
+        loaded = load(data)
     except SpecError as wrong:
         return wrong.evidence or [""]
-    return []
+    json.dumps(loaded.model_dump(mode="json"), allow_nan=False)
+    return [str(each) for each in checking.problems(loaded, loaded.kuberay)]
 
 
 @st.composite

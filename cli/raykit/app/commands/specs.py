@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from raykit.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
     from raykit.flows.manifests import Folder
+    from raykit.manifests.judging.files import Judged
 
 Image = Annotated[
     str | None,
@@ -93,16 +95,50 @@ def render(
         output.show("render", objects, as_json, lambda made: to_yaml(made)[:-1], exact=True)
 
 
-def validate(file: SpecFile, kuberay: KubeRay = None, format: Output = Format.text) -> None:
-    """Say everything that is wrong with a spec, with its line.
+class Report(StrEnum):
+    """How `validate` prints what it found."""
 
-    Checks the spec itself, the rules of KubeRay's controller, and the manifests against the
-    schema of KubeRay's custom resources. Ends with 3 where something is wrong.
+    text = "text"
+    json = "json"
+    github = "github"
+
+
+def validate(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files and folders.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option("-f", "--file", help="The same; - is standard input.")
+    ] = None,
+    kuberay: KubeRay = None,
+    format: Annotated[
+        Report, typer.Option("-o", "--output", help="github: beside the lines of a change.")
+    ] = Report.text,
+) -> None:
+    """Say everything that is wrong with specs and manifests, with its line.
+
+    Checks specs, the rules of KubeRay's controller, and manifests against the schema of KubeRay's
+    resources, also manifests that raykit did not write. Ends with 3 where something is wrong.
     """
-    from raykit.manifests.checking import check_file
+    from raykit.manifests.judging import files
 
-    verdict = check_file(file, kuberay)
-    output.show("validate", verdict.as_dict(), format is Format.json, _verdict)
+    given = [*(paths or []), *(file or [])]
+    if not given:
+        raise UsageError("nothing to validate", next="raykit validate FILE, a folder, or -f -")
+    judged = files.judge(given, kuberay)
+    options = ["--kuberay", kuberay] if kuberay else []
+    names = [word for each in given for word in ("-f", str(each))]
+    refused = files.refusal(judged, shlex.join(["raykit", "validate", *names, *options]))
+    if format is Report.json:
+        data = {"files": [each.as_dict() for each in judged]}
+        output.show_envelope("validate", data, refused)
+        raise typer.Exit(refused.exit_code if refused else 0)
+    if format is Report.github:
+        output.raw(_lines(files.github(judged)))
+    elif not refused:
+        output.show("validate", judged, False, _verdicts)
+    if refused:
+        raise refused
 
 
 def _compare(wanted: Folder, file: Path, again: str, as_json: bool) -> None:
@@ -144,9 +180,20 @@ def _own_image() -> str:
     return reference()
 
 
-def _verdict(data: dict[str, Any]) -> str:
-    lines = [f"{data['file']}: valid for KubeRay {data['kuberay']}"]
-    for doubt in data["warnings"]:
-        at = f"line {doubt['line']}:{doubt['column']} {doubt['path']}"
-        lines.append(f"  warning: {at}: {doubt['message']}")
-    return "\n".join(lines)
+def _lines(text: str) -> bytes:
+    return f"{text}\n".encode("utf-8", "replace") if text else b""
+
+
+def _verdicts(judged: list[Judged]) -> str:
+    lines = []
+    for each in judged:
+        if each.kind == "spec":
+            lines.append(f"{each.file}: valid for KubeRay {each.kuberay}")
+        elif each.checked:
+            lines.append(f"{each.file}: {each.checked} valid for KubeRay {each.kuberay}")
+        lines += [f"  warning: {doubt}" for doubt in each.warnings]
+    others = sum(each.others for each in judged)
+    passed = sum(each.kind == "other" for each in judged)
+    if others or passed:
+        lines.append(f"passed over: {others} objects of other kinds, {passed} other files")
+    return "\n".join(lines) or "no YAML file there"

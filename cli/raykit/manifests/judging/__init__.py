@@ -1,0 +1,1 @@
+"""Specs and manifests judged: by their own rules, and by the schema of KubeRay."""
