@@ -1,4 +1,4 @@
-"""The docker engine, through its command line."""
+"""Use the docker engine through its command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class Engine:
-    """The engine and its machine. memory: bytes; architecture: such as `amd64`."""
+    """The engine and its machine. memory: bytes. architecture: such as `amd64`."""
 
     version: str
     cpus: int
@@ -31,12 +31,19 @@ def docker(
     timeout: float | None = TIMEOUT_SECONDS,
     error: type[RaykitError] = KubernetesError,
 ) -> processes.Completed:
-    """Run one docker command."""
+    """Run one docker command: `docker WORDS…`.
+
+    check: whether an exit status other than 0 is an error. timeout: seconds; None: no limit.
+    Errors: `error` if it fails or takes too long, MissingError (4) if there is no docker.
+    """
     return processes.run(["docker", *words], check=check, timeout=timeout, error=error)
 
 
 def engine() -> Engine:
-    """The engine behind `docker`. Errors: MissingError (4): no docker, no daemon, not allowed."""
+    """The engine that `docker` uses.
+
+    Errors: MissingError (4) if there is no docker, no running engine, or no right to use it.
+    """
     processes.find("docker", install_hint=INSTALL)
     done = docker("info", "--format", "{{json .}}", check=False, error=MissingError)
     info = _parsed(done.stdout)
@@ -52,7 +59,7 @@ def engine() -> Engine:
 
 
 def inspect(kind: str, *names: str) -> list[dict[str, Any]]:
-    """`docker KIND inspect NAME…`: the objects that exist."""
+    """The objects of `docker KIND inspect NAME…`; names that do not exist are left out."""
     if not names:
         return []
     done = docker(kind, "inspect", *names, check=False)

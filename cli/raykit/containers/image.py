@@ -1,4 +1,4 @@
-"""raykit's own image: Ray with the jobs, named by a hash of what goes in."""
+"""raykit's own image, Ray with the jobs: its tag holds a hash of its contents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUFFIXES = {"amd64": "", "arm64": "-aarch64"}
 
 
 def contents(root: Path) -> list[Path]:
-    """The files that go into the image, relative to the kit's root, in a fixed order."""
+    """The files of the image, relative to the kit's root, in a fixed order."""
     jobs = sorted(
         path.relative_to(root)
         for path in (root / "jobs").rglob("*")
@@ -35,7 +35,11 @@ def contents(root: Path) -> list[Path]:
 
 
 def reference(root: Path | None = None) -> str:
-    """`raykit:2.60.0-py311-<hash of the contents>`: the image that these files make."""
+    """The reference of the image of these files: `raykit:2.60.0-py311-<hash of the contents>`.
+
+    root: the folder with `Dockerfile` and `jobs/`; None: the kit's.
+    Errors: MissingError (4) if the Dockerfile does not set the version of Ray.
+    """
     root = root or kit.root()
     digest = hashlib.sha256()
     for path in contents(root):
@@ -46,18 +50,21 @@ def reference(root: Path | None = None) -> str:
 
 
 def is_own(image: str) -> bool:
-    """Whether a reference names an image of raykit's, that no registry has."""
+    """Whether a reference names raykit's own image, which is in no registry."""
     return re.fullmatch(rf"(docker\.io/library/)?{REPOSITORY}:[\w.-]+", image) is not None
 
 
 def is_built(image: str) -> bool:
+    """Whether the docker engine has the image."""
     return bool(docker.inspect("image", image))
 
 
 def build(image: str, progress: Progress) -> None:
-    """Build raykit's own image, by its reference, unless the engine has it.
+    """Build raykit's own image unless the engine has it.
 
-    Errors: ConflictError (8) where the files are no longer those of the reference.
+    image: its reference.
+    Errors: ConflictError (8) if the files have changed and now make another reference,
+    KubernetesError (5) if the build fails or takes over an hour.
     """
     if is_built(image):
         return
@@ -68,9 +75,10 @@ def build(image: str, progress: Progress) -> None:
 
 
 def load(cluster: str, nodes: Sequence[str], image: str, progress: Progress) -> list[str]:
-    """Bring an image of the engine into nodes of a kind cluster; those that lacked it.
+    """Load an image of the engine into nodes of a kind cluster; return the nodes that lacked it.
 
-    Errors: MissingError (4) where the engine has no such image.
+    Errors: MissingError (4) if the engine has no such image, KubernetesError (5) if `kind load`
+    fails or takes over 15 minutes.
     """
     lacking = missing(nodes, image)
     if not lacking:
@@ -87,7 +95,7 @@ def load(cluster: str, nodes: Sequence[str], image: str, progress: Progress) -> 
 
 
 def missing(nodes: Sequence[str], image: str) -> list[str]:
-    """Those of the kind nodes whose container runtime does not have the image."""
+    """The kind nodes whose container runtime lacks the image."""
     with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
         has = list(pool.map(lambda node: _node_has(node, image), nodes))
     return [node for node, there in zip(nodes, has, strict=True) if not there]
@@ -96,8 +104,8 @@ def missing(nodes: Sequence[str], image: str) -> list[str]:
 def _ray(root: Path) -> str:
     dockerfile = root / "Dockerfile"
     for line in dockerfile.read_text("utf-8").splitlines():
-        if found := re.fullmatch(r"ARG RAY=(\S+)", line):
-            return found.group(1)
+        if match := re.fullmatch(r"ARG RAY=(\S+)", line):
+            return match.group(1)
     raise MissingError(f"{dockerfile} names no Ray in a line `ARG RAY=…`")
 
 
@@ -129,7 +137,7 @@ def _arguments(architecture: str) -> list[str]:
 
 
 def _node_has(node: str, image: str) -> bool:
-    # crictl waits 2 s unless told: on a busy machine an image that is there would be loaded again.
+    # crictl waits 2 s by default: on a busy machine that is too short, and raykit would reload it.
     words = ("crictl", "--timeout=30s", "inspecti", "-q", image)
     done = docker.docker("exec", node, *words, check=False)
     return done.returncode == 0

@@ -1,4 +1,4 @@
-"""A kind cluster of our own: created, recognised, repaired after an interruption, deleted."""
+"""Create, recognise, start and delete raykit's own kind clusters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OLDEST, TOO_NEW = (0, 27), (1, 0)
 INSTALL = "install kind 0.27 or newer: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"
 MARK = "/etc/raykit.io/owned"
 FINISHED = "/etc/raykit.io/finished"
-"""A file of the control plane, written when everything else of the cluster was there."""
+"""A file on the control plane; raykit writes it when the cluster is complete."""
 HERE = ("127.0.0.1", "localhost", "::1", "0.0.0.0")
 API_SERVER_PORT = "6443/tcp"
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"
@@ -34,11 +34,15 @@ WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
 FEWEST_WATCHERS = 512
 GIB = 1024**3
 SYSTEM_MEMORY = 2 * GIB
-"""Left to the control plane, the engine and the machine itself."""
+"""Bytes of memory left for the control plane, the engine and the machine itself."""
 
 
 class State(StrEnum):
-    """absent; ours and whole; ours with nodes that are down; half made; somebody else's."""
+    """The state of a kind cluster.
+
+    running, stopped: raykit's own and complete, with all nodes running or not. partial: raykit's
+    own, but its creation was interrupted. foreign: raykit did not make it.
+    """
 
     absent = "absent"
     running = "running"
@@ -51,7 +55,8 @@ class State(StrEnum):
 class Node:
     """A container that is a Kubernetes node.
 
-    finished: a control plane of a whole cluster. port: of this machine, where its API server is.
+    ours: raykit made its cluster. finished: it is the control plane of a complete cluster.
+    port: the port of this machine that leads to its API server.
     """
 
     name: str
@@ -63,7 +68,10 @@ class Node:
 
 
 def check_version() -> str:
-    """The version of kind on PATH. Errors: MissingError (4): none, or one out of range."""
+    """The version of kind on PATH.
+
+    Errors: MissingError (4) if there is none, or if raykit does not support its version.
+    """
     processes.find("kind", install_hint=INSTALL)
     output = processes.run(["kind", "version"], timeout=15, error=MissingError).stdout
     version = re.search(r"v(\d+)\.(\d+)\S*", output)
@@ -79,7 +87,10 @@ def check_version() -> str:
 
 
 def nodes(name: str) -> list[Node]:
-    """The nodes of a kind cluster, running or not."""
+    """The nodes of a kind cluster, running or not, sorted by name.
+
+    Errors: MissingError (4) if the docker engine does not answer.
+    """
     listed = docker.docker(
         "ps", "--all", "--quiet", "--filter", f"label={CLUSTER_LABEL}={name}", error=MissingError
     )
@@ -88,7 +99,7 @@ def nodes(name: str) -> list[Node]:
 
 
 def state(members: Sequence[Node]) -> State:
-    """The state of a kind cluster, by its nodes."""
+    """The state of the kind cluster with these nodes."""
     if not members:
         return State.absent
     if not any(node.ours for node in members):
@@ -99,10 +110,11 @@ def state(members: Sequence[Node]) -> State:
 
 
 def answers_at(name: str, server: str) -> bool:
-    """Whether a kind cluster of this name that raykit made is what answers at an address.
+    """Whether the address `server` leads to raykit's own kind cluster `name`.
 
-    A context may have any name: its address is compared with the port that the engine forwards to
-    the control plane. Errors: MissingError (4) where the engine cannot be asked.
+    The name of a context proves nothing. The address must have the port that the docker engine
+    forwards to the cluster's control plane.
+    Errors: MissingError (4) if the docker engine does not answer.
     """
     address = urlsplit(server)
     if address.hostname not in HERE:
@@ -112,12 +124,12 @@ def answers_at(name: str, server: str) -> bool:
 
 
 def workers(members: Sequence[Node]) -> list[str]:
-    """Names of the nodes that take Ray pods."""
+    """Names of the worker nodes, which run the Ray pods."""
     return [node.name for node in members if node.role == "worker"]
 
 
 def refuse_foreign(name: str, members: Sequence[Node]) -> None:
-    """Errors: ConflictError (8) where a cluster of this name was not made by raykit."""
+    """Errors: ConflictError (8) if raykit did not make the cluster with these nodes."""
     if state(members) is State.foreign:
         raise ConflictError(
             f"the kind cluster {name} was not made by raykit",
@@ -127,7 +139,10 @@ def refuse_foreign(name: str, members: Sequence[Node]) -> None:
 
 
 def create(name: str, progress: Progress) -> None:
-    """Make the cluster of `deploy/kind.yaml`, and its kubeconfig context, the current one."""
+    """Create the cluster of `deploy/kind.yaml`; its kubeconfig context becomes the current one.
+
+    Errors: KubernetesError (5) with kind's own error lines.
+    """
     progress.detail("kind create cluster")
     image = os.environ.get(NODE_IMAGE)
     words = ["kind", "create", "cluster", "--name", name, "--config", "-"]
@@ -147,7 +162,7 @@ def create(name: str, progress: Progress) -> None:
 
 
 def start(members: Sequence[Node]) -> None:
-    """Start nodes that were stopped, as after a restart of the machine."""
+    """Start stopped nodes, such as after a restart of the machine."""
     docker.docker("start", *(node.name for node in members if not node.running), timeout=120)
 
 
@@ -157,15 +172,19 @@ def delete(name: str) -> None:
 
 
 def export_kubeconfig(name: str) -> None:
-    """Write the cluster's context, as the current one, into the user's kubeconfig.
+    """Write the cluster's context into the user's kubeconfig and make it the current one.
 
-    Errors: KubernetesError (5) where the cluster was never finished.
+    Errors: KubernetesError (5) if the cluster was never completed.
     """
     processes.run(["kind", "export", "kubeconfig", "--name", name], timeout=60)
 
 
 def config(engine: docker.Engine) -> str:
-    """`deploy/kind.yaml` for a machine: each node reports half of its CPUs and free memory."""
+    """The text of `deploy/kind.yaml` for a machine, with kubelet settings.
+
+    Every kubelet sees the whole machine. Each one reserves so much that the worker nodes together
+    offer the machine's CPUs, and its memory less 2 GiB, only once.
+    """
     shape = _shape()
     count = sum(node["role"] == "worker" for node in shape["nodes"])
     cpu = engine.cpus * 1000 - engine.cpus * 1000 // count
@@ -187,7 +206,7 @@ def _repair_hint() -> str:
     except (OSError, ValueError):
         watchers = FEWEST_WATCHERS
     if watchers < FEWEST_WATCHERS:
-        # Two or three clusters side by side exhaust it, and then parts of a node fail at random.
+        # Two or three clusters exhaust this limit; then parts of a node fail at random.
         return (
             f"sudo sysctl fs.inotify.max_user_instances={FEWEST_WATCHERS}   "
             f"(it is {watchers}: too few for several clusters), or delete another kind cluster"
@@ -196,10 +215,10 @@ def _repair_hint() -> str:
 
 
 def _cause(done: processes.Completed) -> list[str]:
-    """The command, and the lines that name the fault: kind ends with pages of stack traces."""
+    """The command and its first error lines: kind's output ends with pages of stack traces."""
     command, *last = done.evidence()
-    telling = [line for line in done.stderr.splitlines() if re.search(r"(?i)\berror\b|fail", line)]
-    return [command, *(telling[:CAUSE_LINES] or last)]
+    errors = [line for line in done.stderr.splitlines() if re.search(r"(?i)\berror\b|fail", line)]
+    return [command, *(errors[:CAUSE_LINES] or last)]
 
 
 def _shape() -> dict[str, Any]:
@@ -232,14 +251,14 @@ def _port(item: dict[str, object]) -> str | None:
 
 
 def _has(container: str, path: str) -> bool:
-    """Whether a container has a file; unlike `exec` this works while it is stopped."""
+    """Whether a container has a file. Unlike `docker exec`, this works on a stopped container."""
     return docker.docker("cp", f"{container}:{path}", "-", check=False).returncode == 0
 
 
 def _at(item: dict[str, object], *keys: str) -> dict[str, object]:
     for key in keys:
-        found = item.get(key)
-        item = found if isinstance(found, dict) else {}
+        value = item.get(key)
+        item = value if isinstance(value, dict) else {}
     return item
 
 

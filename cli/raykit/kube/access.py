@@ -1,4 +1,4 @@
-"""One context of the kubeconfig as what a connection needs; every key is honoured or refused."""
+"""Read one context of the kubeconfig for a connection. Every key is honoured or refused."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Headers = tuple[tuple[str, str], ...]
 class Access:
     """How to reach one context.
 
-    about: what the context is. namespace: None where the context names none. server: its address
-    without credentials and without a last slash. proxy: the cluster's own `proxy-url`.
-    impersonation: headers by which the user acts as somebody else, some of them several times.
+    about: the context and what it allows. namespace: None if the context names none.
+    server: its URL without credentials and without a final slash. proxy: the cluster's `proxy-url`.
+    impersonation: headers that let the user act as somebody else; their names may repeat.
     """
 
     about: Context
@@ -43,10 +43,10 @@ class Access:
 
 
 def access(context: str | None = None) -> Access:
-    """How to reach a context, by default the current one.
+    """Read how to reach a context; None: the current one.
 
-    Errors: MissingError (4): no kubeconfig, a malformed one, no such context, a key that raykit
-    does not honour.
+    Errors: MissingError (4) if there is no kubeconfig or no such context, or if the kubeconfig is
+    malformed or has a key that raykit does not support.
     """
     merged = kubeconfig.load()
     if merged is None:
@@ -87,7 +87,7 @@ def _of(merged: Kubeconfig, name: str) -> Access:
 
 @dataclass(frozen=True)
 class _Section:
-    """One entry of the kubeconfig, whose keys are read with their types checked."""
+    """One entry of the kubeconfig. Its methods check the types of the values."""
 
     entry: Entry
     title: str
@@ -114,7 +114,7 @@ class _Section:
 
     def mapping(self, key: str) -> Mapping[str, Any]:
         value = self.entry.get(key) or {}
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value):
+        if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
             raise self.wrong(key, "is not a mapping")
         return value
 
@@ -151,7 +151,7 @@ def _server(cluster: _Section) -> SplitResult:
 
 
 def _address(text: str) -> SplitResult | None:
-    """The parts of a URL; None where it is none: a bad port, a half-open bracket, no host."""
+    """The parts of a URL; None if it is invalid: a bad port, an unclosed bracket, no host."""
     try:
         address = urlsplit(text)
         _ = address.port

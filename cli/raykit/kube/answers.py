@@ -1,4 +1,4 @@
-"""What the API server answers, read with suspicion: bounded, JSON, and of the shape we rely on."""
+"""Read answers of the API server: limit their size, parse the JSON, check the fields we use."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from raykit.kube.shapes import SHAPES, MalformedError, checked
 from raykit.objects import Object
 
 LARGEST_BYTES = 256 * 2**20
-"""Of one answer. A page of 500 nodes is about 10 MB where nodes list all their images."""
+"""The limit for one answer. A page of 500 nodes with all their images has about 10 MB."""
 LONGEST_SECONDS = 120.0
 QUOTED = 200
 
 
 class StrangeAnswerError(Exception):
-    """The answer is none that Kubernetes gives; the text says in what way."""
+    """No Kubernetes API server gives this answer; the text says why."""
 
 
 def body(pieces: Iterable[bytes]) -> bytes:
-    """The bytes of an answer. Errors: StrangeAnswerError where they do not end."""
+    """The bytes of an answer. Errors: StrangeAnswerError over 256 MiB or after 120 s."""
     began, held, size = time.monotonic(), [], 0
     for piece in pieces:
         size += len(piece)
@@ -38,7 +38,7 @@ def parsed(data: bytes) -> Object:
     try:
         content: Any = json.loads(data.decode("utf-8", "replace"))
         if b"\\ud" in data.lower():
-            # An escaped half of a character cannot be printed.
+            # An escaped half of a character (a lone surrogate) cannot be printed.
             whole = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
             content = json.loads(whole)
     except (ValueError, RecursionError) as wrong:
@@ -49,7 +49,10 @@ def parsed(data: bytes) -> Object:
 
 
 def one(kind: str, content: Object) -> Object:
-    """An object of a kind, with every field that raykit reads of the right type."""
+    """An object of a kind; every field that raykit reads has the right type.
+
+    Errors: StrangeAnswerError naming the field that does not.
+    """
     try:
         return dict(checked(content, SHAPES[kind], kind))
     except MalformedError as wrong:
@@ -57,22 +60,22 @@ def one(kind: str, content: Object) -> Object:
 
 
 def items(kind: str, content: Object) -> list[Object]:
-    """The objects of a list."""
-    found: Any = content.get("items") or []
-    if not isinstance(found, list):
+    """The objects of a list. Errors: StrangeAnswerError as for `one`."""
+    entries: Any = content.get("items") or []
+    if not isinstance(entries, list):
         raise StrangeAnswerError("items is not a list")
-    return [one(kind, item) for item in found]
+    return [one(kind, item) for item in entries]
 
 
 def next_page(content: Object) -> str | None:
-    """By which word the API server gives the next page of a list."""
+    """The `continue` token of the next page of a list; None on the last page."""
     metadata = content.get("metadata")
     word = metadata.get("continue") if isinstance(metadata, dict) else None
     return word if isinstance(word, str) and word else None
 
 
 def message(data: bytes) -> str | None:
-    """What a `Status` of Kubernetes says; None where the answer is none."""
+    """The message of a Kubernetes `Status`; None if the answer is something else."""
     try:
         content = parsed(data)
     except StrangeAnswerError:
@@ -84,6 +87,6 @@ def message(data: bytes) -> str | None:
 
 
 def quoted(data: bytes) -> str:
-    """The beginning of an answer, on one line."""
+    """The first 200 characters of an answer, on one line."""
     text = " ".join(data[: 4 * QUOTED].decode("utf-8", "replace").split())
     return text[:QUOTED] + ("…" if len(text) > QUOTED or len(data) > 4 * QUOTED else "")

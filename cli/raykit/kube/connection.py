@@ -1,4 +1,4 @@
-"""One Kubernetes context, spoken to in its own REST API; objects are plain dicts as in JSON."""
+"""A connection to one Kubernetes context by its REST API; objects are plain JSON dicts."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ __all__ = ["EVERYWHERE", "RAY_API", "Kubernetes", "connect", "secret_value"]
 FIELD_MANAGER = "raykit"
 DEFAULT_NAMESPACE = "raykit"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
-"""Together with one read below the 10 s within which an unreachable context must be named."""
+"""raykit must report an unreachable context within 10 s: these time-outs keep to that."""
 PAGE, MOST_PAGES = 500, 400
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 OK = range(200, 300)
 NO_SUCH_ADDRESS = b"404 page not found"
-"""What an API server says of an API group that it does not have."""
+"""The answer of an API server for an API group that it does not have."""
 
 
 class Kubernetes:
-    """A connection to one context. `namespace`: the context's, where it names one, or raykit.
+    """A connection to one context.
 
-    about: what the context is.
+    about: the context and what it allows. namespace: the context's own, else `raykit`.
 
-    Every method raises MissingError (4) where we may not, or where the kubeconfig is at fault,
-    and KubernetesError (5) for every other refusal, silence or answer that makes no sense.
-    Credentials that are no longer accepted are read again once.
+    Every method raises MissingError (4) if the user lacks a right or the kubeconfig is wrong, and
+    KubernetesError (5) for any other refusal, a time-out or a senseless answer. If the API server
+    rejects the credentials, they are read again once.
     """
 
     def __init__(self, access: Access) -> None:
@@ -59,7 +59,7 @@ class Kubernetes:
         self.close()
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
-        """One object; None where there is none."""
+        """One object; None if it does not exist."""
         content = self._asked("GET", KINDS[kind].path(namespace, name), may_be_absent=True)
         return None if content is None else self._made(kind, content)
 
@@ -71,7 +71,10 @@ class Kubernetes:
         labels: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> list[Object]:
-        """All objects of a kind in a namespace (`*`: in all of them)."""
+        """All objects of a kind in a namespace (`*`: in all namespaces).
+
+        labels: an empty value selects objects that have the label, with any value.
+        """
         pages = self.pages(kind, namespace, labels=labels, fields=fields)
         return [item for page in pages for item in page]
 
@@ -84,10 +87,9 @@ class Kubernetes:
         fields: Mapping[str, str] | None = None,
         metadata_only: bool = False,
     ) -> Iterator[list[Object]]:
-        """The objects by pages of 500, so that a reader need not hold them all.
+        """The objects in pages of 500, so that the caller need not keep all in memory.
 
-        labels: an empty value asks for the label alone. metadata_only: the API server leaves
-        spec and status out.
+        labels: as in `objects`. metadata_only: the API server leaves out spec and status.
         """
         query = {"limit": str(PAGE), **selectors(labels, fields)}
         headers = {"Accept": METADATA_ONLY} if metadata_only else {}
@@ -102,13 +104,15 @@ class Kubernetes:
             if more is None:
                 return
             query["continue"] = more
-        said = f"GET {path}: the list has no end after {MOST_PAGES} pages"
-        raise errors.not_kubernetes(self.about, self.access.server, said)
+        evidence = f"GET {path}: the list has no end after {MOST_PAGES} pages"
+        raise errors.not_kubernetes(self.about, self.access.server, evidence)
 
     def apply(self, item: Object, *, force: bool = False, dry_run: bool = False) -> Object:
-        """Server-side apply; what the API server then holds, or would hold.
+        """Server-side apply; return the object as the API server then stores it.
 
-        Errors: ConflictError (8) where another owner set a field to another value.
+        force: take fields over from other owners. dry_run: change nothing, return what would be
+        stored.
+        Errors: ConflictError (8) if another owner has set a field to another value.
         """
         kind, metadata = KINDS[item["kind"]], item["metadata"]
         content = self._asked(
@@ -128,7 +132,7 @@ class Kubernetes:
     def annotate(
         self, kind: str, name: str, namespace: str, annotations: Mapping[str, str]
     ) -> None:
-        """Set annotations of one object, beside what raykit applies."""
+        """Set annotations of one object, separately from the fields that raykit applies."""
         self._asked(
             "PATCH",
             KINDS[kind].path(namespace, name),
@@ -145,9 +149,9 @@ class Kubernetes:
         *,
         grace_seconds: int | None = None,
     ) -> bool:
-        """Delete one object and what it owns; False where there was none.
+        """Delete one object and the objects that it owns; return False if it did not exist.
 
-        grace_seconds: what a pod has to end by itself; None for its own period.
+        grace_seconds: seconds in which a pod may end by itself; None: the pod's own period.
         """
         path = KINDS[kind].path(namespace, name)
         policy: Object = {"propagationPolicy": "Foreground"}
@@ -164,7 +168,7 @@ class Kubernetes:
         labels: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> Iterator[None]:
-        """One item for each change of objects of a kind, for so many seconds."""
+        """Watch objects of a kind for `seconds` and yield at each change, sometimes twice."""
         import httpx2
 
         query = {"watch": "true", "timeoutSeconds": str(seconds), **selectors(labels, fields)}
@@ -172,25 +176,28 @@ class Kubernetes:
         path = KINDS[kind].path(namespace)
         with self._client.stream("GET", path, params=query, timeout=timeout) as stream:
             stream.raise_for_status()
-            # Pieces, not lines: a line may be an object of a megabyte, or have no end.
+            # Read pieces, not lines: a line may have a megabyte, or never end.
             for _ in stream.iter_bytes():
                 yield
 
     def log(
         self, pod: str, namespace: str, container: str, lines: int, previous: bool
     ) -> list[str]:
-        """The last lines of a container; none where there is no log."""
+        """The last lines of a container's log; none if there is no log.
+
+        lines: how many. previous: the log of the container's previous run.
+        """
         path = f"{KINDS['Pod'].path(namespace, pod)}/log"
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
         status, data = self._answer("GET", path, query={**query, "limitBytes": str(2**16)})
         return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
     def status_of(self, path: str) -> int:
-        """The HTTP status that an address of the API server gives, such as that of a proxy."""
+        """The HTTP status of GET on a path of the API server, such as a service proxy."""
         return self._answer("GET", path)[0]
 
     def serves(self, api_version: str, plural: str) -> bool:
-        """Whether the API server knows a kind of resource, by its own discovery."""
+        """Whether the API server knows a resource, such as `ray.io/v1` and `rayclusters`."""
         content = self._asked("GET", f"/apis/{api_version}", may_be_absent=True)
         known = (content or {}).get("resources") or []
         return isinstance(known, list) and any(
@@ -198,7 +205,7 @@ class Kubernetes:
         )
 
     def version(self) -> str:
-        """The API server's version: the first thing to ask, since it tells every fault apart."""
+        """The API server's version. Ask this first: its errors show what is wrong with the way."""
         content = self._asked("GET", "/version")
         version = (content or {}).get("gitVersion")
         if not isinstance(version, str):
@@ -208,21 +215,21 @@ class Kubernetes:
         return version
 
     def headers(self) -> list[tuple[str, str]]:
-        """By what a request is known to the API server: a credential, and for whom it acts."""
+        """The headers of every request: the credential, and for whom it acts."""
         authorization = self.access.credentials.authorization
-        known = [("Authorization", authorization)] if authorization else []
-        return [*known, *self.access.impersonation]
+        credential = [("Authorization", authorization)] if authorization else []
+        return [*credential, *self.access.impersonation]
 
     @cached_property
     def tls(self) -> ssl.SSLContext | bool:
-        """What an HTTPS client needs to be known to the API server, and to know it."""
+        """The SSL context for the API server, with our client certificate; True for plain HTTP."""
         if urlsplit(self.access.server).scheme != "https":
             return True
         with self._translated():
             return ssl_context(self.access.tls)
 
     def close(self) -> None:
-        """End the connections; what still reads from one fails."""
+        """Close the HTTP connections; requests that still run fail."""
         if "_client" in self.__dict__:
             self._client.close()
 
@@ -234,7 +241,7 @@ class Kubernetes:
             return httpx2.Client(
                 base_url=self.access.server,
                 headers=self.headers(),
-                # Reading the certificates takes longer than a request: not where none is shown.
+                # Plain HTTP needs no certificates, and loading them takes longer than a request.
                 verify=False if self.tls is True else self.tls,
                 proxy=self.access.proxy,
                 trust_env=not is_loopback(self.access.server),
@@ -255,7 +262,7 @@ class Kubernetes:
         body: Object | None = None,
         may_be_absent: bool = False,
     ) -> Object | None:
-        """The JSON object that a request gives; None where there is no such thing."""
+        """The JSON object that answers a request; None for 404 with `may_be_absent`."""
         status, data = self._answer(method, path, query=query, headers=headers, body=body)
         if status in OK:
             with self._understood():
@@ -264,8 +271,8 @@ class Kubernetes:
         if may_be_absent and status == errors.NOT_FOUND and data.strip() == NO_SUCH_ADDRESS:
             return None
         if message is None and status != errors.UNAUTHORIZED:
-            said = f"{method} {path}: HTTP {status}: {answers.quoted(data)}"
-            raise errors.not_kubernetes(self.about, self.access.server, said)
+            evidence = f"{method} {path}: HTTP {status}: {answers.quoted(data)}"
+            raise errors.not_kubernetes(self.about, self.access.server, evidence)
         if status == errors.NOT_FOUND and may_be_absent:
             return None
         raise errors.of_status(self.about, status, message or answers.quoted(data))
@@ -279,7 +286,7 @@ class Kubernetes:
         headers: Mapping[str, str] | None = None,
         body: Object | None = None,
     ) -> tuple[int, bytes]:
-        """Status and body of one request, which is sent again with credentials read anew."""
+        """Status and body of one request; after 401 it is sent again with fresh credentials."""
         status, data = self._answered(method, path, query, headers, body)
         if status == errors.UNAUTHORIZED and self._renewed():
             status, data = self._answered(method, path, query, headers, body)
@@ -301,13 +308,13 @@ class Kubernetes:
             return answer.status_code, answers.body(answer.iter_bytes())
 
     def _renewed(self) -> bool:
-        """Read the credentials again; whether they are others than before."""
+        """Read the credentials again; return whether they have changed."""
         fresh = access(self.context)
         if fresh.credentials == self.access.credentials or fresh.server != self.access.server:
             return False
         self.access = fresh
-        for made in ("_client", "tls"):
-            self.__dict__.pop(made, None)
+        for cached in ("_client", "tls"):
+            self.__dict__.pop(cached, None)
         return True
 
     @contextmanager
@@ -322,21 +329,24 @@ class Kubernetes:
 
 
 def connect(context: str | None = None) -> Kubernetes:
-    """Connect to a context, by default the current one, and see that it answers.
+    """Connect to a context and check that it answers. context: None: the current one.
 
-    Errors: MissingError (4) for the kubeconfig, KubernetesError (5) for what is behind it.
+    Errors: MissingError (4) for the kubeconfig, KubernetesError (5) for the API server.
     """
     connection = Kubernetes(access(context))
     try:
         connection.version()
     except errors.ForbiddenError:
-        # Whoever refuses so is an API server, and knows us: some hide even their version.
+        # Some API servers hide their version; a refusal also proves that it answers and knows us.
         pass
     return connection
 
 
 def secret_value(connection: Kubernetes, name: str, key: str, namespace: str) -> str | None:
-    """One value of a Secret; None where there is no such Secret or key."""
+    """One value of a Secret, decoded; None if the Secret or the key does not exist.
+
+    Errors: KubernetesError (5) if it is not text; else as `Kubernetes`.
+    """
     secret = connection.get("Secret", name, namespace)
     value = ((secret or {}).get("data") or {}).get(key)
     if not value:
@@ -350,7 +360,7 @@ def secret_value(connection: Kubernetes, name: str, key: str, namespace: str) ->
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is this machine, to which no proxy leads."""
+    """Whether a URL leads to this machine; a proxy must not be used for it."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True

@@ -1,4 +1,4 @@
-"""What a kubeconfig context is, and what that allows: the one place that reads its name."""
+"""What a kubeconfig context is and what it allows. Only this module reads a context's name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 KIND_PREFIX = "kind-"
-"""kind names the context of a cluster `NAME` so (`kind create cluster --name NAME`)."""
+"""`kind create cluster --name NAME` names the context `kind-NAME`."""
 
 GCLOUD, AWS, AZURE = "gcloud auth login", "aws sso login", "az login"
 LOGINS_BY_PROGRAM = {
@@ -25,22 +25,22 @@ LOGINS_BY_PROGRAM = {
     "oci": "oci session authenticate",
     "tsh": "tsh login",
 }
-"""How to log in again, by the program that the kubeconfig runs for a credential."""
+"""The login command for each program that a kubeconfig may run for a credential."""
 LOGINS_BY_NAME = [
     (re.compile(r"gke_[^_]+_[^_]+_.+"), GCLOUD),
     (re.compile(r"arn:aws[a-z-]*:eks:.+|.+\.eksctl\.io"), AWS),
 ]
-"""How to log in again, by the names that clouds give to contexts."""
+"""The login command for the names that clouds give to contexts."""
 
 
 @dataclass(frozen=True)
 class Context:
     """A kubeconfig context; as text it is its name.
 
-    name: as in the kubeconfig; it may hold slashes and colons.
-    login: the command that logs in again; empty where raykit knows none.
-    made_by_raykit: `raykit kind up` made the cluster behind it. A name alone never shows that;
-    `flows/asking.py` asks the docker engine for the mark.
+    name: as in the kubeconfig; it may contain slashes and colons.
+    login: the command that logs in again; empty if raykit knows none.
+    made_by_raykit: `raykit kind up` made its cluster. The name does not prove that:
+    `flows/clusters/consent.py` asks the docker engine.
     """
 
     name: str
@@ -52,64 +52,64 @@ class Context:
 
     @property
     def quoted(self) -> str:
-        """The name as one word of a shell."""
+        """The name, quoted for a shell."""
         return shlex.quote(self.name)
 
     @property
     def kind_cluster(self) -> str | None:
-        """The kind cluster that the name stands for; None for any other context."""
+        """The name of its kind cluster; None for any other context."""
         return kind_cluster(self.name)
 
     @property
     def takes_loaded_images(self) -> bool:
-        """Whether images can be loaded into its nodes; else they must be in a registry."""
+        """Whether images can be loaded into its nodes; otherwise it needs a registry."""
         return self.kind_cluster is not None
 
     @property
     def asks_first(self) -> bool:
-        """Whether raykit asks before it changes anything there."""
+        """Whether raykit asks the user before it changes anything in this context."""
         return not self.made_by_raykit
 
     @property
     def restart(self) -> str:
-        """The command that starts what is behind it again, or that shows what is wrong."""
+        """The command that starts its cluster again, or that shows what is wrong with it."""
         if self.kind_cluster is None:
             return f"kubectl --context {self.quoted} version"
         return f"raykit kind up --name {shlex.quote(self.kind_cluster)}"
 
     @property
     def login_hint(self) -> str:
-        """What to run where its credentials are no longer accepted."""
+        """What to run if the API server no longer accepts its credentials."""
         return self.login or f"log in again, then: kubectl --context {self.quoted} auth whoami"
 
 
 def of_kind(cluster: str) -> str:
-    """The context that kind writes for a cluster."""
+    """The name of the context that kind writes for a cluster."""
     return f"{KIND_PREFIX}{cluster}"
 
 
 def kind_cluster(context: str) -> str | None:
-    """The kind cluster that a context's name stands for; None for any other context."""
+    """The name of the kind cluster of a context; None for any other context."""
     return context.removeprefix(KIND_PREFIX) if context.startswith(KIND_PREFIX) else None
 
 
 def describe(name: str, program: object = None) -> Context:
-    """A context by its name and the `exec` entry of its user, where it has one."""
+    """The context of a name. program: the `exec` entry of its user, if it has one."""
     login = login_by_program(program) if isinstance(program, dict) else ""
     return Context(name, login=login or _login_by_name(name))
 
 
 def login_by_program(program: Mapping[str, Any]) -> str:
-    """The command that logs in again where a program of the kubeconfig gives the credential.
+    """The command that logs in again for a program that gives the credential.
 
-    program: the user's `exec` entry. Empty where raykit does not know the program.
+    program: the user's `exec` entry. Empty if raykit does not know the program.
     """
     login = LOGINS_BY_PROGRAM.get(PurePath(str(program.get("command", ""))).stem, "")
     return login + _profile(program) if login == AWS else login
 
 
 def _profile(program: Mapping[str, Any]) -> str:
-    """The `--profile` of an AWS login, from the program's arguments or environment."""
+    """The ` --profile …` of an AWS login, from the program's arguments or environment."""
     args, env = program.get("args"), program.get("env")
     words = [str(word) for word in args] if isinstance(args, list) else []
     for flag, value in pairwise(words):

@@ -1,4 +1,4 @@
-"""Who the user of a context is: a token, a password, a certificate, or a program that says so."""
+"""The credentials of a context's user: a token, a password, a certificate or a program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Entry = dict[str, Any]
 
 
 class Section(Protocol):
-    """A user's entry in the kubeconfig, whose keys are read with their types checked."""
+    """A user's entry in the kubeconfig. Its methods check the types of the values."""
 
     @property
     def entry(self) -> Entry: ...
@@ -36,7 +36,10 @@ class Section(Protocol):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What lets us in. authorization: the value of that header; secrets: what none may see."""
+    """Credentials for the API server.
+
+    authorization: value of the `Authorization` header. secrets: texts to redact in all output.
+    """
 
     authorization: str | None = field(default=None, repr=False)
     certificate: Certificate | None = None
@@ -44,17 +47,20 @@ class Credentials:
 
     @property
     def bearer(self) -> str | None:
-        """The token, where it is one."""
+        """The bearer token; None if the user has none."""
         kind, _, value = (self.authorization or "").partition(" ")
         return value if kind == "Bearer" else None
 
 
 def of_user(user: Section, cluster: Entry, login_of_url: tuple[str, str] | None) -> Credentials:
-    """The credentials of a user's entry; login_of_url: name and password in the server's address.
+    """The credentials of a user's entry.
 
-    Errors: MissingError (4) where a file cannot be read, where the program is absent, fails, takes
-    over 10 s or gives no credential. Its arguments and its output are never shown: they may hold
-    the credential.
+    cluster: the cluster's entry, which some programs ask for. login_of_url: name and password in
+    the server's URL.
+
+    Errors: MissingError (4) if a file cannot be read, or if the program is absent, fails, takes
+    over 10 s or gives no credential. The error never shows the program's arguments and output:
+    they may contain the credential.
     """
     if user.entry.get("auth-provider"):
         raise user.wrong(
@@ -92,7 +98,7 @@ def _token(user: Section) -> str | None:
 
 
 def _header_value(user: Section, key: str, value: object) -> str | None:
-    """A token that an HTTP header can carry; the error does not show it."""
+    """Check that an HTTP header can carry a token; the error does not show it."""
     if value is None or value == "":
         return None
     if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
@@ -110,17 +116,17 @@ def _login(user: Section) -> tuple[str, str] | None:
 
 
 def _certificate(user: Section) -> Certificate | None:
-    given = Certificate(
+    certificate = Certificate(
         path=user.text("client-certificate"),
         data=_data(user, "client-certificate-data"),
         key_path=user.text("client-key"),
         key_data=_data(user, "client-key-data"),
     )
-    return None if given == Certificate() else given
+    return None if certificate == Certificate() else certificate
 
 
 def _data(user: Section, key: str) -> str | None:
-    """Base64, which YAML may fold over lines."""
+    """A value in base64. YAML may fold it over several lines."""
     value = user.entry.get(key)
     if value is not None and not isinstance(value, str):
         raise user.wrong(key, "is not a text")
@@ -143,7 +149,7 @@ class _Program:
     user: Section
 
     def ask(self, cluster: Entry) -> Entry:
-        """The `status` that it prints."""
+        """Run the program and return the `status` of the ExecCredential that it prints."""
         program = self._entry()
         words = [program["command"], *self._texts(program, "args")]
         environment = {**os.environ, **self._environment(program, cluster)}
@@ -157,7 +163,7 @@ class _Program:
                 next=self._hint(program),
             )
         except MissingError as failed:
-            # The evidence would be the command line.
+            # The evidence would show the command line.
             raise MissingError(failed.what, next=failed.next) from None
         except (OSError, ValueError) as wrong:
             raise self.user.wrong("exec", f"cannot be started: {wrong}") from None
@@ -208,7 +214,7 @@ class _Program:
         if not isinstance(status, dict):
             raise self._no_credential(program, "printed no credential")
         texts = [status.get(key) for key in _STATUS_KEYS]
-        if not any(texts[:2]) or not all(isinstance(each, str | None) for each in texts):
+        if not any(texts[:2]) or not all(isinstance(text, str | None) for text in texts):
             raise self._no_credential(program, "printed no credential")
         return status
 

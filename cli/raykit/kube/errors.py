@@ -1,4 +1,4 @@
-"""What the API server's refusals and silences mean, each told apart."""
+"""Turn failed requests to an API server into raykit's errors: one for each cause."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ _RULE = re.compile(
 
 
 class ForbiddenError(MissingError):
-    """The API server knows us and does not let us: what only informs goes on without."""
+    """The user lacks a right (HTTP 403). Callers that need the answer only for information go on
+    without it."""
 
 
 @contextmanager
 def translated(context: Context, server: str) -> Iterator[None]:
-    """Turn what the HTTP client and TLS raise into raykit's errors."""
+    """Turn the exceptions of the HTTP client and of TLS into raykit's errors."""
     import httpx2
 
     try:
@@ -44,11 +45,11 @@ def translated(context: Context, server: str) -> Iterator[None]:
 
 
 def of_transport(context: Context, server: str, failed: httpx2.HTTPError) -> KubernetesError:
-    """No usable answer: which of the reasons it is."""
+    """The error for a request without a usable answer: one text for each cause."""
     import httpx2
 
-    said = str(failed) or type(failed).__name__
-    lowered = said.lower()
+    reason = str(failed) or type(failed).__name__
+    lowered = reason.lower()
     where = f"the API server of context {context} at {server}"
     look = f"{kubectl(context.name)} version"
     if isinstance(failed, httpx2.TimeoutException):
@@ -63,7 +64,7 @@ def of_transport(context: Context, server: str, failed: httpx2.HTTPError) -> Kub
         what, next = f"the name of {where} cannot be resolved", look
     else:
         what, next = f"{where} cannot be reached", look
-    return KubernetesError(what, evidence=[said], next=next)
+    return KubernetesError(what, evidence=[reason], next=next)
 
 
 def not_kubernetes(context: Context, server: str, evidence: str) -> KubernetesError:
@@ -76,7 +77,7 @@ def not_kubernetes(context: Context, server: str, evidence: str) -> KubernetesEr
 
 
 def of_status(context: Context, code: int, message: str) -> RaykitError:
-    """An answer of the API server that says no."""
+    """The error for an answer with the HTTP status `code`."""
     if code == UNAUTHORIZED:
         return KubernetesError(
             f"the API server of context {context} does not accept the kubeconfig's credentials",
@@ -99,7 +100,7 @@ def of_status(context: Context, code: int, message: str) -> RaykitError:
 
 
 def _forbidden(context: Context, message: str) -> ForbiddenError:
-    """The refusal with the RBAC rule that is missing, and the question that shows it."""
+    """The error for HTTP 403: with the missing RBAC rule, and a kubectl command that checks it."""
     rule = _RULE.search(message)
     if rule is None:
         return ForbiddenError(
@@ -111,7 +112,7 @@ def _forbidden(context: Context, message: str) -> ForbiddenError:
     namespace = rule["namespace"]
     kind = "ClusterRole" if rule["everywhere"] else "Role"
     where = f" in namespace {namespace}" if namespace else ""
-    asked = f"{resource}.{group}" if group else resource
+    resource_name = f"{resource}.{group}" if group else resource
     return ForbiddenError(
         f"not allowed in context {context}: {verb} {resource}{where}",
         evidence=[
@@ -119,6 +120,6 @@ def _forbidden(context: Context, message: str) -> ForbiddenError:
             f"the rule that is missing, in a {kind}: "
             f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}',
         ],
-        next=f"{kubectl(context.name, namespace)} auth can-i {verb} {asked}"
+        next=f"{kubectl(context.name, namespace)} auth can-i {verb} {resource_name}"
         + (" -A" if rule["everywhere"] else ""),
     )

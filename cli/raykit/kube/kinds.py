@@ -1,4 +1,4 @@
-"""The kinds of objects that raykit speaks of, and where the API server has them."""
+"""The kinds of Kubernetes objects that raykit uses, and their paths on the API server."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from urllib.parse import quote
 
 RAY_API = "ray.io/v1"
 EVERYWHERE = "*"
-"""In place of a namespace: all of them."""
+"""Stands for all namespaces."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind: its API version, its name in addresses, and whether it lives in namespaces."""
+    """One kind. plural: its name in paths. namespaced: whether its objects are in namespaces."""
 
     api_version: str
     plural: str
     namespaced: bool = True
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
-        """The address of one object, or, without a name, of all; `*` means every namespace."""
+        """The path of one object, or of all objects if `name` is None.
+
+        namespace: `*` means all namespaces. Errors: ValueError if a namespace is missing.
+        """
         group = "api" if "/" not in self.api_version else "apis"
         parts = [group, self.api_version]
         if self.namespaced and namespace != EVERYWHERE:
@@ -51,7 +54,7 @@ KINDS = {
 
 
 def selectors(labels: Mapping[str, str] | None, fields: Mapping[str, str] | None) -> dict[str, str]:
-    """Label and field selectors as a query; a label without a value may have any."""
+    """Label and field selectors as a URL query; a label with an empty value may have any value."""
     chosen = {
         "labelSelector": [
             f"{key}={value}" if value else key for key, value in (labels or {}).items()
@@ -62,6 +65,6 @@ def selectors(labels: Mapping[str, str] | None, fields: Mapping[str, str] | None
 
 
 def _segment(name: str) -> str:
-    """A name as one part of an address: no slash, no dots that lead elsewhere."""
+    """A name as one segment of a path: slashes and `..` are escaped."""
     escaped = quote(name, safe="", errors="replace")
     return escaped.replace(".", "%2E") if set(name) == {"."} else escaped

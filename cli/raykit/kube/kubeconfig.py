@@ -1,4 +1,4 @@
-"""The user's kubeconfig: read and merged as kubectl does, each fault named with its place."""
+"""Read and merge the user's kubeconfig files as kubectl does. Errors name file and line."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FILES_OF = {
     "clusters": ("certificate-authority",),
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
-"""Keys whose relative paths start at the folder of the kubeconfig that holds them."""
+"""Keys with paths of files; relative ones start at the folder of their kubeconfig."""
 
 Entry = dict[str, Any]
 
 
 @dataclass
 class Kubeconfig:
-    """All files of KUBECONFIG as one; of two entries of a name the first counts."""
+    """All files of KUBECONFIG merged; of two entries with one name the first counts."""
 
     current: str | None = None
     clusters: dict[str, Entry] = field(default_factory=dict)
@@ -35,16 +35,16 @@ class Kubeconfig:
 
 
 def paths() -> list[Path]:
-    """The files that kubectl would read, existing or not."""
+    """The files that kubectl would read, whether they exist or not."""
     named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
     # Path.expanduser fails on ~ and a name that no user has.
     return [Path(os.path.expanduser(part)) for part in named or [DEFAULT]]  # noqa: PTH111
 
 
 def load() -> Kubeconfig | None:
-    """The merged kubeconfig; None where there is no file at all.
+    """The merged kubeconfig; None if no file exists.
 
-    Errors: MissingError (4) naming file and line.
+    Errors: MissingError (4) with file and line if one cannot be read or is malformed.
     """
     files = [path for path in paths() if _exists(path)]
     if not files:
@@ -65,12 +65,12 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError):
-        # A folder that we may not enter, or a name that no file can have: reading tells which.
+        # We may not enter its folder, or no file can have this name: reading it gives the reason.
         return True
 
 
 def _read(path: Path) -> tuple[str, Entry]:
-    """The file's text and what it holds."""
+    """The file's text and its content."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         content = _parsed(text)
@@ -90,10 +90,10 @@ def _read(path: Path) -> tuple[str, Entry]:
 
 
 def _parsed(text: str) -> object:
-    """What YAML text holds.
+    """The content of a YAML text.
 
-    Errors: yaml.YAMLError, also where PyYAML itself fails: on deep nesting, on dates and numbers
-    that do not exist, on mappings as keys.
+    Errors: yaml.YAMLError, also for texts on which PyYAML itself fails: deep nesting, impossible
+    dates and numbers, mappings as keys.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -108,7 +108,7 @@ def _parsed(text: str) -> object:
 
 
 def _refuse_depth(events: Iterable[yaml.Event]) -> None:
-    """libyaml crashes the whole process on text that is nested tens of thousands deep."""
+    """Refuse deep nesting: libyaml crashes the process on tens of thousands of levels."""
     depth = 0
     for event in events:
         depth += isinstance(event, yaml.CollectionStartEvent)

@@ -1,4 +1,4 @@
-"""kubectl command lines that people can paste from an error message."""
+"""kubectl commands for error messages, ready to paste."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import shlex
 
 
 def kubectl(context: str, namespace: str | None = None) -> str:
-    """The beginning of a kubectl command for a context and, where given, a namespace."""
+    """The beginning of a kubectl command, with `--context` and, if given, `-n NAMESPACE`."""
     words = ["kubectl", "--context", context, *(["-n", namespace] if namespace else [])]
     return shlex.join(words)

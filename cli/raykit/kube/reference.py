@@ -1,4 +1,4 @@
-"""How a RayCluster is written: `NAME`, `NAMESPACE/NAME` or `CONTEXT:NAMESPACE/NAME`."""
+"""The three ways to name a RayCluster: `NAME`, `NAMESPACE/NAME`, `CONTEXT:NAMESPACE/NAME`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Reference:
-    """A RayCluster as a user names it; what is None is for the kubeconfig to say.
+    """A RayCluster as a user names it. The kubeconfig gives the parts that are None.
 
-    As text it is the form that raykit prints, and reads again.
+    `str()` gives the form that raykit prints and accepts.
     """
 
     name: str
@@ -31,9 +31,9 @@ class Reference:
 
 
 def parse(text: str, source: str) -> Reference:
-    """Read one of the three forms; a context's name may hold slashes and colons.
+    """Read one of the three forms; a context's name may contain slashes and colons.
 
-    source: the option or variable that the text comes from. Errors: UsageError (2).
+    source: the option or variable with the text, for the error. Errors: UsageError (2).
     """
     place, slash, name = text.rpartition("/")
     context, colon, namespace = place.rpartition(":")
@@ -49,9 +49,9 @@ def parse(text: str, source: str) -> Reference:
 
 
 def narrowed(reference: Reference, context: str | None, namespace: str | None) -> Reference:
-    """A reference with `--context` and `--namespace` in it.
+    """The reference, completed by `--context` and `--namespace`.
 
-    Errors: UsageError (2) where they contradict it, or where the namespace can be none.
+    Errors: UsageError (2) if they contradict it, or if the namespace is not a valid name.
     """
     for option, given, named in (
         ("--context", context, reference.context),
@@ -67,7 +67,7 @@ def narrowed(reference: Reference, context: str | None, namespace: str | None) -
 
 
 def check_namespace(namespace: str) -> None:
-    """Errors: UsageError (2) where Kubernetes takes no such name for a namespace."""
+    """Errors: UsageError (2) if a namespace cannot have this name."""
     if not _NAMESPACE.fullmatch(namespace):
         raise UsageError(
             f"--namespace {namespace!r} can be no namespace",

@@ -1,7 +1,7 @@
 """The fields of Kubernetes objects that raykit reads, with their types.
 
-What passes `checked` can be read without looking again: a field is absent or of its type, never
-null. Fields that are not named here pass as they are.
+Code may rely on what `checked` returns: a field is absent or has its type, and is never null.
+Fields that are not listed here are not checked.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ LONGEST_PATH = 200
 
 
 class MalformedError(ValueError):
-    """An object that Kubernetes would not give: the text names the field."""
+    """An object that no API server gives; the text names the wrong field."""
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """A value: of one of these types, and, where `parse` is given, one that it takes."""
+    """A value of one of these types. parse: raises ValueError for values that it refuses."""
 
     types: tuple[type, ...]
     name: str
@@ -46,7 +46,7 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Required:
-    """A field that must be there."""
+    """A field that must be present."""
 
     shape: Any
 
@@ -64,7 +64,7 @@ def _time(value: Any) -> None:
 
 TEXT = Leaf((str,), "a text")
 NAME = Leaf((str,), "a name", names.object_name)
-"""Names stand in commands that people paste: nothing but what Kubernetes takes."""
+"""Error messages put names into commands to paste: accept only valid Kubernetes names."""
 NUMBER = Leaf((int,), "a whole number")
 FLAG = Leaf((bool,), "true or false")
 TIME = Leaf((str,), "a time", _time)
@@ -223,7 +223,7 @@ SHAPES: dict[str, Shape] = {
 
 
 def checked(value: Any, shape: Shape, path: str) -> Any:
-    """The value without nulls, where its shape is right. Errors: MalformedError."""
+    """The value without nulls. Errors: MalformedError with its path if the shape is wrong."""
     if isinstance(shape, Required):
         return checked(value, shape.shape, path)
     if isinstance(shape, Leaf):

@@ -1,4 +1,4 @@
-"""TLS to an API server: whom to trust, under which name, and who we are."""
+"""TLS to an API server: its certificate authority, its name, and our client certificate."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class Certificate:
 
 @dataclass(frozen=True)
 class TlsSettings:
-    """What a cluster's entry says of TLS.
+    """The TLS settings of a cluster's entry.
 
-    authority: a PEM file of the certificates to trust, authority_data the same in base64; neither
-    means the system's. server_name: checked, and asked for, in place of the address's host.
+    authority: a PEM file of the certificates to trust; authority_data: the same in base64; neither:
+    the system's certificates. insecure: check nothing. server_name: the name to request and check
+    instead of the URL's host.
     """
 
     authority: str | None = None
@@ -39,7 +40,7 @@ class TlsSettings:
 
 
 class _NamedContext(ssl.SSLContext):
-    """A context that asks for, and checks, one name whatever the address is."""
+    """A context that requests and checks one server name, whatever the URL is."""
 
     server_name: str | None = None
 
@@ -54,14 +55,14 @@ class _NamedContext(ssl.SSLContext):
 
 
 def ssl_context(settings: TlsSettings) -> ssl.SSLContext:
-    """The settings as Python's ssl takes them.
+    """The SSL context for these settings.
 
-    Errors: OSError, ssl.SSLError, ValueError with what is wrong with a file or its content.
+    Errors: OSError, ssl.SSLError or ValueError if a file or its content is wrong.
     """
     context = _trusting(settings)
     if settings.certificate is not None:
         with _files(settings.certificate) as (certificate, key):
-            # Without a password OpenSSL would ask for one on the terminal.
+            # Without this argument OpenSSL would ask for a password on the terminal.
             context.load_cert_chain(certificate, key, password="")
     return context
 
@@ -83,16 +84,16 @@ def _trusting(settings: TlsSettings) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def _files(certificate: Certificate) -> Iterator[tuple[str, str | None]]:
-    """Certificate and key as files, which Python's ssl wants; what was data is gone afterwards."""
+    """Certificate and key as files, as Python's ssl needs them; temporary files are deleted."""
     with tempfile.TemporaryDirectory(prefix="raykit-tls-") as folder:
 
         def file(name: str, path: str | None, data: str | None) -> str | None:
             if not data:
                 return path
-            made = Path(folder) / name
-            made.touch(mode=0o600)
-            made.write_bytes(_pem(data))
-            return str(made)
+            temporary = Path(folder) / name
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(_pem(data))
+            return str(temporary)
 
         chain = file("certificate.pem", certificate.path, certificate.data)
         key = file("key.pem", certificate.key_path, certificate.key_data)

@@ -1,6 +1,6 @@
-"""How a cluster came up: recorded by `raykit up` when it has just seen it, read by every submit.
+"""The phases in which a cluster came up. `raykit up` records them; every submit reads them.
 
-Later nothing shows it any more: a readiness probe that fails once moves the pod's times.
+They must be recorded at once: a readiness probe that fails later changes the pod's times.
 """
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ PHASES = ("applied", "scheduled", "image", "head-ready", "workers-ready")
 
 
 def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
-    """How a cluster came up, from the API server's own timestamps, each phase where the last ends.
+    """The phases in which a cluster came up, from the API server's timestamps (resolution 1 s).
 
-    `applied`: RayCluster last applied by raykit, else made → head pod made; `scheduled` → a
-    Kubernetes node has it; `image` → pulled, mounted, started; `head-ready` → ready;
-    `workers-ready` → the last worker is.
-    What has not happened yet is left out. Resolution 1 s.
+    Each phase begins where the one before ends:
+    `applied`: from the last apply by raykit (else the creation) until the head pod exists;
+    `scheduled`: until the head pod has a Kubernetes node;
+    `image`: until the head's Ray container has started, with image and volumes;
+    `head-ready`: until the head is ready;
+    `workers-ready`: until the last worker is ready.
+    Phases that have not ended are left out.
     """
     head = next((pod for pod in pods if is_head(pod)), None)
-    made = [each["metadata"].get("creationTimestamp") for each in (cluster, head or cluster)]
-    if head is None or not all(made):
+    created = [item["metadata"].get("creationTimestamp") for item in (cluster, head or cluster)]
+    if head is None or not all(created):
         return []
     ends = {
-        "applied": _seconds(made[1]),
+        "applied": _seconds(created[1]),
         "scheduled": _condition(head, "PodScheduled"),
         "image": _started(cluster, head),
         "head-ready": _condition(head, "Ready"),
@@ -54,9 +57,10 @@ def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
 
 
 def record(cluster: Cluster, applied: Object) -> None:
-    """Keep the phases of a cluster that has just become ready; what only informs may fail.
+    """Store the phases of a cluster that has just become ready in its annotations.
 
-    applied: the RayCluster as the API server answered when it was applied.
+    applied: the RayCluster as the API server returned it when it was applied.
+    Its errors are ignored: the phases are only information.
     """
     with contextlib.suppress(RaykitError):
         pods = _living(raycluster.pods(cluster))
@@ -72,7 +76,7 @@ def record(cluster: Cluster, applied: Object) -> None:
 
 
 def recorded(item: Object, pods: Sequence[Object]) -> list[Phase]:
-    """The phases that `raykit up` recorded for the head that runs now; none where it did not."""
+    """The phases that `raykit up` recorded for the current head; empty if it recorded none."""
     text = (item["metadata"].get("annotations") or {}).get(ANNOTATION, "{}")
     try:
         content = json.loads(text)
@@ -91,7 +95,7 @@ def recorded(item: Object, pods: Sequence[Object]) -> list[Phase]:
             if name in PHASES and math.isfinite(start) and 0 <= seconds < math.inf
         ]
     except (ValueError, TypeError, KeyError, AttributeError):
-        # Anybody who may change the cluster may write into its annotations.
+        # Everyone who may change the cluster may write anything into its annotations.
         return []
 
 
@@ -105,7 +109,7 @@ def _head_uid(pods: Sequence[Object]) -> str | None:
 
 
 def _applied(cluster: Object) -> str:
-    """When raykit last changed what a RayCluster asks for, else when it was made."""
+    """The time at which raykit last applied a RayCluster, else the time of its creation."""
     metadata = cluster["metadata"]
     times = [
         entry["time"]
@@ -125,17 +129,17 @@ def _started(cluster: Object, pod: Object) -> float | None:
 
 
 def _workers_ready(pods: Sequence[Object]) -> float | None:
-    """When the last worker was ready; None without workers, or while one is not."""
+    """When the last worker became ready; None without workers, or while one is not ready."""
     ready = [_condition(pod, "Ready") for pod in pods if not is_head(pod)]
-    known = [each for each in ready if each is not None]
+    known = [seconds for seconds in ready if seconds is not None]
     return max(known) if known and len(known) == len(ready) else None
 
 
 def _condition(pod: Object, kind: str) -> float | None:
-    found = condition(pod, kind) or {}
-    if found.get("status") != "True" or "lastTransitionTime" not in found:
+    state = condition(pod, kind) or {}
+    if state.get("status") != "True" or "lastTransitionTime" not in state:
         return None
-    return _seconds(found["lastTransitionTime"])
+    return _seconds(state["lastTransitionTime"])
 
 
 def _seconds(text: str) -> float:

@@ -1,7 +1,7 @@
-"""Which RayCluster is the one: by name, by label, in one namespace or in all.
+"""Find RayClusters: by name or label, in one namespace or in all.
 
-What changes or deletes a RayCluster looks into one namespace only (`find_one`). All namespaces are
-searched to list clusters and to advise, and to run jobs on a cluster that is named.
+Commands that change or delete a RayCluster search one namespace only (`find_one`). All namespaces
+are searched to list clusters, to give advice, and to run jobs on a named cluster.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def find(
     name: str | None = None,
     labelled: bool = False,
 ) -> list[Cluster]:
-    """RayClusters by namespace and name, by one request.
+    """RayClusters, sorted by namespace and name, from one request.
 
-    namespace: None for all that the user may read. labelled: only those with raykit's label
-    and the name that it says.
+    namespace: None: all that the user may read. name: None: any.
+    labelled: only clusters whose raykit label equals their name.
     """
     labels = {CLUSTER_LABEL: ""} if labelled else None
     fields = {"metadata.name": name} if name else None
@@ -38,20 +38,20 @@ def find(
     except ForbiddenError:
         if namespace:
             raise
-        # Reading all namespaces needs a right that a user of one may not have.
+        # A user may have the right to read one namespace but not all of them.
         items = connection.objects("RayCluster", connection.namespace, labels=labels, fields=fields)
     if labelled:
-        # KubeRay copies the label of a RayJob to the clusters that it makes for it.
+        # KubeRay copies a RayJob's label to the cluster that it makes for the job.
         items = [item for item in items if _label(item) == item["metadata"]["name"]]
     clusters = [_cluster(connection, item) for item in items]
     return sorted(clusters, key=lambda cluster: (cluster.namespace, cluster.name))
 
 
 def named(connection: Kubernetes, reference: Reference) -> list[Cluster]:
-    """The RayClusters that a reference names, whoever made them.
+    """The RayClusters that a reference names, also those that raykit did not make.
 
-    That is the one of its namespace, by default the context's. A reference without a namespace
-    goes on to all others where that one has none of the name.
+    It searches the reference's namespace. Without one it searches the context's namespace, and
+    then all others if that has no such cluster.
     """
     namespace = reference.namespace or connection.namespace
     try:
@@ -68,8 +68,8 @@ def named(connection: Kubernetes, reference: Reference) -> list[Cluster]:
 def find_one(connection: Kubernetes, name: str, namespace: str) -> Cluster:
     """The RayCluster of a name in one namespace, to change or delete it.
 
-    Errors: MissingError (4) where there is none, with those of that name elsewhere;
-    ConflictError (8) where raykit did not make it.
+    Errors: MissingError (4) if there is none, with the clusters of that name elsewhere;
+    ConflictError (8) if raykit did not make it.
     """
     item = connection.get("RayCluster", name, namespace)
     if item is None:
@@ -79,7 +79,7 @@ def find_one(connection: Kubernetes, name: str, namespace: str) -> Cluster:
 
 
 def refuse_foreign(item: Object) -> None:
-    """Errors: ConflictError (8) where raykit did not make a RayCluster: it changes only its own."""
+    """Errors: ConflictError (8) if raykit did not make a RayCluster: it changes only its own."""
     maker = made_by(item)
     if maker == MADE_BY_RAYKIT:
         return
@@ -96,7 +96,11 @@ def refuse_foreign(item: Object) -> None:
 
 
 def made_by(item: Object) -> str | None:
-    """Who made a RayCluster: raykit (also by what it rendered), or what its metadata says."""
+    """Who made a RayCluster; None if unknown.
+
+    `raykit` if it was rendered by raykit, even if kubectl or Argo CD applied it. Otherwise its
+    owner as `KIND/NAME`, or its label `app.kubernetes.io/managed-by`.
+    """
     metadata = item["metadata"]
     annotations = metadata.get("annotations") or {}
     if _label(item) == metadata["name"] and HASH_ANNOTATION in annotations:

@@ -1,6 +1,7 @@
-"""Why pods and a RayCluster are not ready: from what Kubernetes says to one line and a command.
+"""Explain why pods and a RayCluster are not ready: each reason in one line, with a command.
 
-Pure: objects as `kube` has checked them go in, findings come out, the gravest first.
+Pure functions: they take objects that `kube` has checked and return findings, the most serious
+first.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ PASSING_WARNINGS = ("Unhealthy", "FailedScheduling")
 
 @dataclass(frozen=True)
 class Scene:
-    """What is looked at together.
+    """The objects to diagnose together.
 
-    machines: what the Kubernetes nodes say to pods that cannot be scheduled. now: Unix seconds.
-    own_image: how the name of raykit's own image begins, which no registry has.
+    events: those about the cluster and its pods. machines: why Kubernetes nodes do not take
+    unschedulable pods. now: Unix seconds. own_image: prefix of raykit's own image, which is in no
+    registry.
     """
 
     context: str
@@ -44,12 +46,12 @@ class Scene:
 
 
 def of_cluster(cluster: Object, scene: Scene) -> list[Finding]:
-    """What keeps a RayCluster from being ready."""
+    """Why a RayCluster is not ready: its conditions, a refused spec, and its pods."""
     return [*_conditions(cluster, scene), *_refused_spec(cluster, scene), *of_pods(scene)]
 
 
 def of_pods(scene: Scene) -> list[Finding]:
-    """What keeps pods from being ready; what ends the wait comes first."""
+    """Why pods are not ready; the findings that can end the wait come first."""
     unready = [pod for pod in scene.pods if not holds(pod, "Ready")]
     findings = grouped(finding for pod in unready for finding in _of_pod(pod, scene))
     return sorted(findings, key=lambda finding: finding.patience is None)
@@ -96,7 +98,7 @@ def _repair_of_refusal(message: str, context: str, namespace: str) -> str:
 
 
 def _refused_spec(cluster: Object, scene: Scene) -> Iterator[Finding]:
-    """KubeRay has no admission webhook: it refuses a spec in an event, and then does nothing."""
+    """Events by which KubeRay refuses a spec: it has no admission webhook and does nothing else."""
     if (cluster.get("status") or {}).get("state") == "ready":
         return
     for event in _events_of(cluster, scene.events):
@@ -293,9 +295,9 @@ def _last_end(container: Object) -> Object:
 
 def _spec_of(pod: Object, container: str) -> Object:
     spec = pod["spec"]
-    for each in [*spec.get("containers", []), *spec.get("initContainers", [])]:
-        if each["name"] == container:
-            return dict(each)
+    for item in [*spec.get("containers", []), *spec.get("initContainers", [])]:
+        if item["name"] == container:
+            return dict(item)
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Why something in a cluster is not ready."""
+"""A finding: one reason why something in a cluster is not ready."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Finding:
-    """Why something is not ready.
+    """One reason why something is not ready.
 
-    key: the same as long as it is the same reason; what: one line; next: the command that mends it.
+    key: identifies the reason from one look to the next. what: one line. next: the command that
+    repairs it; empty if there is none.
     patience: seconds after which this reason is final (0: at once); None: it may resolve by itself.
-    log: namespace, pod, container and whether its previous run, whose last lines explain.
-    pod: the one that it is about, whose name may occur in the texts.
+    log: namespace, pod and container whose log explains it, and whether it is the previous run's.
+    pod: name of the pod that it is about; the texts may contain it.
     """
 
     key: str
@@ -27,7 +28,7 @@ class Finding:
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings with those as one that differ in the pod alone: a count and an example."""
+    """Merge findings that differ only in the pod into one, with a count and an example."""
     alike: dict[object, list[Finding]] = {}
     for finding in findings:
         alike.setdefault(_without_pod(finding), []).append(finding)

@@ -1,4 +1,4 @@
-"""Kubernetes nodes as far as pods need them that none takes: by pages, and few pods of others."""
+"""Read the Kubernetes nodes to explain why none takes a pod; reads few pods of other users."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from raykit.spec.names import CLUSTER_LABEL
 
 FRESH_SECONDS = 15.0
 MOST_PAGES = 20
-"""Of 500 nodes each. What the scheduler says holds for all of them, however many."""
+"""Pages of 500 nodes. In larger clusters the scheduler's own message still covers all nodes."""
 
 
 class MachinesReader:
-    """Reads the nodes for pods that cannot be scheduled, again after 15 s at the earliest."""
+    """Reads the nodes for unschedulable pods, at most every 15 s."""
 
     def __init__(self, connection: Kubernetes) -> None:
         self.connection = connection
@@ -26,7 +26,7 @@ class MachinesReader:
         self.last = Machines()
 
     def read(self, pods: Sequence[Object]) -> Machines:
-        """What the nodes say to those of the pods that Kubernetes calls unschedulable."""
+        """Why the nodes do not take those of the pods that are unschedulable."""
         wanted = {needs(pod): pod for pod in pods if is_unschedulable(pod)}
         if not wanted:
             return Machines()
@@ -47,7 +47,7 @@ def _read(connection: Kubernetes, wanted: dict[str, Object]) -> Machines:
                 for survey in surveys.values():
                     survey.add(node)
     except ForbiddenError:
-        # Reading nodes needs a right over the whole cluster, which a user of one may not have.
+        # Reading nodes needs a right for the whole cluster; users of one namespace may lack it.
         return Machines({key: Survey(pod) for key, pod in wanted.items()})
     try:
         _count_pods(connection, surveys)
@@ -66,9 +66,9 @@ def _count_pods(connection: Kubernetes, surveys: dict[str, Survey]) -> None:
 
 
 def _own_pods(connection: Kubernetes) -> tuple[tuple[str, ...], bool]:
-    """raykit's clusters that hold pods, and whether some of those are ending."""
+    """Names of raykit's clusters that have pods, and whether some of these pods are ending."""
     pages = connection.pages("Pod", EVERYWHERE, labels={CLUSTER_LABEL: ""}, metadata_only=True)
-    found = next(pages, [])
-    names = {(pod["metadata"].get("labels") or {}).get(CLUSTER_LABEL, "") for pod in found}
-    ending = any(pod["metadata"].get("deletionTimestamp") for pod in found)
+    pods = next(pages, [])
+    names = {(pod["metadata"].get("labels") or {}).get(CLUSTER_LABEL, "") for pod in pods}
+    ending = any(pod["metadata"].get("deletionTimestamp") for pod in pods)
     return tuple(sorted(names - {""})), ending

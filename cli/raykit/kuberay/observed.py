@@ -1,4 +1,4 @@
-"""What a run record says of the Kubernetes side: phases of the pods, machines, image, limits."""
+"""The Kubernetes part of a run record: pods, images, limits, machines, bring-up phases."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ Value = TypeVar("Value")
 
 
 def observe(cluster: Cluster) -> dict[str, Any]:
-    """The cluster at one moment, best effort: what we may not read is left out.
+    """The state of the cluster now. Parts that cannot be read are left out; no error is raised.
 
-    observed_at: when, in Unix seconds. `nodes` and `pods` are those of that moment: pods that the
-    autoscaler made or removed since, or that died, are in Ray's own list of nodes. Only the nodes
-    that carry these pods are read, by name. `machines`: distinct boot ids; kind nodes are
-    containers of one machine and share theirs. bring_up: how the cluster came
-    up, where `raykit up` recorded it. missing: one line for each thing that we may not read.
+    observed_at: Unix seconds. pods: those at that moment; Ray's own list of nodes also has those
+    that came or went later. nodes: the Kubernetes nodes of these pods. machines: number of
+    distinct boot ids; the nodes of a kind cluster share one. bring_up: phases, if `raykit up`
+    recorded them. missing: one line for each part that could not be read.
     """
     missing: list[str] = []
     connection = cluster.connection
@@ -58,7 +57,7 @@ def observe(cluster: Cluster) -> dict[str, Any]:
 
 
 def _allowed(read: Callable[[], Value], missing: list[str]) -> Value | None:
-    """What a read gives; None where it fails, and then why: a record does not fail by it."""
+    """The result of a read; if it fails, None, and the reason goes into `missing`."""
     try:
         return read()
     except RaykitError as error:
@@ -67,15 +66,15 @@ def _allowed(read: Callable[[], Value], missing: list[str]) -> Value | None:
 
 
 def _nodes(connection: Kubernetes, names: set[str], missing: list[str]) -> list[dict[str, Any]]:
-    """The nodes of these names. A user of one namespace may have no right to read any."""
+    """The nodes of these names; none if the user may not read nodes."""
 
     def read(name: str) -> Object | None:
         return connection.get("Node", name)
 
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
         chosen = sorted(names)[:MOST_NODES]
-        found = _allowed(lambda: list(pool.map(read, chosen)), missing) or []
-    return [_node(item) for item in found if item is not None]
+        items = _allowed(lambda: list(pool.map(read, chosen)), missing) or []
+    return [_node(item) for item in items if item is not None]
 
 
 def _node(item: Object) -> dict[str, Any]:
@@ -96,7 +95,7 @@ def _pod(cluster: Object, pod: Object) -> dict[str, Any]:
     container = ray_container(cluster, pod)
     resources = container.get("resources") or {}
     states = (pod.get("status") or {}).get("containerStatuses", [])
-    state: Object = next((each for each in states if each["name"] == container.get("name")), {})
+    state: Object = next((item for item in states if item["name"] == container.get("name")), {})
     return {
         "name": pod["metadata"]["name"],
         "role": "head" if is_head(pod) else "worker",
@@ -113,12 +112,12 @@ def _pod(cluster: Object, pod: Object) -> dict[str, Any]:
 
 
 def _digest(image_id: str) -> str | None:
-    found = re.search(r"sha256:[0-9a-f]{64}$", image_id)
-    return found[0] if found else None
+    match = re.search(r"sha256:[0-9a-f]{64}$", image_id)
+    return match[0] if match else None
 
 
 def _operator_version(pods: Sequence[Object]) -> str | None:
-    """The version that the operator wrote on the head's pod."""
+    """The operator's version, from its annotation of the head pod."""
     annotations = [pod["metadata"].get("annotations") or {} for pod in pods if is_head(pod)]
-    versions = [each.get(OPERATOR_VERSION_ANNOTATION) for each in annotations]
+    versions = [values.get(OPERATOR_VERSION_ANNOTATION) for values in annotations]
     return versions[0].removeprefix("v") if versions and versions[0] else None

@@ -1,4 +1,7 @@
-"""KubeRay's operator, by its own Helm chart; its CRDs first, since Helm does not upgrade them."""
+"""Find, install and diagnose KubeRay's operator.
+
+raykit applies the CRDs of its Helm chart separately, since Helm does not upgrade CRDs.
+"""
 
 from __future__ import annotations
 
@@ -40,41 +43,47 @@ ON_THE_CONTROL_PLANE: Object = {
     "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
     "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],
 }
-"""Values for a kind cluster: the workers stay free for Ray."""
+"""Helm values for a kind cluster: the worker nodes stay free for Ray."""
 
 
 def check_helm() -> str:
-    """The version of Helm on PATH. Errors: MissingError (4): none, or one out of range."""
+    """The version of Helm on PATH.
+
+    Errors: MissingError (4) if there is none, or if raykit does not support its version.
+    """
     processes.find("helm", install_hint=INSTALL_HELM)
-    said = processes.run(
+    output = processes.run(
         ["helm", "version", "--template", "{{.Version}}"], timeout=15, error=MissingError
     ).stdout
-    found = re.search(r"v(\d+)\.(\d+)\S*", said)
-    if not found:
-        raise MissingError("cannot read Helm's version", evidence=[said], next=INSTALL_HELM)
-    if not OLDEST_HELM <= (int(found[1]), int(found[2])) < TOO_NEW_HELM:
+    match = re.search(r"v(\d+)\.(\d+)\S*", output)
+    if not match:
+        raise MissingError("cannot read Helm's version", evidence=[output], next=INSTALL_HELM)
+    if not OLDEST_HELM <= (int(match[1]), int(match[2])) < TOO_NEW_HELM:
         raise MissingError(
-            f"Helm {found[0]} does not fit: raykit needs 3.12 or newer, below 5", next=INSTALL_HELM
+            f"Helm {match[0]} does not fit: raykit needs 3.12 or newer, below 5", next=INSTALL_HELM
         )
-    return found[0]
+    return match[0]
 
 
 def find(connection: Kubernetes) -> Object | None:
-    """The operator's Deployment, in whatever namespace; None where none is seen."""
-    found = connection.objects("Deployment", EVERYWHERE, labels=LABELS)
-    return found[0] if found else None
+    """The operator's Deployment in any namespace; None if there is none.
+
+    Errors: ForbiddenError (4) if the user may not list Deployments in all namespaces.
+    """
+    deployments = connection.objects("Deployment", EVERYWHERE, labels=LABELS)
+    return deployments[0] if deployments else None
 
 
 def version(deployment: Object | None) -> str | None:
-    """The operator's version by its image's tag, such as `1.6.2`."""
+    """The operator's version from its image's tag, such as `1.6.2`; None if it has none."""
     for container in _at(deployment or {}, "spec", "template", "spec").get("containers", []):
-        if found := re.search(r":v?(\d+\.\d+\.\d+\S*)$", container.get("image", "")):
-            return found[1]
+        if match := re.search(r":v?(\d+\.\d+\.\d+\S*)$", container.get("image", "")):
+            return match[1]
     return None
 
 
 def is_ready(deployment: Object | None) -> bool:
-    """Whether it serves, and no older one serves in its place."""
+    """Whether the operator is available and all its replicas run the current version."""
     if deployment is None:
         return False
     status = _at(deployment, "status")
@@ -90,7 +99,7 @@ def is_served(connection: Kubernetes) -> bool:
 
 
 def require(connection: Kubernetes) -> None:
-    """Errors: MissingError (4) where KubeRay is not installed, with the command that does it."""
+    """Errors: MissingError (4) if KubeRay is not installed, with the command that installs it."""
     if is_served(connection):
         return
     raise MissingError(
@@ -110,13 +119,16 @@ def _install_command(context: Context) -> str:
 
 
 def wanted() -> str:
-    """The version to install: that of the chart file that was given, else the pinned one."""
-    found = re.search(r"-(\d+\.\d+\.\d+)\.tgz$", os.environ.get(CHART_SETTING, ""))
-    return found[1] if found else versions.KUBERAY
+    """The version to install: that of the chart file in RAYKIT_KUBERAY_CHART, else the pinned."""
+    match = re.search(r"-(\d+\.\d+\.\d+)\.tgz$", os.environ.get(CHART_SETTING, ""))
+    return match[1] if match else versions.KUBERAY
 
 
 def install(connection: Kubernetes, progress: Progress) -> None:
-    """CRDs, Helm release, ready; nothing is done where the wanted version already runs."""
+    """Install CRDs and Helm release and wait; do nothing if the wanted version already runs.
+
+    Errors: KubernetesError (5) if Helm fails or the operator does not become ready.
+    """
     deployment = find(connection)
     if is_ready(deployment) and version(deployment) == wanted() and is_served(connection):
         return
@@ -129,7 +141,10 @@ def install(connection: Kubernetes, progress: Progress) -> None:
 
 
 def wait_ready(connection: Kubernetes, progress: Progress) -> None:
-    """Wait for the operator. Errors: KubernetesError (5) with the reason from its pods."""
+    """Wait up to 120 s for the operator.
+
+    Errors: KubernetesError (5) with the reason from its pods.
+    """
     waiting.until(
         lambda: _patient(_look(connection)),
         what="KubeRay's operator",
@@ -151,11 +166,14 @@ def _patient(look: Look) -> Look:
 
 
 def diagnose(connection: Kubernetes) -> list[Finding]:
-    """Why nothing happens to a RayCluster: no operator, one without pods, or a silent one."""
+    """Why nothing happens to a RayCluster: the operator is absent, scaled to 0, or does nothing.
+
+    Empty if the user may not look for the operator in all namespaces.
+    """
     try:
         deployment = find(connection)
     except ForbiddenError:
-        # Reading other namespaces needs a right that a user of one may not have.
+        # A user may have the right to read one namespace but not all of them.
         return []
     if deployment is None:
         lines = ("no Deployment carries the label app.kubernetes.io/name=kuberay-operator",)
@@ -184,7 +202,7 @@ def _silent(connection: Kubernetes, deployment: Object) -> Finding:
     arguments = " ".join(containers[0].get("args") or ["none"])
     return Finding(
         "silent-operator",
-        "KubeRay's operator is ready and does nothing with it",
+        "KubeRay's operator is ready, but does nothing with this cluster",
         (f"its arguments: {arguments}",),
         "does it watch this namespace? "
         f"{kubectl(connection.context, namespace)} logs deployment/{name}",
@@ -204,7 +222,10 @@ def _look(connection: Kubernetes, deployment: Object | None = None) -> Look:
 
 
 def crds() -> list[Object]:
-    """The chart's custom resource definitions. Errors: KubernetesError (5): it holds others."""
+    """The chart's custom resource definitions.
+
+    Errors: KubernetesError (5) if Helm fails or the chart has anything else among its CRDs.
+    """
     shown = processes.run(["helm", "show", "crds", *_chart()], timeout=HELM_SECONDS).stdout
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -215,7 +236,7 @@ def crds() -> list[Object]:
         wrong, names = [str(broken)], []
     if wrong or not names:
         raise KubernetesError(
-            "the chart's CRDs are none",
+            "the chart has no valid CRDs",
             evidence=[f"$ {shlex.join(['helm', 'show', 'crds', *_chart()])}"],
             next=f"set {CHART_SETTING} to KubeRay's own chart",
         )
@@ -228,7 +249,7 @@ def _release(context: str) -> None:
         ["helm", "status", CHART, "--output", "json", *helm], check=False, timeout=HELM_SECONDS
     )
     if release.returncode == 0 and _status(release.stdout).startswith("pending"):
-        # An interrupted Helm leaves a lock that no later install gets past.
+        # An interrupted Helm leaves the release pending, which blocks every later install.
         processes.run(["helm", "uninstall", CHART, *helm], timeout=HELM_SECONDS)
     options = ["--create-namespace", "--skip-crds", "--values", "-"]
     processes.run(

@@ -1,4 +1,4 @@
-"""A RayCluster's pods: which is the head, which container runs Ray, which count as ready. Pure."""
+"""Read a RayCluster's pods: the head, the Ray container, which are ready. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def is_head(pod: Object) -> bool:
 
 
 def ray_container(cluster: Object, pod: Object) -> Object:
-    """The container that runs Ray; empty where the pod has none.
+    """The container that runs Ray; empty if the pod has none.
 
-    KubeRay takes the first of the template. In the pod a service mesh may have put its own first,
-    so it is found by the template's name for it.
+    KubeRay uses the first container of the template. A service mesh may put its own container
+    first in the pod, so the Ray container is looked up by its name in the template.
     """
     wanted = [*_template_names(cluster, pod), *RAY_CONTAINERS]
     containers = pod["spec"]["containers"]
-    by_name = {each["name"]: each for each in reversed(containers)}
+    by_name = {container["name"]: container for container in reversed(containers)}
     named = next((by_name[name] for name in wanted if name in by_name), None)
     return named or (containers[0] if containers else {})
 
 
 def ray_image(cluster: Object) -> str:
-    """The image of the head by the RayCluster's spec; empty where it names none."""
+    """The head's image in the RayCluster's spec; empty if it names none."""
     containers = cluster["spec"]["headGroupSpec"]["template"]["spec"]["containers"]
     return str(containers[0].get("image", "")) if containers else ""
 
 
 def wanted_workers(cluster: Object) -> int:
-    """Worker pods that a RayCluster asks for now."""
+    """The number of worker pods that a RayCluster asks for now."""
     spec = cluster["spec"]
     if spec.get("suspend"):
         return 0
@@ -48,20 +48,20 @@ def wanted_workers(cluster: Object) -> int:
 
 
 def is_observed(cluster: Object) -> bool:
-    """Whether KubeRay has acted on the spec as it is now: outdated pods are then ending."""
+    """Whether KubeRay has acted on the current spec; outdated pods are then ending."""
     seen = (cluster.get("status") or {}).get("observedGeneration", 0)
     return bool(seen >= cluster["metadata"].get("generation", 0))
 
 
 def head_is_ready(cluster: Object, pods: Sequence[Object]) -> bool:
-    """Whether the head of the spec as it is now is ready: not one that is about to be replaced."""
+    """Whether the head of the current spec is ready; one that is about to be replaced is not."""
     agreed = condition(cluster, "HeadPodReady") is None or holds(cluster, "HeadPodReady")
     heads = [pod for pod in pods if is_head(pod) and serves(pod)]
     return is_observed(cluster) and agreed and len(heads) == 1
 
 
 def ready_workers(cluster: Object, pods: Sequence[Object]) -> int:
-    """Worker pods of the spec as it is now that are ready."""
+    """The number of ready worker pods that belong to groups of the current spec."""
     groups = {group["groupName"] for group in cluster["spec"].get("workerGroupSpecs", [])}
     return sum(
         serves(pod)
@@ -76,17 +76,17 @@ def serves(pod: Object) -> bool:
 
 
 def is_held_by_autoscaler(pod: Object) -> bool:
-    """Whether a pod that is to end waits for the autoscaler's container alone."""
+    """Whether in an ending pod only the autoscaler's container still runs."""
     states = (pod.get("status") or {}).get("containerStatuses", [])
-    running = [each["name"] for each in states if "terminated" not in (each.get("state") or {})]
+    running = [item["name"] for item in states if "terminated" not in (item.get("state") or {})]
     return bool(pod["metadata"].get("deletionTimestamp")) and running == [AUTOSCALER_CONTAINER]
 
 
 def _template_names(cluster: Object, pod: Object) -> list[str]:
-    """The name of the Ray container in the template from which the pod was made."""
+    """The name of the Ray container in the template of the pod; empty if there is no template."""
     label = (pod["metadata"].get("labels") or {}).get(GROUP_LABEL)
     spec = cluster.get("spec") or {}
-    groups = [each for each in spec.get("workerGroupSpecs", []) if each["groupName"] == label]
+    groups = [group for group in spec.get("workerGroupSpecs", []) if group["groupName"] == label]
     if is_head(pod) and "headGroupSpec" in spec:
         groups = [spec["headGroupSpec"]]
     return [

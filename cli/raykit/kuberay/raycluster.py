@@ -1,4 +1,4 @@
-"""One RayCluster: read, waited for, deleted."""
+"""Read one RayCluster, wait until it is ready, and delete it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True)
 class Cluster:
-    """A RayCluster: its connection, name, namespace and the object when it was read."""
+    """A RayCluster. item: the object at the time it was read; `refresh` reads it again."""
 
     connection: Kubernetes
     name: str
@@ -41,12 +41,12 @@ class Cluster:
 
     @property
     def where(self) -> str:
-        """Such as `kind-raykit:raykit/single-node`; every command takes it."""
+        """Its full name, such as `kind-raykit:raykit/single-node`; every command accepts it."""
         return str(Reference(self.name, self.namespace, self.connection.context))
 
 
 def refresh(cluster: Cluster) -> Cluster:
-    """The cluster as it is now. Errors: MissingError (4) where it is gone."""
+    """Read the cluster again. Errors: MissingError (4) if it no longer exists."""
     item = cluster.connection.get("RayCluster", cluster.name, cluster.namespace)
     if item is None:
         raise MissingError(f"the cluster {cluster.where} is gone", next="raykit status")
@@ -54,22 +54,22 @@ def refresh(cluster: Cluster) -> Cluster:
 
 
 def pods(cluster: Cluster) -> list[Object]:
-    """The pods that KubeRay made of a cluster, the head's first.
+    """The pods that KubeRay made for a cluster, the head's first.
 
-    Errors: ForbiddenError (4) where we may not list pods.
+    Errors: ForbiddenError (4) if the user may not list pods.
     """
     labels = {ray_pods.CLUSTER_LABEL: cluster.name}
-    found = cluster.connection.objects("Pod", cluster.namespace, labels=labels)
-    return sorted(found, key=lambda pod: (not is_head(pod), pod["metadata"]["name"]))
+    items = cluster.connection.objects("Pod", cluster.namespace, labels=labels)
+    return sorted(items, key=lambda pod: (not is_head(pod), pod["metadata"]["name"]))
 
 
 def findings(
     cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader | None = None
 ) -> list[Finding]:
-    """Why a cluster is not ready, the gravest reason first.
+    """Why a cluster is not ready, the most serious reason first.
 
-    machines: reads the Kubernetes nodes where a pod cannot be scheduled. Without it the scheduler
-    alone says why, which costs nothing: its words are in the pod.
+    of_cluster: its pods. machines: reads the Kubernetes nodes for unschedulable pods; None: only
+    the scheduler's message is used, which is part of the pod and needs no request.
     """
     connection = cluster.connection
     unready = [pod for pod in of_cluster if not holds(pod, "Ready")]
@@ -80,14 +80,15 @@ def findings(
         machines=machines.read(unready) if machines else diagnosis.NOT_READ,
         now=time.time(),
     )
-    found = diagnosis.of_cluster(cluster.item, scene)
-    return found or (operator.diagnose(connection) if _is_idle(cluster.item, of_cluster) else [])
+    reasons = diagnosis.of_cluster(cluster.item, scene)
+    return reasons or (operator.diagnose(connection) if _is_idle(cluster.item, of_cluster) else [])
 
 
 def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
-    """Wait for the head, then for the workers; each is a step. timeout: seconds for both.
+    """Wait for the head, then for the workers; return the ready cluster.
 
-    Errors: KubernetesError (5) with the reason, within 20 s where waiting makes no sense.
+    timeout: seconds for both together.
+    Errors: KubernetesError (5) with the reason; within 20 s if waiting longer is useless.
     """
     deadline = time.monotonic() + timeout
     watches = (
@@ -120,8 +121,9 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
 def end(cluster: Cluster, progress: Progress) -> None:
     """Delete a cluster and wait until its pods and the RayCluster itself are gone.
 
-    The autoscaler's container does not end when it is asked to: once Ray has ended beside it, its
-    pod is asked again with a short grace period, where we may.
+    The autoscaler's container ignores SIGTERM. When Ray has ended in its pod, the pod is deleted
+    with a grace period of 1 s, if the user has the right.
+    Errors: KubernetesError (5) if pods are left.
     """
     cluster.connection.delete("RayCluster", cluster.name, cluster.namespace)
     deadline = time.monotonic() + END_SECONDS
@@ -170,9 +172,9 @@ def _look_at_workers(cluster: Cluster, machines: MachinesReader) -> Look:
 
 
 def _is_idle(item: Object, of_cluster: Sequence[Object]) -> bool:
-    """Whether KubeRay has something to do here: a spec it has not seen, or pods to make.
+    """Whether KubeRay does not do what it should: it has not seen the spec, or pods are missing.
 
-    While pods are ending it waits for them, as after an edit: up to their grace period.
+    While pods are ending, such as after an edit, KubeRay rightly waits for them.
     """
     if any(pod["metadata"].get("deletionTimestamp") for pod in of_cluster):
         return False

@@ -1,4 +1,4 @@
-"""The way to a cluster's Ray head: the API server's service proxy, else a kubectl port-forward."""
+"""Reach a cluster's Ray head: by the API server's service proxy, else by kubectl port-forward."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ UP_SECONDS = 30.0
 FORWARD_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
 NO_WAY = {500, 502, 503, 504}
-"""Answers of an API server that cannot reach the service; Ray itself may still be starting."""
+"""HTTP statuses of an API server that cannot reach the service; Ray may still be starting."""
 INSTALL_KUBECTL = "install kubectl: https://kubernetes.io/docs/tasks/tools/"
 
 
 @contextmanager
 def reach(cluster: Cluster, progress: Progress) -> Iterator[Endpoint]:
-    """An endpoint at which the head answers, for as long as the block runs.
+    """An endpoint of the head while the block runs.
 
-    Errors: KubernetesError (5) where neither way leads there, MissingError (4) without a token.
+    Errors: KubernetesError (5) if the head cannot be reached either way, MissingError (4) if there
+    is no token, or no kubectl for the port-forward.
     """
     through_proxy = endpoint(cluster)
     trouble = _trouble(cluster, through_proxy, progress)
@@ -60,9 +61,10 @@ def reach(cluster: Cluster, progress: Progress) -> Iterator[Endpoint]:
 
 
 def endpoint(cluster: Cluster) -> Endpoint:
-    """The head through the API server's service proxy: no local port, no child process.
+    """The head through the API server's service proxy: needs no local port and no child process.
 
-    The proxy keeps `Authorization` for itself, so Ray's token travels in `X-Ray-Authorization`.
+    The proxy does not pass `Authorization` on, so Ray's token is sent in `X-Ray-Authorization`.
+    Errors: as `token`.
     """
     connection, ray = cluster.connection, token(cluster)
     authorization = connection.access.credentials.authorization
@@ -82,7 +84,7 @@ def endpoint(cluster: Cluster) -> Endpoint:
 
 
 def forwarded(cluster: Cluster, port: int) -> Endpoint:
-    """The head through a port of this machine."""
+    """The head through a forwarded port of this machine. Errors: as `token`."""
     ray = token(cluster)
     return Endpoint(
         url=f"http://127.0.0.1:{port}",
@@ -115,11 +117,11 @@ def ended(cluster: Cluster) -> Ended | None:
 
 
 def token(cluster: Cluster) -> str | None:
-    """The token that Ray asks for; None where the cluster asks for none.
+    """The cluster's Ray token; None if the cluster does not require one.
 
-    It is in the Secret that KubeRay made or that `authOptions.secretName` names; with
-    `enableK8sTokenAuth` it is our own Kubernetes token. RAY_AUTH_TOKEN serves where neither can
-    be had. Errors: MissingError (4) where there is no token at all.
+    It is in the Secret that KubeRay made or that `authOptions.secretName` names. With
+    `enableK8sTokenAuth` it is our own Kubernetes token. RAY_AUTH_TOKEN is the fallback for both.
+    Errors: MissingError (4) if there is no token.
     """
     options = cluster.item["spec"].get("authOptions") or {}
     if options.get("mode") != "token":
@@ -149,31 +151,32 @@ def _kubernetes_token(cluster: Cluster) -> str:
 
 def _token_of_secret(cluster: Cluster, name: str) -> str:
     try:
-        found = secret_value(cluster.connection, name, TOKEN_KEY, cluster.namespace)
+        secret = secret_value(cluster.connection, name, TOKEN_KEY, cluster.namespace)
     except ForbiddenError as forbidden:
         evidence, next = forbidden.evidence, f"set RAY_AUTH_TOKEN, or: {forbidden.next}"
         what = f"the token of {cluster.where} cannot be read"
         raise MissingError(what, evidence=evidence, next=next) from forbidden
-    if not found:
+    if not secret:
         raise MissingError(
             f"the token of {cluster.where} is not there",
             evidence=[f"no Secret {name} with the key {TOKEN_KEY}"],
             next=shlex.join(["raykit", "status", "--context", cluster.connection.context]),
         )
-    if not (found.isascii() and found.isprintable()):
+    if not (secret.isascii() and secret.isprintable()):
         raise MissingError(
             f"the token of {cluster.where} has characters that no HTTP header carries",
             evidence=[f"Secret {name}, key {TOKEN_KEY}"],
             next=f"{kubectl(cluster.connection.context, cluster.namespace)} get secret {name}",
         )
-    return found
+    return secret
 
 
 @contextmanager
 def port_forward(cluster: Cluster) -> Iterator[int]:
-    """A free loopback port that leads to the head while the block runs.
+    """Forward a free loopback port to the head while the block runs; the port number.
 
-    kubectl ends where its connection breaks; it is then started again on the same port.
+    kubectl ends when its connection breaks; raykit then starts it again on the same port.
+    Errors: MissingError (4) without kubectl, KubernetesError (5) if it opens no port in 10 s.
     """
     forward = _Forward(cluster)
     try:
@@ -183,7 +186,7 @@ def port_forward(cluster: Cluster) -> Iterator[int]:
 
 
 class _Forward(threading.Thread):
-    """`kubectl port-forward`, kept running until it is closed."""
+    """Runs `kubectl port-forward`, and starts it again when it ends, until `close`."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(name="port-forward", daemon=True)
@@ -224,7 +227,7 @@ def _announced(child: subprocess.Popen[bytes]) -> int:
     assert child.stdout is not None
     lines: Queue[str] = Queue()
     threading.Thread(target=_drain, args=(child.stdout, lines), daemon=True).start()
-    said, deadline = [], time.monotonic() + FORWARD_SECONDS
+    output, deadline = [], time.monotonic() + FORWARD_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         try:
             line = lines.get(timeout=min(left, 0.2))
@@ -232,10 +235,10 @@ def _announced(child: subprocess.Popen[bytes]) -> int:
             if child.poll() is not None:
                 break
             continue
-        said.append(line)
-        if found := re.search(r"from 127\.0\.0\.1:(\d+)", line):
-            return int(found[1])
-    raise KubernetesError("kubectl port-forward opened no port", evidence=said[-5:])
+        output.append(line)
+        if match := re.search(r"from 127\.0\.0\.1:(\d+)", line):
+            return int(match[1])
+    raise KubernetesError("kubectl port-forward opened no port", evidence=output[-5:])
 
 
 def _drain(stream: IO[bytes], lines: Queue[str]) -> None:
@@ -245,9 +248,9 @@ def _drain(stream: IO[bytes], lines: Queue[str]) -> None:
 
 
 def _trouble(cluster: Cluster, way: Endpoint, progress: Progress) -> str | None:
-    """What keeps the proxy from reaching the head; None where it does.
+    """Why the proxy does not reach the head within 30 s; None if it does.
 
-    A refusal (401, 403) is an answer: the head is up.
+    A refusal (401, 403) counts as reached: the head answers.
     """
     deadline = time.monotonic() + UP_SECONDS
     while True:
@@ -266,7 +269,7 @@ def _health(cluster: Cluster, way: Endpoint) -> int:
 
 
 def _renewed(cluster: Cluster, way: Callable[[Cluster], Endpoint]) -> Endpoint:
-    """The way to the same cluster by credentials as they are now: a kubeconfig's expire."""
+    """An endpoint of the same cluster with fresh credentials: those of a kubeconfig expire."""
     with connect(cluster.connection.context) as connection:
         return way(refresh(replace(cluster, connection=connection)))
 

@@ -1,6 +1,6 @@
-"""Why no Kubernetes node takes a pod: the nodes' reasons, grouped, with a count and an example.
+"""Explain why no Kubernetes node takes a pod: reasons, each with a count and an example node.
 
-Pure. A survey takes nodes one by one and keeps a few numbers, however many there are.
+Pure functions. A survey reads nodes one by one and keeps only a few numbers of them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from raykit.spec import quantity
 
 BLOCKING = ("NoSchedule", "NoExecute")
 LOOKED_INTO = 10
-"""Nodes whose pods are counted; of the others it is only said that they are large enough."""
+"""The most nodes whose pods are counted; others that are large enough are only counted."""
 
 Amounts = dict[str, Decimal]
 
 
 def needs(pod: Object) -> str:
-    """A text that is equal for pods which the same nodes take."""
+    """A key that is equal for pods with the same needs, which the same nodes can take."""
     spec = pod["spec"]
     chosen = (spec.get("nodeSelector"), spec.get("tolerations"), spec.get("affinity"))
     return repr((sorted(requests(pod).items()), chosen))
 
 
 def requests(pod: Object) -> Amounts:
-    """What a pod asks for: the sum over its containers, or more where an init container does.
+    """The resources that a pod requests: the sum of its containers, or more if an init container
+    needs more.
 
     An init container that keeps running (a sidecar) counts as a container.
     """
@@ -47,7 +48,10 @@ def requests(pod: Object) -> Amounts:
 
 @dataclass
 class Group:
-    """Nodes that give one reason. most: the largest free amount of each resource among them."""
+    """Nodes with the same reason.
+
+    most: the largest free amount of each resource among them. whole: the largest total amount.
+    """
 
     example: str
     count: int = 0
@@ -61,7 +65,7 @@ class Group:
 
 
 class Survey:
-    """What nodes say to one pod. `candidates`: names of those that would take it when empty."""
+    """Why nodes do not take one pod. candidates: nodes that could take it if they were empty."""
 
     def __init__(self, pod: Object) -> None:
         self.pod = pod
@@ -72,7 +76,7 @@ class Survey:
         self.full: dict[tuple[str, ...], Group] = {}
 
     def add(self, node: Object) -> None:
-        """One node as the API server gives it."""
+        """Take one node into account."""
         name = node["metadata"]["name"]
         blocking = (*_taints(self.pod, node), *_labels(self.pod, node))
         whole = _parsed((node.get("status") or {}).get("allocatable") or {})
@@ -86,7 +90,7 @@ class Survey:
             self.candidates[name] = whole
 
     def count_pods(self, node: str, pods: Sequence[Object]) -> None:
-        """The pods of one of the candidates."""
+        """Take the pods of one of the candidates into account."""
         whole = self.candidates[node]
         used: Amounts = {}
         for pod in pods:
@@ -96,19 +100,19 @@ class Survey:
         self.full.setdefault(self._short(free), Group(node)).add(free, whole)
 
     def lines(self) -> list[str]:
-        """One line a reason, that of the most nodes first."""
-        said = [(group, self._reason(key, group)) for key, group in self.groups.items()]
+        """One line a reason, the reason of the most nodes first."""
+        reasons = [(group, self._reason(key, group)) for key, group in self.groups.items()]
         for key, group in self.full.items():
-            said.append((group, self._free(key, group)))
-        said.sort(key=lambda pair: -pair[0].count)
-        lines = [f"{_nodes(group)}: {reason}{_such_as(group)}" for group, reason in said]
+            reasons.append((group, self._free(key, group)))
+        reasons.sort(key=lambda pair: -pair[0].count)
+        lines = [f"{_nodes(group)}: {reason}{_such_as(group)}" for group, reason in reasons]
         beyond = self.large_enough - len(self.candidates)
         if beyond:
             lines.append(f"{beyond} more nodes are large enough; their pods were not counted")
         return lines
 
     def _short(self, there: Mapping[str, Decimal]) -> tuple[str, ...]:
-        """The resources of which too little is there."""
+        """The names of the resources of which there is too little."""
         return tuple(
             name for name, amount in self.wanted.items() if amount > there.get(name, Decimal(0))
         )
@@ -138,10 +142,10 @@ class Survey:
 
 @dataclass(frozen=True)
 class Machines:
-    """What the nodes say to pods. surveys: by what a pod needs.
+    """Why nodes do not take pods. surveys: one for each key of `needs`.
 
-    clusters: names of raykit's clusters that hold pods anywhere; ending: some of those pods end.
-    only: how many nodes were looked at where there may be more; None where it was all.
+    clusters: names of raykit's clusters that have pods. ending: some of these pods are ending.
+    only: the number of nodes that were read if there may be more; None: all were read.
     """
 
     surveys: dict[str, Survey] = field(default_factory=dict)
@@ -153,7 +157,7 @@ class Machines:
         return self.surveys.get(needs(pod))
 
     def lines(self, pod: Object) -> list[str]:
-        """One line a reason why no node takes a pod."""
+        """The reasons why no node takes a pod, one a line."""
         survey = self.survey(pod)
         lines = survey.lines() if survey else []
         return [*lines, f"only {self.only:,} nodes were looked at"] if self.only else lines

@@ -1,4 +1,4 @@
-"""Waiting that says why: check, then wake on changes, until ready, hopeless or out of time."""
+"""Wait until something is ready, look again on changes, and explain if it does not become ready."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ SILENT_API_SECONDS = 15.0
 WATCH_SECONDS = 10
 LOG_LINES = 10
 MOST_ASKED = 8
-"""Objects whose events are read: what keeps a hundred pods is nearly always one reason."""
+"""The most objects whose events are read: a hundred pods nearly always wait for one reason."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look at what is being waited for. missing: what is not there yet, in a few words."""
+    """The state at one moment. findings: why it is not ready. missing: what is not ready, in a
+    few words."""
 
     ready: bool
     findings: Sequence[Finding] = ()
@@ -42,10 +43,12 @@ def until(
     wake: Callable[[float], object] = time.sleep,
     log: Callable[[Finding], list[str]] = lambda _: [],
 ) -> None:
-    """Look until ready.
+    """Call `look` until it returns a ready state.
 
-    Errors: KubernetesError (5) with the first finding that outlasted its patience, or, after
-    `timeout` seconds, with all findings of the last look.
+    what: what is being waited for. timeout: seconds. next: the hint after a time-out. wake: sleeps
+    up to so many seconds. log: the log lines that explain a finding.
+    Errors: KubernetesError (5) with the first finding that is final, or, after `timeout`, with all
+    findings of the last look.
     """
     began = time.monotonic()
     since: dict[str, float] = {}
@@ -54,7 +57,7 @@ def until(
         if seen.ready:
             return
         now = time.monotonic()
-        since = {each.key: since.get(each.key, now) for each in seen.findings}
+        since = {finding.key: since.get(finding.key, now) for finding in seen.findings}
         for finding in seen.findings:
             if finding.patience is not None and now - since[finding.key] >= finding.patience:
                 raise _hopeless(what, finding, log(finding))
@@ -66,7 +69,7 @@ def until(
 
 @dataclass(frozen=True)
 class Watched:
-    """Objects of one kind in a namespace, by their labels or fields."""
+    """Objects to watch: those of one kind in a namespace, selected by labels or fields."""
 
     kind: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +80,7 @@ class Watched:
 def watched(
     connection: Kubernetes, namespace: str, *watches: Watched
 ) -> Iterator[Callable[[float], object]]:
-    """A sleep that ends early when one of these objects changes."""
+    """A function that sleeps so many seconds, or less if one of these objects changes."""
     changed, ended = threading.Event(), threading.Event()
 
     def follow(watch: Watched) -> None:
@@ -89,7 +92,7 @@ def watched(
                 ):
                     changed.set()
             except Exception:
-                # A watch only shortens the sleep: without it the looks are rarer, not wrong.
+                # A watch only shortens the sleep; without it the waiting still works.
                 ended.wait(LONGEST_SLEEP)
         own.close()
 
@@ -103,14 +106,14 @@ def watched(
     try:
         yield wake
     finally:
-        # The threads end with their watches: closing TLS from another thread crashes.
+        # The threads end by themselves: closing a TLS connection from another thread crashes.
         ended.set()
 
 
 def events(connection: Kubernetes, namespace: str, of: Sequence[Object]) -> list[Object]:
-    """Events about the first of these objects; none where we may not read them.
+    """Events about the first 8 of these objects; none if the user may not read events.
 
-    Asked for one by one: a namespace may hold ten thousand events.
+    One request an object: a namespace may have ten thousand events.
     """
     uids = [item["metadata"].get("uid", "") for item in of[:MOST_ASKED]]
     try:
@@ -124,7 +127,7 @@ def events(connection: Kubernetes, namespace: str, of: Sequence[Object]) -> list
 
 
 def last_lines(connection: Kubernetes, finding: Finding) -> list[str]:
-    """The end of the log that explains a finding; nothing where none does."""
+    """The last 10 lines of the log that explains a finding; empty if no log does."""
     if finding.log is None:
         return []
     namespace, pod, container, previous = finding.log
@@ -150,7 +153,11 @@ def _patiently(look: Callable[[], Look]) -> Look:
 def _sleep(
     findings: Sequence[Finding], since: Mapping[str, float], now: float, deadline: float
 ) -> float:
-    ends = [since[each.key] + each.patience for each in findings if each.patience is not None]
+    ends = [
+        since[finding.key] + finding.patience
+        for finding in findings
+        if finding.patience is not None
+    ]
     return max(0.05, min(LONGEST_SLEEP, *(end - now for end in [*ends, deadline])))
 
 
@@ -163,7 +170,7 @@ def _hopeless(what: str, finding: Finding, log: list[str]) -> KubernetesError:
 
 
 def _late(what: str, timeout: float, seen: Look, next: str) -> KubernetesError:
-    reasons = [line for each in seen.findings for line in (each.what, *each.evidence)]
+    reasons = [line for item in seen.findings for line in (item.what, *item.evidence)]
     return KubernetesError(
         f"{what} was not ready within {timeout:g} s",
         evidence=reasons or [seen.missing],

@@ -1,9 +1,9 @@
-"""The folder of a local head: where it lies, who may look inside, and whether its head lives.
+"""The folder of a local head: its place, its mode, and the lock that shows that the head runs.
 
-Ray makes its own temporary folder writable for everybody (mode 0777), and unpacks there what jobs
-run. So it lies inside a folder of mode 0700. The supervisor holds a lock on that folder as long
-as it lives; the kernel frees the lock however it ends, so a folder that nobody locks is proven to
-be a dead head's. The lock also keeps systemd-tmpfiles from cleaning the folder.
+Ray makes its temporary folder writable for everybody (mode 0777) and unpacks the code of jobs
+there. raykit therefore puts it inside a folder of mode 0700. The supervisor holds a lock on that
+folder while it runs. The kernel frees the lock even after SIGKILL, so the head of an unlocked
+folder is dead. The lock also keeps systemd-tmpfiles from cleaning the folder.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def created() -> Iterator[tuple[Path, int]]:
 
     The lock lasts until this block and every process that inherits the descriptor have ended.
 
-    Errors: MissingError (4) where no folder can be made.
+    Errors: MissingError (4) if no folder can be made.
     """
     folder, descriptor = _create()
     try:
@@ -46,7 +46,7 @@ def created() -> Iterator[tuple[Path, int]]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether the head of this folder lives."""
+    """Whether the head of this folder runs."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -61,7 +61,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder; processes that are just ending may still write into it for a moment."""
+    """Remove a folder. Retries for 5 s: processes that are ending may still write into it."""
     deadline = time.monotonic() + REMOVE_SECONDS
     while folder.exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -71,7 +71,7 @@ def remove(folder: Path) -> None:
 
 
 def sweep() -> None:
-    """Remove the folders of this user's dead heads, as `kill -9` of everything leaves them."""
+    """Remove the folders of this user's dead heads, such as after `kill -9` of everything."""
     for folder in root().glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), _locked(folder):
             if folder.lstat().st_uid == os.getuid():
@@ -79,9 +79,9 @@ def sweep() -> None:
 
 
 def root() -> Path:
-    """Where heads have their folders: TMPDIR where its path is short enough, else /tmp.
+    """The folder for the folders of heads: TMPDIR if its path is short enough, else /tmp.
 
-    Errors: MissingError (4) where neither can be used.
+    Errors: MissingError (4) if neither can be used.
     """
     wished = Path(tempfile.gettempdir())
     for folder in (wished, Path("/tmp")):
@@ -106,16 +106,16 @@ def _create() -> tuple[Path, int]:
             ) from error
         descriptor = _above_streams(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # `sweep` of another process may have taken it for a dead one's before it was locked.
+        # Before we had the lock, `sweep` of another process may have removed it as a dead head's.
         if folder.exists():
             return folder, descriptor
         os.close(descriptor)
 
 
 def _above_streams(descriptor: int) -> int:
-    """The descriptor, but never one of the three that a child gets as its streams.
+    """The descriptor, moved above the numbers 0 to 2 of the standard streams.
 
-    Where the caller closed its own (`<&-`), the next file that is opened takes their numbers.
+    If the caller has closed a standard stream (`<&-`), the next opened file gets its number.
     """
     if descriptor > STDERR:
         return descriptor
@@ -126,7 +126,7 @@ def _above_streams(descriptor: int) -> int:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, or raise BlockingIOError where its head lives."""
+    """Hold the lock of a folder. Errors: BlockingIOError if its head runs."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,11 +136,11 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _is_private_enough(folder: Path) -> bool:
-    """Whether we may write there, and no other user may rename what we make."""
+    """Whether we may write there, and no other user may rename our files."""
     try:
-        found = folder.stat()
+        status = folder.stat()
     except OSError:
         return False
-    shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    protected = not shared or bool(found.st_mode & stat.S_ISVTX)
-    return protected and found.st_uid in (0, os.getuid()) and os.access(folder, os.W_OK | os.X_OK)
+    shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    protected = not shared or bool(status.st_mode & stat.S_ISVTX)
+    return protected and status.st_uid in (0, os.getuid()) and os.access(folder, os.W_OK | os.X_OK)

@@ -1,4 +1,4 @@
-"""Ray heads of our own on this machine: token on, niceness 0, taken down with all they started."""
+"""Start and end Ray heads on this machine: with a token, and with all processes they started."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ END_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class LocalHead:
-    """A running head: its dashboard's address, its token and its folder."""
+    """A running head.
+
+    url: address of its dashboard. nodes: number of Ray nodes. name: None for a head that ends with
+    its submission. gone: whether it has ended; None: unknown.
+    """
 
     url: str
     token: str
@@ -59,7 +63,10 @@ class LocalHead:
 
 @dataclass(frozen=True)
 class State:
-    """The file that names a head to other commands, and what it says besides the address."""
+    """A state file to write: its path, and the name and Ray version to store in it.
+
+    Other commands find a warm head by this file.
+    """
 
     path: Path
     name: str
@@ -68,9 +75,9 @@ class State:
 
 @contextlib.contextmanager
 def head(progress: Progress) -> Iterator[LocalHead]:
-    """A head that lives as long as the block, also if this process is killed.
+    """A head that runs while the block runs. It also ends if this process is killed.
 
-    Errors: MissingError (4) where Ray is absent or does not start.
+    Errors: MissingError (4) if Ray is not installed or does not start.
     """
     ray_start.installed_ray()
     with progress.step("ray-start", "Ray head on this machine"):
@@ -82,26 +89,26 @@ def head(progress: Progress) -> Iterator[LocalHead]:
 
 
 def keep(nodes: int, state: State) -> None:
-    """Start a head that outlives this process from the moment its state file is written.
+    """Start a head that keeps running after this process, once its state file is written.
 
-    The supervisor removes the file at the head's end.
+    nodes: number of Ray nodes. The supervisor removes the file when the head ends.
 
-    Errors: MissingError (4) with Ray's own last lines.
+    Errors: MissingError (4) with the last lines of Ray's output.
     """
     _, supervisor = start(nodes=nodes, state=state)
     _close(supervisor)
-    # Without this Popen would warn that it still runs, which it is meant to do.
+    # Popen would warn that the supervisor still runs; here it is supposed to.
     supervisor.returncode = 0
 
 
 def start(
     *, nodes: int = 1, state: State | None = None
 ) -> tuple[LocalHead, subprocess.Popen[bytes]]:
-    """Start a head of `nodes` Ray nodes and wait until it takes jobs.
+    """Start a head and wait until it takes jobs; return it with its supervisor.
 
-    Without a `state` it ends when this process does.
+    nodes: number of Ray nodes. state: the state file; None: the head ends with this process.
 
-    Errors: MissingError (4) with Ray's own last lines.
+    Errors: MissingError (4) with the last lines of Ray's output.
     """
     ray_start.check_limits()
     folders.sweep()
@@ -120,9 +127,9 @@ def start(
 
 
 def _spawn(folder: Path, lock: int) -> subprocess.Popen[bytes]:
-    """The supervisor, which inherits the folder's lock.
+    """Start the supervisor, which inherits the folder's lock.
 
-    `-P` keeps the modules of the caller's folder out of it.
+    `-P` keeps modules of the caller's folder off its import path.
     """
     (folder / folders.TEMPORARY_FOLDER).mkdir()
     with (folder / folders.SUPERVISOR_LOG_NAME).open("wb") as log:
@@ -143,7 +150,7 @@ def _config(folder: Path, token: str, nodes: int, state: State | None) -> dict[s
     host = ray_start.LOOPBACK if alone else ray_start.own_address()
     cpus = None if alone else max((os.cpu_count() or 1) // nodes, 1)
     env = ray_start.environment(os.environ, token, loopback=alone)
-    # What Ray and jobs leave there when they are killed goes with the head.
+    # Temporary files of killed processes are then removed together with the head.
     env["TMPDIR"] = str(folder / folders.TEMPORARY_FOLDER)
     return {
         "head": ray_start.head_words(host, folder / folders.RAY_FOLDER, cpus),
@@ -166,13 +173,13 @@ def _config(folder: Path, token: str, nodes: int, state: State | None) -> dict[s
 
 def _configure(supervisor: subprocess.Popen[bytes], config: Mapping[str, object]) -> None:
     assert supervisor.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # it has ended; its log says why
+    with contextlib.suppress(BrokenPipeError):  # the supervisor has ended; its log says why
         supervisor.stdin.write(json.dumps(config).encode() + b"\n")
         supervisor.stdin.flush()
 
 
 def _announced(supervisor: subprocess.Popen[bytes], folder: Path) -> str:
-    """The head's address, once the supervisor has seen that jobs can be submitted there."""
+    """Wait until the supervisor reports that the head takes jobs; return the head's address."""
     assert supervisor.stdout is not None
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     ready, _, _ = select.select([supervisor.stdout], [], [], START_TIMEOUT_SECONDS)
@@ -190,7 +197,7 @@ def _announced(supervisor: subprocess.Popen[bytes], folder: Path) -> str:
 
 
 def _last_lines(folder: Path) -> list[str]:
-    """What Ray and the supervisor said last."""
+    """The last lines of Ray's and the supervisor's output."""
     lines: list[str] = []
     for name, count in ((folders.LOG_NAME, 10), (folders.SUPERVISOR_LOG_NAME, 3)):
         with contextlib.suppress(OSError):
@@ -200,9 +207,9 @@ def _last_lines(folder: Path) -> list[str]:
 
 
 def _release(supervisor: subprocess.Popen[bytes], folder: Path) -> None:
-    """Have the supervisor take everything down, wait for it, remove the rest.
+    """Let the supervisor end all processes, wait for it, and remove the folder.
 
-    A head whose state file is just written has no tether any more: the signal ends it.
+    Closing its standard input is not enough once its state file is written: the signal ends it.
     """
     _close(supervisor)
     supervisor.terminate()

@@ -1,9 +1,9 @@
-"""What `ray start` needs: installed packages, enough open files, its words and its environment.
+"""Commands and environment of `ray start`, and checks of what it needs on this machine.
 
-Ray binds every socket to 127.0.0.1 when it takes a machine for one that cannot join others, which
-`RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0` says on Linux too (ray/_private/services.py, Ray 2.60). Only
-a head with more nodes needs the machine's own address, on which GCS, raylets and agents then
-listen; dashboard and Jobs API keep to loopback, and the token guards the rest.
+With `RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0` Ray binds every socket to 127.0.0.1, on Linux too
+(ray/_private/services.py, Ray 2.60). A head with more nodes needs the machine's own address: GCS,
+raylets and agents then listen on it and require the token. The dashboard and the Jobs API always
+stay on loopback.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from raykit.manifests.ray_environment import FIXED_SIZE, RAY_ENVIRONMENT
 
 LOOPBACK = "127.0.0.1"
 OPEN_FILES = 1024
-# With 0 the process that listens chooses its port itself, so that nobody can take it in between.
+# With 0 the listening process chooses its port itself, so that no other process can take it first.
 OWN_CHOICE = (
     "dashboard-agent-listen-port",
     "dashboard-agent-grpc-port",
@@ -32,12 +32,12 @@ OWN_CHOICE = (
     "min-worker-port",
     "max-worker-port",
 )
-# Ray itself does not survive a warning that becomes an error, nor a prompt at a process's end.
+# Ray fails if warnings become errors, and hangs if its processes end with a prompt.
 DROPPED = ("PYTHONWARNINGS", "PYTHONINSPECT")
 
 
 def installed_ray() -> str:
-    """Version of the Ray that is installed beside raykit, without importing it.
+    """Version of the installed Ray, read without importing it.
 
     Errors: MissingError (4) with the command that installs it.
     """
@@ -53,9 +53,9 @@ def installed_ray() -> str:
 
 
 def check_limits() -> None:
-    """Allow as many open files as this user may.
+    """Raise the limit of open files to 1024 if it is lower.
 
-    Errors: MissingError (4) where that is too few: Ray would hang without a word.
+    Errors: MissingError (4) if this user may not: Ray would hang without a message.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= OPEN_FILES:
@@ -91,12 +91,12 @@ def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True)
 
 
 def plain_python(caller: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without what changes how Python itself behaves."""
+    """The caller's environment without the variables that change how Python behaves."""
     return {key: value for key, value in caller.items() if key not in DROPPED}
 
 
 def own_address() -> str:
-    """The address by which this machine's own processes reach it; no packet is sent."""
+    """This machine's own IP address; loopback if it has no other. Sends no packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -106,7 +106,10 @@ def own_address() -> str:
 
 
 def head_words(host: str, temp_dir: Path, cpus: int | None) -> list[str]:
-    """The command that starts a head whose every port but one is chosen by who listens there."""
+    """The command that starts a head. All ports but one are chosen by the listening process.
+
+    cpus: the CPUs that it offers to tasks; None: all of the machine.
+    """
     return [
         *_ray_start(cpus),
         "--head",
@@ -114,13 +117,13 @@ def head_words(host: str, temp_dir: Path, cpus: int | None) -> list[str]:
         f"--dashboard-host={LOOPBACK}",
         f"--temp-dir={temp_dir}",
         *("--port=0", "--dashboard-port=0"),
-        # Ray Client's server takes no 0; raykit sends nothing to it.
+        # The Ray Client server accepts no 0; raykit does not use it.
         f"--ray-client-server-port={_free_port()}",
     ]
 
 
 def node_words(host: str, cpus: int | None) -> list[str]:
-    """The command that starts a further Ray node; {gcs} stands for the head's address."""
+    """The command that starts another Ray node. `{gcs}` stands for the head's address."""
     return [*_ray_start(cpus), "--address={gcs}", f"--node-ip-address={host}"]
 
 

@@ -1,4 +1,4 @@
-"""Holds a local Ray head, and takes it down with everything it started.
+"""Run a local Ray head, and end it with all processes that it started.
 
 Runs as `python -P -m raykit.local.supervisor FOLDER`, with the head's folder (see folders.py),
 which it removes at the end. Its first line of standard input is a JSON object:
@@ -47,11 +47,14 @@ STARTED = "This command will now block"
 
 
 class NotOursError(Exception):
-    """The head cannot be used, and the text says why."""
+    """The head cannot be used; the text says why."""
 
 
 class Supervisor:
-    """One head, its further nodes, and the reasons to end them."""
+    """Runs one head and its other nodes until there is a reason to end them.
+
+    folder: the head's folder. config: the JSON object of standard input. log: takes Ray's output.
+    """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], log: IO[bytes]) -> None:
         self.folder, self.config, self.log = folder, config, log
@@ -61,9 +64,9 @@ class Supervisor:
         signal.signal(signal.SIGHUP, self._end)
 
     def hold(self) -> bool:
-        """Start the head and stay until there is a reason to end; True if the head died."""
+        """Start the head and wait until there is a reason to end; return True if the head died."""
         head = self._start(self.config["head"])
-        # Another node may be lost: the head goes on without it, as a cluster does.
+        # If another node dies, the head continues without it, as a cluster does.
         while head.poll() is None:
             _reap()
             if self.waiting_nodes:
@@ -85,7 +88,7 @@ class Supervisor:
         )
 
     def _start_nodes(self) -> None:
-        """Start the further nodes once the head's GCS has written its port down."""
+        """Start the other nodes once the head's GCS has written its port file."""
         if port := self._session_file("gcs_server_port_*[0-9a-f]"):
             gcs = f"{self.config['host']}:{port.strip()}"
             for argv in self.waiting_nodes:
@@ -93,7 +96,7 @@ class Supervisor:
             self.waiting_nodes = ()
 
     def _look_for_address(self) -> None:
-        """Announce the head once its dashboard and the agent that starts jobs both listen."""
+        """Report the head once its dashboard and the agent that starts jobs both listen."""
         address = ADDRESS.search(self._session_file("logs/dashboard.log"))
         if not (address and self._session_file("dashboard_agent_listen_port_*[0-9a-f]")):
             if not address and STARTED in (self.folder / folders.LOG_NAME).read_text("utf-8"):
@@ -106,13 +109,13 @@ class Supervisor:
         if self.config["state"]:
             self._write_state(url)
             self.tethered = False
-        with contextlib.suppress(OSError):  # the CLI has been killed meanwhile
+        with contextlib.suppress(OSError):  # the CLI may have been killed meanwhile
             os.write(1, json.dumps({"url": url}).encode() + b"\n")
 
     def _session_file(self, pattern: str) -> str:
-        """Text of a file that the head's Ray session has written; empty before that.
+        """The text of a file of the head's Ray session; empty if it does not exist yet.
 
-        Ray writes a port's file under a name that ends in `.tmp` first.
+        Ray first writes the file of a port under a name that ends in `.tmp`.
         """
         for path in self.folder.glob(f"{folders.RAY_FOLDER}/session_2*/{pattern}"):
             return path.read_text("utf-8", "replace")
@@ -129,7 +132,7 @@ class Supervisor:
         new.replace(path)
 
     def _tether_cut(self) -> bool:
-        """Whether the other end of standard input was closed, after a pause."""
+        """Pause, then return whether the other end of standard input was closed."""
         pause = POLL_SECONDS if self.ready else STARTING_POLL_SECONDS
         if not self.tethered:
             time.sleep(pause)
@@ -138,18 +141,18 @@ class Supervisor:
         return bool(readable) and os.read(0, 1) == b""
 
     def _end(self, _signum: int, _frame: FrameType | None) -> None:
-        """Only note the signal: nothing may break into the taking down."""
+        """Only note the signal: it must not interrupt the shutdown."""
         self.ended = True
 
 
 def main() -> int:
-    """Start the head, wait for a reason to end, take everything down; 1 if the head died."""
+    """Start the head, wait for a reason to end, end all processes. Returns 1 if the head died."""
     for ignored in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_IGN)
     _adopt_orphans()
     folder = Path(sys.argv[1])
     line = _first_line()
-    if not line.endswith(b"\n"):  # the CLI was killed before it said what to start
+    if not line.endswith(b"\n"):  # the CLI was killed before it sent the configuration
         folders.remove(folder)
         return 1
     config = json.loads(line)
@@ -170,7 +173,7 @@ def main() -> int:
 
 
 def kill_descendants() -> None:
-    """SIGKILL every process below this one until none is left."""
+    """SIGKILL every process below this one until none is left, for 10 s at most."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     me = psutil.Process()
     while time.monotonic() < deadline:
@@ -198,9 +201,9 @@ def listens(port: int) -> bool:
 
 
 def _forget_state(folder: Path, state: Mapping[str, Any] | None) -> None:
-    """Remove the state file first, so that no command takes an ending head for a running one.
+    """Remove the state file before the head ends, so that no command uses an ending head.
 
-    By now it may name another head, if this one was never announced.
+    If this head was never reported, the file may belong to another head: then it stays.
     """
     if state is None:
         return
@@ -222,15 +225,15 @@ def _first_line() -> bytes:
 
 
 def _adopt_orphans() -> None:
-    """On Linux, become the parent of every orphan below, so that none is lost from sight."""
+    """On Linux, become the parent of orphaned descendants, so that all of them can be killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_with_parent() -> None:
-    """On Linux, have this process killed when its parent dies, also by `kill -9`.
+    """On Linux, let the kernel kill this process when its parent dies, even by `kill -9`.
 
-    `ray start --block` asks the same for every process that it starts.
+    `ray start --block` does the same for every process that it starts.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

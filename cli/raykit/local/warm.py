@@ -1,9 +1,9 @@
-"""Warm local heads: they stay between submissions, and are known by name.
+"""Warm local heads: they keep running between submissions and have a name.
 
-Each is named by one file of mode 0600 in a folder of mode 0700. The file holds the head's address
-and token, and is the only place where a token is written. The supervisor writes it when the head
-is ready and removes it when the head ends. Whether a head lives is known by the lock on its folder
-alone (see folders.py): readers delete nothing.
+Each has one state file of mode 0600 in a folder of mode 0700, with its address and token; a token
+is written nowhere else. The supervisor writes the file when the head is ready and removes it when
+the head ends. Only the lock on the head's folder shows whether it runs (see folders.py). Readers
+never delete a state file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class WarmHead:
-    """What the file holds. `started` is in Unix seconds, `supervisor` a process id."""
+    """A head as its state file describes it. started: Unix seconds. supervisor: a process id."""
 
     name: str
     url: str
@@ -58,10 +58,10 @@ class WarmHead:
 
 
 def state_folder() -> Path:
-    """Where state files lie: below XDG_RUNTIME_DIR, else in /tmp.
+    """The folder of state files: below XDG_RUNTIME_DIR, else in /tmp.
 
-    `su` and `sudo` often leave XDG_RUNTIME_DIR of another user, and containers one that is
-    read-only: then it counts as unset.
+    XDG_RUNTIME_DIR does not count if it belongs to another user (as after `su` or `sudo`) or is
+    read-only (as in containers).
     """
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or "-")
     if base.is_absolute() and _is_ours(base) and os.access(base, os.W_OK | os.X_OK):
@@ -70,11 +70,12 @@ def state_folder() -> Path:
 
 
 def up(name: str, nodes: int, progress: Progress) -> WarmHead:
-    """Start a warm head, or return the one of this name that runs.
+    """Start a warm head, or return the running one of this name.
 
-    Errors: UsageError (2) for a bad name, ConflictError (8) where it runs with another number of
-    nodes or another process starts it for too long, MissingError (4) where Ray is absent or does
-    not start.
+    nodes: number of Ray nodes.
+    Errors: UsageError (2) for a bad name, ConflictError (8) if it runs with another number of
+    nodes or another process takes over 90 s to start it, MissingError (4) if Ray is not installed
+    or does not start.
     """
     if not NAME_PATTERN.fullmatch(name):
         raise UsageError(
@@ -96,7 +97,7 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
 
 
 def _start(folder: Path, name: str, nodes: int, version: str) -> WarmHead:
-    """Start the head of a name, or wait for another process that is just starting it."""
+    """Start the head, or wait for another process that is starting it."""
     doing = f"it starts the local head {name}"
     with locks.held(name, doing, within=folder, wait=heads.START_TIMEOUT_SECONDS):
         if find(name) is None:
@@ -111,12 +112,12 @@ def _start(folder: Path, name: str, nodes: int, version: str) -> WarmHead:
 
 
 def find(name: str) -> WarmHead | None:
-    """The running warm head of a name."""
+    """The running warm head of a name; None if there is none."""
     return next((head for head in running() if head.name == name), None)
 
 
 def running() -> list[WarmHead]:
-    """All warm heads of this user that run."""
+    """All running warm heads of this user."""
     folder = state_folder()
     if not _is_ours(folder):
         return []
@@ -130,10 +131,10 @@ def running() -> list[WarmHead]:
 
 
 def down(head: WarmHead) -> None:
-    """End a warm head and all that it started."""
+    """End a warm head and all processes that it started: by SIGTERM, after 20 s by SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + heads.END_TIMEOUT_SECONDS
-        # A supervisor that lives holds the lock, so the process id is still its own.
+        # A running supervisor holds the lock, so this process id is not another program's.
         if head.is_running():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(head.supervisor, number)
@@ -148,9 +149,9 @@ def _read(path: Path) -> WarmHead:
 
 
 def _private_folder() -> Path:
-    """The folder of state files, made where it is absent.
+    """The folder of state files, made if it does not exist.
 
-    Errors: MissingError (4) where it cannot be made or somebody else owns it.
+    Errors: MissingError (4) if it cannot be made or another user owns it.
     """
     folder = state_folder()
     advice = "export XDG_RUNTIME_DIR=FOLDER   (a folder of your own that you can write to)"
@@ -167,9 +168,9 @@ def _private_folder() -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether this is a folder, not a link to one, and belongs to this user."""
+    """Whether this is a folder (no link to one) that belongs to this user."""
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()

@@ -1,1 +1,1 @@
-"""What a spec becomes: Kubernetes objects, checked against KubeRay's schemas. Pure."""
+"""Render a spec to Kubernetes objects and check them with KubeRay's schemas. Pure functions."""

@@ -1,4 +1,4 @@
-"""Objects beside a RayCluster: disruption budget, monitor, network policies."""
+"""Render the objects beside a RayCluster: network policies, disruption budget, pod monitor."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ DASHBOARD, CLIENT, METRICS = 8265, 10001, 8080
 
 
 def addons(spec: ClusterSpec) -> list[Object]:
-    """What the spec asks for beside the RayCluster, in the order to apply it."""
-    found = []
+    """The objects that a spec asks for beside the RayCluster, in the order to apply them."""
+    objects = []
     if spec.network_policy.enabled:
-        found += [_pods_policy(spec), _head_policy(spec)]
+        objects += [_pods_policy(spec), _head_policy(spec)]
     if spec.disruption_budget:
-        found.append(_disruption_budget(spec))
+        objects.append(_disruption_budget(spec))
     if spec.monitoring.enabled:
-        found.append(_pod_monitor(spec))
-    return found
+        objects.append(_pod_monitor(spec))
+    return objects
 
 
 def _selector(spec: ClusterSpec, **labels: str) -> Object:
@@ -34,8 +34,10 @@ def _head(spec: ClusterSpec) -> Object:
 
 
 def _disruption_budget(spec: ClusterSpec) -> Object:
-    """A drain waits for the head. `maxUnavailable` needs a scale subresource, which RayClusters
-    do not have."""
+    """A budget that makes a drain wait for the head.
+
+    It uses `minAvailable`: `maxUnavailable` needs a scale subresource, which RayClusters lack.
+    """
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -45,12 +47,12 @@ def _disruption_budget(spec: ClusterSpec) -> Object:
 
 
 def _pod_monitor(spec: ClusterSpec) -> Object:
-    made = metadata(spec, spec.name)
-    made["labels"] = {**made["labels"], **dict(sorted(spec.monitoring.labels.items()))}
+    labelled = metadata(spec, spec.name)
+    labelled["labels"] = {**labelled["labels"], **dict(sorted(spec.monitoring.labels.items()))}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": made,
+        "metadata": labelled,
         "spec": {
             "selector": _selector(spec),
             "podMetricsEndpoints": [{"port": "metrics", "interval": spec.monitoring.interval}],
@@ -59,13 +61,13 @@ def _pod_monitor(spec: ClusterSpec) -> Object:
 
 
 def _pods_policy(spec: ClusterSpec) -> Object:
-    """All pods of the cluster: in from each other, out to each other, DNS and what is named."""
+    """The policy of all pods: from each other in; to each other, DNS and named addresses out."""
     policy = spec.network_policy
     egress: list[Object] = [
         {"to": [{"podSelector": _selector(spec)}]},
         {"ports": [_port(53, "UDP"), _port(53)]},
         *({"to": [{"ipBlock": {"cidr": cidr}}]} for cidr in policy.api_server),
-        *(_egress(each) for each in policy.egress),
+        *(_egress(allowed) for allowed in policy.egress),
     ]
     metrics = [{"ports": [_port(METRICS)]}] if spec.monitoring.enabled else []
     return _network_policy(
@@ -78,7 +80,7 @@ def _pods_policy(spec: ClusterSpec) -> Object:
 
 
 def _head_policy(spec: ClusterSpec) -> Object:
-    """The head: in from the operator, from the API server's service proxy, and from clients."""
+    """The policy of the head: in from the operator, the API server's proxy and named clients."""
     policy = spec.network_policy
     peers: list[Object] = [
         {
@@ -86,9 +88,9 @@ def _head_policy(spec: ClusterSpec) -> Object:
             "podSelector": {"matchLabels": OPERATOR_LABELS},
         },
         *({"ipBlock": {"cidr": cidr}} for cidr in policy.api_server),
-        *(_client(each) for each in policy.clients),
+        *(_client(client) for client in policy.clients),
     ]
-    # A RayJob's submitter runs in the namespace of its cluster and speaks to the dashboard.
+    # The submitter pod of a RayJob runs in the cluster's namespace and uses the dashboard.
     submitters = [_submitter()] if spec.jobs else []
     return _network_policy(
         spec,
@@ -120,10 +122,10 @@ def _network_policy(
     }
 
 
-def _client(each: AllowedClient) -> Object:
-    peer: Object = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: each.namespace}}}
-    if each.pod_labels:
-        peer["podSelector"] = {"matchLabels": dict(sorted(each.pod_labels.items()))}
+def _client(client: AllowedClient) -> Object:
+    peer: Object = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: client.namespace}}}
+    if client.pod_labels:
+        peer["podSelector"] = {"matchLabels": dict(sorted(client.pod_labels.items()))}
     return peer
 
 
@@ -133,10 +135,10 @@ def _submitter() -> Object:
     }
 
 
-def _egress(each: AllowedEgress) -> Object:
-    rule: Object = {"to": [{"ipBlock": {"cidr": each.cidr}}]}
-    if each.ports:
-        rule["ports"] = [_port(number) for number in each.ports]
+def _egress(allowed: AllowedEgress) -> Object:
+    rule: Object = {"to": [{"ipBlock": {"cidr": allowed.cidr}}]}
+    if allowed.ports:
+        rule["ports"] = [_port(number) for number in allowed.ports]
     return rule
 
 

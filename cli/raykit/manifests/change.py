@@ -1,4 +1,4 @@
-"""What applying a spec would change in a RayCluster that exists, and which pods end of it."""
+"""Compare a RayCluster before and after a change: what differs, and which pods end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raykit.spec.names import HASH_ANNOTATION
 
 MOST_LINES = 12
 IDENTITIES = ("groupName", "name", "key", "containerPort", "mountPath")
-"""Keys that tell the items of a list apart."""
+"""Keys that identify an item of a list, most important first."""
 SHORT = {"headGroupSpec": "head", "workerGroupSpecs": "workers"}
 KEPT_OF_GROUPS = ("replicas", "minReplicas", "maxReplicas")
 KEPT_OF_PODS = ("tolerations", "schedulingGates")
@@ -21,9 +21,10 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Change:
-    """What differs, a line each. restarts: KubeRay makes all pods again.
+    """The differences, one a line.
 
-    ending_workers: worker pods that end since fewer are asked for.
+    restarts: KubeRay replaces all pods. ending_workers: number of worker pods that end because
+    the new spec asks for fewer.
     """
 
     lines: Sequence[str] = ()
@@ -38,7 +39,7 @@ class Change:
         return self.restarts or self.ending_workers > 0
 
     def effect(self, pods: int) -> str:
-        """What it does to a cluster that has so many pods."""
+        """The effect on a cluster with `pods` pods, in words."""
         if self.restarts:
             return f"all {pods} pods restart" if pods != 1 else "its pod restarts"
         if self.ending_workers:
@@ -47,7 +48,7 @@ class Change:
 
 
 def between(before: Object, after: Object) -> Change:
-    """The change from one state of a RayCluster to another, both as the API server has them."""
+    """The change from one state of a RayCluster to another, both as the API server returns them."""
     lines = _lines(before, after)
     return Change(
         [line for line in lines if HASH_ANNOTATION not in line] or lines,
@@ -57,7 +58,7 @@ def between(before: Object, after: Object) -> Change:
 
 
 def beside(before: Object | None, after: Object | None) -> list[str]:
-    """What differs in an object beside the RayCluster, such as a network policy; None: absent."""
+    """The differences of an object beside the RayCluster; None stands for an absent one."""
     item = after or before or {}
     name = f"{item['kind']} {item['metadata']['name']}"
     if before is None:
@@ -68,7 +69,7 @@ def beside(before: Object | None, after: Object | None) -> list[str]:
 
 
 def shortened(lines: Sequence[str]) -> list[str]:
-    """The first lines, and how many more there are."""
+    """The first 12 lines, and a line with the number of further ones."""
     more = len(lines) - MOST_LINES
     return [*lines[:MOST_LINES], *([f"and {more} more"] if more > 0 else [])]
 
@@ -86,7 +87,7 @@ def _recreates(spec: Object) -> bool:
 
 
 def _hashed(spec: Object) -> Object:
-    """What KubeRay compares under the strategy `Recreate` (its utils/util.go)."""
+    """The part of a spec that KubeRay compares with the strategy `Recreate` (utils/util.go)."""
     spec = copy.deepcopy(spec)
     spec.pop("upgradeStrategy", None)
     groups = spec.get("workerGroupSpecs") or []

@@ -1,7 +1,7 @@
-"""The schema of the Helm chart's values: the spec's core, from the model itself.
+"""Make the schema of the Helm chart's values from the spec's model: the core of the spec.
 
-Helm up to 3.17 knows no draft newer than 07, and 3.18.5 refuses remote references: so the schema is
-draft 07 with local definitions only.
+Helm up to 3.17 knows no draft after 07, and 3.18.5 refuses remote references. The schema therefore
+is draft 07 with local definitions only.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ GROUP_KEYS = (
 )
 FROM_RELEASE = ("name", "namespace")
 SIZE = {"type": "string", "pattern": "^[1-9][0-9]{0,6}(Mi|Gi)$"}
-"""The chart computes with these sizes, and Helm's templates know no fractions."""
+"""The chart calculates with these sizes, and Helm's templates have no fractions."""
 
 Schema = dict[str, Any]
 
@@ -67,7 +67,7 @@ def values_schema() -> Schema:
     }
     cluster = _part(whole, CLUSTER_KEYS)
     cluster["properties"] |= {key: _elsewhere("the release gives it") for key in FROM_RELEASE}
-    # Helm hands every chart of a family the same globals.
+    # Helm passes `global` to a chart and to all its subcharts.
     cluster["properties"]["global"] = {"type": "object"}
     schema = {
         "$schema": DRAFT,
@@ -78,17 +78,17 @@ def values_schema() -> Schema:
         "required": ["image", "head"],
     }
     schema["definitions"] = _reached(schema, {**parts, **core})
-    made: Schema = _local(schema)
-    return made
+    result: Schema = _local(schema)
+    return result
 
 
 def values_schema_text() -> str:
-    """The schema as it is committed."""
+    """The schema as text, in the form that is committed to the repository."""
     return json.dumps(values_schema(), indent=2, ensure_ascii=True) + "\n"
 
 
 def _part(node: Schema, kept: tuple[str, ...]) -> Schema:
-    """A part of the spec with its core; what is beyond it names the way."""
+    """A part of the spec: its core, and for other keys a hint where they are supported."""
     properties = {}
     for key, value in node["properties"].items():
         if key not in kept:
@@ -101,20 +101,20 @@ def _part(node: Schema, kept: tuple[str, ...]) -> Schema:
 
 
 def _elsewhere(why: str) -> Schema:
-    """A key with no place in the chart: the one value that Helm names as allowed says why."""
+    """A key that the chart does not support. Helm prints the only allowed value: it says why."""
     return {"enum": [f"not in this chart: {why}"]}
 
 
 def _reached(schema: Schema, parts: dict[str, Schema]) -> dict[str, Schema]:
     """The parts that a schema refers to, directly or through others."""
-    found: dict[str, Schema] = {}
+    reached: dict[str, Schema] = {}
     waiting = sorted(_references(schema))
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found[name] = parts[name]
+        if name not in reached:
+            reached[name] = parts[name]
             waiting += sorted(_references(parts[name]))
-    return dict(sorted(found.items()))
+    return dict(sorted(reached.items()))
 
 
 def _references(node: Any) -> set[str]:
@@ -127,15 +127,15 @@ def _references(node: Any) -> set[str]:
 
 
 def _local(node: Any) -> Any:
-    """References to `definitions`, where draft 07 keeps them."""
+    """The schema with references to `definitions`, the place of draft 07."""
     if isinstance(node, list):
-        return [_local(each) for each in node]
+        return [_local(item) for item in node]
     if not isinstance(node, dict):
         return node
-    made = {key: _local(value) for key, value in node.items()}
-    if "$ref" in made:
-        # Draft 07 ignores whatever stands beside a reference.
-        made = {"allOf": [{"$ref": made["$ref"].replace("#/$defs/", "#/definitions/")}]} | {
-            key: value for key, value in made.items() if key in ("description", "default")
+    local = {key: _local(value) for key, value in node.items()}
+    if "$ref" in local:
+        # Draft 07 ignores all other keys beside a reference.
+        local = {"allOf": [{"$ref": local["$ref"].replace("#/$defs/", "#/definitions/")}]} | {
+            key: value for key, value in local.items() if key in ("description", "default")
         }
-    return made
+    return local

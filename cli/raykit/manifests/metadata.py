@@ -1,4 +1,4 @@
-"""What marks an object as raykit's and as one cluster's."""
+"""The metadata of rendered objects: labels that show raykit and the cluster, and hashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 def labels(spec: ClusterSpec) -> dict[str, str]:
     """The labels of every object of a cluster.
 
-    Not `app.kubernetes.io/name` nor `created-by`: KubeRay's head service selects pods by them.
+    They do not include `app.kubernetes.io/name` and `created-by`: KubeRay's head service selects
+    pods by these.
     """
     return {
         names.INSTANCE_LABEL: spec.name,
@@ -25,20 +26,19 @@ def labels(spec: ClusterSpec) -> dict[str, str]:
 
 
 def metadata(spec: ClusterSpec, name: str, *, queued: bool = False) -> Object:
-    """The metadata of an object of a cluster; queued: the spec's queue, if any, admits it."""
-    made: Object = {"name": name}
+    """The metadata of an object of a cluster. queued: add the label of the spec's queue, if any."""
+    common: Object = {"name": name}
     if spec.namespace is not None:
-        made["namespace"] = spec.namespace
+        common["namespace"] = spec.namespace
     queue = {QUEUE_LABEL: spec.queue} if queued and spec.queue is not None else {}
-    return {**made, "labels": {**labels(spec), **queue}}
+    return {**common, "labels": {**labels(spec), **queue}}
 
 
 def canonical(content: Object) -> str:
-    """An object as JSON in the one form that raykit and its chart both write: keys sorted, no
-    space, text as it is."""
+    """An object as JSON: keys sorted, no spaces, no escapes. The chart writes the same form."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def hash_of(content: Object, digits: int) -> str:
-    """Hexadecimal digits that change with anything in the content."""
+    """The first hexadecimal digits of the SHA-256 of an object. digits: how many."""
     return hashlib.sha256(canonical(content).encode()).hexdigest()[:digits]

@@ -1,4 +1,4 @@
-"""A patch merged into a pod template: the last resort of a spec, applied after everything else."""
+"""Merge the `patch` of a spec into a pod template, after everything else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from raykit.objects import Object
 
 
 def merged(base: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
-    """The base with a patch in it, as JSON merge patch (RFC 7386) with one difference.
+    """The base merged with a patch, as by JSON merge patch (RFC 7386) with one difference.
 
-    A list whose items all have a `name` is merged item by item, as `kubectl` merges containers,
-    volumes and env: an item of a known name is patched, another one is added. Any other list
-    replaces the base's. null removes a key.
+    Lists whose items all have a `name` are merged item by item, as `kubectl` merges containers,
+    volumes and env: an item with a known name is patched, any other is added. Other lists replace
+    the base's list. null removes a key.
     """
     result = dict(base)
     for key, value in patch.items():

@@ -1,4 +1,4 @@
-"""Where pods may run: the part of a pod's spec that the scheduler reads."""
+"""Render the part of a pod's spec that the scheduler reads: where the pod may run."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from raykit.spec.names import HEAD_GROUP
 
 
 def accelerators(pods: Pods) -> dict[str, int]:
-    """Extended resources of each pod and how many of each."""
+    """The extended resources of each pod, with their numbers."""
     gpus = {} if pods.gpu is None else {pods.gpu_resource: pods.gpu}
     return {**pods.accelerators, **gpus}
 
 
 def placement(spec: ClusterSpec, pods: Pods) -> Object:
     """Node selector, tolerations, affinity and spread of a group's pods."""
-    found: Object = {}
+    fields: Object = {}
     if pods.node_selector:
-        found["nodeSelector"] = dict(sorted(pods.node_selector.items()))
+        fields["nodeSelector"] = dict(sorted(pods.node_selector.items()))
     if pods.affinity:
-        found["affinity"] = pods.affinity
+        fields["affinity"] = pods.affinity
     tolerations = _tolerations(pods)
     if tolerations:
-        found["tolerations"] = tolerations
+        fields["tolerations"] = tolerations
     if pods.topology_spread:
-        found["topologySpreadConstraints"] = _spread(spec, pods)
-    return found
+        fields["topologySpreadConstraints"] = _spread(spec, pods)
+    return fields
 
 
 def _tolerations(pods: Pods) -> list[Object]:
-    """Those of the spec, then the one by which clouds keep other pods off each accelerator."""
-    given: list[dict[str, Any]] = [
-        each.model_dump(by_alias=True, exclude_none=True) for each in pods.tolerations
+    """The spec's tolerations, and one for the taint that clouds put on nodes with accelerators."""
+    own: list[dict[str, Any]] = [
+        toleration.model_dump(by_alias=True, exclude_none=True) for toleration in pods.tolerations
     ]
-    known = {each.get("key") for each in given}
-    return given + [
+    known = {toleration.get("key") for toleration in own}
+    return own + [
         {"key": resource, "operator": "Exists", "effect": "NoSchedule"}
         for resource in sorted(accelerators(pods))
         if resource not in known
@@ -48,10 +48,10 @@ def _spread(spec: ClusterSpec, pods: Pods) -> list[Object]:
     selector = {"matchLabels": {"ray.io/cluster": spec.name, "ray.io/group": group}}
     return [
         {
-            "maxSkew": each.max_skew,
-            "topologyKey": each.topology_key,
-            "whenUnsatisfiable": each.when_unsatisfiable,
+            "maxSkew": constraint.max_skew,
+            "topologyKey": constraint.topology_key,
+            "whenUnsatisfiable": constraint.when_unsatisfiable,
             "labelSelector": selector,
         }
-        for each in pods.topology_spread
+        for constraint in pods.topology_spread
     ]

@@ -1,7 +1,7 @@
-"""Pod templates: what the head and each worker group look like to Kubernetes.
+"""Render the pod templates of the head and the worker groups.
 
-Written so that every pod KubeRay makes of them passes Pod Security `restricted`. KubeRay copies the
-Ray container's security context, environment and mounts to the init container it adds to workers.
+Every pod that KubeRay makes from them passes Pod Security `restricted`. KubeRay copies the Ray
+container's security context, environment and mounts to the init container that it adds to workers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from raykit.spec.parts import Container, EnvFrom, Volume
 from raykit.spec.rules import memory
 
 USER = 1000
-# Ray drains for 30 s after SIGTERM; Kubernetes must not kill it meanwhile.
+# Ray drains for 30 s after SIGTERM; Kubernetes must not kill it during that time.
 GRACE_SECONDS = 60
 SHM, TMP, LOGS, API_TOKEN = "shared-memory", "tmp", "ray-logs", "autoscaler-token"
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-# Not RAY_BACKEND_LOG_LEVEL: each process that finds it set prints a line to say so.
+# Do not set RAY_BACKEND_LOG_LEVEL: every process would print a line about it.
 QUIET_AND_FAIR = {**RAY_ENVIRONMENT, "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
 
 CONTAINER_SECURITY: Object = {
@@ -36,8 +36,8 @@ POD_SECURITY: Object = {
     "runAsUser": USER,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-# KubeRay's own probe first looks ten seconds after the start; Ray is up sooner. On the head the
-# path answers for the GCS as well.
+# KubeRay's own probe begins 10 s after the start, but Ray is up sooner. On the head this path also
+# shows the health of the GCS.
 HEALTH: Object = {"path": "/api/healthz", "port": 52365}
 PROBES: Object = {
     "startupProbe": {
@@ -58,7 +58,7 @@ WORKER_PORTS = {"metrics": 8080}
 
 
 def head_template(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
-    """The head's pod template. The autoscaler's token is mounted for its own container only."""
+    """The head's pod template. Only the autoscaler's container gets the API token."""
     container = _container("ray-head", spec.head, head_cpu(spec), HEAD_PORTS)
     volumes = _volumes(spec.head)
     if spec.autoscaling.enabled:
@@ -108,7 +108,7 @@ def ray_offers(pods: Pods) -> Object:
 
 
 def autoscaler_options(spec: ClusterSpec, pull_policy: str) -> Object:
-    """What KubeRay makes the autoscaler's container of, in the head's pod."""
+    """KubeRay's options for the autoscaler's container in the head's pod."""
     mode = spec.autoscaling.upscaling_mode
     upscaling = {} if mode is None else {"upscalingMode": mode}
     options: Object = {
@@ -154,7 +154,7 @@ def _template(
         "image": spec.image or image,
         "imagePullPolicy": pull_policy,
         "env": _env(spec, pods),
-        **({"envFrom": [_env_from(each) for each in pods.env_from]} if pods.env_from else {}),
+        **({"envFrom": [_env_from(source) for source in pods.env_from]} if pods.env_from else {}),
         **container,
     }
     pod: Object = {
@@ -162,11 +162,11 @@ def _template(
         "enableServiceLinks": False,
         "securityContext": _pod_security(pods),
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "containers": [container, *(_beside(each) for each in pods.sidecars)],
+        "containers": [container, *(_beside(sidecar) for sidecar in pods.sidecars)],
         "volumes": volumes,
     }
     if pods.init_containers:
-        pod["initContainers"] = [_beside(each) for each in pods.init_containers]
+        pod["initContainers"] = [_beside(other) for other in pods.init_containers]
     if spec.autoscaling.enabled:
         pod["restartPolicy"] = "Never"
     if spec.pull_secrets:
@@ -175,21 +175,21 @@ def _template(
         pod["priorityClassName"] = pods.priority_class
     if pods.service_account is not None:
         pod["serviceAccountName"] = pods.service_account
-    made: Object = {"labels": {**labels(spec), **dict(sorted(pods.labels.items()))}}
+    metadata: Object = {"labels": {**labels(spec), **dict(sorted(pods.labels.items()))}}
     if pods.annotations:
-        made["annotations"] = dict(sorted(pods.annotations.items()))
-    return merged({"metadata": made, "spec": {**pod, **placement(spec, pods)}}, pods.patch)
+        metadata["annotations"] = dict(sorted(pods.annotations.items()))
+    return merged({"metadata": metadata, "spec": {**pod, **placement(spec, pods)}}, pods.patch)
 
 
 def _pod_security(pods: Pods) -> Object:
     if not any(volume.claim for volume in pods.volumes):
         return POD_SECURITY
-    # A fresh disk belongs to root: its group makes it writable for Ray's user.
+    # A new disk belongs to root; fsGroup makes it writable for Ray's user.
     return {**POD_SECURITY, "fsGroup": USER, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
 def _beside(other: Container) -> Object:
-    """A container beside Ray's, allowed no more than Ray's own is unless it says so itself."""
+    """Another container of the pod, with the Ray container's security context as default."""
     own = {"name": other.name, "image": other.image, **other.spec}
     return {**own, "securityContext": {**CONTAINER_SECURITY, **own.get("securityContext", {})}}
 
@@ -203,7 +203,7 @@ def _container(name: str, pods: Pods, cpu: str, ports: dict[str, int]) -> Object
     requests = {"cpu": cpu, "memory": pods.memory, **disk, **extended}
     return {
         "name": name,
-        # The API server sets the protocol where it is left out: written, so that nothing differs.
+        # The API server would add the protocol; written here, a comparison shows no difference.
         "ports": [
             {"name": port, "containerPort": number, "protocol": "TCP"}
             for port, number in ports.items()
@@ -223,7 +223,7 @@ def _env(spec: ClusterSpec, pods: Pods) -> list[Object]:
     fixed = {} if spec.autoscaling.enabled else FIXED_SIZE
     values = {**QUIET_AND_FAIR, **fixed, **pods.env}
     if spec.auth.mode == "disabled":
-        # Left unset, a plain ray.init() turns token mode on by itself.
+        # Without this variable a plain ray.init() turns token mode on.
         values["RAY_AUTH_MODE"] = "disabled"
     return [{"name": name, "value": value} for name, value in sorted(values.items())]
 
@@ -259,7 +259,7 @@ def _volume(volume: Volume) -> Object:
 def _volumes(pods: Pods) -> list[Object]:
     shm = {"medium": "Memory", "sizeLimit": memory.shared_memory(pods)}
     own = [{"name": SHM, "emptyDir": shm}, _disk(TMP, pods.tmp_storage)]
-    return own + [_volume(each) for each in pods.volumes]
+    return own + [_volume(volume) for volume in pods.volumes]
 
 
 def _disk(name: str, size: str) -> Object:

@@ -1,12 +1,12 @@
-"""Environment variables that raykit gives every Ray that it starts, in pods and on this machine."""
+"""Environment variables of every Ray that raykit starts, in pods and on this machine."""
 
 RAY_ENVIRONMENT = {
-    # At Ray's default of 15 a worker loses to everything else on its node.
+    # With Ray's default of 15 all other processes of the node come before a worker.
     "RAY_worker_niceness": "0",
-    # Ray never forgets a log stream whose reader has left (the dashboard, `ray job logs`): with the
-    # 100th it would refuse logs, tasks and nodes (HTTP 429), also those that raykit asks for.
+    # Ray still counts a log stream after its reader has left (the dashboard, `ray job logs`). From
+    # the 100th on it would answer all requests for logs, tasks and nodes with HTTP 429.
     "RAY_STATE_SERVER_MAX_HTTP_REQUEST": "-1",
-    # A run's task strip needs the last events soon after its end; Ray's default is a second.
+    # raykit reads a run's task events soon after its end; Ray's default is to report every second.
     "RAY_task_events_report_interval_ms": "200",
     "RAY_COLOR_PREFIX": "0",
     "RAY_TQDM": "0",
@@ -14,8 +14,8 @@ RAY_ENVIRONMENT = {
 }
 
 FIXED_SIZE = {
-    # Ray's autoscaler also runs where it may add no node, and then writes "No available node types
-    # can fulfill resource requests" into every job's log, as long as tasks wait for a CPU.
+    # Ray's autoscaler also runs in clusters of fixed size. While tasks wait for a CPU it would
+    # write "No available node types can fulfill resource requests" into the log of every job.
     "RAY_SCHEDULER_EVENTS": "0",
 }
-"""What a cluster gets beside it whose number of nodes no autoscaler changes."""
+"""Additional variables for clusters without autoscaling."""

@@ -1,4 +1,4 @@
-"""A spec's jobs as RayJobs: named by what they run, so that one content runs once."""
+"""Render the jobs of a spec as RayJobs. Their names hold a hash, so that each job runs once."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ SUBMITTER_RESOURCES: Object = {
 
 
 def ray_job(spec: ClusterSpec, job: Job, cluster: Object, image: str, pull_policy: str) -> Object:
-    """The RayJob of one job. cluster: the RayCluster's `spec`, for a job with a cluster of its own.
+    """The RayJob of one job.
 
-    The name ends with a hash of all that decides what runs: applied again, the same job is the same
-    object and does not run again; another image, argument or cluster is another job.
+    cluster: the RayCluster's `spec`, for a job with its own cluster. image, pull_policy: of the
+    pods, if the spec names no image.
+    The name ends with a hash of everything that decides what runs. Applying the same job again
+    changes nothing; another image, argument or cluster makes a new RayJob.
     """
     body = {**_what(spec, job, image, pull_policy), **_where(spec, job, cluster)}
     decisive = {**body, "cluster": cluster, "image": spec.image or image}
     decisive.pop("ttlSecondsAfterFinished")
     name = f"{spec.name}-{job.name}-{content_hash(decisive)}"
-    made = metadata(spec, name, queued=job.own_cluster)
-    return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": made, "spec": body}
+    job_metadata = metadata(spec, name, queued=job.own_cluster)
+    return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": job_metadata, "spec": body}
 
 
 def content_hash(content: Object) -> str:
-    """Eight hexadecimal digits that change with anything in the content."""
+    """A hash of the content: eight hexadecimal digits."""
     return hash_of(content, 8)
 
 
@@ -45,7 +47,7 @@ def entrypoint(job: Job) -> str:
 def _what(spec: ClusterSpec, job: Job, image: str, pull_policy: str) -> Object:
     body: Object = {
         "entrypoint": entrypoint(job),
-        # A submitter that starts again would submit again: the job runs once or not at all.
+        # A restarted submitter would submit the job again: it must run once or not at all.
         "submissionMode": "K8sJobMode",
         "backoffLimit": 0,
         "submitterConfig": {"backoffLimit": 0},
@@ -54,7 +56,7 @@ def _what(spec: ClusterSpec, job: Job, image: str, pull_policy: str) -> Object:
     }
     if job.env:
         environment = {"env_vars": dict(sorted(job.env.items()))}
-        # JSON is YAML, and the chart can write the same text.
+        # JSON is valid YAML, and the chart can write the same text.
         body["runtimeEnvYAML"] = canonical(environment)
     if job.deadline_seconds is not None:
         body["activeDeadlineSeconds"] = job.deadline_seconds
@@ -70,7 +72,7 @@ def _where(spec: ClusterSpec, job: Job, cluster: Object) -> Object:
 
 
 def _submitter(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
-    """The pod that submits; it passes Pod Security `restricted` like every pod of the cluster."""
+    """The template of the submitter pod; like all pods it passes Pod Security `restricted`."""
     container: Object = {
         "name": "ray-job-submitter",
         "image": spec.image or image,

@@ -1,4 +1,4 @@
-"""Manifests: what a spec comes to for `kubectl apply`. The same spec gives the same bytes."""
+"""Render a spec to the manifests for `kubectl apply`. The same spec gives the same bytes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from raykit.spec import names
 from raykit.spec.model import ClusterSpec, WorkerGroup, most, wanted
 
 WITHOUT_PRIORITY = frozenset({"1.6.2"})
-"""Versions of KubeRay whose groups have no priority; later ones set it where it is absent."""
+"""Versions of KubeRay whose groups have no `priority`; later versions add it if it is absent."""
 
 
 def render(
     spec: ClusterSpec, *, image: str, image_pull_policy: str = "IfNotPresent"
 ) -> list[Object]:
-    """The objects of a valid spec, in the order in which they are to be applied.
+    """The objects of a valid spec, in the order to apply them.
 
-    image: raykit's own, taken where the spec names none.
+    image, image_pull_policy: used if the spec does not set them.
     """
     pull_policy = spec.image_pull_policy or image_pull_policy
     body = _cluster(spec, image, pull_policy)
@@ -41,21 +41,21 @@ def render(
         cluster,
         *(ray_job(spec, job, body, image, pull_policy) for job in spec.jobs),
     ]
-    # A round trip makes every part its own object: no anchors in YAML, nothing shared to change.
-    return [json.loads(json.dumps(each)) for each in objects]
+    # The round trip copies shared parts: no anchors in YAML, and no change of one changes another.
+    return [json.loads(json.dumps(item)) for item in objects]
 
 
 def to_yaml(objects: Sequence[Object]) -> str:
     """The objects as one YAML text, each after a line `---`."""
-    # The Python dumper, which is always there: the C one folds and quotes otherwise. ASCII, since
-    # it spoils next-line characters that it may write as they are.
+    # Use the Python dumper, which is always available: the C dumper folds and quotes differently.
+    # Keep its ASCII output: unescaped, it would garble next-line characters.
     return yaml.dump_all(
         objects, Dumper=yaml.SafeDumper, sort_keys=False, explicit_start=True, width=sys.maxsize
     )
 
 
 def spec_hash(cluster_spec: Object) -> str:
-    """Twelve hexadecimal digits that change with anything in a RayCluster's rendered `spec`."""
+    """A hash of a RayCluster's rendered `spec`: twelve hexadecimal digits."""
     return hash_of(cluster_spec, 12)
 
 
@@ -63,7 +63,7 @@ def _cluster(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
     cluster: Object = {
         "rayVersion": spec.ray_version,
         "authOptions": _auth(spec),
-        # Without Recreate pods keep what they ran before: a changed image would change nothing.
+        # Without Recreate running pods stay as they are, even if the image changes.
         "upgradeStrategy": {"type": spec.upgrade},
         **({"suspend": True} if spec.suspend else {}),
         "headGroupSpec": {
@@ -83,13 +83,13 @@ def _cluster(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
 
 
 def _auth(spec: ClusterSpec) -> Object:
-    # KubeRay runs without authentication where the mode is left out.
+    # KubeRay runs without authentication if the mode is left out.
     secret = {} if spec.auth.secret_name is None else {"secretName": spec.auth.secret_name}
     return {"mode": spec.auth.mode, **secret}
 
 
 def _group(spec: ClusterSpec, group: WorkerGroup, image: str, pull_policy: str) -> Object:
-    # With the autoscaler `replicas` is its own: applying a number again would undo its work.
+    # The autoscaler changes `replicas`: applying a number again would undo its work.
     replicas = {} if spec.autoscaling.enabled else {"replicas": wanted(group)}
     timeout = group.idle_timeout_seconds
     idle = {} if timeout is None else {"idleTimeoutSeconds": timeout}
@@ -98,7 +98,7 @@ def _group(spec: ClusterSpec, group: WorkerGroup, image: str, pull_policy: str) 
         **replicas,
         "minReplicas": group.min_replicas,
         "maxReplicas": most(group),
-        # KubeRay's CRD sets it where it is left out: written, so that nothing ever differs.
+        # KubeRay's CRD would add it; written here, a comparison shows no difference.
         "numOfHosts": 1,
         **({"priority": 0} if spec.kuberay not in WITHOUT_PRIORITY else {}),
         **idle,

@@ -1,7 +1,7 @@
-"""KubeRay's custom resources: whether a manifest is one that a version of its CRDs takes.
+"""Check manifests with the schemas of KubeRay's CRDs.
 
-The schemas in `crd/` are derived from KubeRay's CRDs by `scripts/derive_crd_schema.py`. Unknown
-fields are problems here: the API server would drop them without a word.
+`scripts/derive_crd_schema.py` makes the schemas in `crd/` from KubeRay's CRDs. Unknown fields are
+problems here: the API server would drop them without a message.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 
 
 def versions() -> list[str]:
-    """The KubeRay versions whose resources are known, oldest first."""
-    found = (path.stem for path in _FOLDER.glob("*.json"))
-    return sorted(found, key=lambda text: [int(part) for part in text.split(".")])
+    """The KubeRay versions with a schema, oldest first."""
+    names = (path.stem for path in _FOLDER.glob("*.json"))
+    return sorted(names, key=lambda text: [int(part) for part in text.split(".")])
 
 
 def require_known(kuberay: str) -> None:
-    """Errors: UsageError (2) where the version is not one of `versions()`."""
+    """Errors: UsageError (2) if the version is not one of `versions()`."""
     if kuberay not in versions():
         raise UsageError(
             f"KubeRay {kuberay} is not known here", next=f"--kuberay {' or '.join(versions())}"
@@ -53,9 +53,9 @@ def is_rays(manifest: Node) -> bool:
 
 
 def check(manifest: Node, kuberay: str = DEFAULT) -> list[Problem]:
-    """What a KubeRay version's CRD has against a manifest of `ray.io/v1`.
+    """The problems of a manifest of `ray.io/v1` by the CRD of a KubeRay version.
 
-    Errors: UsageError (2) where the version is not one of `versions()`.
+    Errors: UsageError (2) if the version is not one of `versions()`.
     """
     require_known(kuberay)
     schema = _schema(kuberay)
@@ -67,7 +67,7 @@ def check(manifest: Node, kuberay: str = DEFAULT) -> list[Problem]:
 
 
 class _Checker:
-    """Walks a manifest and a schema side by side."""
+    """Compares a manifest with a schema, key by key."""
 
     def __init__(self, kuberay: str, kind: str) -> None:
         self.kuberay, self.kind = kuberay, kind
@@ -95,16 +95,16 @@ class _Checker:
                 yield from self.node((*path, name), child, inside)
 
     def _unknown(self, path: Path, node: Node) -> str:
-        knowing = [each for each in versions() if _knows(each, self.kind, path)]
+        knowing = [version for version in versions() if _knows(version, self.kind, path)]
         if knowing:
             return f"needs KubeRay {' or '.join(knowing)}: {self.kuberay} does not have it"
         near = difflib.get_close_matches(str(path[-1]), node.get("properties", {}), n=1)
-        meant = f'; did you mean "{near[0]}"?' if near else ""
-        return f"unknown field to KubeRay {self.kuberay}{meant}"
+        suggestion = f'; did you mean "{near[0]}"?' if near else ""
+        return f"unknown field to KubeRay {self.kuberay}{suggestion}"
 
 
 def _mistake(value: Any, node: Node) -> str | None:
-    """What is wrong with a value itself, not with what it holds."""
+    """What is wrong with a value itself; the values inside it are checked separately."""
     if value is None:
         return None if node.get("nullable") else "has no value"
     if node.get("x-kubernetes-int-or-string"):
@@ -138,7 +138,7 @@ def _number_mistake(number: float, node: Node) -> str | None:
 
 
 def _child(node: Node, name: str) -> Node | None:
-    """The schema of a key of an object; empty where anything goes, none where it is unknown."""
+    """The schema of a key of an object; empty if anything is allowed, None if it is unknown."""
     known: Node | None = node.get("properties", {}).get(name)
     if known is not None:
         return known
@@ -161,8 +161,8 @@ def _knows(kuberay: str, kind: str, path: Path) -> bool:
 
 def _resolved(kuberay: str, node: Node) -> Node:
     if "$ref" in node:
-        found: Node = _schema(kuberay)["defs"][node["$ref"]]
-        return found
+        target: Node = _schema(kuberay)["defs"][node["$ref"]]
+        return target
     return node
 
 

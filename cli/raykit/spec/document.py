@@ -1,7 +1,7 @@
-"""YAML as specs use it: plain values with the place of each, and no surprises.
+"""Read the YAML of a spec: plain values with their line and column, and no surprises.
 
 YAML 1.1 reads `no` as false, `3.10` as 3.1 and `012` as 10, keeps the last of two equal keys, and
-lets a few bytes of aliases grow without bound. Here each of these is a problem with its place.
+lets a few bytes of aliases expand without bound. This module reports each of these as a problem.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PREFIX = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in the text, counted from 1."""
+    """A place in the text. line, column: counted from 1."""
 
     line: int
     column: int
@@ -43,9 +43,10 @@ class Mark:
 
 @dataclass
 class Document:
-    """The values of a text: where each begins, where its key stands, how scalars are written.
+    """The values of a text, with their places.
 
-    empty: the paths at which no value stands.
+    values: where each value begins. keys: where its key begins. texts: scalars as they are
+    written. empty: paths of keys without a value.
     """
 
     value: Any = None
@@ -56,7 +57,10 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
-        """Where a path stands; for one that is absent, the key of what should hold it."""
+        """The place of a path's value. If it is absent: the key of its nearest parent.
+
+        key: the place of its key instead.
+        """
         if key and path in self.keys:
             return self.keys[path]
         if path in self.values:
@@ -74,13 +78,13 @@ class Document:
 
 
 def parse(data: bytes | str) -> Document:
-    """The document in a text. What is wrong with it is in `problems`; nothing is raised."""
+    """The document of a text. Raises nothing: `problems` of the result has what is wrong."""
     document, text = Document(), ""
     try:
         text = _decoded(data)
-        refused = list(_refused(text))
-        if refused:
-            document.problems = refused
+        unsupported = list(_unsupported(text))
+        if unsupported:
+            document.problems = unsupported
             return document
         node = yaml.compose(text, Loader=_LOADER)
         if node is None:
@@ -93,7 +97,7 @@ def parse(data: bytes | str) -> Document:
     except yaml.MarkedYAMLError as error:
         document.problems.append(_not_yaml(error, text))
     except (ValueError, OverflowError, RecursionError) as error:
-        # PyYAML's own Python reader ends so on some escapes; libyaml's never does.
+        # PyYAML's pure Python reader raises these on some escapes; libyaml never does.
         document.problems.append(Problem((), f"is not YAML that can be read: {error}", 1, 1))
     return document
 
@@ -117,8 +121,8 @@ def _decoded(data: bytes | str) -> str:
     return data.removeprefix("\ufeff")
 
 
-def _refused(text: str) -> Iterator[Problem]:
-    """What specs leave alone: aliases, anchors, tags, a second document, deep nesting."""
+def _unsupported(text: str) -> Iterator[Problem]:
+    """YAML features that specs do not allow: aliases, anchors, tags, documents, deep nesting."""
     documents = depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, DocumentStartEvent):
@@ -184,7 +188,7 @@ def _bad_key(node: Node, seen: dict[str, Any]) -> str | None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text can be written to a manifest: Unicode, and without NUL."""
+    """Whether a manifest can contain a text: Unicode without NUL."""
     return "\0" not in text and _is_unicode(text)
 
 
@@ -193,7 +197,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _scalar(text: str, tag: str) -> tuple[Any, str | None]:
-    """A scalar's value, and what is wrong with the way it is written."""
+    """A scalar's value, and a message if YAML reads it in a surprising way."""
     if tag == "int":
         if _PLAIN_WHOLE.fullmatch(text):
             return int(text), None

@@ -1,4 +1,4 @@
-"""The kinds of value that a spec's fields hold, and what every part of a spec has in common."""
+"""The types of a spec's fields, and the base class of its parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
 
 
 class Part(BaseModel):
-    """What every part of a spec has in common: strict types, and no unknown key.
+    """The base class of all parts of a spec: strict types, no unknown keys.
 
     The text below a field is its documentation: `raykit explain` and `raykit schema` show it.
     """
@@ -82,12 +82,12 @@ def _mount_path(text: str) -> str:
 
 
 def _written(pattern: str, longest: int, example: str) -> FieldInfo:
-    """What an editor is told of a text: its form and length. The validators say the same."""
-    made: FieldInfo = Field(
+    """The pattern and length of a text for the JSON Schema. The validators check the same."""
+    field: FieldInfo = Field(
         json_schema_extra={"pattern": f"^(?:{pattern})$", "maxLength": longest},
         examples=[example],
     )
-    return made
+    return field
 
 
 Quantity = Annotated[

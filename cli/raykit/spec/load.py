@@ -1,4 +1,4 @@
-"""From a text to a `ClusterSpec`, or to a list of everything that is wrong with it."""
+"""Read a spec: a text becomes a `ClusterSpec`, or a list of everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raykit.spec.model import ClusterSpec
 from raykit.spec.problems import Path, Problem
 from raykit.spec.wording import explained
 
-# What takes the place of a required value that is missing or wrong while the rest is looked at.
+# Values in place of required ones that are missing or wrong, so that the rest can be checked.
 _STAND_INS: dict[str, Any] = {"name": "stand-in", "memory": "4Gi", "head": {"memory": "4Gi"}}
 _ROUNDS = 5
 _OPTIONS = "the spec with the options given"
@@ -26,7 +26,7 @@ _LOOK = "change the options, or the spec: raykit explain"
 
 @dataclass(frozen=True)
 class Report:
-    """What reading a text came to: a spec where nothing is wrong, and what was found."""
+    """The result of reading a text. spec: None if there are problems."""
 
     spec: ClusterSpec | None
     problems: tuple[Problem, ...]
@@ -34,9 +34,9 @@ class Report:
 
 
 def load(data: bytes | str, source: str = "spec") -> ClusterSpec:
-    """The spec in a YAML text. `source` names it in messages.
+    """The spec of a YAML text. source: its name in messages.
 
-    Errors: SpecError (3) with every problem, its line and column.
+    Errors: SpecError (3) with all problems, each with line and column.
     """
     report = inspect(data)
     if report.spec is None:
@@ -45,7 +45,7 @@ def load(data: bytes | str, source: str = "spec") -> ClusterSpec:
 
 
 def load_file(path: FilePath) -> ClusterSpec:
-    """The spec in a file. Errors: SpecError (3); UsageError (2) where it cannot be read."""
+    """The spec of a file. Errors: SpecError (3); UsageError (2) if it cannot be read."""
     return load(read(path), str(path))
 
 
@@ -63,20 +63,20 @@ def read(path: FilePath, longest: int = document.LONGEST) -> bytes:
 
 
 def inspect(data: bytes | str) -> Report:
-    """Everything that is wrong or doubtful in a text; nothing is raised."""
+    """All problems and warnings of a text. Raises nothing."""
     read_document = document.parse(data)
     if read_document.problems and read_document.value is None:
         return Report(None, tuple(read_document.problems))
-    spec, found = _model(read_document)
-    located = [*read_document.problems, *found]
+    spec, field_problems = _model(read_document)
+    located = [*read_document.problems, *field_problems]
     warnings: list[Problem] = []
     if spec is not None:
         wrong = [problem.path for problem in located]
-        rules = [read_document.locate(each) for each in validate.problems(spec)]
-        located += [each for each in rules if not _rests_on(each, wrong)]
-        doubts = [read_document.locate(each) for each in validate.warnings(spec)]
-        warnings = [each for each in doubts if not _rests_on(each, wrong)]
-    problems = tuple(sorted(located, key=lambda each: (each.line, each.column)))
+        rules = [read_document.locate(problem) for problem in validate.problems(spec)]
+        located += [problem for problem in rules if not _rests_on(problem, wrong)]
+        doubts = [read_document.locate(warning) for warning in validate.warnings(spec)]
+        warnings = [warning for warning in doubts if not _rests_on(warning, wrong)]
+    problems = tuple(sorted(located, key=lambda problem: (problem.line, problem.column)))
     return Report(None if problems else spec, problems, tuple(warnings))
 
 
@@ -90,29 +90,29 @@ def overridden(
     settings: Sequence[str] = (),
     jobs: Sequence[str] = (),
 ) -> ClusterSpec:
-    """The spec with what the command line gave in place of its own.
+    """The spec with the command line's options in place of its own values.
 
-    replicas: of the one worker group; `maxReplicas` grows with it.
+    replicas: of its only worker group; `maxReplicas` grows with it.
     settings, jobs: as `changes.apply` and `changes.add_jobs` take them.
-    Errors: SpecError (3); UsageError (2) where `replicas` fits no single group.
+    Errors: SpecError (3); UsageError (2) for `replicas` if the spec has not exactly one group.
     """
     data = spec.model_dump(by_alias=True, exclude_unset=True)
-    found = changes.apply(data, [_text(each) for each in settings])
-    given = {"name": name, "namespace": namespace, "image": image}
-    data |= {key: _text(value) for key, value in given.items() if value is not None}
+    problems = changes.apply(data, [_text(setting) for setting in settings])
+    options = {"name": name, "namespace": namespace, "image": image}
+    data |= {key: _text(value) for key, value in options.items() if value is not None}
     if replicas is not None:
         _set_replicas(data, replicas)
-    if found:
-        raise error(found, _OPTIONS, _LOOK)
+    if problems:
+        raise error(problems, _OPTIONS, _LOOK)
     changed = _judged(data)
     if not jobs:
         return changed
-    changes.add_jobs(data, [_text(each) for each in jobs])
+    changes.add_jobs(data, [_text(job) for job in jobs])
     return _judged(data)
 
 
 def error(problems: Iterable[Problem], source: str, next: str | None = None) -> SpecError:
-    """The error that lists problems; `next` is what to run, by default `raykit validate`."""
+    """The error that lists problems. next: the command to run; None: `raykit validate`."""
     lines = [str(problem) for problem in problems]
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     return SpecError(
@@ -132,10 +132,10 @@ def _judged(data: dict[str, Any]) -> ClusterSpec:
 
 
 def _model(read_document: Document) -> tuple[ClusterSpec | None, list[Problem]]:
-    """The model, and what is wrong field by field.
+    """The model, and the problems of single fields.
 
-    Where fields are wrong the model is made without them, so that the rules that span fields can
-    still judge the rest.
+    Wrong fields are left out of the model, so that rules over several fields can still check the
+    rest.
     """
     problems: list[Problem] = []
     value = copy.deepcopy(read_document.value)
@@ -147,27 +147,26 @@ def _model(read_document: Document) -> tuple[ClusterSpec | None, list[Problem]]:
             spec = ClusterSpec.model_validate(value)
             return spec, problems + _empty(read_document, known)
         except ValidationError as invalid:
-            for each in explained(invalid, read_document):
-                if each.path not in known:
-                    problems.append(each)
-                    known.add(each.path)
-                _without(value, each.path)
+            for problem in explained(invalid, read_document):
+                if problem.path not in known:
+                    problems.append(problem)
+                    known.add(problem.path)
+                _without(value, problem.path)
     return None, problems
 
 
 def _empty(read_document: Document, known: set[Path]) -> list[Problem]:
-    """Keys without a value: allowed by the types where the key may be absent, yet no spec.
+    """Problems for keys without a value: the types of optional keys allow None, a spec does not.
 
-    In a `patch` no value takes a key away.
+    In a `patch` a key without a value is allowed: it removes the key.
     """
     message = "has no value: give one, or leave the key out"
     empty = [path for path in read_document.empty if path not in known and "patch" not in path]
-    found = [Problem(path, message) for path in empty]
-    return [read_document.locate(problem) for problem in found]
+    return [read_document.locate(Problem(path, message)) for path in empty]
 
 
 def _without(value: Any, path: Path) -> None:
-    """Take the value at a path away, or put a stand-in where one is required."""
+    """Remove the value at a path, or replace it by a stand-in if it is required."""
     if not path:
         return
     for part in path[:-1]:
@@ -202,10 +201,10 @@ def _set_replicas(data: dict[str, Any], replicas: int) -> None:
 
 
 def _text(given: str) -> str:
-    """An option's text, with escapes for bytes that are not UTF-8: the rules then refuse it."""
+    """An option's text with bytes that are not UTF-8 as escapes, which the rules then refuse."""
     return given.encode("utf-8", "backslashreplace").decode()
 
 
 def _outside_a_text(invalid: ValidationError, data: dict[str, Any]) -> list[Problem]:
-    found = explained(invalid, Document(value=data))
-    return [Problem(each.path, each.message) for each in found]
+    problems = explained(invalid, Document(value=data))
+    return [Problem(problem.path, problem.message) for problem in problems]

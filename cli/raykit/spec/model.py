@@ -167,21 +167,22 @@ class ClusterSpec(Part):
 
     @property
     def task_cpus(self) -> int:
-        """p: the CPUs offered to tasks; with autoscaling, the most there can be."""
+        """The CPUs that the cluster offers to tasks (p); with autoscaling, at its largest size."""
         replicas = most if self.autoscaling.enabled else wanted
-        return head_task_cpus(self) + sum(each.task_cpus * replicas(each) for each in self.workers)
+        workers = sum(group.task_cpus * replicas(group) for group in self.workers)
+        return head_task_cpus(self) + workers
 
 
 def head_task_cpus(spec: ClusterSpec) -> int:
-    """Task CPUs of the head: none unless it says so."""
+    """The head's `taskCpus`; 0 if it is left out."""
     return spec.head.task_cpus or 0
 
 
 def wanted(group: WorkerGroup) -> int:
-    """Replicas of a group that no autoscaler moves."""
+    """The number of replicas of a group without autoscaling."""
     return 1 if group.replicas is None else group.replicas
 
 
 def most(group: WorkerGroup) -> int:
-    """Replicas that a group may grow to."""
+    """The largest number of replicas of a group."""
     return wanted(group) if group.max_replicas is None else group.max_replicas

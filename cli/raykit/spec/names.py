@@ -1,11 +1,11 @@
-"""Names: what Kubernetes and KubeRay take, and the words by which raykit finds its own."""
+"""Names that Kubernetes and KubeRay accept, and the labels by which raykit finds its objects."""
 
 from __future__ import annotations
 
 import re
 
 CLUSTER_LABEL = "raykit.io/cluster"
-"""On each RayCluster that raykit renders, and on its pods: the cluster's name."""
+"""A label of each RayCluster that raykit renders, and of its pods: the cluster's name."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 MANAGED_BY = "raykit"
@@ -123,5 +123,5 @@ def _dns_1035(text: str, longest: int, why: str) -> str:
 
 def _suggestion(text: str, longest: int) -> str:
     lowered = re.sub(r"[^a-z0-9]+", "-", text.lower())
-    meant = lowered.lstrip("-0123456789")[:longest].rstrip("-")
-    return f'; for example "{meant}"' if meant else ""
+    valid = lowered.lstrip("-0123456789")[:longest].rstrip("-")
+    return f'; for example "{valid}"' if valid else ""

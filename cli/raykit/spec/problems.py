@@ -1,4 +1,4 @@
-"""A problem of a spec: where it is and what is wrong."""
+"""A problem of a spec: its place and its message."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
 LONGEST_SHOWN = 300
-"""Characters of a message or path that are shown: a value in it may be as long as a file."""
+"""The most characters shown of a message or path: a value in it may be as long as a file."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a spec, or, as a warning, doubtful.
+    """One problem of a spec, or one warning.
 
     path: keys and list positions from the top of the spec.
-    line, column: counted from 1; 0 where the spec did not come from a text.
-    involves: other paths that the judgement rests on; where one of them is itself in error, the
-    problem is left out.
+    line, column: counted from 1; 0 if the spec did not come from a text.
+    involves: paths of other values that this problem depends on; if one of them is wrong itself,
+    this problem is left out.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Problem:
 
 
 def _cut(text: str) -> str:
-    """A text without its middle where it is too long to be shown."""
+    """A text; if it is too long, without its middle."""
     half = LONGEST_SHOWN // 2
     return text if len(text) <= LONGEST_SHOWN else f"{text[:half]} … {text[-half:]}"
 

@@ -1,4 +1,4 @@
-"""Kubernetes quantities: the texts `500m`, `2`, `1536Mi`, and what they amount to."""
+"""Read Kubernetes quantities, such as `500m`, `2` and `1536Mi`."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ FORM = re.compile(
     re.ASCII,
 )
 JSON_PATTERN = r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?"
-"""The same without named groups, for JSON Schema; a minus is refused."""
+"""The same for JSON Schema: without named groups and without a minus."""
 LARGEST = 2**63 - 1
-"""What Kubernetes can count; it cuts larger quantities without a word."""
+"""The largest quantity of Kubernetes; it cuts larger ones down without a message."""
 SMALLEST = DECIMAL["n"]
 LONGEST_TEXT = 64
 MIB, GIB, TIB = 2**20, 2**30, 2**40
 
 
 def parse(text: str) -> Decimal:
-    """The amount in units: CPUs, or bytes.
+    """The amount of a quantity, in CPUs or bytes.
 
-    Errors: ValueError with what is wrong and, where it can be guessed, what was meant.
+    Errors: ValueError with what is wrong and, if possible, a suggestion.
     """
-    found = FORM.fullmatch(text) if len(text) <= LONGEST_TEXT else None
-    if found is None:
-        raise ValueError(f'"{text}" is not a Kubernetes quantity{_meant(text)}')
-    amount = Decimal(found["number"]) * _factor(found["unit"], found["exponent"])
+    match = FORM.fullmatch(text) if len(text) <= LONGEST_TEXT else None
+    if match is None:
+        raise ValueError(f'"{text}" is not a Kubernetes quantity{_suggestion(text)}')
+    amount = Decimal(match["number"]) * _factor(match["unit"], match["exponent"])
     if amount < 0:
         raise ValueError(f'"{text}" is negative')
     if amount > LARGEST:
@@ -45,18 +45,21 @@ def parse(text: str) -> Decimal:
 
 
 def unit(text: str) -> str:
-    """The suffix of a valid quantity; empty where there is none."""
-    found = FORM.fullmatch(text)
-    return (found["unit"] or "") if found else ""
+    """The suffix of a quantity, such as `Mi`; empty if it has none."""
+    match = FORM.fullmatch(text)
+    return (match["unit"] or "") if match else ""
 
 
 def millicpus(text: str) -> int:
-    """CPUs in thousandths, rounded up as the scheduler does."""
+    """A quantity of CPUs in thousandths, rounded up as the scheduler does.
+
+    Errors: ValueError.
+    """
     return int((parse(text) * 1000).to_integral_value(ROUND_CEILING))
 
 
 def size(text: str) -> int:
-    """Bytes, rounded up."""
+    """A quantity in bytes, rounded up. Errors: ValueError."""
     return int(parse(text).to_integral_value(ROUND_CEILING))
 
 
@@ -66,7 +69,7 @@ def _factor(suffix: str | None, exponent: str | None) -> Decimal:
     return Decimal(BINARY[suffix]) if suffix in BINARY else DECIMAL[suffix or ""]
 
 
-def _meant(text: str) -> str:
+def _suggestion(text: str) -> str:
     loose = re.fullmatch(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*([A-Za-z]*)\s*", text)
     if loose is None:
         return ""
@@ -76,5 +79,5 @@ def _meant(text: str) -> str:
     prefix = letters.removesuffix("b").removesuffix("i")
     if prefix not in {"", "k", "m", "g", "t", "p"}:
         return ""
-    meant = f"{number}{prefix.upper()}i" if prefix else number
-    return f'; did you mean "{meant}"?' if FORM.fullmatch(meant) else ""
+    valid = f"{number}{prefix.upper()}i" if prefix else number
+    return f'; did you mean "{valid}"?' if FORM.fullmatch(valid) else ""

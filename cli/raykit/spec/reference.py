@@ -1,4 +1,4 @@
-"""The spec's reference, from the model itself: a JSON Schema for editors, and `explain`."""
+"""The reference of the spec, made from its model: a JSON Schema, and `raykit explain`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ QUANTITY = "quantity, such as 500m or 2Gi"
 
 @dataclass(frozen=True)
 class Entry:
-    """One field. kind: in words; default: as YAML, None where there is none or it is derived."""
+    """One field of a spec.
+
+    kind: its type in words. default: as YAML; None if there is none or it is computed.
+    holds: the part of the spec that its value is, or that a list of it has; None for plain values.
+    """
 
     name: str
     kind: str
@@ -51,23 +55,22 @@ def json_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as it is committed: two spaces, keys in the model's order, one final newline."""
+    """The schema as text, in the form that is committed to the repository."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=True) + "\n"
 
 
 def explain(path: str = "") -> tuple[Entry | None, list[Entry]]:
     """A field by its path, such as `workers.memory`, and the fields below it.
 
-    Indices and brackets are allowed, so that a path of `raykit validate` can be pasted. The entry
-    is None for the whole spec.
-
+    path: may have indices, such as `workers[0].memory`, as `raykit validate` prints them; empty
+    for the whole spec, whose entry is None.
     Errors: UsageError (2) naming the nearest field.
     """
     model: type[BaseModel] | None = ClusterSpec
     entry: Entry | None = None
     walked: list[str] = []
     for part in _parts(path):
-        known = {each.name: each for each in entries(model)} if model else {}
+        known = {field.name: field for field in entries(model)} if model else {}
         if part not in known:
             raise _unknown(part, walked, list(known))
         entry = known[part]
@@ -77,7 +80,7 @@ def explain(path: str = "") -> tuple[Entry | None, list[Entry]]:
 
 
 def entries(model: type[BaseModel]) -> Iterator[Entry]:
-    """The fields of a part, in its order."""
+    """The fields of a part of the spec, in the order of its class."""
     for name, field in model.model_fields.items():
         yield Entry(
             name=field.alias or name,
@@ -114,9 +117,9 @@ def _kind(annotation: Any, field: FieldInfo | None = None) -> str:
         return QUANTITY
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
-        return " or ".join(_kind(each, field) for each in inner if each is not type(None))
+        return " or ".join(_kind(choice, field) for choice in inner if choice is not type(None))
     if origin is Literal:
-        return " or ".join(str(each) for each in inner)
+        return " or ".join(str(choice) for choice in inner)
     if origin is list:
         return f"list of {_plural(_kind(inner[0]))}"
     if origin is dict:
@@ -131,7 +134,7 @@ def _kind(annotation: Any, field: FieldInfo | None = None) -> str:
 
 
 def _is_quantity(annotation: Any, field: FieldInfo | None) -> bool:
-    """Whether a field holds a quantity: pydantic takes the outermost annotation apart."""
+    """Whether a field is a quantity. pydantic splits the outermost annotation, hence by id."""
     _, *wanted = get_args(fields.Quantity)
     metadata = field.metadata if field is not None else getattr(annotation, "__metadata__", ())
     return bool(set(map(id, wanted)) & set(map(id, metadata)))
@@ -151,37 +154,37 @@ def _default(field: FieldInfo) -> str | None:
 
 
 def _part(annotation: Any) -> type[BaseModel] | None:
-    """The part of a spec that a field holds, in a list or alone; None for plain values."""
+    """The part of a spec that a field is or is a list of; None for plain values."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_part(each) for each in get_args(annotation))
-    return next((each for each in found if each is not None), None)
+    parts = (_part(argument) for argument in get_args(annotation))
+    return next((part for part in parts if part is not None), None)
 
 
 def _tidy(node: Any) -> Any:
-    """The schema without what editors show to nobody: titles made from names, default nulls."""
+    """The schema without generated titles and null defaults, which help nobody in an editor."""
     if isinstance(node, list):
-        return [_tidy(each) for each in node]
+        return [_tidy(item) for item in node]
     if not isinstance(node, dict):
         return node
-    made = {}
+    tidy = {}
     for key, value in node.items():
         if key == "title" and isinstance(value, str):
             continue
         if key == "default" and value is None:
             continue
         if key == "description" and isinstance(value, str):
-            made[key] = " ".join(value.split())
+            tidy[key] = " ".join(value.split())
         else:
-            made[key] = _tidy(value)
-    return _without_null(made)
+            tidy[key] = _tidy(value)
+    return _without_null(tidy)
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """A field that may be left out may not be null: a key without a value is a mistake."""
+    """Forbid null for optional fields: a key without a value is a mistake."""
     choices = node.get("anyOf")
     if not isinstance(choices, list) or {"type": "null"} not in choices:
         return node
-    left = [each for each in choices if each != {"type": "null"}]
+    left = [choice for choice in choices if choice != {"type": "null"}]
     rest = {key: value for key, value in node.items() if key != "anyOf"}
     return {**left[0], **rest} if len(left) == 1 else {**rest, "anyOf": left}

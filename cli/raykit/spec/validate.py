@@ -1,7 +1,7 @@
-"""Rules that span fields: KubeRay's own, which its CRD's schema does not hold, and ours.
+"""Rules over several fields: KubeRay's rules that its CRD's schema lacks, and raykit's own.
 
-KubeRay has no admission webhook: what breaks its rules is accepted by the API server and refused
-later in an event. They are mirrored here (from its `validation.go`, 1.6.2).
+KubeRay has no admission webhook: the API server accepts an object that breaks its rules, and
+KubeRay refuses it later in an event. This module repeats the rules of its `validation.go` (1.6.2).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from raykit.spec.problems import Path, Problem
 from raykit.spec.rules import extras, images, pods
 from raykit.spec.rules.memory import object_store_bytes, shared_memory
 
-# Below it Ray has published vulnerabilities that open a cluster to others.
+# Older versions of Ray have published vulnerabilities that let others into a cluster.
 OLDEST_RAY = "2.56.0"
 SMALLEST_OBJECT_STORE = 75 * quantity.MIB
 _SMALL_HEAD, _SMALL_WORKER = 2 * quantity.GIB, quantity.GIB
@@ -49,8 +49,8 @@ _AUTOSCALER = {"RAY_enable_autoscaler_v2"}
 
 
 def problems(spec: ClusterSpec) -> list[Problem]:
-    """What is wrong in a spec whose fields are right one by one."""
-    found = [
+    """The problems of a spec whose single fields are valid."""
+    result = [
         *_versions(spec),
         *_head(spec),
         *_group_names(spec),
@@ -58,7 +58,7 @@ def problems(spec: ClusterSpec) -> list[Problem]:
         *extras.problems(spec),
     ]
     for path, part in each_pods(spec):
-        found += [
+        result += [
             *_cpus(path, part),
             *_memory(path, part),
             *_env(path, part),
@@ -66,16 +66,16 @@ def problems(spec: ClusterSpec) -> list[Problem]:
             *pods.problems(path, part),
         ]
     for at, group in enumerate(spec.workers):
-        found += _replicas(("workers", at), group, spec.autoscaling.enabled)
-    return found
+        result += _replicas(("workers", at), group, spec.autoscaling.enabled)
+    return result
 
 
 def warnings(spec: ClusterSpec) -> list[Problem]:
-    """What is allowed and yet doubtful."""
-    found = [*_doubts_of_cluster(spec), *extras.warnings(spec)]
+    """The warnings of a spec: values that are allowed but probably a mistake."""
+    result = [*_doubts_of_cluster(spec), *extras.warnings(spec)]
     for path, part in each_pods(spec):
-        found += [*_doubts_of_quantities(path, part), *_doubts_of_memory(path, part)]
-    return found
+        result += [*_doubts_of_quantities(path, part), *_doubts_of_memory(path, part)]
+    return result
 
 
 def each_pods(spec: ClusterSpec) -> Iterator[tuple[Path, Pods]]:
@@ -222,7 +222,7 @@ def _placement(path: Path, part: Pods) -> Iterator[Problem]:
 
 
 def _toleration(path: Path, toleration: Toleration) -> Iterator[Problem]:
-    """Kubernetes' own rules."""
+    """Kubernetes' own rules for tolerations."""
     yield from _label((*path, "key"), toleration.key, names.label_key)
     if toleration.operator == "Equal":
         yield from _label((*path, "value"), toleration.value, names.label_value)

@@ -1,4 +1,4 @@
-"""What pydantic found, in the words of someone who wrote the YAML."""
+"""Turn pydantic's errors into messages for the author of the YAML."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _KINDS = {
 
 
 def explained(invalid: ValidationError, document: Document) -> list[Problem]:
-    """One problem for each thing that is wrong, with its place."""
+    """One problem for each of pydantic's errors, with its line and column."""
     return [_problem(error, document) for error in invalid.errors(include_url=False)]
 
 
 def known_keys(path: Path) -> list[str]:
-    """The keys that a spec knows below a path; none where any may stand."""
+    """The keys that a spec allows below a path; empty if it allows any key."""
     annotation: Any = ClusterSpec
     for part in path:
         annotation = _inside(annotation, part)
@@ -106,7 +106,8 @@ def _inside(annotation: Any, part: str | int) -> Any:
 
 def _model(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) in {Union, types.UnionType}:
-        annotation = next((each for each in get_args(annotation) if each is not type(None)), None)
+        choices = (choice for choice in get_args(annotation) if choice is not type(None))
+        annotation = next(choices, None)
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return annotation if is_model else None
 

@@ -202,7 +202,7 @@ def test_an_address_is_used_as_it_is_and_ends_in_one_slash(no_context, url):
     chosen = choose(url, RAY_AUTH_TOKEN="letter")
     assert isinstance(chosen, Address)
     assert chosen.url == url.rstrip("/") + "/"
-    assert chosen.reason == f"running on {url} (--on)"
+    assert chosen.reason == f"running on {chosen.url} (--on)"
     assert chosen.environ["RAY_AUTH_TOKEN"] == "letter"
 
 

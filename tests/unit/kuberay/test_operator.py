@@ -121,7 +121,7 @@ def test_an_operator_whose_pod_cannot_start_gives_that_reason(connection, api):
 def test_an_operator_that_is_ready_and_silent_shows_which_namespaces_it_watches(connection, api):
     api.say(DEPLOYMENTS, listed(deployment()))
     (finding,) = operator.diagnose(connection)
-    assert "does nothing with it" in finding.what
+    assert "does nothing with this cluster" in finding.what
     assert finding.evidence == ("its arguments: --watch-namespace=a",)
     assert "does it watch this namespace?" in finding.next
     assert finding.patience <= 20
@@ -167,7 +167,7 @@ def test_the_operator_is_asked_after_where_it_has_something_to_do(
 @pytest.mark.parametrize("shown", ["kind: Deployment", "a: [", "", "[" * 5000, "- a"])
 def test_a_chart_whose_crds_are_none_is_refused(tools, shown):
     tools(helm=f"echo '{shown}'")
-    with pytest.raises(KubernetesError, match="the chart's CRDs are none"):
+    with pytest.raises(KubernetesError, match="the chart has no valid CRDs"):
         operator.crds()
 
 

@@ -1,1 +1,1 @@
-"""What commands about clusters do: bring one up, end it, show what is up, make a kind cluster."""
+"""The commands about clusters: up, down, status and kind."""

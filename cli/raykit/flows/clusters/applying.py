@@ -1,4 +1,4 @@
-"""What a spec renders to, on the API server: what it would change, and the change itself."""
+"""Apply the rendered objects of a spec, and show before what that would change."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from raykit.objects import Object
 from raykit.spec.names import CLUSTER_LABEL
 
 BESIDE = ("NetworkPolicy", "PodDisruptionBudget", "PodMonitor")
-"""Kinds of objects that a spec may ask for beside the RayCluster; they end with it."""
+"""Kinds of objects that a spec may ask for beside the RayCluster. They are deleted with it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be applied. surplus: objects of an earlier spec that this one does not have."""
+    """What to apply.
+
+    items: the objects. change: how they differ from the cluster. surplus: objects of an earlier
+    spec that are to be deleted.
+    """
 
     items: Sequence[Object]
     change: Change = field(default_factory=Change)
@@ -28,23 +32,26 @@ class Plan:
 
 
 def plan(connection: Kubernetes, items: Sequence[Object], existing: Cluster) -> Plan:
-    """What applying objects would change of a cluster, by the API server's own account."""
+    """The plan for an existing cluster. The API server reports the change by a dry run."""
     surplus = _surplus(connection, items, existing)
-    found = Change()
+    ray_cluster = Change()
     lines = [line for item in surplus for line in change.beside(item, None)]
     for item in items:
         after = connection.apply(item, dry_run=True)
         if item["kind"] == "RayCluster":
-            found = change.between(existing.item, after)
+            ray_cluster = change.between(existing.item, after)
         else:
             metadata = item["metadata"]
             before = connection.get(item["kind"], metadata["name"], metadata["namespace"])
             lines += change.beside(before, after)
-    return Plan(items, replace(found, lines=[*found.lines, *lines]), surplus)
+    return Plan(items, replace(ray_cluster, lines=[*ray_cluster.lines, *lines]), surplus)
 
 
 def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
-    """Apply the objects, those beside the RayCluster as its own, and remove what is surplus."""
+    """Apply the objects of a plan, delete its surplus, and return the cluster.
+
+    The RayCluster becomes the owner of the objects beside it.
+    """
     applied = [connection.apply(item) for item in to_do.items]
     ray_cluster = next(item for item in applied if item["kind"] == "RayCluster")
     metadata = ray_cluster["metadata"]
@@ -69,16 +76,16 @@ def _owned(item: Object, ray_cluster: Object) -> Object:
 def _surplus(connection: Kubernetes, items: Sequence[Object], existing: Cluster) -> list[Object]:
     wanted = {(item["kind"], item["metadata"]["name"]) for item in items}
     labels = {CLUSTER_LABEL: existing.name}
-    found = []
+    present = []
     for kind in BESIDE:
         read = partial(connection.objects, kind, existing.namespace, labels=labels)
-        # A list leaves the kind of its items out.
-        found += [{**item, "kind": kind} for item in _known(read)]
-    return [item for item in found if (item["kind"], item["metadata"]["name"]) not in wanted]
+        # The items of a list come without their kind.
+        present += [{**item, "kind": kind} for item in _known(read)]
+    return [item for item in present if (item["kind"], item["metadata"]["name"]) not in wanted]
 
 
 def _known(read: partial[list[Object]]) -> list[Object]:
-    """Objects of a kind; none where the API server does not know it or we may not read it."""
+    """Objects of a kind; none if the API server does not know it or we may not read it."""
     try:
         return read()
     except RaykitError:

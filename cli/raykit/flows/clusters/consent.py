@@ -1,4 +1,4 @@
-"""Before a cluster is changed: whose it is, the consent of the user, one change at a time."""
+"""Checks before a change of a cluster: who made it, the user's consent, one change at a time."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from raykit.kube.contexts import Context
 from raykit.progress import Progress
 
 Confirm = Callable[[str], bool]
-"""Asks one question; False where there is nobody to ask."""
+"""Asks the user one question; returns False for "no", or if nobody can answer."""
 
 
 def describe(connection: Kubernetes) -> Context:
-    """What the context is, with the mark of `raykit kind up` looked up in the docker engine."""
+    """The connection's context; the docker engine shows whether `raykit kind up` made it."""
     about = connection.about
     if about.kind_cluster is None:
         return about
     try:
         ours = kind.answers_at(about.kind_cluster, connection.access.server)
     except RaykitError:
-        # Without the docker engine nothing shows whose cluster it is.
+        # Only the docker engine shows who made a kind cluster.
         ours = False
     return replace(about, made_by_raykit=ours)
 
@@ -38,9 +38,11 @@ def require(
     because: str = "",
     evidence: Sequence[str] = (),
 ) -> None:
-    """Ask, unless raykit made the cluster and nothing else (`because`) is a reason to ask.
+    """Ask for consent, unless raykit made the cluster and `because` is empty.
 
-    Errors: UsageError (2) where the answer is no.
+    doing: what raykit is about to do. because: a further reason to ask, such as running jobs.
+    evidence: further lines for the error.
+    Errors: UsageError (2) if the answer is no.
     """
     if not (context.asks_first or because) or confirm(f"{doing}, in context {context}?"):
         return
@@ -56,9 +58,9 @@ def require(
 def one_at_a_time(
     connection: Kubernetes, name: str, namespace: str | None, wait: float, progress: Progress
 ) -> Iterator[None]:
-    """Whoever changes the same cluster from this machine waits for the one before, `wait` seconds.
+    """Wait up to `wait` seconds for another raykit on this machine that changes the same cluster.
 
-    Errors: ConflictError (8) where it takes longer.
+    Errors: ConflictError (8) if that takes longer.
     """
     lock, doing = f"up-{connection.context}-{namespace}-{name}", f"on the cluster {name}"
     with contextlib.ExitStack() as holding:

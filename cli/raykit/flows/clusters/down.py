@@ -1,4 +1,4 @@
-"""End one of raykit's clusters, or a local head, and nothing else."""
+"""`raykit down`: end one of raykit's clusters or a local head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raykit.progress import Progress
 
 @dataclass(frozen=True)
 class Gone:
-    """What has ended. namespace: None for a local head."""
+    """A cluster that has ended. namespace: None for a local head."""
 
     name: str
     namespace: str | None = None
@@ -32,10 +32,10 @@ class Gone:
 def of_name(where: Where, confirm: consent.Confirm, progress: Progress) -> Gone:
     """End the cluster or the local head that `where.on` names.
 
-    A name alone stands for a local head, or for a cluster of the namespace where `up` puts it; no
-    other namespace is looked into.
-    Errors: UsageError (2) where it is both, or when not confirmed, MissingError (4) for neither,
-    ConflictError (8) where raykit did not make it.
+    A name alone means a local head, or a cluster of the namespace that `up` uses; other namespaces
+    are not searched.
+    Errors: UsageError (2) if both exist or the user does not confirm, MissingError (4) if neither
+    exists, ConflictError (8) if raykit did not make the cluster.
     """
     word = where.on or ""
     reference = narrowed(parse(word, "NAME"), where.context, where.namespace)
@@ -58,20 +58,23 @@ def of_spec(
     confirm: consent.Confirm,
     progress: Progress,
 ) -> Gone:
-    """End the cluster that `raykit up -f` makes of a spec. Errors: SpecError (3), as `of_name`."""
+    """End the cluster that `raykit up -f` makes of a spec.
+
+    Errors: SpecError (3) for the spec; else as `of_name`.
+    """
     spec = up.read_spec(path, namespace=namespace)
     return of_reference(Reference(spec.name, spec.namespace, context), confirm, progress)
 
 
 def of_head(name: str, progress: Progress) -> Gone:
-    """End a local head. Errors: MissingError (4) where none of that name is up."""
+    """End a local head. Errors: MissingError (4) if none of that name runs."""
     return Gone(local.down(name, progress).name)
 
 
 def of_reference(reference: Reference, confirm: consent.Confirm, progress: Progress) -> Gone:
     """Delete one of raykit's clusters and wait until its pods are gone.
 
-    Without a namespace the reference stands for the context's. Errors: as `of_name`.
+    A reference without a namespace means the context's namespace. Errors: as `of_name`.
     """
     name = reference.name
     with progress.step("preflight", "Kubernetes and KubeRay"):
@@ -112,7 +115,7 @@ def _heads() -> list[str]:
 
 
 def _of_the_same_name(name: str, progress: Progress) -> Cluster | None:
-    """The cluster that `down` would take for the name; None too where nobody can be asked."""
+    """The cluster that `down` would end for the name; None also if no context can be asked."""
     if not kubeconfig.has_context():
         return None
     try:

@@ -1,4 +1,4 @@
-"""From nothing to a Ray cluster on kind, and back: `raykit kind up` and `raykit kind down`."""
+"""`raykit kind up` and `raykit kind down`: make a kind cluster with Ray on it, and delete it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Ground:
-    """A kind cluster that is ready. clusters: where Ray runs on it."""
+class KindCluster:
+    """A kind cluster that is ready. clusters: names of its RayClusters."""
 
     name: str
     context: str
@@ -35,14 +35,15 @@ class Ground:
     clusters: tuple[str, ...]
 
 
-def up(name: str, progress: Progress) -> Ground:
-    """Make what is missing, step by step: each step is a no-op where its work is done.
+def up(name: str, progress: Progress) -> KindCluster:
+    """Make a kind cluster with Ray on it. Every step is safe to repeat; finished steps are skipped.
 
-    Errors: MissingError (4), KubernetesError (5), ConflictError (8).
+    Errors: MissingError (4) for a missing tool, KubernetesError (5) if a part does not become
+    ready, ConflictError (8) if raykit did not make the cluster.
     """
     with progress.step("preflight", "docker, kind, Helm"):
         preflight()
-    # One reference for all steps, also where the jobs are edited meanwhile.
+    # All steps use one reference, even if somebody edits the jobs meanwhile.
     reference = image.reference()
     with locks.held(f"kind-{name}", f"raykit kind up or down of {name}"):
         kind.refuse_foreign(name, kind.nodes(name))
@@ -59,20 +60,20 @@ def up(name: str, progress: Progress) -> Ground:
         )
         _ray_cluster(connection, reference, progress)
         ready = [cluster.name for cluster in choosing.find(connection, labelled=True)]
-    return Ground(name, connection.context, reference, tuple(ready))
+    return KindCluster(name, connection.context, reference, tuple(ready))
 
 
 def down(name: str, progress: Progress) -> bool:
-    """Delete the kind cluster where it is raykit's; False where there is none.
+    """Delete raykit's own kind cluster; return False if there is none.
 
-    Errors: ConflictError (8) where it is somebody else's.
+    Errors: ConflictError (8) if raykit did not make it.
     """
     docker.engine()
     kind.check_version()
     with locks.held(f"kind-{name}", f"raykit kind up or down of {name}"):
-        found = kind.nodes(name)
-        kind.refuse_foreign(name, found)
-        if not found:
+        nodes = kind.nodes(name)
+        kind.refuse_foreign(name, nodes)
+        if not nodes:
             return False
         with progress.step("down", f"kind cluster {name} deleted"):
             kind.delete(name)
@@ -80,7 +81,7 @@ def down(name: str, progress: Progress) -> bool:
 
 
 def build_image(progress: Progress) -> str:
-    """Build the image where the engine lacks it; its reference."""
+    """Build raykit's own image unless the engine has it; return its reference."""
     with progress.step("image-build", "image built"):
         docker.engine()
         reference = image.reference()
@@ -89,21 +90,25 @@ def build_image(progress: Progress) -> str:
 
 
 def load_image(name: str, progress: Progress) -> tuple[str, list[str]]:
-    """Build the image and load it into a kind cluster; its reference, the nodes that lacked it.
+    """Build the image and load it into a kind cluster.
 
-    Errors: MissingError (4) where there is no such cluster.
+    Returns its reference and the nodes that lacked it.
+    Errors: MissingError (4) if there is no such cluster.
     """
     kind.check_version()
     reference = build_image(progress)
-    found = kind.nodes(name)
-    if not found:
+    nodes = kind.nodes(name)
+    if not nodes:
         raise MissingError(f"there is no kind cluster {name}", next=f"raykit kind up --name {name}")
     with progress.step("image-load", "image in the nodes"):
-        return reference, image.load(name, kind.workers(found), reference, progress)
+        return reference, image.load(name, kind.workers(nodes), reference, progress)
 
 
 def preflight() -> None:
-    """Errors: MissingError (4): a tool, the docker engine, or this very raykit on PATH."""
+    """Check docker, kind, Helm, and that `raykit` on PATH is this one.
+
+    Errors: MissingError (4) for the first that is missing or does not fit.
+    """
     _this_raykit()
     docker.engine()
     kind.check_version()
@@ -111,34 +116,34 @@ def preflight() -> None:
 
 
 def _this_raykit() -> None:
-    found = which("raykit")
+    on_path = which("raykit")
     ours = {
         Path(path).resolve()
         for path in (sys.argv[0], Path(sysconfig.get_path("scripts")) / "raykit")
         if Path(path).name == "raykit"
     }
-    if found and Path(found).resolve() in ours:
+    if on_path and Path(on_path).resolve() in ours:
         return
     activate = kit.root() / ".venv" / "bin" / "activate"
     raise MissingError(
-        "the raykit on PATH is another one" if found else "raykit is not on PATH",
-        evidence=[f"on PATH: {found}"] if found else [],
+        "the raykit on PATH is another one" if on_path else "raykit is not on PATH",
+        evidence=[f"on PATH: {on_path}"] if on_path else [],
         next=". .venv/bin/activate" if activate.is_file() else "pipx install -e .",
     )
 
 
 def _cluster(name: str, progress: Progress) -> None:
-    """A kind cluster that answers, in whatever state it was found."""
-    found = kind.nodes(name)
-    state = kind.state(found)
+    """Make the kind cluster, or repair it, and wait until it answers."""
+    nodes = kind.nodes(name)
+    state = kind.state(nodes)
     if state is kind.State.partial:
-        progress.note(f"the kind cluster {name} is half made: it is deleted and made anew")
+        progress.note(f"the kind cluster {name} is incomplete: it is deleted and created again")
         kind.delete(name)
     if state in (kind.State.absent, kind.State.partial):
         _make(name, state is kind.State.partial, progress)
     if state is kind.State.stopped:
         progress.note(f"the nodes of kind cluster {name} are stopped: they are started")
-        kind.start(found)
+        kind.start(nodes)
     _answers(name, progress)
 
 
@@ -146,18 +151,18 @@ def _make(name: str, leftovers: bool, progress: Progress) -> None:
     try:
         kind.create(name, progress)
     except KubernetesError:
-        # The engine ends what a killed run had asked of it: nodes that turn up after we looked.
-        found = kind.nodes(name)
-        if not (leftovers or found):
+        # The engine may still create nodes for a killed run after we have listed them.
+        nodes = kind.nodes(name)
+        if not (leftovers or nodes):
             raise
-        kind.refuse_foreign(name, found)
-        progress.note(f"nodes of an interrupted run were in the way of {name}: once more")
+        kind.refuse_foreign(name, nodes)
+        progress.note(f"an interrupted run left nodes of {name}: they are deleted first")
         kind.delete(name)
         kind.create(name, progress)
 
 
 def _answers(name: str, progress: Progress) -> None:
-    """The cluster's context is the current one, and its API server answers through it."""
+    """Make the cluster's context the current one and wait until its API server answers."""
     context = contexts.of_kind(name)
     deadline = time.monotonic() + ANSWER_SECONDS
     config = kubeconfig.load()
@@ -186,12 +191,12 @@ def _load(name: str, reference: str, progress: Progress) -> None:
 
 
 def _ray_cluster(connection: Kubernetes, reference: str, progress: Progress) -> None:
-    """The single-node cluster, unless the user has put another in its place."""
+    """Bring up the single-node cluster, unless the user has brought up other clusters."""
     spec = flow.read_spec(kit.root() / "deploy" / "clusters" / SPEC)
     spec = flow.in_namespace(spec, connection)
     others = [cluster.name for cluster in choosing.find(connection, labelled=True)]
     if others and spec.name not in others:
-        progress.note(f"{', '.join(others)} is there already: {spec.name} is left out")
+        progress.note(f"{', '.join(others)} exists already: {spec.name} is not brought up")
         return
     assert spec.namespace is not None
     flow.create_namespace(connection, spec.namespace)

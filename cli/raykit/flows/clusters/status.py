@@ -1,4 +1,4 @@
-"""What is up: local heads of this machine, and the RayClusters of a context."""
+"""`raykit status`: the local heads of this machine and the RayClusters of a context."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from raykit.kuberay.raycluster import Cluster
 from raykit.objects import Object, holds
 
 MOST_EXPLAINED = 10
-"""RayClusters that are not ready whose pods and events are read for the reason."""
+"""The most RayClusters for which pods and events are read to explain why they are not ready."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """Rows of RayClusters and of local heads. error: why the context could not be asked."""
+    """Rows of RayClusters and of local heads. error: why the context could not be read."""
 
     clusters: Sequence[dict[str, Any]] = ()
     local: Sequence[dict[str, Any]] = ()
@@ -36,11 +36,11 @@ class Status:
 
 
 def status(where: Where) -> Status:
-    """A row for each local head and for each RayCluster that the user may read, whoever made it.
+    """A row for each local head, and for each RayCluster that the user may read, also of others.
 
-    `--on` leaves those of a name, `--context` and `--namespace` those of a place. A context that
-    cannot be asked does not hide the local heads: its error is part of the status.
-    Errors: UsageError (2), MissingError (4) where `--on` names nothing.
+    where: `--on` selects by name, `--context` and `--namespace` by place. If the context cannot be
+    read, the status still has the local heads, and the error.
+    Errors: UsageError (2) for a bad name, MissingError (4) if `--on` names nothing.
     """
     if where.on:
         return _of_word(where, where.on)
@@ -69,15 +69,15 @@ def _of_word(where: Where, word: str) -> Status:
     try:
         connection = connect(reference.context)
         operator.require(connection)
-        found = Status(_rows(choosing.named(connection, reference)), heads)
+        named = Status(_rows(choosing.named(connection, reference)), heads)
     except RaykitError as error:
         return Status(local=heads, error=error)
-    return _unless_empty(found, word)
+    return _unless_empty(named, word)
 
 
-def _unless_empty(found: Status, word: str) -> Status:
-    if found.clusters or found.local:
-        return found
+def _unless_empty(named: Status, word: str) -> Status:
+    if named.clusters or named.local:
+        return named
     raise MissingError(
         f"--on {word}: there is no cluster and no local head of that name",
         next="raykit status   shows all",
@@ -85,7 +85,8 @@ def _unless_empty(found: Status, word: str) -> Status:
 
 
 def _of_context(where: Where, heads: Sequence[object]) -> list[dict[str, Any]]:
-    """Rows of a context; none where nothing names one, or local heads stand beside a plain one."""
+    """Rows of a context. None if there is no context, or if there are local heads and the
+    current context has no KubeRay and was not asked for."""
     named = where.context or where.namespace
     if not named and not kubeconfig.has_context():
         return []
@@ -97,7 +98,7 @@ def _of_context(where: Where, heads: Sequence[object]) -> list[dict[str, Any]]:
 
 
 def _rows(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
-    """A row each, from the RayClusters alone; pods and events only of some that are not ready."""
+    """One row a RayCluster. Pods and events are read only for some that are not ready."""
     waiting = [cluster for cluster in clusters if not _is_ready(cluster.item)]
     waiting.sort(key=lambda cluster: choosing.made_by(cluster.item) != choosing.MADE_BY_RAYKIT)
     findings = {cluster.where: _findings(cluster) for cluster in waiting[:MOST_EXPLAINED]}
@@ -120,7 +121,7 @@ def _findings(cluster: Cluster) -> list[Finding]:
     try:
         return raycluster.findings(cluster, raycluster.pods(cluster))
     except ForbiddenError as forbidden:
-        # A user who may read RayClusters need not be one who may read pods.
+        # A user may have the right to read RayClusters but not pods.
         return [Finding("forbidden", forbidden.what, forbidden.evidence, forbidden.next)]
 
 
@@ -141,6 +142,8 @@ def _row(cluster: Cluster, findings: Sequence[Finding] | None) -> dict[str, Any]
         "ray_version": item["spec"].get("rayVersion"),
         "image": ray_image(item),
         "created": item["metadata"].get("creationTimestamp"),
-        "reasons": [{"what": each.what, "evidence": list(each.evidence)} for each in reasons],
-        "next": next((each.next for each in reasons if each.next), unexplained),
+        "reasons": [
+            {"what": finding.what, "evidence": list(finding.evidence)} for finding in reasons
+        ],
+        "next": next((finding.next for finding in reasons if finding.next), unexplained),
     }

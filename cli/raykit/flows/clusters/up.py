@@ -1,4 +1,4 @@
-"""Bring up a cluster from a spec on a Kubernetes context, also again after a change."""
+"""`raykit up -f`: bring up the cluster of a spec on Kubernetes, or apply a changed spec."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ def _never(_: str) -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """What `raykit up` is to do.
+    """The arguments of `raykit up -f`.
 
-    confirm: asked with one line before anything is changed in a context whose cluster raykit did
-    not make, and before running jobs are lost. timeout: seconds for head and workers together.
+    context: None: the current one. create_namespace: make the namespace if it does not exist.
+    timeout: seconds until head and workers are ready.
+    confirm: asks the user before raykit changes a context whose Kubernetes cluster it did not
+    make, and before running jobs are lost.
     """
 
     spec: ClusterSpec
@@ -52,10 +54,11 @@ class Request:
 
 
 def up(request: Request, progress: Progress) -> Cluster:
-    """Bring a cluster up and wait until it is ready; nothing changes where it is already so.
+    """Bring a cluster up and wait until it is ready; change nothing if it equals the spec.
 
-    Errors: MissingError (4), KubernetesError (5), ConflictError (8), UsageError (2) when not
-    confirmed.
+    Errors: UsageError (2) if the user does not confirm, MissingError (4) for KubeRay, the namespace
+    or the image, KubernetesError (5) if the cluster does not become ready, ConflictError (8) if
+    raykit did not make it or somebody else changes it.
     """
     with progress.step("preflight", "Kubernetes and KubeRay"):
         connection = connect(request.context)
@@ -92,17 +95,23 @@ def read_spec(
     namespace: str | None = None,
     replicas: int | None = None,
 ) -> ClusterSpec:
-    """A spec file with what the command line gave in place of its own. Errors: SpecError (3)."""
+    """The spec of a file, with the given options in place of its own values.
+
+    Errors: SpecError (3); UsageError (2) if the file cannot be read.
+    """
     return load.overridden(load.load_file(path), name=name, namespace=namespace, replicas=replicas)
 
 
 def in_namespace(spec: ClusterSpec, connection: Kubernetes) -> ClusterSpec:
-    """The spec with a namespace: its own, else the context's, else raykit."""
+    """The spec with a namespace: its own, else the context's, else `raykit`."""
     return spec if spec.namespace else load.overridden(spec, namespace=connection.namespace)
 
 
 def come_up(connection: Kubernetes, to_do: Plan, progress: Progress, timeout: float) -> Cluster:
-    """Apply, wait until the cluster is ready, and record how it came up. timeout: seconds."""
+    """Apply a plan, wait until the cluster is ready, and record how it came up.
+
+    timeout: seconds. Errors: KubernetesError (5) with the reason, ConflictError (8).
+    """
     items = to_do.items
     name = next(item["metadata"]["name"] for item in items if item["kind"] == "RayCluster")
     with progress.step("apply", f"RayCluster {name} applied"):
@@ -113,7 +122,7 @@ def come_up(connection: Kubernetes, to_do: Plan, progress: Progress, timeout: fl
 
 
 def shortest(cluster: Cluster) -> str:
-    """The shortest form of `--on` that names a cluster, with the kubeconfig as it is now."""
+    """The shortest text for `--on` that names this cluster, with the current kubeconfig."""
     config = kubeconfig.load()
     if config is None or config.current != cluster.connection.context:
         return cluster.where
@@ -124,7 +133,7 @@ def shortest(cluster: Cluster) -> str:
 
 
 def create_namespace(connection: Kubernetes, name: str) -> None:
-    """Make a namespace that enforces Pod Security `restricted`, unless it is there."""
+    """Make a namespace that enforces Pod Security `restricted`, unless it exists."""
     if connection.get("Namespace", name) is None:
         connection.apply(
             {
@@ -136,7 +145,7 @@ def create_namespace(connection: Kubernetes, name: str) -> None:
 
 
 def _existing(connection: Kubernetes, spec: ClusterSpec) -> Cluster | None:
-    """The RayCluster of the spec's name. Errors: ConflictError (8) where raykit did not make it."""
+    """The RayCluster of the spec's name. Errors: ConflictError (8) if raykit did not make it."""
     assert spec.namespace is not None
     item = connection.get("RayCluster", spec.name, spec.namespace)
     if item is None:
@@ -152,9 +161,9 @@ def _agree_to(
     confirm: consent.Confirm,
     progress: Progress,
 ) -> None:
-    """Say what changes and which pods end; ask where jobs run or raykit did not make the cluster.
+    """Show what changes and which pods end; ask if jobs run or raykit did not make the context.
 
-    Errors: UsageError (2) where the answer is no.
+    Errors: UsageError (2) if the answer is no.
     """
     pods = raycluster.pods(existing)
     names = ", ".join(pod["metadata"]["name"] for pod in pods)
@@ -170,7 +179,7 @@ def _agree_to(
 
 
 def _running_jobs(existing: Cluster, pods: Sequence[Object], progress: Progress) -> str:
-    """A line about jobs that would be lost; empty where there are none."""
+    """A line about jobs that would be lost; empty if there are none."""
     if not head_is_ready(existing.item, pods):
         return ""
     try:
@@ -186,7 +195,7 @@ def _running_jobs(existing: Cluster, pods: Sequence[Object], progress: Progress)
 
 
 def _refuse_changed_meanwhile(existing: Cluster) -> None:
-    """Errors: ConflictError (8) where somebody changed the cluster since the change was shown."""
+    """Errors: ConflictError (8) if somebody changed the cluster after raykit showed the change."""
     before, now = existing.item["metadata"], raycluster.refresh(existing).item["metadata"]
     if (before["uid"], before.get("generation")) != (now["uid"], now.get("generation")):
         raise ConflictError(
@@ -208,7 +217,7 @@ def _namespace(connection: Kubernetes, spec: ClusterSpec, create: bool) -> None:
 
 
 def _refuse_absent_image(context: Context, reference: str) -> None:
-    """Errors: MissingError (4) for raykit's own image where no image can be loaded."""
+    """Errors: MissingError (4) for raykit's own image if the context takes no loaded images."""
     if image.is_own(reference) and not context.takes_loaded_images:
         raise MissingError(
             f"the image {reference} is in no registry, and {context} is no kind cluster",
@@ -217,7 +226,7 @@ def _refuse_absent_image(context: Context, reference: str) -> None:
 
 
 def _bring_image(context: Context, reference: str, progress: Progress) -> None:
-    """Bring raykit's own image into the nodes; every other comes from a registry."""
+    """Load raykit's own image into the nodes; other images come from a registry."""
     cluster = context.kind_cluster
     if cluster is None or not image.is_own(reference):
         return

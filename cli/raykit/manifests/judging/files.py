@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from raykit.errors import SpecError
+from raykit.errors import SpecError, UsageError
 from raykit.manifests import schema
 from raykit.manifests.judging import checking, reading
 from raykit.spec import load
 from raykit.spec.problems import Problem
 
 STDIN = "-"
+SUFFIXES = frozenset({".yaml", ".yml"})
+MOST_ENTRIES = 20_000
 _SPEC = re.compile(rb"^head[ \t]*:", re.MULTILINE)
 
 
@@ -64,13 +66,52 @@ def judge(paths: Iterable[Path], kuberay: str | None = None) -> list[Judged]:
 def _files(paths: Iterable[Path]) -> Iterator[tuple[str, bytes, bool]]:
     for path in dict.fromkeys(paths):
         if str(path) == STDIN:
-            yield "stdin", sys.stdin.buffer.read(reading.LONGEST + 1), True
+            yield "stdin", _standard_input(), True
         elif path.is_dir():
-            below = (each for each in path.rglob("*") if each.suffix in {".yaml", ".yml"})
-            for each in sorted(each for each in below if each.is_file()):
+            for each in _yaml_files(path):
                 yield str(each), load.read(each, reading.LONGEST), False
         else:
             yield str(path), load.read(path, reading.LONGEST), True
+
+
+def _standard_input() -> bytes:
+    """Errors: UsageError (2) where there is none, as after `<&-`."""
+    try:
+        if sys.stdin is None:
+            raise OSError("it is closed")
+        return sys.stdin.buffer.read(reading.LONGEST + 1)
+    except OSError as unreadable:
+        raise UsageError(
+            f"standard input cannot be read: {unreadable}", next="raykit validate FILE…"
+        ) from unreadable
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    """The YAML files below a folder, sorted; hidden folders and links to folders are passed over.
+
+    Errors: UsageError (2) for a folder that cannot be listed, or that holds too much to mean.
+    """
+    found: list[Path] = []
+    waiting, seen = [folder], 0
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = list(here.iterdir())
+            folders = [each for each in entries if each.is_dir() and not each.is_symlink()]
+            found += [each for each in entries if each.suffix in SUFFIXES and each.is_file()]
+        except OSError as unreadable:
+            raise UsageError(
+                f"the folder {here} cannot be listed: {unreadable.strerror}",
+                next="raykit validate FILE…, naming the files or a folder that may be read",
+            ) from unreadable
+        waiting += [each for each in folders if not each.name.startswith(".")]
+        seen += len(entries)
+        if seen > MOST_ENTRIES:
+            raise UsageError(
+                f"{folder} holds more than {MOST_ENTRIES:,} entries",
+                next="raykit validate deploy/: name the folder that holds the specs",
+            )
+    return sorted(found)
 
 
 def _judge(file: str, data: bytes, named: bool, kuberay: str | None) -> Judged:

@@ -1,1 +1,1 @@
-"""Rules that span fields, by what they are about."""
+"""Rules over several fields, sorted by topic."""

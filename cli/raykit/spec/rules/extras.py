@@ -1,4 +1,4 @@
-"""Rules about what comes with a cluster: jobs, network, queue, monitoring."""
+"""Rules for the parts beside head and workers: auth, jobs, network, queue, monitoring."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raykit.spec.problems import Path, Problem
 
 
 def problems(spec: ClusterSpec) -> Iterator[Problem]:
-    """What is wrong with the parts beside head and workers."""
+    """The problems of the parts beside head and workers."""
     yield from _auth(spec)
     yield from _jobs(spec)
     yield from _network(spec)
@@ -19,7 +19,7 @@ def problems(spec: ClusterSpec) -> Iterator[Problem]:
 
 
 def warnings(spec: ClusterSpec) -> Iterator[Problem]:
-    """What is allowed and yet doubtful."""
+    """The warnings for these parts: values that are allowed but probably a mistake."""
     policy = spec.network_policy
     if policy.enabled and not policy.api_server:
         yield Problem(

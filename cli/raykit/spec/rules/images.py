@@ -1,4 +1,4 @@
-"""Image references: the grammar by which container runtimes read them, and what a tag tells.
+"""Image references: their grammar, and the Ray version that a tag names.
 
 The grammar is that of distribution's `reference` package, which kubelets use.
 """
@@ -27,7 +27,7 @@ _RAY_IN_TAG = re.compile(r"(?:^|[-_.])ray[-_]?(\d+\.\d+\.\d+)|^(\d+\.\d+\.\d+)[^
 
 
 def reference(text: str) -> str:
-    """The text, where it is an image reference. Errors: ValueError with what is wrong."""
+    """Check an image reference and return it. Errors: ValueError with what is wrong."""
     problem = _problem(text)
     if problem:
         raise ValueError(f'"{text}" is no image reference: {problem}')
@@ -35,7 +35,7 @@ def reference(text: str) -> str:
 
 
 def repository_and_tag(image: str) -> tuple[str, str]:
-    """`registry:5000/name` and the tag, empty where there is none; a digest is left out."""
+    """The repository, such as `registry:5000/name`, and the tag, empty if there is none."""
     name = image.partition("@")[0]
     folder, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
@@ -43,11 +43,11 @@ def repository_and_tag(image: str) -> tuple[str, str]:
 
 
 def ray_version_of(image: str) -> str | None:
-    """The Ray version that an image's tag names, where it names one."""
+    """The Ray version that an image's tag names; None if it names none."""
     repository, tag = repository_and_tag(image)
     if _RAY_REPOSITORY.search(repository):
-        found = _RAY_TAG.fullmatch(tag)
-        return found[1] if found else None
+        match = _RAY_TAG.fullmatch(tag)
+        return match[1] if match else None
     inside = _RAY_IN_TAG.search(tag)
     return (inside[1] or inside[2]) if inside else None
 
@@ -79,7 +79,7 @@ def _problem_of_name(repository: str) -> str | None:
 
 
 def _domain_and_path(repository: str) -> tuple[str | None, str]:
-    """The first part is a registry where it has a dot, a port or a capital, or is localhost."""
+    """Split off the registry: a first part with a dot, a port or a capital, or `localhost`."""
     first, slash, rest = repository.partition("/")
     is_domain = bool(set(first) & set(".:[")) or first == "localhost" or first != first.lower()
     return (first, rest) if slash and is_domain else (None, repository)

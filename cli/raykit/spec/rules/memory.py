@@ -1,4 +1,4 @@
-"""How a pod's memory is shared out: /dev/shm, and Ray's object store in it."""
+"""The parts of a pod's memory: /dev/shm, and Ray's object store in it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from raykit.spec import quantity
 from raykit.spec.model import Pods
 
 SHARED_MEMORY_SHARE = Decimal("0.3")
-# Ray refuses an object store larger than what is free in /dev/shm.
+# Ray refuses an object store that is larger than the free space in /dev/shm.
 OBJECT_STORE_SHARE = Decimal("0.9")
 
 
 def shared_memory(pods: Pods) -> str:
-    """Size of `/dev/shm`: as given, or 30 % of the memory, as Ray would take."""
+    """Size of `/dev/shm` as a quantity: `sharedMemory`, else 30 % of memory, Ray's own share."""
     if pods.shared_memory is not None:
         return pods.shared_memory
     share = quantity.parse(pods.memory) * SHARED_MEMORY_SHARE / quantity.MIB
@@ -21,5 +21,5 @@ def shared_memory(pods: Pods) -> str:
 
 
 def object_store_bytes(pods: Pods) -> int:
-    """Size of Ray's object store."""
+    """Size of Ray's object store in bytes: 90 % of `/dev/shm`."""
     return int(quantity.size(shared_memory(pods)) * OBJECT_STORE_SHARE)

@@ -1,4 +1,4 @@
-"""Rules about what pods mount, ask for, and hand to `ray start`."""
+"""Rules for the pods of one group: volumes, accelerators, storage, options of `ray start`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KNOWN_TO_KUBERNETES = frozenset({"cpu", "memory", "ephemeral-storage", "pods", "
 
 
 def problems(path: Path, part: Pods) -> Iterator[Problem]:
-    """What is wrong with one group's pods beyond single fields."""
+    """The problems of one group's pods whose single fields are valid."""
     yield from _volumes(path, part)
     yield from _env_from(path, part)
     yield from _accelerators(path, part)
@@ -55,7 +55,7 @@ def _volumes(path: Path, part: Pods) -> Iterator[Problem]:
     mounts = Counter(volume.mount_path.rstrip("/") for volume in part.volumes)
     for at, volume in enumerate(part.volumes):
         here: Path = (*path, "volumes", at)
-        given = [
+        sources = [
             alias
             for alias, value in (
                 ("claim", volume.claim),
@@ -66,8 +66,8 @@ def _volumes(path: Path, part: Pods) -> Iterator[Problem]:
             )
             if value is not None
         ]
-        if len(given) != 1:
-            had = f"has {' and '.join(given)}" if given else "has none"
+        if len(sources) != 1:
+            had = f"has {' and '.join(sources)}" if sources else "has none"
             yield Problem(here, f"needs exactly one source ({', '.join(SOURCES)}); it {had}")
         if volume.scratch is not None and quantity.size(volume.scratch) == 0:
             yield Problem((*here, "scratch"), "must be above 0")
@@ -83,8 +83,8 @@ def _volumes(path: Path, part: Pods) -> Iterator[Problem]:
 
 
 def _env_from(path: Path, part: Pods) -> Iterator[Problem]:
-    for at, each in enumerate(part.env_from):
-        if (each.secret is None) == (each.config_map is None):
+    for at, source in enumerate(part.env_from):
+        if (source.secret is None) == (source.config_map is None):
             yield Problem((*path, "envFrom", at), "needs exactly one of secret, configMap")
 
 
@@ -139,7 +139,7 @@ def _ray(path: Path, part: Pods) -> Iterator[Problem]:
         elif name in SET_ELSEWHERE:
             yield Problem((*path, "rayStartParams", name), SET_ELSEWHERE[name])
     for name in part.resources:
-        if name in RAYS_OWN_RESOURCES or not name or any(each in name for each in "'\"\\ ,:"):
+        if name in RAYS_OWN_RESOURCES or not name or any(mark in name for mark in "'\"\\ ,:"):
             yield Problem((*path, "resources", name), f'"{name}" is no name of a custom resource')
 
 
@@ -148,16 +148,16 @@ def _containers(path: Path, part: Pods) -> Iterator[Problem]:
         ("initContainers", part.init_containers),
         ("sidecars", part.sidecars),
     )
-    names = Counter(each.name for _, own in lists for each in own)
+    names = Counter(container.name for _, own in lists for container in own)
     for key, own in lists:
-        for at, each in enumerate(own):
+        for at, container in enumerate(own):
             here: Path = (*path, key, at)
-            if each.name in OWN_CONTAINERS:
-                yield Problem((*here, "name"), f'"{each.name}" is a container of Ray\'s pods')
-            elif names[each.name] > 1:
-                yield Problem((*here, "name"), f'"{each.name}" names more than one container')
+            if container.name in OWN_CONTAINERS:
+                yield Problem((*here, "name"), f'"{container.name}" is a container of Ray\'s pods')
+            elif names[container.name] > 1:
+                yield Problem((*here, "name"), f'"{container.name}" names more than one container')
             for field in ("name", "image"):
-                if field in each.spec:
+                if field in container.spec:
                     yield Problem((*here, "spec", field), f"stands beside spec, as {field}")
 
 
