@@ -96,7 +96,7 @@ class Auth(Part):
     """Who may speak to Ray."""
 
     mode: Literal["token", "disabled"] = "token"
-    """token: a token guards the head, since whoever reaches it can run code. disabled: no guard."""
+    """token: a token guards the head: anyone who reaches it can run code. disabled: no guard."""
     secret_name: ObjectName | None = None
     """An existing Secret whose key auth_token holds the token; left out, KubeRay makes one."""
 
