@@ -52,6 +52,9 @@ def test_a_worker_pod_deleted_while_it_reads_an_archive_changes_no_answer(lab, t
     script = tmp_path / "slow" / "slow.py"
     script.parent.mkdir()
     script.write_text(SLOW)
+    # raykit's jobs are on nobody's import path: this script brings them along.
+    modules = tmp_path / "modules.yaml"
+    modules.write_text(f"py_modules: ['{ROOT / 'jobs'}']\n")
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("wb") as told, err.open("wb") as noted:
         words = ["raykit", "submit", script, "--on", "loses-one"]

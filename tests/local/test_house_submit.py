@@ -51,8 +51,7 @@ def test_fib_runs_on_a_head_of_its_own_and_leaves_a_whole_record_and_nothing_els
         (cli.cwd / "jobs" / f"{name}.py").write_text("raise SystemExit('shadowed')\n", "utf-8")
     child = cli.start("submit", "fib", "--on", "local", *SMALL, env=hostile)
     (folder,) = soon(lambda: heads() - before)
-    started = soon(lambda: [pid for pid, _ in processes(str(folder))])
-    token = soon(lambda: _token(started))
+    token = soon(lambda: _token(pid for pid, _ in processes(str(folder))))
     seen_words, seen_sockets = set(), set()
     while child.poll() is None:
         seen_words |= set(argument_lists())

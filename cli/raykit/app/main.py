@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -104,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     as_json = _wants_json(words)
     try:
         _check_surroundings(words)
-        app(args=words, prog_name="raykit")
+        with _long_paths_refused():
+            app(args=words, prog_name="raykit")
     except RaykitError as error:
         output.show_error(_command(words), error, as_json)
         sys.exit(error.exit_code)
@@ -127,6 +130,21 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # What is left goes with the process: to look for cycles in it first takes 50 ms.
         gc.freeze()
     sys.exit(0)
+
+
+@contextlib.contextmanager
+def _long_paths_refused() -> Iterator[None]:
+    """Errors: UsageError (2) where any path of the user's is longer than the system takes."""
+    try:
+        yield
+    except OSError as refused:
+        if refused.errno != errno.ENAMETOOLONG:
+            raise
+        raise UsageError(
+            "a path is longer than this system takes",
+            evidence=[output.shortened(str(refused.filename), 80)],
+            next="name a shorter path, or cd nearer to it",
+        ) from refused
 
 
 def _check_surroundings(words: Sequence[str]) -> None:

@@ -175,3 +175,22 @@ def test_a_record_of_any_texts_is_listed_and_shown(world, text, number):
         code, out, _ = run(words)
         assert code in (0, 7)
         assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["submit", "--entrypoint", "--working-dir", "LONG", "--", "echo"],
+        ["validate", "-f", "LONG"],
+        ["validate", "LONG"],
+        ["render", "-f", "LONG"],
+        ["render", "-f", "LONG", "--output-dir", "LONG"],
+        ["up", "-f", "LONG"],
+        ["submit", "./LONG.py"],
+        ["bench", "fib", "-f", "LONG"],
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_no_system_takes_is_wrong_usage(world, words):
+    code, _, _ = run([word.replace("LONG", "a" * 400) for word in words])
+    assert code == 2
