@@ -155,6 +155,8 @@ def specs(draw):
     job = draw(st.none() | jobs)
     if job:
         how = draw(st.sampled_from([{"job": "fib"}, {"entrypoint": ["python", "it's.py"]}]))
+        if not job.get("ownCluster"):
+            job = {key: value for key, value in job.items() if key != "ttlSeconds"}
         spec["jobs"] = [{**job, **how}]
     return spec
 

@@ -70,7 +70,7 @@ def test_a_head_full_of_streams_that_others_left_is_named_and_the_log_is_saved_a
     record, said = echo(on_limited)
     assert record["log"]["source"] == "text"
     assert (on_limited.runs / record["id"] / "driver.log").read_bytes().endswith(b"done\n")
-    assert any("too many questions" in note for note in record["notes"])
+    assert any("too many requests" in note for note in record["notes"])
     assert "is Ray's text of it, not the file byte for byte" in said
     refused = on_limited("logs", "--on", limited.url, before)
     assert refused.code == 6

@@ -11,6 +11,7 @@ from raykit.objects import Object
 from raykit.spec.model import ClusterSpec
 from raykit.spec.parts import Job
 
+DAY_SECONDS = 86_400
 SUBMITTER_RESOURCES: Object = {
     "limits": {"memory": "512Mi"},
     "requests": {"cpu": "100m", "memory": "512Mi"},
@@ -27,7 +28,7 @@ def ray_job(spec: ClusterSpec, job: Job, cluster: Object, image: str, pull_polic
     """
     body = {**_what(spec, job, image, pull_policy), **_where(spec, job, cluster)}
     decisive = {**body, "cluster": cluster, "image": spec.image or image}
-    decisive.pop("ttlSecondsAfterFinished")
+    decisive.pop("ttlSecondsAfterFinished", None)
     name = f"{spec.name}-{job.name}-{content_hash(decisive)}"
     job_metadata = metadata(spec, name, queued=job.own_cluster)
     return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": job_metadata, "spec": body}
@@ -52,7 +53,6 @@ def _what(spec: ClusterSpec, job: Job, image: str, pull_policy: str) -> Object:
         "backoffLimit": 0,
         "submitterConfig": {"backoffLimit": 0},
         "submitterPodTemplate": _submitter(spec, image, pull_policy),
-        "ttlSecondsAfterFinished": job.ttl_seconds,
     }
     if job.env:
         environment = {"env_vars": dict(sorted(job.env.items()))}
@@ -68,7 +68,12 @@ def _what(spec: ClusterSpec, job: Job, image: str, pull_policy: str) -> Object:
 def _where(spec: ClusterSpec, job: Job, cluster: Object) -> Object:
     if not job.own_cluster:
         return {"clusterSelector": {"ray.io/cluster": spec.name}}
-    return {"shutdownAfterJobFinishes": True, "rayClusterSpec": cluster}
+    # KubeRay refuses a time to live where the cluster outlives the job.
+    return {
+        "shutdownAfterJobFinishes": True,
+        "ttlSecondsAfterFinished": DAY_SECONDS if job.ttl_seconds is None else job.ttl_seconds,
+        "rayClusterSpec": cluster,
+    }
 
 
 def _submitter(spec: ClusterSpec, image: str, pull_policy: str) -> Object:

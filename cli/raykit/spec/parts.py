@@ -183,8 +183,9 @@ class Job(Part):
     """Seconds after which the job is ended."""
     start_deadline_seconds: Seconds | None = None
     """Seconds within which the job must have begun to run."""
-    ttl_seconds: Count = 86_400
-    """Seconds for which a finished RayJob stays, so that its result can be collected; a day."""
+    ttl_seconds: Count | None = None
+    """Seconds for which a finished RayJob with a cluster of its own stays, so that its result can
+    be collected. [default: 86400, a day] On the spec's cluster it stays until it is deleted."""
 
 
 class Container(Part):

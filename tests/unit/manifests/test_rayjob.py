@@ -48,7 +48,14 @@ def test_another_image_is_another_job():
 
 
 def test_how_long_a_finished_job_stays_does_not_run_it_again():
-    assert name(BASE + JOB) == name(BASE + JOB.replace("job: fib,", "job: fib, ttlSeconds: 5,"))
+    own = BASE + JOB.replace("job: fib,", "job: fib, ownCluster: true,")
+    kept = own.replace("ownCluster: true,", "ownCluster: true, ttlSeconds: 5,")
+    assert name(own) == name(kept)
+    assert job(kept)["spec"]["ttlSecondsAfterFinished"] == 5
+
+
+def test_a_job_on_a_shared_cluster_has_no_time_to_live_which_kuberay_would_refuse():
+    assert "ttlSecondsAfterFinished" not in job(BASE + JOB)["spec"]
 
 
 def test_a_job_runs_at_most_once():

@@ -139,6 +139,7 @@ def test_the_full_spec_is_valid():
             "jobs[0].startDeadlineSeconds",
             "above deadlineSeconds",
         ),
+        ("jobs: [{name: a, job: x, ttlSeconds: 5}]", "jobs[0].ttlSeconds", "needs ownCluster"),
         ("networkPolicy: {apiServer: [10.0.0.1/32]}", "networkPolicy.apiServer", "enabled: true"),
         ("networkPolicy: {apiServer: [10.0.0.1/8]}", "networkPolicy.apiServer[0]", "host bits"),
         (

@@ -63,6 +63,12 @@ def _jobs(spec: ClusterSpec) -> Iterator[Problem]:
                 " the most that KubeRay takes",
                 involves=(("name",),),
             )
+        if job.ttl_seconds is not None and not job.own_cluster:
+            yield Problem(
+                (*here, "ttlSeconds"),
+                "needs ownCluster: true: KubeRay keeps a job whose cluster outlives it",
+                involves=((*here, "ownCluster"),),
+            )
         start, whole = job.start_deadline_seconds, job.deadline_seconds
         if start is not None and whole is not None and start > whole:
             yield Problem(
