@@ -92,7 +92,7 @@ def test_without_ray_the_command_that_installs_it_is_named(cli, installed, witho
     done = cli("submit", "fib", "--on", "local")
     assert (done.code, done.out) == (4, "")
     assert done.err.splitlines()[-3:] == [
-        "error: a local Ray head needs the extra 'local', and Ray is not installed here",
+        "error: a local Ray head needs the extra 'local': ray is not installed here",
         f"  Python {sys.version.split()[0]} at {sys.executable}",
         "next: pip install 'raykit[local]'   (in a clone: make install)",
     ]
