@@ -36,7 +36,7 @@ def test_a_job_of_a_spec_runs_once_for_each_content(lab, namespace, spec, soon):
     assert job["status"]["jobStatus"] == "SUCCEEDED", json.dumps(job["status"])
     name = job["metadata"]["name"]
     pods = lab.objects("pods", "-n", namespace, "-l", f"job-name={name}")
-    assert "it's 42" in lab.kubectl("logs", "-n", namespace, pods[0]["metadata"]["name"])
+    assert "its 42" in lab.kubectl("logs", "-n", namespace, pods[0]["metadata"]["name"])
     assert lab.objects("poddisruptionbudgets", "-n", namespace)
     assert len(lab.objects("networkpolicies", "-n", namespace)) == 2
 
