@@ -67,8 +67,8 @@ def _what(spec: ClusterSpec, job: Job, image: str, pull_policy: str) -> Object:
 
 def _where(spec: ClusterSpec, job: Job, cluster: Object) -> Object:
     if not job.own_cluster:
-        return {"clusterSelector": {"ray.io/cluster": spec.name}}
-    # KubeRay refuses a time to live where the cluster outlives the job.
+        # KubeRay refuses a time to live where the cluster outlives the job; 0 is what its CRD sets.
+        return {"clusterSelector": {"ray.io/cluster": spec.name}, "ttlSecondsAfterFinished": 0}
     return {
         "shutdownAfterJobFinishes": True,
         "ttlSecondsAfterFinished": DAY_SECONDS if job.ttl_seconds is None else job.ttl_seconds,

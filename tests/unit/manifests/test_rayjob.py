@@ -55,7 +55,7 @@ def test_how_long_a_finished_job_stays_does_not_run_it_again():
 
 
 def test_a_job_on_a_shared_cluster_has_no_time_to_live_which_kuberay_would_refuse():
-    assert "ttlSecondsAfterFinished" not in job(BASE + JOB)["spec"]
+    assert job(BASE + JOB)["spec"]["ttlSecondsAfterFinished"] == 0
 
 
 def test_a_job_runs_at_most_once():
