@@ -13,9 +13,15 @@ pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 MARK = "/tmp/is-loading"
 SLOW = f"""
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+# raykit's jobs are on nobody's import path. Ray gives its workers the folder of a script that has
+# no working directory: this one says that it lies beside them.
+sys.path.insert(0, "/opt/raykit")
+sys.argv[0] = __file__ = "/opt/raykit/jobs"
 
 from jobs.gsod import on_ray
 from jobs.gsod.counts import Question
@@ -40,6 +46,9 @@ with on_ray.attached():
 """
 
 
+SCRIPT = ("python", "-c", SLOW)
+
+
 def expected(year):
     counts = load_year(str(ROOT / "jobs/data/gsod"), year, Question("TEMP", ">=", 80.0)).counts
     hits = sum(station.hits.bit_count() for station in counts.stations.values())
@@ -49,12 +58,6 @@ def expected(year):
 def test_a_worker_pod_deleted_while_it_reads_an_archive_changes_no_answer(lab, tmp_path, soon):
     where = ["-n", "raykit", "--name", "loses-one"]
     lab.raykit("up", "-f", ROOT / "deploy/clusters/multi-node.yaml", *where)
-    script = tmp_path / "slow" / "slow.py"
-    script.parent.mkdir()
-    script.write_text(SLOW)
-    # raykit's jobs are on nobody's import path: this script brings them along.
-    modules = tmp_path / "modules.yaml"
-    modules.write_text(f"py_modules: ['{ROOT / 'jobs'}']\n")
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("wb") as told, err.open("wb") as noted:
         words = ["raykit", "submit", script, "--on", "loses-one"]

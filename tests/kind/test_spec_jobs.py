@@ -36,7 +36,8 @@ def test_a_job_of_a_spec_runs_once_for_each_content(lab, namespace, spec, soon):
     assert job["status"]["jobStatus"] == "SUCCEEDED", json.dumps(job["status"])
     name = job["metadata"]["name"]
     pods = lab.objects("pods", "-n", namespace, "-l", f"job-name={name}")
-    assert "its 42" in lab.kubectl("logs", "-n", namespace, pods[0]["metadata"]["name"])
+    log = ("logs", "-n", namespace, pods[0]["metadata"]["name"])
+    soon(lambda: "its 42" in lab.kubectl(*log), 30)
     assert lab.objects("poddisruptionbudgets", "-n", namespace)
     assert len(lab.objects("networkpolicies", "-n", namespace)) == 2
 
