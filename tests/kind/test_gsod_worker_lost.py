@@ -60,7 +60,7 @@ def test_a_worker_pod_deleted_while_it_reads_an_archive_changes_no_answer(lab, t
     lab.raykit("up", "-f", ROOT / "deploy/clusters/multi-node.yaml", *where)
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("wb") as told, err.open("wb") as noted:
-        words = ["raykit", "submit", script, "--on", "loses-one"]
+        words = ["raykit", "submit", "--on", "loses-one", "--entrypoint", "--", *SCRIPT]
         child = subprocess.Popen(words, env=lab.env, stdout=told, stderr=noted)
     try:
         victim = soon(lambda: loading(lab), 120)
