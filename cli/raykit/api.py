@@ -93,7 +93,7 @@ def runs(folder: Path | str | None = None) -> list[RunRecord]:
 
 def records(folder: Path | str | None = None) -> RunsFolder:
     """A folder of run records: the one given, else RAYKIT_RUNS, else ./runs."""
-    return RunsFolder(Path(folder or os.environ.get("RAYKIT_RUNS") or "runs").resolve())
+    return RunsFolder.chosen(os.environ, folder)
 
 
 def _where(

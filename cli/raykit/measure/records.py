@@ -109,6 +109,11 @@ class RunsFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @classmethod
+    def chosen(cls, environ: Mapping[str, str], folder: Path | str | None = None) -> RunsFolder:
+        """The folder given, else the one that RAYKIT_RUNS of an environment names, else ./runs."""
+        return cls(Path(folder or environ.get("RAYKIT_RUNS") or "runs").resolve())
+
     def check_writable(self) -> None:
         """Errors: MissingError (4) where no record could be written; nothing is left behind."""
         probe = self.path / f".write-{os.getpid()}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,7 +27,7 @@ def runs_folder() -> RunsFolder:
     """Where records are kept: RAYKIT_RUNS, else ./runs."""
     from raykit.measure.records import RunsFolder
 
-    return RunsFolder(Path(os.environ.get("RAYKIT_RUNS") or "runs").resolve())
+    return RunsFolder.chosen(os.environ)
 
 
 @runs.callback()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from raykit.errors import RecordError, UsageError
@@ -191,14 +191,12 @@ def _against(
     more = arm.p / p_base if p_base else 0.0
     per = 1.0 if scaling is Scaling.weak else more
     strong_from_one = scaling is not Scaling.weak and p_base == 1
-    return ArmResult(
-        **{
-            **arm.__dict__,
-            "took": took,
-            "speedup": speedup,
-            "efficiency": speedup.divided(per) if per > 0 else None,
-            "serial_fraction": (serial_fraction(speedup.value, arm.p) if strong_from_one else None),
-        }
+    return replace(
+        arm,
+        took=took,
+        speedup=speedup,
+        efficiency=speedup.divided(per) if per > 0 else None,
+        serial_fraction=serial_fraction(speedup.value, arm.p) if strong_from_one else None,
     )
 
 
