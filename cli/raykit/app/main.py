@@ -18,19 +18,17 @@ import typer
 from raykit import versions
 from raykit.app import output
 from raykit.app.commands import (
-    bench,
     clusters,
-    compare,
     dashboard,
     data,
     image,
     jobs,
     kind,
     reference,
-    runs,
     specs,
     submit,
 )
+from raykit.app.commands.measuring import bench, compare, runs
 from raykit.errors import (
     Interrupt,
     InterruptedByUserError,

@@ -15,6 +15,7 @@ from raykit.errors import UsageError
 
 if TYPE_CHECKING:
     from raykit.flows.targets import Where
+    from raykit.measure.records import RunsFolder
 
 
 class Format(StrEnum):
@@ -65,6 +66,13 @@ def where(
     from raykit.flows.targets import Where
 
     return Where(os.environ, on, context, namespace, tuple(headers or ()), ca)
+
+
+def runs_folder() -> RunsFolder:
+    """Where records are kept: RAYKIT_RUNS, else ./runs."""
+    from raykit.measure.records import RunsFolder
+
+    return RunsFolder.chosen(os.environ)
 
 
 def consent(yes: bool) -> Callable[[str], bool]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raykit.app.commands.compare import _letter, as_text
+from raykit.app.commands.measuring.compare import _letter, as_text
 from raykit.measure.compare import compare
 
 SIX = [2.0, 2.1, 2.2, 2.3, 2.4, 2.5]

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from raykit.app import main as door
-from raykit.app.commands import runs as runs_command
+from raykit.app.commands.measuring import runs as runs_command
 from raykit.measure.records import RunsFolder
 
 KEYS = ["schema", "command", "data", "error"]

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.commands.runs import runs_folder
-from raykit.app.options import Ca, Context, Format, Headers, Namespace, On, Output, where
+from raykit.app.options import (
+    Ca,
+    Context,
+    Format,
+    Headers,
+    Namespace,
+    On,
+    Output,
+    runs_folder,
+    where,
+)
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raykit.app import output
-from raykit.app.options import Format, Output
+from raykit.app.options import Format, Output, runs_folder
 from raykit.errors import RaykitError
 
 if TYPE_CHECKING:
-    from raykit.measure.records import RunRecord, RunsFolder
+    from raykit.measure.records import RunRecord
 
 runs = typer.Typer(
     rich_markup_mode=None, invoke_without_command=True, help="List and show run records."
@@ -21,13 +20,6 @@ runs = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     app.add_typer(runs, name="runs")
-
-
-def runs_folder() -> RunsFolder:
-    """Where records are kept: RAYKIT_RUNS, else ./runs."""
-    from raykit.measure.records import RunsFolder
-
-    return RunsFolder.chosen(os.environ)
 
 
 @runs.callback()

@@ -3,8 +3,8 @@
 import pytest
 
 from raykit.errors import ConflictError, JobFailedError, RecordError, UsageError
-from raykit.flows import bench
-from raykit.flows.bench import Arm, Ready, Request
+from raykit.flows.experiments import bench
+from raykit.flows.experiments.bench import Arm, Ready, Request
 from raykit.flows.session import Run
 from raykit.flows.targets import Where
 from raykit.measure.experiment import experiments

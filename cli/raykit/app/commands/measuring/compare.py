@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.commands.runs import runs_folder
+from raykit.app.options import runs_folder
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def compare(
 
     A verdict in words, then times, speedup, efficiency and phases of each, and what is in doubt.
     """
-    from raykit.flows import bench as flow
+    from raykit.flows.experiments import bench as flow
     from raykit.measure.experiment import conditions
 
     wanted = [conditions.parse(text) for text in fail_if or []]

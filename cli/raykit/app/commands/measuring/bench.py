@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raykit.app import output
-from raykit.app.commands.compare import FailIf, TableFormat, show_arms
-from raykit.app.commands.runs import runs_folder
-from raykit.app.options import Context, Namespace, Yes, consent, where
+from raykit.app.commands.measuring.compare import FailIf, TableFormat, show_arms
+from raykit.app.options import Context, Namespace, Yes, consent, runs_folder, where
 from raykit.errors import UsageError
 from raykit.measure.experiment.plan import Scaling
 
 if TYPE_CHECKING:
-    from raykit.flows.bench import Arm
+    from raykit.flows.experiments.bench import Arm
     from raykit.measure.experiment.experiments import Experiment
 
 EPILOG = """Examples:
@@ -95,7 +94,7 @@ def bench(
     Every round runs each arm once, in random order, so that whatever the machine does meanwhile
     meets all arms alike. Each run leaves a record; the experiment can be interrupted and repeated.
     """
-    from raykit.flows import bench as flow
+    from raykit.flows.experiments import bench as flow
     from raykit.measure.experiment import conditions
     from raykit.progress import Progress
     from raykit.submission import entrypoints
@@ -142,8 +141,8 @@ def _arms(
     namespace: str | None,
 ) -> tuple[Arm, ...]:
     """The arms that the options name, in their order: places first, then specs."""
-    from raykit.flows.bench import Arm
     from raykit.flows.clusters import up
+    from raykit.flows.experiments.bench import Arm
 
     arms = [Arm(word, where(word, context, namespace), f"--on {word}") for word in on]
     for path in specs:
@@ -197,7 +196,7 @@ def _task_cpus(pairs: list[str]) -> dict[str, float]:
 
 def _takes_tasks(job: str) -> bool:
     from raykit import kit
-    from raykit.flows.bench import TASKS_OPTION
+    from raykit.flows.experiments.bench import TASKS_OPTION
 
     return job in kit.jobs() and kit.takes_option(job, TASKS_OPTION)
 

@@ -1,0 +1,1 @@
+"""Commands that measure, and that read what was measured."""
