@@ -219,7 +219,7 @@ def test_a_folder_that_cannot_be_packed_names_every_reason(on_head):
         ("workng_dir: .", "workng_dir: unknown, did you mean working_dir?"),
         ("env_vars: {DEBUG: 1}", "env_vars.DEBUG: must be text: quote it"),
         ("pip: [a]\nconda: b", "conda: only one of pip, uv, conda"),
-        ("- a\n- b", "is no mapping"),
+        ("- a\n- b", "is not a mapping"),
     ],
 )
 def test_a_wrong_runtime_environment_is_refused(on_head, script, text, said):

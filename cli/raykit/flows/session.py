@@ -205,7 +205,7 @@ class Session:
 
         A head that does not answer is no reason to wait: its job stays as it was last seen.
         """
-        self.api.transport.hurry(HURRY_SECONDS)
+        self.api.transport.limit_silence(HURRY_SECONDS)
         with contextlib.suppress(RaykitError):
             if self.arrival.known is None:
                 self.arrival.find_out(HURRY_SECONDS)

@@ -42,7 +42,7 @@ class Part(BaseModel):
 
 def _env_name(text: str) -> str:
     if not _ENV_NAME.fullmatch(text):
-        raise ValueError(f'"{text}" is no name of an environment variable')
+        raise ValueError(f'"{text}" is not the name of an environment variable')
     return text
 
 

@@ -1,7 +1,7 @@
-"""What a head answers, read with care: whoever sits at the address may answer anything.
+"""Reads the answers of a head and trusts none of them: any server may sit at the address.
 
-Sizes and times are bounded, redirects are not followed, and text that no screen or file can hold
-is replaced. What is no answer of a Ray head becomes a JobsApiError (6).
+Sizes and times are bounded, redirects are not followed, and characters that no file can hold are
+replaced. An answer that no Ray head gives becomes a JobsApiError (6).
 """
 
 from __future__ import annotations
@@ -21,17 +21,21 @@ from raykit.errors import JobsApiError
 
 SMALL_BYTES, MOST_BYTES = 1 << 20, 64 << 20
 MOST_CONTAINERS = 2_000_000
-"""Lists and objects in one JSON answer: 10,000 detailed task rows have about 300,000."""
+"""The most lists and objects in one JSON answer; 10,000 detailed task rows have about 300,000."""
 ANSWER_SECONDS = 120.0
 LAST_MOMENT = 253_402_300_799_000.0
-"""The end of the year 9999 in milliseconds, the last that a calendar can show."""
+"""The end of the year 9999 in milliseconds: Python's datetime can show no later time."""
 
 Row = Mapping[str, Any]
 Field = Callable[[Row, str], Any]
 
-NOBODY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+GATEWAY_ERRORS = (
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-RAYS_REFUSAL = "authentication token"
+RAY_REFUSAL = "authentication token"
 """Ray says `Missing authentication token` (401) or `Invalid authentication token` (403)."""
 
 CHECK_ADDRESS = "check the address: it is the Ray dashboard's, such as http://HOST:8265"
@@ -40,31 +44,34 @@ LAST_ERROR = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.M)
 
 
 class LostConnectionError(JobsApiError):
-    """The connection broke or nothing answered: asking again may help."""
+    """The connection broke or nothing answered; a retry may help."""
 
 
 class BrokenConnectionError(LostConnectionError):
-    """Somebody was there, and the connection broke before the answer was whole."""
+    """The connection was open and broke before the answer was complete."""
 
 
 class NotRayError(LostConnectionError):
-    """Something answers that is no Ray head, such as an ingress whose backend is away."""
+    """The server is no Ray head, such as an ingress whose backend is down."""
 
 
 class UnauthorisedError(JobsApiError):
-    """The credentials are missing or not accepted, by Ray or by what stands before it."""
+    """Ray, or a server in front of it, misses the credentials or does not accept them."""
 
 
 class BusyHeadError(JobsApiError):
-    """The head has as many requests to its state API open as it allows."""
+    """The head already serves as many requests to its state API as it allows."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One whole answer. url: the endpoint's; asked: method and path; location: of a redirect."""
+    """A complete answer.
+
+    url: the endpoint's. request: method and path. location: where a redirect leads.
+    """
 
     url: str
-    asked: str
+    request: str
     status_code: int
     body: bytes
     location: str = ""
@@ -76,13 +83,13 @@ class Answer:
 
     @property
     def summary(self) -> str:
-        """Status and first words on one line; of a traceback its last error."""
+        """The status and the first words on one line; of a traceback, its last error."""
         text = self.text
         errors = LAST_ERROR.findall(text) if text.startswith("Traceback") else []
         return f"HTTP {self.status_code}: {one_line(errors[-1] if errors else text)}"
 
     def json(self) -> Any:
-        """The JSON of the body. Errors: ValueError where it is none, too deep, or too large."""
+        """The JSON of the body. Errors: ValueError if it is not JSON, too deep or too large."""
         if self.body.count(b"[") + self.body.count(b"{") > MOST_CONTAINERS:
             raise ValueError("JSON of too many parts")
         try:
@@ -93,40 +100,40 @@ class Answer:
 
 
 def read(response: httpx2.Response, url: str, most: int = MOST_BYTES) -> Answer:
-    """The whole answer of an open response.
+    """Read an open response to its end.
 
-    Errors: NotRayError (6) where it is larger than `most` bytes or compressed, which was not asked
-    for; LostConnectionError (6) where it takes more than 120 s.
+    Errors: NotRayError (6) if it has more than `most` bytes or is compressed, which raykit did not
+    ask for; LostConnectionError (6) if it takes more than 120 s.
     """
-    asked = f"{response.request.method} {one_line(response.request.url.path)}"
+    request = f"{response.request.method} {one_line(response.request.url.path)}"
     pieces, size, deadline = [], 0, time.monotonic() + ANSWER_SECONDS
-    for piece in plain_bytes(response, url):
+    for piece in uncompressed(response, url):
         pieces.append(piece)
         size += len(piece)
         if size > most:
-            raise not_ray(url, f"{asked}: an answer of more than {most:,} bytes")
+            raise not_ray(url, f"{request}: an answer of more than {most:,} bytes")
         if time.monotonic() > deadline:
             what = f"the answer of {url} does not end"
             raise LostConnectionError(
-                what, evidence=[f"{asked}: {size:,} bytes in {ANSWER_SECONDS:g} s"]
+                what, evidence=[f"{request}: {size:,} bytes in {ANSWER_SECONDS:g} s"]
             )
     location = one_line(response.headers.get("Location", ""))
-    return Answer(url, asked, response.status_code, b"".join(pieces), location)
+    return Answer(url, request, response.status_code, b"".join(pieces), location)
 
 
-def plain_bytes(response: httpx2.Response, url: str) -> Iterator[bytes]:
-    """The body as it comes. Errors: NotRayError (6) where it is compressed."""
+def uncompressed(response: httpx2.Response, url: str) -> Iterator[bytes]:
+    """The body's bytes as they arrive. Errors: NotRayError (6) if the body is compressed."""
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() not in ("", "identity"):
         raise not_ray(url, f"a body in the encoding {one_line(encoding)}, which was not asked for")
     return response.iter_raw()
 
 
-def turned_away(answer: Answer) -> JobsApiError | None:
-    """The error for an answer that no request should get; None where the answer may be Ray's."""
+def unusable(answer: Answer) -> JobsApiError | None:
+    """The error for refused credentials, a gateway error or a redirect; None for other answers."""
     if answer.status_code in REFUSED:
         return _unauthorised(answer)
-    if answer.status_code in NOBODY:
+    if answer.status_code in GATEWAY_ERRORS:
         return LostConnectionError(
             f"nothing answers behind {answer.url}",
             evidence=[answer.summary],
@@ -134,25 +141,27 @@ def turned_away(answer: Answer) -> JobsApiError | None:
         )
     if 300 <= answer.status_code < 400:
         return NotRayError(
-            f"{answer.url} sends its callers elsewhere, where raykit takes no token",
-            evidence=[f"HTTP {answer.status_code} for {answer.asked}, to {answer.location or '?'}"],
+            f"{answer.url} redirects to another address, which raykit gives no token",
+            evidence=[
+                f"HTTP {answer.status_code} for {answer.request}, to {answer.location or '?'}"
+            ],
             next="name the address of the head itself with --on",
         )
     return None
 
 
 def refusal(answer: Answer) -> JobsApiError:
-    """The error for an answer that refuses what was asked."""
+    """The error for an answer that refuses the request."""
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return BusyHeadError(
             f"{answer.url} has too many requests for logs, tasks and nodes open",
-            evidence=[answer.summary, answer.asked],
-            next="start Ray with RAY_STATE_SERVER_MAX_HTTP_REQUEST=-1, as raykit up does: "
-            "log streams that were left (ray job logs, the dashboard) count until then",
+            evidence=[answer.summary, answer.request],
+            next="start Ray with RAY_STATE_SERVER_MAX_HTTP_REQUEST=-1, as raykit up does; without "
+            "it, abandoned log streams (ray job logs, the dashboard) count as open",
         )
     return JobsApiError(
         f"{answer.url} refused the request",
-        evidence=[answer.asked, answer.summary],
+        evidence=[answer.request, answer.summary],
         next=CHECK_ADDRESS,
     )
 
@@ -167,14 +176,14 @@ def not_ray(url: str, evidence: str) -> NotRayError:
 
 
 def one_line(text: str, length: int = 200) -> str:
-    """The text's beginning on one line, without what could steer a terminal."""
+    """The text's beginning on one line, with control characters replaced by `?`."""
     words = " ".join(text[: 4 * length].split())
     shown = "".join(letter if letter.isprintable() else "?" for letter in words)
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 
 
 # Each check takes an object of an answer and a field's name, and returns the field's value.
-# Errors: ValueError where it is of another kind.
+# Errors: ValueError if the value has another type.
 
 
 def as_object(value: object) -> Mapping[str, Any]:
@@ -196,7 +205,7 @@ def text(row: Row, name: str) -> str | None:
     raise ValueError(f"{name} is no text")
 
 
-def needed_text(row: Row, name: str) -> str:
+def required_text(row: Row, name: str) -> str:
     value = row.get(name)
     if isinstance(value, str):
         return value
@@ -226,6 +235,7 @@ def moment(row: Row, name: str) -> float | None:
 
 
 def seconds(row: Row, name: str) -> float | None:
+    """Seconds since 1970, of a field in milliseconds; None for 0, Ray's "not yet"."""
     milliseconds = moment(row, name)
     return milliseconds / 1000 if milliseconds else None
 
@@ -234,14 +244,14 @@ def texts(row: Row, name: str) -> Mapping[str, str] | None:
     value = row.get(name)
     if value is None or all(isinstance(item, str) for item in as_object(value).values()):
         return value
-    raise ValueError(f"{name} holds more than texts")
+    raise ValueError(f"{name} holds other values than texts")
 
 
 def amounts(row: Row, name: str) -> Mapping[str, float] | None:
     value = row.get(name)
     if value is None or all(_is_number(amount) for amount in as_object(value).values()):
         return value
-    raise ValueError(f"{name} holds more than amounts")
+    raise ValueError(f"{name} holds other values than numbers")
 
 
 def _is_number(value: object) -> bool:
@@ -251,8 +261,8 @@ def _is_number(value: object) -> bool:
 
 
 def _unauthorised(answer: Answer) -> UnauthorisedError:
-    status, rays_own = answer.status_code, RAYS_REFUSAL in answer.text
-    if rays_own:
+    status, from_ray = answer.status_code, RAY_REFUSAL in answer.text
+    if from_ray:
         missing = status == HTTPStatus.UNAUTHORIZED
         reason = "wants a token and got none" if missing else "does not accept the token"
         what, next_step = (
@@ -260,17 +270,17 @@ def _unauthorised(answer: Answer) -> UnauthorisedError:
             "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's token",
         )
     elif _is_kubernetes(answer):
-        what = "Kubernetes does not let us through to the Ray head"
+        what = "Kubernetes does not allow requests to the Ray head"
         next_step = (
             "kubectl auth can-i get services/proxy; kubectl auth can-i create services/proxy"
         )
     else:
-        what = f"{answer.url} lets nobody through to a Ray head without its own credentials"
+        what = f"{answer.url} asks for credentials of its own before it passes requests to Ray"
         next_step = (
-            "send what it asks for: --header 'NAME: VALUE', or RAYKIT_HEADERS; "
-            "a Ray token comes from RAY_AUTH_TOKEN"
+            "send them: --header 'NAME: VALUE', or RAYKIT_HEADERS; "
+            "Ray's own token comes from RAY_AUTH_TOKEN"
         )
-    return UnauthorisedError(what, evidence=[answer.asked, answer.summary], next=next_step)
+    return UnauthorisedError(what, evidence=[answer.request, answer.summary], next=next_step)
 
 
 def _is_kubernetes(answer: Answer) -> bool:

@@ -1,4 +1,4 @@
-"""From what the user named to the words that start the driver."""
+"""Turns the job that the user names into the command that starts its driver."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FILE_ENDINGS = (".py", ".sh")
 
 @dataclass(frozen=True)
 class Entrypoint:
-    """A job's name and the words that start it; they stay a list until Ray's shell gets them.
+    """A job's name and the words of its command.
 
-    working_dir: the folder that is uploaded with it. script: the file in it that runs.
-    of_kit: it is one of raykit's own jobs. in_place: it runs from the kit that the head has, so
-    that nothing is uploaded.
+    arguments: the words that the user gave. working_dir: the folder to upload with the job.
+    script: the file in that folder that runs. ours: it is one of raykit's own jobs. in_place: it
+    runs from the kit that the head already has, so nothing is uploaded.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Entrypoint:
     arguments: tuple[str, ...]
     working_dir: Path | None = None
     script: str | None = None
-    of_kit: bool = False
+    ours: bool = False
     in_place: bool = False
 
     def __post_init__(self) -> None:
@@ -43,44 +43,44 @@ class Entrypoint:
             )
 
     @property
-    def needs_kit(self) -> bool:
-        """Whether the package `jobs` goes with it."""
-        return self.of_kit and not self.in_place
+    def needs_our_jobs(self) -> bool:
+        """Whether raykit's package `jobs` must be uploaded with it."""
+        return self.ours and not self.in_place
 
     @property
     def command(self) -> str:
-        """One shell line that yields exactly these words again."""
+        """A shell command line that a shell splits into exactly these words."""
         return shlex.join(self.words)
 
     def from_kit(self, root: str) -> Entrypoint:
-        """The same job, run from the kit that lies in the folder `root` of the head.
+        """The same job, run from the kit in the folder `root` of the head.
 
-        Run that way, Python and Ray put this folder on the import path of this job alone: a folder
-        `jobs` of the user's never meets ours. With a working directory Ray would not, and the kit
-        is uploaded.
+        Python and Ray then put `root` on the import path of this job alone, so that a user's own
+        folder `jobs` does not hide ours. Ray does not do so for a job with a working directory:
+        that one gets our jobs uploaded.
         """
-        if not self.of_kit or self.working_dir is not None:
+        if not self.ours or self.working_dir is not None:
             return self
         words = ("python", f"{root}/jobs", self.name, *self.arguments)
         return replace(self, words=words, in_place=True)
 
 
 def find(job: str, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
-    """A file that exists or looks like one, else a job that comes with the kit.
+    """The entrypoint of a script, if `job` looks like a path, else of one of raykit's jobs.
 
-    Errors: UsageError (2) naming what is near.
+    Errors: UsageError (2) with the nearest names, if there is no such job or script.
     """
     if job.endswith(FILE_ENDINGS) or "/" in job:
         return of_file(Path(job), arguments, working_dir)
-    return of_kit(job, arguments, working_dir)
+    return of_our_job(job, arguments, working_dir)
 
 
-def of_kit(job: str, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
-    """A job that comes with the kit, by its module's name, run from an uploaded kit.
+def of_our_job(job: str, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
+    """One of raykit's jobs, by its module's name, run from an uploaded copy.
 
     `-P` keeps the driver's own folder off the import path: a `jobs/` there must not shadow ours.
 
-    Errors: UsageError (2) naming the nearest jobs.
+    Errors: UsageError (2) with the nearest names, if there is no such job.
     """
     known = kit.jobs()
     if job not in known:
@@ -91,13 +91,13 @@ def of_kit(job: str, arguments: Sequence[str], working_dir: Path | None = None) 
             next=f"the jobs that come with raykit: {', '.join(known)}; or name a file: ./{job}.py",
         )
     words = ("python", "-P", "-m", "jobs", job, *arguments)
-    return Entrypoint(job, words, tuple(arguments), working_dir, of_kit=True)
+    return Entrypoint(job, words, tuple(arguments), working_dir, ours=True)
 
 
 def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
-    """A script of the user's; its folder, or `working_dir`, goes with it.
+    """A user's script, uploaded with its folder or with `working_dir`.
 
-    Errors: UsageError (2) where it is missing or lies outside the folder.
+    Errors: UsageError (2) if the script is missing or lies outside that folder.
     """
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for names that are too long)
         beside = sorted(other.name for other in path.parent.glob("*.py"))
@@ -122,7 +122,7 @@ def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = Non
 
 
 def of_words(words: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
-    """Any command. Errors: UsageError (2) where there is none."""
+    """Any command, word by word. Errors: UsageError (2) if there are no words."""
     if not words:
         raise UsageError("--entrypoint without a command", next="raykit submit --entrypoint -- CMD")
     script = next((word for word in words if _lies_in(working_dir, word)), None)
@@ -130,7 +130,7 @@ def of_words(words: Sequence[str], working_dir: Path | None = None) -> Entrypoin
 
 
 def _lies_in(folder: Path | None, word: str) -> bool:
-    """Whether a word of a command names a script of the folder that goes with it."""
+    """Whether a word of a command names a script in the uploaded folder."""
     inside = not word.startswith("/") and ".." not in Path(word).parts
     named = folder is not None and word.endswith(FILE_ENDINGS) and inside
     return named and os.path.isfile(Path(folder or "", word))  # noqa: PTH113

@@ -1,8 +1,8 @@
-"""Following a job: its log line by line through any number of broken connections, and its end.
+"""Follows a job to its end and takes its whole log, through any number of broken connections.
 
-Two things run side by side. A thread reads the driver's log and hands on what is new. The caller's
-thread polls the job's status, which alone decides that the job has ended. Then the log file is read
-once more and compared, so that what was saved equals what the head holds.
+A thread of its own reads the driver's log and hands on the new bytes. The caller's thread polls the
+job's status; only the status says that the job has ended. Then the log file is read once more and
+compared, so that the saved log equals the head's.
 """
 
 from __future__ import annotations
@@ -19,35 +19,36 @@ from raykit.submission.log_tail import LogTail, Sink
 
 FASTEST_POLL, SLOWEST_POLL = 0.03, 0.25
 POLL_SHARE = 0.05
-"""Between two questions passes this share of the time since the first: a short job's end is seen at
-once, and a long one is not slowed by being asked after."""
+"""The pause between two polls, as a share of the time since the first one: the end of a short job
+is seen at once, and a long job is not slowed down by polling."""
 
 PATIENCE_SECONDS = 300.0
-LOST_SECONDS, PLACE_SECONDS = 0.5, 2.0
-"""How often a head that does not answer is asked, and the place where it runs."""
+RETRY_SECONDS, CLUSTER_SECONDS = 0.5, 2.0
+"""The pauses between two requests to a head that does not answer, and between two looks at whether
+its cluster still exists."""
 
 FILE_SECONDS, BUSY_SECONDS = 60.0, 5.0
-"""How long the log file is asked for after the job's end: where its connection keeps breaking, and
-where the head has too much to do."""
+"""How long after the job's end the log file is tried, if its connection keeps breaking, and if the
+head is busy."""
 
 
 class UnknownJobError(JobsApiError):
-    """The head has no such job, or no longer: it ended or was started again, and the job failed."""
+    """The head does not know the job; if it did before, the head was restarted and the job lost."""
 
 
 class DeletedClusterError(JobsApiError):
-    """The whole cluster was deleted while its job was followed."""
+    """The cluster was deleted while its job was followed."""
 
 
 @dataclass(frozen=True)
 class Followed:
     """How following ended.
 
-    details: the job's last known state, None where the head no longer knows it.
+    details: the job's last state; None if the head no longer knows the job.
     log_source: `file` (byte for byte), `text` (Ray's lossy endpoint), or `partial` (the log could
     not be read to its end).
-    reconnects: connections that broke; replaced: the saved log differed and was written anew;
-    unread: why the log is not the file, None where it is, or where there was none.
+    reconnects: connections that broke. replaced: the saved log differed and was replaced.
+    unread: why the log file could not be read; None if it was read, or if there was none.
     """
 
     details: JobDetails | None
@@ -58,11 +59,12 @@ class Followed:
 
     @property
     def shortfall(self) -> str | None:
-        """What a reader of the log should know, where it is not what the head holds."""
+        """How the saved log differs from the log file of the head; None if it does not."""
         if self.unread is None:
             return None
-        what = "may lack its end" if self.log_source == "partial" else "is Ray's text of it"
-        return f"the log {what}, not the file byte for byte: {self.unread.what}"
+        if self.log_source == "partial":
+            return f"the log may be incomplete: {self.unread.what}"
+        return f"the log is Ray's text of it, not the file byte for byte: {self.unread.what}"
 
 
 def follow(
@@ -76,12 +78,13 @@ def follow(
 ) -> Followed:
     """Follow one job to its end.
 
-    sink gets the log's bytes, in order, each once. on_status is called whenever the status is
-    another. restart must forget what the sink got: the log on the head turned out to be another,
-    and comes again from its first byte. deadline (monotonic seconds) raises TimeoutError.
+    sink: gets the log's bytes in order, each once. on_status: gets each answer about the status.
+    restart: drops what the sink got, because the log on the head is another one; the sink then gets
+    that log from its first byte. deadline: monotonic seconds.
 
-    Errors: UnknownJobError where the head ended or forgot the job, DeletedClusterError where its
-    cluster is gone, JobsApiError (6) where nothing answers for 300 s, or the head refuses.
+    Errors: TimeoutError after the deadline; UnknownJobError (6) if the head has ended or does not
+    know the job; DeletedClusterError (6) if its cluster is deleted; JobsApiError (6) if nothing
+    answers for 300 s, or the head refuses.
     """
     tail: LogTail | None = None
     reached = True
@@ -112,9 +115,9 @@ def follow(
 def _states(
     api: JobsApi, submission_id: str, deadline: float | None
 ) -> Iterator[JobDetails | None]:
-    """The job's states, the last of them terminal; None while the head cannot be reached."""
+    """The job's states, the last of them terminal; None while the head does not answer."""
     began = answered = time.monotonic()
-    place = _Place(api, submission_id)
+    cluster = _ClusterCheck(api, submission_id)
     while True:
         try:
             details = api.details(submission_id, once=True)
@@ -122,13 +125,13 @@ def _states(
         except (LostConnectionError, BusyHeadError):
             if time.monotonic() - answered > PATIENCE_SECONDS:
                 raise
-            place.check()
+            cluster.check()
             yield None
             _check(deadline)
-            time.sleep(LOST_SECONDS)
+            time.sleep(RETRY_SECONDS)
             continue
         if details is None:
-            place.check(now=True)
+            cluster.check(now=True)
             raise UnknownJobError(
                 f"the head does not know the job {submission_id}",
                 evidence=["its history is gone: the head was restarted, or it is another head"],
@@ -142,8 +145,8 @@ def _states(
         time.sleep(min(max(FASTEST_POLL, share), SLOWEST_POLL))
 
 
-class _Place:
-    """Asks, now and then, whether the place where a head ran still has it."""
+class _ClusterCheck:
+    """Checks every 2 s whether the cluster of a head that does not answer still has that head."""
 
     def __init__(self, api: JobsApi, submission_id: str) -> None:
         self.ask = api.transport.endpoint.ended
@@ -151,13 +154,13 @@ class _Place:
         self.due = 0.0
 
     def check(self, *, now: bool = False) -> None:
-        """Errors: UnknownJobError, DeletedClusterError where the head will not answer again."""
+        """Errors: UnknownJobError, DeletedClusterError if the head will not answer again."""
         if self.ask is None or (time.monotonic() < self.due and not now):
             return
         ended = None
         with contextlib.suppress(RaykitError):
             ended = self.ask()
-        self.due = time.monotonic() + PLACE_SECONDS
+        self.due = time.monotonic() + CLUSTER_SECONDS
         if ended is None:
             return
         evidence = [ended.what, *ended.evidence]
@@ -186,7 +189,7 @@ def _finish(
     restart: Callable[[], None],
     deadline: float | None,
 ) -> Followed:
-    """Bring the saved log to equal the head's, and say how well that went."""
+    """Make the saved log equal to the head's, as far as the head lets us read it."""
     reconnects = tail.reconnects if tail else 0
     if details.driver_node_id is None:
         return Followed(details, _take_text(api, submission_id, sink), reconnects)
@@ -207,26 +210,29 @@ def _finish(
 
 
 def _patience(error: JobsApiError) -> float:
-    """How long to go on asking for the file after such an error."""
+    """Seconds to keep trying to read the file after such an error."""
     if isinstance(error, LostConnectionError):
         return FILE_SECONDS
     return BUSY_SECONDS if isinstance(error, BusyHeadError) else 0.0
 
 
 def _reconcile(tail: LogTail, restart: Callable[[], None]) -> bool:
-    """Compare what was handed on with the file; hand on the rest, or all of it anew."""
+    """Hand on the rest of the log file, or all of it if it does not begin with the bytes so far.
+
+    Returns whether it was all of it.
+    """
     with tail.file() as chunks:
         if tail.take_new(chunks):
             return False
     restart()
-    tail.forget()
+    tail.start_over()
     with tail.file() as chunks:
         tail.take_new(chunks)
     return True
 
 
 def _take_text(api: JobsApi, submission_id: str, sink: Sink) -> str:
-    """Ray's own log endpoint, where the file cannot be had."""
+    """Hand on the log of Ray's own endpoint, if the file cannot be read; return its source."""
     try:
         sink(api.lossy_log(submission_id))
     except RaykitError:

@@ -1,7 +1,7 @@
-"""Ray Job Submission over REST, typed: one request a call, and no answer is taken on trust.
+"""Ray Job Submission over REST: one method for each request, with typed and checked answers.
 
-What a method returns was checked: its texts are texts, its numbers finite, its times within the
-calendar, its ids plain names. An answer that does not fit is a NotRayError (6).
+In what a method returns, texts are texts, numbers are finite, times are before the year 10000, and
+ids are plain names. Any other answer is a NotRayError (6).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from raykit.submission.answers import (
     as_object,
     flag,
     moment,
-    needed_text,
     not_ray,
     one_line,
+    required_text,
     seconds,
     text,
     texts,
@@ -40,7 +40,7 @@ from raykit.submission.transport import Transport
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 MOST_ROWS = 10_000
-"""Ray's dashboard refuses to return more rows of its state API than this."""
+"""The most rows of its state API that Ray's dashboard returns."""
 DETAILS_BYTES, ROWS_BYTES = 8 << 20, 128 << 20
 SUBMIT_SECONDS = 120.0
 PLAIN_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
@@ -50,7 +50,7 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class JobDetails:
-    """What Ray knows of one job; times are Unix seconds on the head's clock."""
+    """What Ray knows about one job; times are Unix seconds on the head's clock."""
 
     status: str
     submission_id: str | None
@@ -70,11 +70,11 @@ class JobDetails:
 
     @classmethod
     def parse(cls, data: object) -> JobDetails:
-        """The details in Ray's JSON. Errors: ValueError where it is not of Ray's shape."""
+        """The details in Ray's JSON. Errors: ValueError if a field is missing or mistyped."""
         job = as_object(data)
         driver = as_object(job.get("driver_info") or {})
         return cls(
-            status=one_line(needed_text(job, "status")),
+            status=one_line(required_text(job, "status")),
             submission_id=text(job, "submission_id"),
             job_id=text(job, "job_id") or text(driver, "id"),
             entrypoint=text(job, "entrypoint") or "",
@@ -95,19 +95,19 @@ class JobsApi:
         self.transport = transport
 
     def version(self) -> Mapping[str, str]:
-        """`version`, `ray_version`, `ray_commit` and more.
+        """The head's versions: `version`, `ray_version`, `ray_commit` and more.
 
-        Errors: NotRayError (6) where something else than Ray answers.
+        Errors: NotRayError (6) if the server is no Ray head.
         """
         answer = self.transport.get("api/version")
         if answer.status_code == 429:
             raise self.transport.refusal(answer)
         if answer.status_code != 200:
-            raise not_ray(answer.url, f"{answer.asked}: {answer.summary}")
+            raise not_ray(answer.url, f"{answer.request}: {answer.summary}")
         return self._parsed(answer, _version)
 
     def authentication_mode(self) -> str:
-        """`token` or `disabled`. Heads before Ray 2.52 know no such address: `disabled`."""
+        """`token` or `disabled`. Heads before Ray 2.52 do not have this address: `disabled`."""
         answer = self.transport.get("api/authentication_mode")
         if answer.status_code != 200:
             return "disabled"
@@ -116,10 +116,10 @@ class JobsApi:
         )
 
     def submit(self, payload: Mapping[str, object]) -> None:
-        """POST one job; `payload` has `entrypoint`, `submission_id` and what else Ray takes.
+        """Submit one job. payload: `entrypoint`, `submission_id` and Ray's other fields.
 
-        Errors: ConflictError (8) where the submission id exists, UsageError (2) where the payload
-        is not Unicode text, JobsApiError (6) otherwise.
+        Errors: ConflictError (8) if the submission id exists, UsageError (2) if the payload is not
+        Unicode text, JobsApiError (6) otherwise.
         """
         answer = self.transport.request(
             "POST",
@@ -138,12 +138,12 @@ class JobsApi:
         raise self.transport.refusal(answer)
 
     def details(self, submission_id: str, *, once: bool = False) -> JobDetails | None:
-        """One job, or None where this head does not know it, which it says itself.
+        """One job; None if the head itself says that it does not know the job.
 
-        once: a connection that breaks is an error at once.
+        once: do not repeat the request if its connection breaks.
 
-        Errors: LostConnectionError (6) where the head fails, as it does while it starts anew, or
-        where something else than the head says that there is nothing, such as an ingress.
+        Errors: LostConnectionError (6) if the head fails, as it does while it restarts, or if
+        another server, such as an ingress, answers 404.
         """
         path = f"api/jobs/{_quoted(submission_id)}"
         if once:
@@ -161,12 +161,12 @@ class JobsApi:
         return self._parsed(answer, lambda data: _details_of(submission_id, data))
 
     def jobs(self) -> list[JobDetails]:
-        """All jobs that the head knows, whoever submitted them."""
+        """All jobs that the head knows, also those of other users."""
         answer = self._get("api/jobs/", most=MOST_BYTES)
         return self._parsed(answer, lambda data: list(map(JobDetails.parse, as_list(data))))
 
     def stop(self, submission_id: str) -> bool:
-        """Ask for a stop; True where Ray says that it stopped something."""
+        """Ask Ray to stop a job; return whether Ray says that it stopped it."""
         answer = self.transport.request("POST", f"api/jobs/{_quoted(submission_id)}/stop")
         if answer.status_code != 200:
             raise self.transport.refusal(answer)
@@ -176,25 +176,25 @@ class JobsApi:
     def log_stream(
         self, node_id: str, submission_id: str
     ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
-        """The driver log's raw bytes from the first on, while they are written. Never ends."""
+        """The driver log's bytes from the first one on, while they are written. Never ends."""
         params = {**_driver_log(node_id, submission_id), "interval": "0.1"}
         with self.transport.stream("api/v0/logs/stream", params=params, endless=True) as opened:
             yield opened
 
     @contextlib.contextmanager
     def log_file(self, node_id: str, submission_id: str) -> Iterator[Iterator[bytes]]:
-        """The driver log's raw bytes as they are now."""
+        """The driver log's bytes, as far as they are written now."""
         params = _driver_log(node_id, submission_id)
         with self.transport.stream("api/v0/logs/file", params=params) as (_, chunks):
             yield chunks
 
     def lossy_log(self, submission_id: str) -> bytes:
-        """The log as text: CR and CRLF become LF, and bytes that are not UTF-8 make Ray fail."""
+        """The log as Ray's text: CR and CRLF become LF; Ray fails if a byte is not UTF-8."""
         answer = self._get(f"api/jobs/{_quoted(submission_id)}/logs", most=ROWS_BYTES)
         return self._parsed(answer, lambda data: text(as_object(data), "logs") or "").encode()
 
     def tasks(self, job_id: str) -> tuple[list[Row], int]:
-        """Task rows of one Ray job (fields: `TASK`), and how many tasks Ray did not return."""
+        """Task rows of one Ray job (fields: `TASK`), and the number of tasks that Ray left out."""
         return self._rows("tasks", TASK, {**_of_job(job_id), "detail": "1"})
 
     def actors(self, job_id: str) -> list[Row]:
@@ -202,7 +202,7 @@ class JobsApi:
         return self._rows("actors", ACTOR, _of_job(job_id))[0]
 
     def nodes(self) -> list[Row]:
-        """Ray nodes, also dead ones (fields: `NODE`)."""
+        """All Ray nodes, including dead ones (fields: `NODE`)."""
         return self._rows("nodes", NODE, {"detail": "1"})[0]
 
     def _get(self, path: str, *, most: int, params: Mapping[str, str] | None = None) -> Answer:
@@ -222,69 +222,69 @@ class JobsApi:
         return rows, dropped
 
     def _parsed(self, answer: Answer, parse: Callable[[Any], Parsed]) -> Parsed:
-        """What `parse` makes of an answer's JSON. Errors: NotRayError (6) where it does not fit."""
+        """What `parse` returns for an answer's JSON. Errors: NotRayError (6) if it cannot."""
         data = self.transport.parsed(answer)
         try:
             return parse(data)
         except ValueError as error:
-            evidence = f"{answer.asked}: {error}; {answer.summary}"
+            evidence = f"{answer.request}: {error}; {answer.summary}"
             raise not_ray(answer.url, evidence) from error
 
     def _confirm_unknown(self, answer: Answer) -> None:
-        """Errors: LostConnectionError (6) unless it was a Ray head that said 404."""
+        """Errors: LostConnectionError (6) if it was not a Ray head that answered 404."""
         if "does not exist" in answer.text:
             self.version()
             return
         raise LostConnectionError(
             f"{answer.url} finds no Ray head",
-            evidence=[answer.asked, answer.summary],
+            evidence=[answer.request, answer.summary],
             next="raykit status shows whether the head is up",
         )
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether an id can name a file or folder: no separator, no control character, no dot first."""
+    """Whether an id can be a file name: no separator, no control character, no leading dot."""
     return PLAIN_NAME.fullmatch(name) is not None
 
 
-def _details_of(asked: str, data: object) -> JobDetails:
+def _details_of(wanted_id: str, data: object) -> JobDetails:
     details = JobDetails.parse(data)
-    if asked not in (details.submission_id, details.job_id):
+    if wanted_id not in (details.submission_id, details.job_id):
         raise ValueError("the answer is about another job")
-    if details.submission_id not in (None, asked) and not is_plain_name(details.submission_id):
+    if details.submission_id not in (None, wanted_id) and not is_plain_name(details.submission_id):
         raise ValueError("the submission id is no plain name")
     return details
 
 
 def _version(data: object) -> Mapping[str, str]:
-    known = {
+    versions = {
         one_line(key): one_line(item)
         for key, item in as_object(data).items()
         if isinstance(item, str)
     }
-    if "ray_version" not in known:
+    if "ray_version" not in versions:
         raise ValueError("no ray_version")
-    return known
+    return versions
 
 
 def _listed(data: object, fields: Mapping[str, Field]) -> tuple[list[Row], int, str]:
-    """Rows of the state API, how many of those that match are missing, and Ray's warnings.
+    """Rows of the state API, the number of matching rows that Ray left out, and its warnings.
 
-    Ray cuts twice: its data source returns `num_after_truncation` of `total` rows, and of the
-    `num_filtered` that match the filters the dashboard returns no more than its limit.
+    Ray leaves out rows twice: its data source returns `num_after_truncation` of `total` rows, and
+    the dashboard returns at most its limit of the `num_filtered` rows that match the filters.
     """
-    found = as_object(as_object(as_object(data).get("data")).get("result"))
+    listing = as_object(as_object(as_object(data).get("data")).get("result"))
     rows: list[Row] = [
         {name: check(row, name) for name, check in fields.items()}
-        for row in map(as_object, as_list(found.get("result")))
+        for row in map(as_object, as_list(listing.get("result")))
     ]
-    matching = whole(found, "num_filtered") or 0
-    sent = whole(found, "num_after_truncation")
-    total = whole(found, "total")
-    cut = total - sent if total is not None and sent is not None else 0
-    warnings = found.get("warnings")
-    said = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
-    return rows, max(cut, 0) + max(matching - len(rows), 0), said
+    matching = whole(listing, "num_filtered") or 0
+    kept = whole(listing, "num_after_truncation")
+    total = whole(listing, "total")
+    cut = total - kept if total is not None and kept is not None else 0
+    warnings = listing.get("warnings")
+    warning = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
+    return rows, max(cut, 0) + max(matching - len(rows), 0), warning
 
 
 def _of_job(job_id: str) -> dict[str, str]:
@@ -305,35 +305,35 @@ def _encoded(payload: Mapping[str, object]) -> bytes:
         return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except ValueError as error:
         raise UsageError(
-            "the job's command, environment or options hold what JSON cannot carry",
+            "the job's command, environment or options cannot be sent as JSON",
             evidence=[one_line(str(error).encode("ascii", "backslashreplace").decode())],
             next="give them as UTF-8 text and finite numbers",
         ) from error
 
 
 TASK: Mapping[str, Field] = {
-    **dict.fromkeys(("task_id", "state", "type"), needed_text),
+    **dict.fromkeys(("task_id", "state", "type"), required_text),
     **dict.fromkeys(("name", "func_or_class_name", "node_id", "worker_id", "actor_id"), text),
     **dict.fromkeys(("job_id", "parent_task_id", "error_type", "error_message"), text),
     **dict.fromkeys(("creation_time_ms", "start_time_ms", "end_time_ms"), moment),
     **dict.fromkeys(("attempt_number", "worker_pid"), whole),
     "required_resources": amounts,
 }
-"""The fields of a task row that raykit hands on; the others are left out."""
+"""The fields of a task row that raykit uses, and how each is checked."""
 
 ACTOR: Mapping[str, Field] = {
-    **dict.fromkeys(("actor_id", "state"), needed_text),
+    **dict.fromkeys(("actor_id", "state"), required_text),
     **dict.fromkeys(("class_name", "name", "node_id", "job_id"), text),
     "pid": whole,
 }
-"""The fields of an actor row that raykit hands on; the others are left out."""
+"""The fields of an actor row that raykit uses, and how each is checked."""
 
 NODE: Mapping[str, Field] = {
-    **dict.fromkeys(("node_id", "state"), needed_text),
+    **dict.fromkeys(("node_id", "state"), required_text),
     **dict.fromkeys(("node_ip", "node_name", "state_message"), text),
     **dict.fromkeys(("start_time_ms", "end_time_ms"), moment),
     "is_head_node": flag,
     "resources_total": amounts,
     "labels": texts,
 }
-"""The fields of a node row that raykit hands on; the others are left out."""
+"""The fields of a node row that raykit uses, and how each is checked."""

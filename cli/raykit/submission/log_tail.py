@@ -1,11 +1,11 @@
-"""The driver's log while it grows: every byte once, through any number of broken connections.
+"""Reads the driver's log while it grows: every byte once, whatever connections break.
 
-Ray sends a log from its first byte, as the file that it is now or as a stream that never ends. That
-a stream's reader has left it notices only when the log grows again, after the job's end never. With
-the 100th such stream it refuses every request for logs, tasks and nodes (HTTP 429, Ray 2.60).
-So a small log is read again and again, until the bytes that came more than once have used up a
-budget; then it is streamed. A stream that broke begins at the first byte too: the larger the log,
-the longer the wait before the next one.
+Ray always sends a log from its first byte: either the file as it is now, or a stream that never
+ends. Ray notices that a stream's reader has left only when the log grows, so after the job's end it
+never does. From the 100th such stream on, it refuses all requests for logs, tasks and nodes (HTTP
+429, Ray 2.60). So a small log is read as a file again and again, until a budget of repeated bytes
+is used up; then it is streamed. A new stream starts at the first byte too: the larger the log, the
+longer the wait after a stream broke.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from raykit.submission.answers import LostConnectionError
 from raykit.submission.jobs_api import JobsApi
 
 SMALL_BYTES, REPEATED_BYTES = 1 << 20, 16 << 20
-"""A log is small up to here, where reading it takes a head some milliseconds; and the budget: 16
+"""The largest small log, which a head reads in milliseconds; and the budget of repeated bytes: 16
 readings of a log of 1 MiB, or two hours of one of 1 KiB."""
 
 RECONNECT_BYTES_PER_SECOND, LONGEST_WAIT_SECONDS = 32 << 20, 30.0
-"""After a stream broke, time passes as if its bytes came again at this rate."""
+"""After a stream broke, the wait is the log's size by this rate, at most 30 s."""
 
 READ_AGAIN_SECONDS = (0.1, 0.2, 0.3, 0.5)
 RECONNECT_SECONDS = (0.1, 0.3, 1.0, 2.0)
@@ -38,10 +38,10 @@ Sink = Callable[[bytes], None]
 
 
 class LogTail(threading.Thread):
-    """Hands the driver log's bytes to a sink, each once, until it is closed.
+    """Hands each byte of the driver log to a sink once, until it is closed.
 
-    received: how many; digest: their SHA-256; repeated: bytes that came once more; reconnects:
-    connections that broke; failure: what the sink raised, which ends the thread.
+    received: bytes handed on; digest: their SHA-256; repeated: bytes received again; reconnects:
+    connections that broke; failure: the sink's exception, which ends the thread.
     """
 
     def __init__(self, api: JobsApi, node_id: str, submission_id: str, sink: Sink) -> None:
@@ -55,7 +55,7 @@ class LogTail(threading.Thread):
         self.response: httpx2.Response | None = None
 
     def run(self) -> None:
-        in_vain = 0
+        without_news = 0
         while not self.closing.is_set():
             before, pauses, shortest = self.received, READ_AGAIN_SECONDS, 0.0
             try:
@@ -65,21 +65,21 @@ class LogTail(threading.Thread):
                 broken = isinstance(error, LostConnectionError)
                 self.reconnects += broken and not self.closing.is_set()
                 shortest = min(self.received / RECONNECT_BYTES_PER_SECOND, LONGEST_WAIT_SECONDS)
-            except Exception as error:  # handed to the thread that follows
+            except Exception as error:  # `follow` raises it in the caller's thread
                 self.failure = error
                 return
-            in_vain = 0 if self.received > before else in_vain + 1
-            self.closing.wait(max(pauses[min(in_vain, len(pauses) - 1)], shortest))
+            without_news = 0 if self.received > before else without_news + 1
+            self.closing.wait(max(pauses[min(without_news, len(pauses) - 1)], shortest))
 
     def close(self) -> None:
-        """End the thread, also while it waits for the next byte."""
+        """End the thread, even while it waits for the next byte."""
         self.closing.set()
         self.reconnect()
         if self.is_alive():
             self.join(JOIN_SECONDS)
 
     def reconnect(self) -> None:
-        """Break the connection: one that died unnoticed would stay silent without end."""
+        """Break the connection; a dead one that nobody noticed would stay silent for ever."""
         response = self.response
         if response is not None:
             stream = response.extensions.get("network_stream")
@@ -89,15 +89,16 @@ class LogTail(threading.Thread):
                     raw.shutdown(socket.SHUT_RDWR)
 
     def take(self, chunk: bytes) -> None:
-        """Hand on bytes that come next in the log."""
+        """Hand on the next bytes of the log."""
         self.received += len(chunk)
         self.digest.update(chunk)
         self.sink(chunk)
 
     def take_new(self, chunks: Iterable[bytes]) -> bool:
-        """Hand on what a log has behind the bytes that were handed on before.
+        """Hand on what follows the bytes that were handed on before.
 
-        False where it does not begin with those: then nothing is handed on.
+        chunks: the log from its first byte. Returns False, and hands on nothing, if the log does
+        not begin with those bytes.
         """
         seen, left, checked = hashlib.sha256(), self.received, False
         for chunk in chunks:
@@ -113,16 +114,16 @@ class LogTail(threading.Thread):
             self.take(new)
         return checked or (not left and seen.digest() == self.digest.digest())
 
-    def forget(self) -> None:
-        """Begin again: the log turned out to be another."""
+    def start_over(self) -> None:
+        """Expect another log, from its first byte."""
         self.received, self.digest = 0, hashlib.sha256()
 
     def file(self) -> contextlib.AbstractContextManager[Iterator[bytes]]:
-        """The log as it is now, from its first byte."""
+        """The log file as it is now, from its first byte."""
         return self.api.log_file(self.node_id, self.submission_id)
 
     def _read(self) -> None:
-        """Take what is new, once as the file is now or as long as the stream lasts."""
+        """Take the new bytes: of a small log once, of a large one until its stream breaks."""
         if self.received < SMALL_BYTES and self.repeated < REPEATED_BYTES:
             with self.file() as chunks:
                 self.take_new(self._until_closing(chunks))

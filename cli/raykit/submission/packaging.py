@@ -1,8 +1,8 @@
-"""A folder as a package that Ray unpacks beside the driver: sized and checked before upload.
+"""Packs a folder for upload; Ray unpacks it beside the driver. Size and names are checked first.
 
-The same content gives the same package, byte for byte, so that it is sent once. `.gitignore` and
-`.rayignore` are honoured in every folder. Version control, virtual environments, caches and run
-records are always left out; the script that runs is always packed.
+Equal content gives the same package, byte for byte, so that it is uploaded once. `.gitignore` and
+`.rayignore` work in every folder. Version control, virtual environments, caches and run records
+are always left out; the script that runs is always packed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from raykit.submission.answers import LostConnectionError
 from raykit.submission.transport import Transport
 
 LIMIT_BYTES = 100 * 1024**2
-"""What Ray's dashboard accepts in one request (DASHBOARD_CLIENT_MAX_SIZE, Ray 2.60)."""
+"""The largest request that Ray's dashboard accepts (DASHBOARD_CLIENT_MAX_SIZE, Ray 2.60)."""
 LARGEST_SHOWN = 10
 LEFT_OUT = frozenset(
     {
@@ -56,7 +56,7 @@ ATTEMPTS, SEND_SECONDS = 5, 600.0
 
 @dataclass(frozen=True)
 class Member:
-    """One file of a package: its path below the folder, where it lies, and its size in bytes."""
+    """One file of a package. path: below the folder; source: on this machine; size: in bytes."""
 
     path: str
     source: Path
@@ -66,7 +66,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Package:
-    """A packed folder. uri: the name by which Ray finds it; the archive is a temporary file."""
+    """A packed folder. uri: Ray's name for it; archive: a temporary file; size: in bytes."""
 
     uri: str
     archive: IO[bytes]
@@ -75,40 +75,37 @@ class Package:
 
 
 def collect(folder: Path, excludes: Sequence[str] = (), script: str | None = None) -> list[Member]:
-    """The files of a folder that belong into its package, sorted by path.
+    """The files of a folder that belong in its package, sorted by path.
 
-    excludes: patterns as in .gitignore. script: the path of the file that the job runs; no pattern
-    leaves it out.
+    excludes: patterns as in .gitignore. script: the path of the file that the job runs; it is
+    packed whatever the patterns say.
 
-    Errors: UsageError (2) naming every file that cannot be packed: loops of links, sockets,
-    devices, unreadable files, names that are not UTF-8; and patterns that are not valid.
+    Errors: UsageError (2) with every file that cannot be packed (loops of links, sockets, devices,
+    unreadable files, names that are not UTF-8) and every invalid pattern.
     """
     problems: list[str] = []
-    given = [("", spec) for spec in _patterns(excludes, "excludes", problems)] if excludes else []
-    found = {
-        member.path: member for member in _walk(folder, "", given, (folder.resolve(),), problems)
-    }
-    if script is not None and script not in found:
+    ignores = [("", spec) for spec in _patterns(excludes, "excludes", problems)] if excludes else []
+    members = list(_walk(folder, "", ignores, (folder.resolve(),), problems))
+    if script is not None and all(member.path != script for member in members):
         source = folder / script
-        found |= {member.path: member for member in _file(source, script, source.stat(), problems)}
-    members = [found[path] for path in sorted(found)]
+        members += _file(source, script, source.stat(), problems)
     if problems:
         raise UsageError(
             f"{folder} cannot be packed",
             evidence=problems,
-            next="mend these, or name them in a .rayignore",
+            next="correct these, or name them in a .rayignore",
         )
-    return members
+    return sorted(members, key=lambda member: member.path)
 
 
 def pack(folder: Path, members: Sequence[Member], *, top: str = "") -> Package:
     """Pack the members of a folder into a temporary archive.
 
-    top: the folder's name inside the archive, as Ray wants it for a Python module; without it the
-    archive holds the folder's content.
+    top: the folder's name inside the archive, which Ray needs for a Python module; without it the
+    archive holds only the folder's content.
 
-    Errors: UsageError (2) with the ten largest files where Ray would not accept it, and for a file
-    that cannot be read; MissingError (4) where there is no room for the archive.
+    Errors: UsageError (2) if the package is larger than Ray accepts, with its ten largest files, or
+    if a file cannot be read; MissingError (4) if the disk has no room for the archive.
     """
     if top:
         members = [replace(member, path=f"{top}/{member.path}") for member in members]
@@ -117,13 +114,13 @@ def pack(folder: Path, members: Sequence[Member], *, top: str = "") -> Package:
         try:
             _fill(archive, folder, members)
         except BaseException:
-            # Closing writes what is buffered, which a full disk refuses a second time.
+            # Closing writes the buffer, which a full disk refuses a second time.
             with contextlib.suppress(OSError):
                 archive.close()
             raise
     except OSError as error:
         raise MissingError(
-            f"{folder} cannot be packed: there is no room for the archive",
+            f"{folder} cannot be packed: the disk has no room for the archive",
             evidence=[error.strerror or str(error)],
             next="free space, or set TMPDIR to another folder",
         ) from error
@@ -134,9 +131,12 @@ def pack(folder: Path, members: Sequence[Member], *, top: str = "") -> Package:
 
 
 def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int], None]) -> bool:
-    """Send a package unless the head has it; whether it was sent. on_bytes(sent, of).
+    """Upload a package unless the head has it; return whether it was uploaded.
 
-    Where the connection breaks it is sent again: the same name always has the same content.
+    on_bytes: gets the bytes sent and the package's size. If the connection breaks, the package is
+    sent again: the same name always has the same content.
+
+    Errors: JobsApiError (6) if the head refuses it, or the connection breaks five times.
     """
     address = f"api/packages/gcs/{package.uri.removeprefix('gcs://')}"
     for attempt in range(ATTEMPTS):
@@ -172,19 +172,19 @@ def _walk(
     for entry in entries:
         path = prefix + entry.name
         try:
-            found = entry.stat()
+            status = entry.stat()
         except OSError as error:
             was_removed = isinstance(error, FileNotFoundError) and not entry.is_symlink()
             if not was_removed and not _ignored(path, ignores):
                 problems.append(f"{_shown(path)}: {error.strerror}")
             continue
-        is_folder = stat.S_ISDIR(found.st_mode)
+        is_folder = stat.S_ISDIR(status.st_mode)
         if entry.name in LEFT_OUT or _ignored(path + "/" * is_folder, ignores):
             continue
         if is_folder:
             yield from _below(Path(entry.path), path, ignores, above, problems)
         else:
-            yield from _file(Path(entry.path), path, found, problems)
+            yield from _file(Path(entry.path), path, status, problems)
 
 
 def _below(
@@ -211,7 +211,7 @@ def _below(
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is the record of a run, which changes with every submission."""
+    """Whether a folder is a run's record. Such folders grow with every submission."""
     record = folder / RECORD
     try:
         with record.open("rb") if record.is_file() else contextlib.nullcontext() as stream:
@@ -221,15 +221,15 @@ def _is_run(folder: Path) -> bool:
     return b'"schema"' in beginning and b'"submission_id"' in beginning
 
 
-def _file(source: Path, path: str, found: os.stat_result, problems: list[str]) -> Iterator[Member]:
-    if not stat.S_ISREG(found.st_mode):
+def _file(source: Path, path: str, status: os.stat_result, problems: list[str]) -> Iterator[Member]:
+    if not stat.S_ISREG(status.st_mode):
         problems.append(f"{_shown(path)}: neither a file nor a folder")
     elif _shown(path) != path:
         problems.append(f"{_shown(path)}: its name is not UTF-8")
     elif not os.access(source, os.R_OK):
         problems.append(f"{path}: not readable")
     else:
-        yield Member(path, source, found.st_size, bool(found.st_mode & stat.S_IXUSR))
+        yield Member(path, source, status.st_size, bool(status.st_mode & stat.S_IXUSR))
 
 
 def _ignores(
@@ -249,9 +249,9 @@ def _ignores(
 def _patterns(
     lines: Iterable[str], source: str, problems: list[str]
 ) -> Iterator[pathspec.GitIgnoreSpec]:
-    """The patterns as one specification; those that pathspec cannot read are problems."""
+    """The patterns as one specification; a pattern that pathspec cannot read is a problem."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd character classes
+        warnings.simplefilter("ignore")  # pathspec warns about unusual character classes
         try:
             yield pathspec.GitIgnoreSpec.from_lines(lines)
         except (ValueError, re.error) as error:
@@ -259,16 +259,16 @@ def _patterns(
 
 
 def _shown(path: str) -> str:
-    """A path as it can be printed: bytes that are not UTF-8 as escapes."""
+    """A path that can be printed: bytes that are not UTF-8 become escapes."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _ignored(path: str, ignores: Sequence[tuple[str, pathspec.GitIgnoreSpec]]) -> bool:
-    """The last file that says anything about a path decides, as in git."""
+    """Whether a path is ignored: the last ignore file with a matching pattern decides, as in git."""
     ignored = False
     for prefix, spec in ignores:
-        said = spec.check_file(path.removeprefix(prefix)).include
-        ignored = ignored if said is None else said
+        match = spec.check_file(path.removeprefix(prefix)).include
+        ignored = ignored if match is None else match
     return ignored
 
 
@@ -284,11 +284,11 @@ def _add(packed: zipfile.ZipFile, member: Member) -> None:
     info = zipfile.ZipInfo(member.path, EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = (0o755 if member.executable else 0o644) << 16
-    info.file_size = member.size  # beyond 2 GiB the header has another form
+    info.file_size = member.size  # zipfile needs another header for files beyond 2 GiB
     try:
         source = member.source.open("rb")
     except FileNotFoundError:
-        return  # removed since the folder was read
+        return  # somebody removed the file after the folder was read
     except OSError as error:
         raise UsageError(
             f"{member.source} cannot be read",

@@ -1,4 +1,4 @@
-"""The lines that Ray itself writes into a driver's log; they repeat what the user knows."""
+"""Hides the lines that Ray itself writes into a driver's log: the user knows what they say."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LONGEST_OPENING = 200
 
 
 class Preamble:
-    """Takes Ray's lines out of a stream of bytes, each once.
+    """Removes the first occurrence of each of Ray's lines from a stream of bytes.
 
-    "Runtime env is setting up" comes first or not at all. "Running entrypoint for job" is written
-    by another process than the driver, so that a quick driver's output may stand before it.
+    "Runtime env is setting up" is the first line, if it comes at all. "Running entrypoint for job"
+    is written by another process than the driver: a quick driver's output may come before it.
     """
 
     def __init__(self, submission_id: str, words: Sequence[str]) -> None:
-        # A job that others submitted has its command as one text, which was never quoted.
+        # The command of a job that others submitted is one text, which is not quoted.
         commands = {shlex.join(words), *(words if len(words) == 1 else ())}
         opening = f"Running entrypoint for job {submission_id}: "
         self.lines = [f"{opening}{command}\n".encode() for command in commands]
@@ -31,13 +31,13 @@ class Preamble:
         self.held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """The user's bytes so far; what could be the beginning of Ray's line is held back."""
+        """The next bytes of the user; a possible beginning of Ray's line is held back."""
         if self.opening is not None:
             data = self._after_opening(data)
         return self._without_line(self.held + data) if self.lines else data
 
     def end(self) -> bytes:
-        """What was held back."""
+        """The bytes that were held back."""
         rest, self.held, self.opening = (self.opening or b"") + self.held, b"", None
         return rest
 
@@ -47,14 +47,14 @@ class Preamble:
         if LIKE_SETTING_UP.match(data) and len(data) < LONGEST_OPENING:
             self.opening = data
             return b""
-        found = SETTING_UP.match(data)
-        return data[found.end() :] if found else data
+        line = SETTING_UP.match(data)
+        return data[line.end() :] if line else data
 
     def _without_line(self, data: bytes) -> bytes:
         self.held = b""
         for line in self.lines:
-            before, found, after = data.partition(line)
-            if found:
+            before, separator, after = data.partition(line)
+            if separator:
                 self.lines = []
                 return before + after
         undecided = min(beginning(data, line) for line in self.lines)

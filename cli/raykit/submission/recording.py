@@ -1,4 +1,4 @@
-"""What a run leaves behind while it happens: its log, its events and what is shown of them."""
+"""Writes a run's log and events to disk while the job runs, and shows the log to the user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ RAYS_OWN = re.compile(r"(\x1b\[\d+m)?\((raylet|autoscaler|gcs_server)\b")
 
 
 class Recording:
-    """Takes a job's log as it comes. A disk that refuses stops the writing, never the showing."""
+    """Takes a job's log as it arrives. A full disk stops the writing but not the showing.
+
+    failure: the first error of writing. shown: bytes given to the listener.
+    """
 
     def __init__(self, record: RunRecord, runs: RunsFolder, listener: Listener) -> None:
         self.record, self.runs, self.listener = record, runs, listener
@@ -31,7 +34,7 @@ class Recording:
         self.begin()
 
     def begin(self) -> None:
-        """Forget what was taken: the log comes from its first byte. Nothing is shown twice."""
+        """Expect the log from its first byte, and show no byte of it a second time."""
         self.record.start = None
         self.record.spans, self.record.results, self.record.errors = [], [], []
         self.repeated = self.shown
@@ -46,11 +49,11 @@ class Recording:
         self._write(self.events_path, b"", "wb")
 
     def take(self, chunk: bytes) -> None:
-        """The next bytes of the driver log, as the head has them."""
+        """Take the next bytes of the driver log, as the head has them."""
         self._keep(self.redactor.feed(chunk))
 
     def end(self) -> None:
-        """The log is whole: write what was held back and describe it in the record."""
+        """Write what was held back, and put the log's size and SHA-256 into the record."""
         self._keep(self.redactor.end())
         rest = self.filter.end()
         self._file_events()
@@ -58,7 +61,7 @@ class Recording:
         self.record.log |= {"bytes": self.size, "sha256": self.digest.hexdigest()}
 
     def last_lines(self, count: int = 8) -> list[str]:
-        """The last lines of the log that are the user's own."""
+        """The log's last lines, without those of Ray's own processes."""
         lines = (line.rstrip() for line in self.tail.decode("utf-8", "replace").splitlines())
         return without_rays_end([line for line in lines if line])[-count:]
 
@@ -75,8 +78,8 @@ class Recording:
     def _show(self, visible: bytes) -> None:
         if visible:
             self.tail = (self.tail + visible)[-KEPT_BYTES:]
-            known, new = visible[: self.repeated], visible[self.repeated :]
-            self.repeated -= len(known)
+            old, new = visible[: self.repeated], visible[self.repeated :]
+            self.repeated -= len(old)
             self.shown += len(new)
             if new:
                 self.listener.job_output(new)
@@ -100,9 +103,9 @@ class Recording:
 
 
 def without_rays_end(lines: list[str]) -> list[str]:
-    """Lines but for what Ray's own processes said last, such as the log of a raylet that died.
+    """Lines without the last ones that Ray's own processes wrote, such as a dead raylet's log.
 
-    Ray marks the first line of it with the process's name and indents the others.
+    Ray starts the first line of such a log with the process's name and indents the others.
     """
     end = len(lines)
     for index in range(len(lines) - 1, -1, -1):

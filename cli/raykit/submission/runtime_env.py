@@ -1,7 +1,7 @@
-"""Runtime environments, checked here because Ray ignores keys that it does not know.
+"""Reads and checks runtime environments, because Ray ignores keys that it does not know.
 
-The keys and their types are those of Ray 2.60 (`ray.runtime_env.RuntimeEnv`). Files that one names
-are read here, as Ray's own client does: the head does not have them.
+The keys and their types are those of Ray 2.60 (`ray.runtime_env.RuntimeEnv`). As in Ray's own
+client, files that an environment names are read here: the head does not have them.
 """
 
 from __future__ import annotations
@@ -77,23 +77,23 @@ LARGEST_WHOLE = 2**63
 
 
 def read_file(path: Path) -> RuntimeEnv:
-    """A runtime environment from a YAML or JSON file, checked.
+    """The checked runtime environment of a YAML or JSON file.
 
     Errors: UsageError (2) with every problem.
     """
     data = _yaml(path, "the runtime environment")
     if not isinstance(data, dict):
         raise UsageError(
-            f"the runtime environment {path} is no mapping",
+            f"the runtime environment {path} is not a mapping",
             next=f"its keys are {', '.join(KEYS)}",
         )
     return checked(data, str(path))
 
 
 def checked(data: Mapping[str, Any], source: str) -> RuntimeEnv:
-    """The same mapping, where Ray would understand all of it.
+    """The same mapping, if Ray would understand all of it. source: names it in the error.
 
-    Errors: UsageError (2) with every problem, unknown keys with the nearest known one.
+    Errors: UsageError (2) with every problem, for unknown keys with the nearest known one.
     """
     problems = [f"{key}: only one of {', '.join(EXCLUSIVE)}" for key in _too_many(data)]
     problems += _not_json(data)
@@ -102,7 +102,8 @@ def checked(data: Mapping[str, Any], source: str) -> RuntimeEnv:
     except ValidationError as error:
         problems += [_in_words(problem) for problem in error.errors()]
     else:
-        problems += [f"env_vars.{each}" for each in problems_of(data.get("env_vars") or {})]
+        env_vars = data.get("env_vars") or {}
+        problems += [f"env_vars.{problem}" for problem in problems_of(env_vars)]
     if problems:
         raise UsageError(
             f"the runtime environment of {source} is wrong",
@@ -113,9 +114,9 @@ def checked(data: Mapping[str, Any], source: str) -> RuntimeEnv:
 
 
 def merged(base: Mapping[str, Any], env_vars: Mapping[str, str], pip: Sequence[str]) -> RuntimeEnv:
-    """A runtime environment with what the command line adds, and without names of local files.
+    """A runtime environment with the command line's additions and the content of local files.
 
-    Errors: UsageError (2) for a file that cannot be read, and with every problem of the whole.
+    Errors: UsageError (2) if a file cannot be read, or with every problem of the result.
     """
     result = _with_files_read(base)
     if env_vars:
@@ -130,25 +131,25 @@ def merged(base: Mapping[str, Any], env_vars: Mapping[str, str], pip: Sequence[s
 
 
 def working_dir(base: Mapping[str, Any], given: Path | None) -> Path | None:
-    """The folder of this machine that goes with a job: the one given, else the environment's."""
+    """The folder to upload with a job: the given one, else the environment's if it is local."""
     named = base.get("working_dir")
     return given if given or not named or is_address(named) else Path(named)
 
 
 def is_address(path: str) -> bool:
-    """Whether a working directory or module is an address that the head fetches by itself."""
+    """Whether a working directory or module is an address, which the head fetches by itself."""
     return "://" in path
 
 
 def fingerprint(value: object) -> str:
-    """A short hash of JSON data: two payloads are the same where theirs are."""
+    """A short hash of JSON data; equal data have equal hashes."""
     import hashlib
 
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _with_files_read(base: Mapping[str, Any]) -> RuntimeEnv:
-    """The environment with what its requirements and conda files hold in place of their names."""
+    """The environment with the content of its requirements and conda files."""
     result = dict(base)
     for key in ("pip", "uv"):
         if isinstance(base.get(key), str):
@@ -184,11 +185,11 @@ def _yaml(path: Path, what: str) -> Any:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without what grows or hides: no aliases, and no key twice."""
+    """Refuses aliases, which can grow without bound, and repeated keys, which hide each other."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"line {self.line + 1}: aliases are not read")
+            raise yaml.YAMLError(f"line {self.line + 1}: aliases are not supported")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
@@ -196,13 +197,13 @@ class _PlainLoader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 line = key.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: the key {key.value} stands there twice")
+                raise yaml.YAMLError(f"line {line}: the key {key.value} is repeated")
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
         return super().construct_mapping(node, deep)
 
 
 def _not_json(value: object, place: str = "", depth: int = 0) -> Iterator[str]:
-    """What of the data could not be sent, with its place."""
+    """A line for each value that JSON cannot hold, with its path."""
     if depth > DEEPEST:
         yield f"{place}: is nested too deeply"
     elif isinstance(value, Mapping):
@@ -236,7 +237,7 @@ def _too_many(data: Mapping[str, Any]) -> list[str]:
 
 
 def _in_words(problem: Any) -> str:
-    """A problem that pydantic found; no value is shown, since it may be a secret."""
+    """A problem that pydantic reports, without the value: it may be a secret."""
     place = ".".join(str(part) for part in problem["loc"] if part not in ("list[str]", "str"))
     place = shown(place)
     if problem["type"] == "extra_forbidden":

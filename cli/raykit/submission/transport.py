@@ -1,4 +1,4 @@
-"""The one seam to a Ray head's HTTP API: addresses, tokens, proxies, TLS, and what goes wrong."""
+"""HTTP to a Ray head: the only module that sends it requests, and explains what goes wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from raykit.submission.answers import (
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
-AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
+RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
 BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?|")
@@ -42,8 +42,8 @@ HEADER_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?|")
 class Transport:
     """Requests to one endpoint. Every method raises JobsApiError (6) with the reason.
 
-    A token that the head no longer accepts is read again once (`Endpoint.renew`); `endpoint`
-    is then the one with the new token. No redirect is followed: a token goes to one address.
+    If the head rejects the credentials, they are read again once (`Endpoint.renew`); `endpoint`
+    then has the new ones. Redirects are not followed, so that a token goes to one address only.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -53,8 +53,8 @@ class Transport:
         check_headers(endpoint)
         self.client = _client(endpoint)
 
-    def hurry(self, seconds: float) -> None:
-        """From now on no silence may last longer than this: the run is being ended."""
+    def limit_silence(self, seconds: float) -> None:
+        """Wait at most so many seconds for an answer from now on: the run is ending."""
         self.read_seconds = self.connect_seconds = seconds
 
     def __enter__(self) -> Transport:
@@ -79,12 +79,12 @@ class Transport:
         timeout: float | None = None,
         most: int = SMALL_BYTES,
     ) -> Answer:
-        """One request and its answer, of any status but 3xx, 401, 403 and gateway errors.
+        """Send one request; return its answer, of any status except 3xx, 401, 403, 502 to 504.
 
-        timeout: seconds of silence, None for the usual; most: bytes that the answer may have.
+        timeout: seconds of silence; None: 30. most: bytes that the answer may have.
         """
 
-        def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
+        def send() -> contextlib.AbstractContextManager[httpx2.Response]:
             return self.client.stream(
                 method,
                 path,
@@ -94,19 +94,19 @@ class Transport:
                 timeout=self._timeout(timeout or self.read_seconds),
             )
 
-        # An iterator of content can be sent once only.
-        with self._opened(ask, again=not isinstance(content, Iterator)) as response:
+        # An iterator of content can be sent only once.
+        with self._opened(send, repeatable=not isinstance(content, Iterator)) as response:
             answer = answers.read(response, self.endpoint.url, most)
-        refused = answers.turned_away(answer)
-        if refused:
-            raise refused
+        error = answers.unusable(answer)
+        if error:
+            raise error
         return answer
 
     def get(
         self, path: str, *, params: Mapping[str, str] | None = None, most: int = SMALL_BYTES
     ) -> Answer:
-        """A GET that is sent again where its connection broke: it changes nothing on the head."""
-        for pause in AGAIN_SECONDS:
+        """A GET; since it changes nothing on the head, it is repeated if its connection breaks."""
+        for pause in RETRY_SECONDS:
             try:
                 return self.request("GET", path, params=params, most=most)
             except BrokenConnectionError:
@@ -116,7 +116,7 @@ class Transport:
     def get_json(
         self, path: str, *, params: Mapping[str, str] | None = None, most: int = MOST_BYTES
     ) -> Any:
-        """The JSON of a GET that must answer 200."""
+        """The JSON that a GET answers. Errors: JobsApiError (6) for a status other than 200."""
         answer = self.get(path, params=params, most=most)
         if answer.status_code != httpx2.codes.OK:
             raise self.refusal(answer)
@@ -126,45 +126,45 @@ class Transport:
     def stream(
         self, path: str, *, params: Mapping[str, str], endless: bool = False
     ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
-        """A GET whose body is read while it comes; an `endless` one may be silent for ever."""
+        """A GET whose body is read as it arrives. endless: its silence has no time-out."""
         timeout = self._timeout(None if endless else self.read_seconds)
         with self._opened(
             lambda: self.client.stream("GET", path, params=params, timeout=timeout)
         ) as response:
             if response.status_code != httpx2.codes.OK:
                 answer = answers.read(response, self.endpoint.url, SMALL_BYTES)
-                raise answers.turned_away(answer) or self.refusal(answer)
-            yield response, answers.plain_bytes(response, self.endpoint.url)
+                raise answers.unusable(answer) or self.refusal(answer)
+            yield response, answers.uncompressed(response, self.endpoint.url)
 
     @contextlib.contextmanager
     def relay(
         self, method: str, target: str, headers: Mapping[str, str], content: Iterator[bytes] | None
     ) -> Iterator[httpx2.Response]:
-        """One request on behalf of somebody else: any answer, its body unread and undecoded.
+        """Send a request on behalf of a browser; yield any answer, its body unread and undecoded.
 
         target: an absolute path with its query, below this endpoint's own path.
         """
         base = self.client.base_url
-        own = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + target.encode("ascii"))
+        url = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + target.encode("ascii"))
         timeout = self._timeout(None)
 
-        def ask() -> contextlib.AbstractContextManager[httpx2.Response]:
-            sent = {**headers, **self.endpoint.headers}
-            return self.client.stream(method, own, headers=sent, content=content, timeout=timeout)
+        def send() -> contextlib.AbstractContextManager[httpx2.Response]:
+            merged = {**headers, **self.endpoint.headers}
+            return self.client.stream(method, url, headers=merged, content=content, timeout=timeout)
 
-        with self._opened(ask, again=content is None) as response:
+        with self._opened(send, repeatable=content is None) as response:
             yield response
 
     def parsed(self, answer: Answer) -> Any:
-        """The JSON of an answer. Errors: NotRayError (6) where it is none."""
+        """The JSON of an answer. Errors: NotRayError (6) if it is not JSON."""
         try:
             return answer.json()
         except ValueError as error:
-            evidence = f"{answer.asked}: {answer.summary} ({type(error).__name__})"
+            evidence = f"{answer.request}: {answer.summary} ({type(error).__name__})"
             raise not_ray(self.endpoint.url, evidence) from error
 
     def refusal(self, answer: Answer) -> JobsApiError:
-        """The error for an answer that refuses what was asked."""
+        """The error for an answer that refuses the request."""
         return answers.refusal(answer)
 
     def _timeout(self, read: float | None) -> httpx2.Timeout:
@@ -173,20 +173,20 @@ class Transport:
     @contextlib.contextmanager
     def _opened(
         self,
-        ask: Callable[[], contextlib.AbstractContextManager[httpx2.Response]],
-        again: bool = True,
+        send: Callable[[], contextlib.AbstractContextManager[httpx2.Response]],
+        repeatable: bool = True,
     ) -> Iterator[httpx2.Response]:
-        """The open answer of a request, sent once more where the credentials could be renewed."""
+        """The open answer of a request; after 401 or 403 sent once more with new credentials."""
         with self._explained(), contextlib.ExitStack() as opened:
             used = self.endpoint
-            response = opened.enter_context(ask())
-            if again and response.status_code in REFUSED and self._renew(used):
+            response = opened.enter_context(send())
+            if repeatable and response.status_code in REFUSED and self._renew(used):
                 opened.close()
-                response = opened.enter_context(ask())
+                response = opened.enter_context(send())
             yield response
 
     def _renew(self, used: Endpoint) -> bool:
-        """Read the credentials again; whether they are others than those that were used."""
+        """Read the credentials again; return whether they differ from the used ones."""
         with self.renewing:
             if self.endpoint is used and used.renew is not None:
                 fresh = self._read_again(used.renew)
@@ -198,7 +198,7 @@ class Transport:
             return self.endpoint is not used
 
     def _read_again(self, renew: Callable[[], Endpoint]) -> Endpoint:
-        """The endpoint anew; where it cannot be had just now, the connection counts as lost."""
+        """The endpoint with fresh credentials; if they cannot be read, the connection is lost."""
         try:
             return renew()
         except RaykitError as error:
@@ -213,7 +213,7 @@ class Transport:
         try:
             yield
         except httpx2.ProxyError as error:
-            raise self._lost("the environment's proxy does not let us through", error) from error
+            raise self._lost("the environment's proxy refuses the request", error) from error
         except BROKEN as error:
             what = f"no answer from {self.endpoint.url}"
             raise self._lost(what, error, BrokenConnectionError) from error
@@ -254,13 +254,16 @@ class Transport:
 
 
 def check_headers(endpoint: Endpoint) -> None:
-    """Errors: UsageError (2) where a header cannot be sent; its value is not shown."""
+    """Check that the headers can be sent.
+
+    Errors: UsageError (2) if one cannot; its value is not shown.
+    """
     for name, value in _headers(endpoint):
         if not HEADER_NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name of an HTTP header")
+            raise UsageError(f"{name!r} is not a valid name of an HTTP header")
         if not HEADER_VALUE.fullmatch(value):
             raise UsageError(
-                f"the value of the header {name} has characters that HTTP does not carry",
+                f"the value of the header {name} has characters that HTTP does not allow",
                 evidence=["such as a line break within a token, or a letter outside ASCII"],
                 next="write the token into its file or variable again, without line breaks",
             )
@@ -273,7 +276,7 @@ def _headers(endpoint: Endpoint) -> list[tuple[str, str]]:
 def _client(endpoint: Endpoint) -> httpx2.Client:
     """The HTTP client of one endpoint.
 
-    Errors: UsageError (2) where the address or a proxy's is none, MissingError (4) where the
+    Errors: UsageError (2) if the address or the proxy's is not valid, MissingError (4) if the
     environment names certificates that cannot be read.
     """
     try:
@@ -286,17 +289,17 @@ def _client(endpoint: Endpoint) -> httpx2.Client:
             evidence=[one_line(str(error))],
             next="name a Ray dashboard's address, such as --on http://HOST:8265",
         ) from error
-    here = address.hostname in LOOPBACKS
+    is_local = address.hostname in LOOPBACKS
     try:
         return httpx2.Client(
             base_url=endpoint.url,
-            # Without compression nothing that a head sends can grow while it is unpacked.
+            # Uncompressed answers cannot grow while they are unpacked.
             headers=[("Accept-Encoding", "identity"), *_headers(endpoint)],
             proxy=endpoint.proxy,
-            # Reading the certificates takes longer than a request: not where none is looked at.
-            verify=endpoint.tls if address.scheme != "http" or not here else False,
-            # A proxy of the environment never gets a request to this machine.
-            trust_env=not here,
+            # Plain HTTP needs no certificates, and loading them takes longer than a request.
+            verify=endpoint.tls if address.scheme != "http" or not is_local else False,
+            # No proxy can reach this machine's loopback address for us.
+            trust_env=not is_local,
         )
     except (ValueError, ImportError, httpx2.InvalidURL) as error:
         raise UsageError(
@@ -313,7 +316,7 @@ def _client(endpoint: Endpoint) -> httpx2.Client:
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment puts before an address, without its credentials."""
+    """The environment's proxy for an address, without its credentials; None without one."""
     address = urlsplit(url)
     host = address.hostname or ""
     if host in LOOPBACKS or proxy_bypass(host):

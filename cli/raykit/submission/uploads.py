@@ -1,8 +1,8 @@
-"""What goes to the head before the job: its folder, its modules, the kit's jobs where missing.
+"""Uploads what a job needs on the head: its folder, its modules, and raykit's jobs if missing.
 
-Ray puts the uploaded folder first on the import path of every process of the job. A `random.py`
-there is what Ray imports too: its worker then never starts, and the job stays PENDING for minutes.
-Such files are refused by name.
+Ray puts the uploaded folder first on the import path of every process of the job. If the folder
+holds a `random.py`, Ray imports that one too; its workers then never start, and the job stays
+PENDING for minutes. Such files are refused by name.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _RAY = """
     setproctitle typing_extensions typing_inspection urllib3 yaml yarl
 """
 LOADED_BY_WORKERS = frozenset(_PYTHON.split()) | frozenset(_RAY.split())
-"""What a worker and a job's supervisor of Ray 2.60 have imported before the driver starts."""
+"""Modules that a worker and a job's supervisor of Ray 2.60 import before the driver starts."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of this machine that is uploaded. top: its name inside the package, if any."""
+    """A folder to upload. title: of the step; top: its name inside the package, if it has one."""
 
     path: Path
     members: Sequence[Member]
@@ -56,7 +56,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Upload:
-    """What a submission sends, read from disk and checked; a module may be an address instead."""
+    """Folders that a submission uploads, checked; a module may be an address for Ray instead."""
 
     working_dir: Folder | None
     modules: Sequence[Folder | str]
@@ -64,26 +64,26 @@ class Upload:
     def send(
         self, transport: Transport, environment: Mapping[str, Any], progress: Progress
     ) -> dict[str, Any]:
-        """Upload what the head lacks; the runtime environment with addresses in its place.
+        """Upload what the head lacks; return the runtime environment that names the uploads.
 
-        Errors: UsageError (2) where a folder is too big, JobsApiError (6).
+        Errors: UsageError (2) if a folder is too big; JobsApiError (6).
         """
         result = {key: value for key, value in environment.items() if key != "excludes"}
         if self.working_dir:
             result["working_dir"] = _send(self.working_dir, transport, progress)
         if self.modules:
             result["py_modules"] = [
-                each if isinstance(each, str) else _send(each, transport, progress)
-                for each in self.modules
+                module if isinstance(module, str) else _send(module, transport, progress)
+                for module in self.modules
             ]
         return result
 
 
 def plan(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Upload:
-    """Read the folders of a submission, before a head is started or asked.
+    """Read and check the folders of a submission, before a head is started or asked.
 
-    Errors: UsageError (2) for a folder that is missing or cannot be packed, two working directories
-    that contradict each other, and files that would keep Ray's workers from starting.
+    Errors: UsageError (2) if a folder is missing or cannot be packed, if two different working
+    directories are named, or if a file would keep Ray's workers from starting.
     """
     excludes = environment.get("excludes") or ()
     folder = _working_dir(entrypoint, environment)
@@ -92,15 +92,19 @@ def plan(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Upload:
         members = packaging.collect(folder, excludes, entrypoint.script)
         working_dir = Folder(folder, members, f"upload {folder.resolve().name or folder}/")
     modules = list(_modules(environment, excludes))
-    if entrypoint.needs_kit:
+    if entrypoint.needs_our_jobs:
         jobs = kit.root() / "jobs"
         modules.append(Folder(jobs, packaging.collect(jobs), "upload raykit's jobs", "jobs"))
-    _refuse_hiding([working_dir, *(each for each in modules if isinstance(each, Folder))])
+    folders = [module for module in modules if isinstance(module, Folder)]
+    _refuse_hidden_modules([working_dir, *folders])
     return Upload(working_dir, modules)
 
 
 def _working_dir(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Path | None:
-    """The folder to upload: the entrypoint's, which is never another than the environment's."""
+    """The folder to upload: the entrypoint's, else the runtime environment's.
+
+    Errors: UsageError (2) if it is no folder, or both are named and differ.
+    """
     named = environment.get("working_dir")
     folder = entrypoint.working_dir
     local = None if not named or runtime_env.is_address(named) else Path(named)
@@ -129,7 +133,7 @@ def _modules(environment: Mapping[str, Any], excludes: Sequence[str]) -> Iterato
     ]
     if missing:
         raise UsageError(
-            "py_modules names what is no folder",
+            "py_modules names paths that are no folders",
             evidence=missing,
             next="py_modules takes folders of this machine, or addresses such as s3://…/x.zip",
         )
@@ -142,30 +146,29 @@ def _modules(environment: Mapping[str, Any], excludes: Sequence[str]) -> Iterato
             yield Folder(folder, members, f"upload {path}", folder.resolve().name)
 
 
-def _refuse_hiding(folders: Iterable[Folder | None]) -> None:
-    found = [line for folder in folders if folder for line in hiding(folder)]
-    if found:
+def _refuse_hidden_modules(folders: Iterable[Folder | None]) -> None:
+    lines = [line for folder in folders if folder for line in hidden_modules(folder)]
+    if lines:
+        more = [f"and {len(lines) - SHOWN} more"] if lines[SHOWN:] else []
         raise UsageError(
             "the upload hides modules that Ray's workers need to start",
-            evidence=[
-                *found[:SHOWN],
-                *([f"and {len(found) - SHOWN} more"] if found[SHOWN:] else []),
-            ],
+            evidence=[*lines[:SHOWN], *more],
             next="rename them, name them in a .rayignore, or choose another --working-dir",
         )
 
 
-def hiding(folder: Folder) -> list[str]:
-    """One line for each file or package of an upload that hides a module which Ray imports.
+def hidden_modules(folder: Folder) -> list[str]:
+    """One line for each file or package of an upload that hides a module that Ray imports.
 
     A folder without `__init__.py` hides nothing: Python prefers a module later on its path.
     """
-    paths = [f"{folder.top}/{each.path}" if folder.top else each.path for each in folder.members]
+    top = f"{folder.top}/" if folder.top else ""
+    paths = [top + member.path for member in folder.members]
     return [f"{path} hides {_whose(name)} {name}" for path in paths if (name := _module(path))]
 
 
 def _module(path: str) -> str | None:
-    """The module of Python or Ray whose place a path of an upload takes."""
+    """The module of Python or Ray that a path of an upload hides; None if it hides none."""
     name = path.removesuffix("/__init__.py").removesuffix(".py")
     private = name.startswith("_") and name in sys.stdlib_module_names
     return name if name != path and (name in LOADED_BY_WORKERS or private) else None

@@ -49,7 +49,7 @@ def test_an_ingress_that_wants_the_token_for_every_address_gets_it(ray):
 
 def test_without_a_token_the_ingress_is_named_and_what_to_send(ray):
     ray.gate = ("Authorization", "Bearer to-ken")
-    with pytest.raises(JobsApiError, match="lets nobody through") as refused:
+    with pytest.raises(JobsApiError, match="asks for credentials of its own") as refused:
         version(ray.url)
     assert "--header" in refused.value.next
     assert "RAY_AUTH_TOKEN" in refused.value.next

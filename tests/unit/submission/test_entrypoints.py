@@ -19,14 +19,14 @@ from raykit.submission import entrypoints
 def test_a_job_of_the_kit_is_its_module_whatever_lies_in_the_drivers_folder():
     found = entrypoints.find("fib", ["--size", "9"])
     assert found.words == ("python", "-P", "-m", "jobs", "fib", "--size", "9")
-    assert (found.name, found.arguments, found.needs_kit) == ("fib", ("--size", "9"), True)
+    assert (found.name, found.arguments, found.needs_our_jobs) == ("fib", ("--size", "9"), True)
 
 
 def test_a_job_runs_from_the_kit_of_the_head_unless_it_has_a_working_directory(tmp_path):
     found = entrypoints.find("fib", ["--size", "9"]).from_kit("/opt/raykit")
     assert found.words == ("python", "/opt/raykit/jobs", "fib", "--size", "9")
-    assert not found.needs_kit
-    assert entrypoints.find("fib", [], tmp_path).from_kit("/opt/raykit").needs_kit
+    assert not found.needs_our_jobs
+    assert entrypoints.find("fib", [], tmp_path).from_kit("/opt/raykit").needs_our_jobs
     script = entrypoints.of_words(["true"])
     assert script.from_kit("/opt/raykit") == script
 
@@ -79,7 +79,7 @@ def test_an_unknown_job_names_the_nearest_and_all():
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
 def test_words_stay_words_through_the_shell_line(arguments):
-    found = entrypoints.of_kit("fib", arguments)
+    found = entrypoints.of_our_job("fib", arguments)
     assert shlex.split(found.command) == list(found.words)
 
 

@@ -160,7 +160,7 @@ def test_a_log_of_which_the_end_cannot_be_had_is_marked_partial(ray):
     result, sink = followed(ray, job)
     assert sink.data == b"one\n"
     assert result.log_source == "partial"
-    assert result.shortfall.startswith("the log may lack its end, not the file byte for byte")
+    assert result.shortfall.startswith("the log may be incomplete: ")
 
 
 def test_a_head_with_too_much_open_is_asked_for_a_while_and_named_as_the_cause(ray, monkeypatch):

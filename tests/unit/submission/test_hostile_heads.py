@@ -99,7 +99,7 @@ def hostile():
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr("raykit.submission.transport.AGAIN_SECONDS", (0.0,))
+    monkeypatch.setattr("raykit.submission.transport.RETRY_SECONDS", (0.0,))
 
 
 def ask(server, call):

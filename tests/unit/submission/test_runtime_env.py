@@ -46,7 +46,7 @@ def test_what_ray_knows_passes_unchanged(data):
         ({"env_vars": {"A": True}}, "env_vars.A: must be text: quote it"),
         (
             {"env_vars": {"A B": ""}},
-            "env_vars.A B: is no name of a variable: letters, digits and _",
+            "env_vars.A B: is not a variable name: letters, digits and _",
         ),
         (
             {"env_vars": {"PYTHONHOME": "/x"}},

@@ -86,7 +86,7 @@ def test_a_missing_and_a_wrong_token_are_told_apart(ray, given, what):
     ("body", "what", "advice"),
     [
         ("<h1>Authorization Required</h1>", "without its own credentials", "--header"),
-        ('{"kind": "Status", "code": 403}', "Kubernetes does not let us through", "kubectl auth"),
+        ('{"kind": "Status", "code": 403}', "Kubernetes does not allow requests", "kubectl auth"),
     ],
 )
 def test_who_refuses_before_ray_is_not_taken_for_ray(ray, status, body, what, advice):
@@ -114,7 +114,7 @@ def test_no_redirect_is_followed_and_no_token_goes_elsewhere(ray):
         assert other.requests == []
     finally:
         other.close()
-    assert "sends its callers elsewhere" in caught.value.what
+    assert "redirects to another address" in caught.value.what
     assert other.url in caught.value.evidence[0]
 
 
@@ -237,7 +237,7 @@ def test_of_a_traceback_the_last_error_is_shown(ray):
 
 @pytest.mark.parametrize("payload", [{"entrypoint": "echo \udcff"}, {"entrypoint_num_cpus": 1e999}])
 def test_what_json_cannot_carry_is_wrong_usage(ray, payload):
-    with pytest.raises(UsageError, match="what JSON cannot carry"):
+    with pytest.raises(UsageError, match="cannot be sent as JSON"):
         ray.api().submit({"submission_id": "x", **payload})
 
 

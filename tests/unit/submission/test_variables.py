@@ -54,14 +54,14 @@ def test_a_file_is_read_as_shells_that_only_assign(read, content, expected):
 def test_every_line_that_would_vanish_is_refused_by_its_number(read):
     content = "A=1\nA B=1\n1X=1\nÄ=1\nB\n=C\nexport D\nE = 1\nF='open\nG=x # y\n"
     assert refused(read, content) == [
-        "line 2: 'A B' is no name of a variable",
-        "line 3: '1X' is no name of a variable",
-        "line 4: 'Ä' is no name of a variable",
+        "line 2: 'A B' is not a variable name",
+        "line 3: '1X' is not a variable name",
+        "line 4: 'Ä' is not a variable name",
         "line 5: has no =",
-        "line 6: '' is no name of a variable",
+        "line 6: '' is not a variable name",
         "line 7: has no =",
-        "line 8: 'E ' is no name of a variable",
-        "line 9: the value of F has a quote that does not end it",
+        "line 8: 'E ' is not a variable name",
+        "line 9: the value of F has quotes inside it or only on one side",
         "line 10: the value of G holds ` #`: quote it, or drop the comment",
     ]
 

@@ -1,4 +1,4 @@
-"""How a browser gets an address that holds a key, without anybody else seeing it."""
+"""Gives a browser an address that holds a key, without showing it to other users."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ PAGE = """<!doctype html>
 
 @contextlib.contextmanager
 def redirect_file(address: str) -> Iterator[Path]:
-    """A page of mode 0600 that leads to an address, while the block lasts.
+    """A page that only its owner can read and that leads to an address; removed after the block.
 
-    A browser is started with the page's name: the argument list of a program is open to every user
-    of a machine, and the key in the address would be too.
+    The browser is started with the page's name instead of the address: every user of a machine can
+    read the arguments of its programs.
     """
     folder = Path(tempfile.mkdtemp(prefix="raykit-dashboard-"))
     try:

@@ -1,11 +1,11 @@
 """Ray's dashboard for a browser on this machine: a loopback proxy that adds the head's token.
 
-A browser cannot send the header that the head asks for. It enters by an address that works once
-and gets a cookie. Requests without that cookie, from another origin, or under another host name
-(DNS rebinding) are refused. The token never reaches the browser.
+A browser cannot send the header that the head asks for. It opens an address that works once and
+gets a cookie. Requests without that cookie, from another origin, or with another host name (DNS
+rebinding) are refused. The token never reaches the browser.
 
-The host name is random. Browsers take every name below `localhost` for this machine, and send a
-cookie to all ports of its host: nobody else's server on this machine has a page under this name.
+The host name is random. Browsers resolve every name below `localhost` to this machine and send a
+cookie to all ports of its host; other servers on this machine do not know this host name.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NOT_PASSED_ON = frozenset(
     }
 )
 NEVER_PASSED_ON = ("sec-", "impersonate-")
-"""Beginnings of names. A page must not act as somebody else on the API server before the head."""
+"""Beginnings of header names. A page must not impersonate users at the API server."""
 NOT_PASSED_BACK = frozenset(
     {"connection", "date", "keep-alive", "server", "set-cookie", "transfer-encoding", "upgrade"}
 )
@@ -57,12 +57,12 @@ ENTERED = b"""<!doctype html>
 <title>Ray's dashboard</title>
 <p>This page leads to <a href="/">Ray's dashboard</a>.</p>
 """
-"""A page of this host leads on: a browser that followed a redirect from a file would not send the
-cookie, which goes to requests of this site alone."""
+"""The page that sets the cookie and leads on. A redirect would not do: the browser came from a
+file, and a SameSite cookie goes only with requests from this site."""
 
 
 class DashboardProxy(ThreadingHTTPServer):
-    """Serves one head's dashboard on a free loopback port until it is closed."""
+    """Serves the dashboard of one head on a free loopback port until it is closed."""
 
     daemon_threads = True
 
@@ -73,20 +73,20 @@ class DashboardProxy(ThreadingHTTPServer):
         self.cookie = secrets.token_urlsafe(32)
         self.key: str | None = secrets.token_urlsafe(32)
         self.address = f"http://{self.host}/enter?key={self.key}"
-        self.entering = threading.Lock()
+        self.key_lock = threading.Lock()
 
     def take_key(self, given: str) -> bool:
-        """Whether this is the key, which works once."""
-        with self.entering:
-            right = self.key is not None and _same(given, self.key)
-            if right:
+        """Whether this is the key; it works only once."""
+        with self.key_lock:
+            is_valid = self.key is not None and _same(given, self.key)
+            if is_valid:
                 self.key = None
-            return right
+            return is_valid
 
 
 @contextlib.contextmanager
 def serve(transport: Transport) -> Iterator[DashboardProxy]:
-    """A proxy that answers while the block lasts."""
+    """A proxy that runs while the block lasts."""
     with DashboardProxy(transport) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=(0.1,), daemon=True)
         thread.start()
@@ -106,17 +106,17 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle_one_request()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: an address of entry would stand in it."""
+        """Log nothing: the first address holds the key."""
 
     def _answer(self) -> None:
         entering = urlsplit(self.path).path == "/enter"
-        reason = self._stranger(entering)
+        reason = self._foreign(entering)
         if reason:
             self._say(403, reason)
         elif entering:
             self._enter()
         elif not self._has_cookie():
-            self._say(403, "enter by the address that raykit dashboard printed")
+            self._say(403, "open the address that raykit dashboard printed")
         elif not _is_plain(self.path):
             self._say(400, "not a path of the dashboard")
         else:
@@ -124,10 +124,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer
 
-    def _stranger(self, entering: bool) -> str | None:
-        """Why this request is not from a page of ours, or None; one with the key may be."""
+    def _foreign(self, entering: bool) -> str | None:
+        """Why this request cannot come from our pages; None if it can.
+
+        entering: it is the first request, which comes from a file and brings the key.
+        """
         if self.headers.get_all("Host") != [self.server.host]:
-            return f"this address answers as {self.server.host} alone"
+            return f"this server answers only as {self.server.host}"
         origin = self.headers.get("Origin")
         if origin is not None and origin != f"http://{self.server.host}":
             return "other origins are refused"
@@ -138,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _enter(self) -> None:
         key = parse_qs(urlsplit(self.path).query).get("key", [""])[0]
         if self.command != "GET" or not self.server.take_key(key):
-            self._say(403, "this address works once, and was used: run raykit dashboard again")
+            self._say(403, "this address worked once and was used: run raykit dashboard again")
             return
         self.send_response(200)
         self.send_header(
@@ -186,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             yield piece
 
     def _pass_back(self, response: httpx2.Response) -> None:
-        """The answer as it comes, each piece at once."""
+        """Send the answer on, each piece as it arrives."""
         self.send_response(response.status_code)
         for name, value in response.headers.items():
             if name.lower() not in NOT_PASSED_BACK:
@@ -226,7 +229,7 @@ def _same(given: str, expected: str) -> bool:
 
 
 def _is_plain(target: str) -> bool:
-    """Whether a request's target stays below the head's address, however it is decoded."""
+    """Whether a request's target stays below the head's address, even if it is decoded twice."""
     path = unquote(unquote(target.partition("?")[0]))
     visible = re.fullmatch(r"/[!-~]*", target) is not None
     return visible and ".." not in path.replace("\\", "/").split("/")
