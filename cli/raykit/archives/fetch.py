@@ -203,7 +203,7 @@ def _transfer(fetcher: _Fetcher, part: Part, url: str) -> httpx2.Headers:
     raise MissingError(
         f"{redacted(url)} could not be fetched in {ATTEMPTS} attempts",
         evidence=[redacted(f"{type(last).__name__.lstrip('_')}: {last}")],
-        next=f"raykit data fetch {part.year} --data {folder} goes on where it stopped",
+        next=f"raykit data fetch {part.year} --data {folder} continues where it stopped",
     )
 
 

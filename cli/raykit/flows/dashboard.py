@@ -1,4 +1,4 @@
-"""Ray's dashboard in a browser, for as long as the user wants it."""
+"""`raykit dashboard`: Ray's dashboard in a browser, until the user ends it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def show(
 ) -> None:
     """Serve a head's dashboard on this machine until Ctrl-C or SIGTERM.
 
-    announce gets the address of entry, which works once; with `browser` a browser is opened too.
+    announce: gets the address, which works once. browser: also open a browser.
 
     Errors: those of choosing and reaching a head (2, 4, 5, 6).
     """
@@ -42,7 +42,7 @@ def show(
 
 
 def _open(address: str) -> bool:
-    """A browser with a window; one that would take over the terminal is never started."""
+    """Open a browser with a window; return False if there is only one for the terminal."""
     if sys.platform == "linux" and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):

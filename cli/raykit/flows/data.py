@@ -1,4 +1,4 @@
-"""GSOD archives on disk: fetch them, list them, read them to their end."""
+"""`raykit data`: fetch, list and verify GSOD archives on disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done year by year, and the error that names all that went wrong."""
+    """A row for each year, and one error for all years that failed."""
 
     rows: list[Row]
     error: RaykitError | None
@@ -36,10 +36,13 @@ def fetch(
     again: bool,
     progress: Progress,
 ) -> Outcome:
-    """Fetch years into a folder. words: years and ranges; source: NOAA where none is given.
+    """Fetch the archives of years into a folder.
 
-    Errors: UsageError (2) for words and sources that are none, MissingError (4) where the folder
-    cannot be made, InterruptedByUserError (130). What went wrong with a year is in the outcome.
+    words: years and ranges of years. folder: None: the user's cache. source: None: NOAA. parallel:
+    transfers at a time. again: fetch archives that are there already, too.
+
+    Errors: UsageError (2) for an invalid year or source, MissingError (4) if the folder cannot be
+    made, InterruptedByUserError (130). The errors of single years are in the outcome.
     """
     wanted, store = years(words), Store(_folder(folder))
 
@@ -65,33 +68,34 @@ def fetch(
         command += ["--source", source] if source else []
         raise InterruptedByUserError(
             "interrupted: what was transferred stays",
-            next=f"{shlex.join(command)} goes on where it stopped",
+            next=f"{shlex.join(command)} continues where it stopped",
         ) from interrupt
     rows = [
         {
-            "year": each.year,
-            "fetched": each.fresh and each.error is None,
-            "size": each.seal.size if each.seal else None,
-            "sha256": each.seal.sha256 if each.seal else None,
-            "error": each.error.as_dict() if each.error else None,
+            "year": archive.year,
+            "fetched": archive.fresh and archive.error is None,
+            "size": archive.seal.size if archive.seal else None,
+            "sha256": archive.seal.sha256 if archive.seal else None,
+            "error": archive.error.as_dict() if archive.error else None,
         }
-        for each in fetched
+        for archive in fetched
     ]
-    return Outcome(rows, _one_error([each.error for each in fetched if each.error]))
+    return Outcome(rows, _one_error([archive.error for archive in fetched if archive.error]))
 
 
 def archives(folder: Path | None) -> dict[str, Any]:
-    """The folder and the archives in it. Errors: MissingError (4) where it cannot be read."""
+    """The folder and its archives. Errors: MissingError (4) if it cannot be read."""
     store = Store(_folder(folder))
     with _usable(store.folder):
-        return {"folder": str(store.folder), "archives": [asdict(one) for one in store.entries()]}
+        archives = [asdict(entry) for entry in store.entries()]
+    return {"folder": str(store.folder), "archives": archives}
 
 
 def verify(words: Sequence[str], folder: Path | None) -> Outcome:
-    """Read years, or all that are there, to their very end.
+    """Read the archives of years, or all archives of the folder, to their end and check them.
 
-    Errors: UsageError (2) for words that are no years, MissingError (4) where the folder cannot be
-    read. What is wrong with a year is in the outcome.
+    Errors: UsageError (2) for an invalid year, MissingError (4) if the folder cannot be read. The
+    errors of single years are in the outcome.
     """
     wanted, store = years(words), Store(_folder(folder))
     with _usable(store.folder):
@@ -103,7 +107,7 @@ def verify(words: Sequence[str], folder: Path | None) -> Outcome:
 
 
 def _folder(folder: Path | None) -> Path:
-    """The folder given, else a cache of the user's; whole, so that it can be pasted elsewhere."""
+    """The given folder, else the user's cache; absolute, so that messages can be pasted."""
     return (folder or platformdirs.user_cache_path("raykit") / "gsod").absolute()
 
 
@@ -115,16 +119,16 @@ def _usable(folder: Path) -> Iterator[None]:
         raise MissingError(
             f"the folder {folder} cannot be used",
             evidence=[error.strerror or str(error)],
-            next="name a folder that can be read and written with --data",
+            next="with --data, name a folder that can be read and written",
         ) from error
 
 
 def _one_error(errors: Sequence[RaykitError]) -> RaykitError | None:
-    """One error that names all; its kind is that of data where one is, else the first's."""
+    """One error with the lines of all: a DataError if one of them is, else of the first's class."""
     if not errors:
         return None
     first = errors[0]
-    kind = DataError if any(isinstance(each, DataError) for each in errors) else type(first)
-    lines = [": ".join(filter(None, [each.what, "; ".join(each.evidence)])) for each in errors]
+    kind = DataError if any(isinstance(error, DataError) for error in errors) else type(first)
+    lines = [": ".join(filter(None, [error.what, "; ".join(error.evidence)])) for error in errors]
     count = "1 archive is" if len(errors) == 1 else f"{len(errors)} archives are"
-    return kind(f"{count} not there whole", evidence=lines, next=first.next)
+    return kind(f"{count} missing or damaged", evidence=lines, next=first.next)

@@ -1,4 +1,4 @@
-"""Jobs that run or ran on a head: list them, follow one again, print its log, stop it."""
+"""`raykit ps`, `attach`, `logs` and `stop`: commands for jobs that were submitted before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raykit import machine, versions
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
 from raykit.flows import targets
-from raykit.flows.session import Limits, Run, Session, see_through, stop_and_wait
+from raykit.flows.session import Limits, Run, Session, run_to_end, stop_and_wait
 from raykit.flows.submit import FOLDER_KEY, new_id
 from raykit.flows.targets import Where
 from raykit.measure import run_ids
@@ -31,7 +31,7 @@ from raykit.submission.transport import Transport
 
 STOP_SECONDS = 30.0
 ADOPTED = "adopted"
-"""In a record's `job`: it was submitted by somebody else, or from another folder."""
+"""In a record's `job`: the job was submitted by another user, or from another folder."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Stopped:
-    """What a stop came to. status: Ray's word; confirmed: the job has really ended."""
+    """The result of a stop. status: Ray's word; confirmed: the job has really ended."""
 
     submission_id: str
     status: str
@@ -53,7 +53,10 @@ class Stopped:
 
 
 def jobs(where: Where, progress: Progress) -> list[JobDetails]:
-    """All jobs that the head knows, whoever submitted them, oldest first."""
+    """All jobs that the head knows, also those of other users, oldest first.
+
+    Errors: those of choosing and reaching a head (2, 4, 5, 6).
+    """
     with connect(where, progress) as head:
         return sorted(head.api.jobs(), key=lambda job: job.start_time or 0.0)
 
@@ -65,9 +68,13 @@ def attach(
     progress: Progress,
     timeout: float | None = None,
 ) -> Run:
-    """Follow a job to its end and complete its record; one that others submitted gets one.
+    """Follow a job to its end and complete its record; a job of other users gets a new record.
 
-    Where another raykit on this machine follows the same run, that one keeps the record.
+    word: a run's or submission id, its beginning, or `last`. timeout: seconds to follow; None: no
+    limit. If another raykit on this machine follows the same run, that one keeps the record.
+
+    Errors: those of finding the record (2, 7) and of choosing and reaching a head (2, 4, 5, 6);
+    later ones are in the run.
     """
     record = find_record(runs, word)
     if record and record.status != UNFINISHED:
@@ -77,10 +84,10 @@ def attach(
         runs.check_writable()
         record = record or _adopted(details, head, runs, progress)
         progress.phases += record.phases
-        with _kept(record, runs, progress) as folder:
+        with _runs_folder(record, runs, progress) as folder:
             session = Session(head.api, head.endpoint, record, folder, progress)
-            session.look()
-            return see_through(session, lambda: session.join(details), Limits(timeout=timeout))
+            session.check_head()
+            return run_to_end(session, lambda: session.join(details), Limits(timeout=timeout))
 
 
 def log(
@@ -92,12 +99,15 @@ def log(
     *,
     following: bool = False,
 ) -> None:
-    """Hand the job's log to a sink: what the head has, or what was saved where it is gone."""
+    """Hand the job's log to a sink: from its head, or the saved log if the head has ended.
+
+    following: go on until the job ends. Errors: as `attach`.
+    """
     record = find_record(runs, word)
     if record and not where.on and (record.status != UNFINISHED or _had_own_head(record)):
         sink(runs.log(record.id))
         if following and record.status == UNFINISHED:
-            progress.note(f"its head cannot be asked: this is what {runs.path} has")
+            progress.note(f"its head cannot be reached: this is the log saved in {runs.path}")
         return
     with _reached(word, record, where, runs, progress) as (head, details):
         redactor = Redactor()
@@ -111,15 +121,15 @@ def log(
 
 
 def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopped:
-    """Stop a job and see whether it has ended.
+    """Stop a job and check whether it has ended.
 
-    Errors: UsageError (2) where `last` names a job that was not submitted from here.
+    Errors: UsageError (2) if `last` names a job that was not submitted from here; else as `attach`.
     """
     record = find_record(runs, word)
     if record and run_ids.is_last(word) and record.job.get(ADOPTED):
         raise UsageError(
             f"{word} is {record.submission_id}, which was not submitted from here",
-            next=f"raykit stop {record.submission_id} if it is the one",
+            next=f"raykit stop {record.submission_id} if you mean that job",
         )
     with _reached(word, record, where, runs, progress) as (head, details):
         last = details
@@ -130,9 +140,9 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
 
 
 def find_record(runs: RunsFolder, word: str) -> RunRecord | None:
-    """The record that a word names, as `RunsFolder.find` takes it; None where there is none.
+    """The record of a word, as `RunsFolder.find` takes it; None if it names no record.
 
-    Errors: RecordError (7) for a `last` that is not there; UsageError (2) where several match.
+    Errors: RecordError (7) if there is no `last`; UsageError (2) if several match.
     """
     run_id = runs.find(word)
     if run_id is None:
@@ -148,29 +158,31 @@ def find_record(runs: RunsFolder, word: str) -> RunRecord | None:
 
 
 def known(api: JobsApi, word: str) -> JobDetails:
-    """The details of the job of this id, or of the only one whose id begins so.
+    """The details of the job with this id, or of the only one whose id begins with the word.
 
-    Errors: JobsApiError (6) with the nearest ids, where the head does not know it.
+    Errors: JobsApiError (6) with the nearest ids, if the head does not know it.
     """
     details = api.details(word) if run_ids.is_plain(word) else None
     if details is None:
         details = _listed(api, word)
         word = _id(details)
     if word not in (details.submission_id, details.job_id):
-        raise not_ray(api.transport.endpoint.url, f"asked for {word}, it told of {_id(details)}")
+        raise not_ray(
+            api.transport.endpoint.url, f"asked for {word}, it answered about {_id(details)}"
+        )
     return details
 
 
 def _listed(api: JobsApi, word: str) -> JobDetails:
-    """The job of this id among all that the head knows, else the only one whose id begins so."""
-    known_jobs = {job.submission_id: job for job in api.jobs() if job.submission_id}
-    begun = [word] if word in known_jobs else run_ids.beginning_with(word, known_jobs)
-    if len(begun) == 1:
-        return known_jobs[begun[0]]
-    near = begun or difflib.get_close_matches(word, known_jobs, n=3, cutoff=0.5)
+    """The job with this id among all that the head knows, else the only one that begins so."""
+    by_id = {job.submission_id: job for job in api.jobs() if job.submission_id}
+    matches = [word] if word in by_id else run_ids.beginning_with(word, by_id)
+    if len(matches) == 1:
+        return by_id[matches[0]]
+    near = matches or difflib.get_close_matches(word, by_id, n=3, cutoff=0.5)
     raise JobsApiError(
-        f"the head knows {len(begun)} jobs that begin with {word}"
-        if begun
+        f"the head knows {len(matches)} jobs that begin with {word}"
+        if matches
         else f"the head knows no job {word}",
         evidence=[f"nearest: {', '.join(near)}"] if near else [],
         next="raykit ps lists the jobs that it knows",
@@ -179,7 +191,10 @@ def _listed(api: JobsApi, word: str) -> JobDetails:
 
 @contextlib.contextmanager
 def connect(where: Where, progress: Progress) -> Iterator[Head]:
-    """A connection to the head that `--on` names, else to the one that is there."""
+    """A connection to the head that `--on` names, else to the default one.
+
+    Errors: those of choosing and reaching a head (2, 4, 5, 6).
+    """
     with _opened(targets.choose(where), progress) as head:
         yield head
 
@@ -188,13 +203,13 @@ def connect(where: Where, progress: Progress) -> Iterator[Head]:
 def _reached(
     word: str, record: RunRecord | None, where: Where, runs: RunsFolder, progress: Progress
 ) -> Iterator[tuple[Head, JobDetails]]:
-    """The head where a job is, and what it knows of the job."""
+    """The head where a job runs or ran, and the job's details."""
     with _opened(_target(word, record, where, runs), progress) as head:
         yield head, known(head.api, record.submission_id if record else word)
 
 
 def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> targets.Target:
-    """The head that `--on` names, else the record's, else the one that is there."""
+    """The head that `--on` names, else the record's, else the default one."""
     if record and not where.on:
         if _had_own_head(record):
             raise _own_head(record, runs)
@@ -205,7 +220,7 @@ def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder)
         if record or where.word:
             raise
         raise type(error)(
-            f"there is no run {word} here, and no head was named that may know the job",
+            f"there is no run {word} here, and no --on names a head that may know the job",
             evidence=[f"looked in {runs.path}", error.what, *error.evidence],
             next=error.next,
         ) from error
@@ -213,7 +228,7 @@ def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder)
 
 @contextlib.contextmanager
 def _opened(target: targets.Target, progress: Progress) -> Iterator[Head]:
-    if target.owned:
+    if target.ends_with_job:
         raise JobsApiError(
             "no head to ask: no --on, no RAYKIT_ON and no local head that is up",
             next="raykit up --on local keeps one; or name one with --on",
@@ -223,12 +238,13 @@ def _opened(target: targets.Target, progress: Progress) -> Iterator[Head]:
 
 
 def _had_own_head(record: RunRecord) -> bool:
-    """Whether the run's head was started for it alone: nobody else has its address and token."""
+    """Whether the run's head was started for it alone; only that raykit has its token."""
     return record.target.get("kind") == "local" and not record.target.get("cluster")
 
 
 def _own_head(record: RunRecord, runs: RunsFolder) -> JobsApiError:
-    """Why a run on a local head of its own cannot be reached: it is another terminal's, or over."""
+    """The error for a run on a local head of its own: that head has ended, or only the raykit that
+    started it can reach it."""
     if not runs.is_followed(record.id):
         return JobsApiError(
             f"the run {record.id} had a local head of its own, which has ended",
@@ -236,7 +252,7 @@ def _own_head(record: RunRecord, runs: RunsFolder) -> JobsApiError:
             next=f"raykit runs show {record.id} --log; raykit up --on local keeps a head",
         )
     return JobsApiError(
-        f"the run {record.id} is under way in another terminal, on a local head of its own",
+        f"the run {record.id} goes on in another terminal, on a local head of its own",
         evidence=["only the raykit that started that head can reach it; Ctrl-C there ends it"],
         next=f"tail -f {shlex.quote(str(runs.folder(record.id) / LOG))} shows its log; "
         "raykit up --on local keeps a head that every terminal can reach",
@@ -244,12 +260,12 @@ def _own_head(record: RunRecord, runs: RunsFolder) -> JobsApiError:
 
 
 @contextlib.contextmanager
-def _kept(record: RunRecord, runs: RunsFolder, progress: Progress) -> Iterator[RunsFolder]:
-    """Where this process keeps the record: a folder that goes away where another one keeps it."""
-    with runs.followed(record.id) as mine, tempfile.TemporaryDirectory() as elsewhere:
-        if not mine:
+def _runs_folder(record: RunRecord, runs: RunsFolder, progress: Progress) -> Iterator[RunsFolder]:
+    """The folder for this process's record: a temporary one if another raykit keeps the record."""
+    with runs.followed(record.id) as is_ours, tempfile.TemporaryDirectory() as temporary:
+        if not is_ours:
             progress.note("another raykit follows this run and keeps its record; this one shows it")
-        yield runs if mine else RunsFolder(Path(elsewhere))
+        yield runs if is_ours else RunsFolder(Path(temporary))
 
 
 def _id(details: JobDetails) -> str:
@@ -268,12 +284,14 @@ def _print_file(api: JobsApi, details: JobDetails, sink: Callable[[bytes], None]
 def _adopted(details: JobDetails, head: Head, runs: RunsFolder, progress: Progress) -> RunRecord:
     """A record for a job that raykit did not submit from here.
 
-    Its id is made here: a head's answer never decides where raykit writes.
+    raykit makes the record's id itself: a head's answer must not decide where raykit writes.
     """
     name, started = _id(details), details.start_time or time.time()
-    origin = details.metadata.get(FOLDER_KEY)
-    where = f"; it was submitted from {origin}" if origin and head.target.here else ""
-    progress.note(f"no run in {runs.path} is of the job {name}: a new record is kept there{where}")
+    origin = details.metadata.get(FOLDER_KEY) if head.target.on_this_machine else None
+    from_where = f"; it was submitted from {origin}" if origin else ""
+    progress.note(
+        f"{runs.path} has no run of the job {name}: a new record is kept there{from_where}"
+    )
     return RunRecord(
         id=new_id(name, started),
         submission_id=name,

@@ -1,4 +1,4 @@
-"""Local heads that stay: up, status, down."""
+"""Local heads that stay: the parts of `raykit up`, `status` and `down` with `--on local`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ JOIN_SECONDS = 60.0
 
 
 def up(name: str, nodes: int, progress: Progress) -> WarmHead:
-    """Keep a head of so many Ray nodes, and wait until all of them have joined.
+    """Start a head of `nodes` Ray nodes that stays, and wait until all of them have joined.
 
-    Errors: UsageError (2), MissingError (4), ConflictError (8): see local.warm.up;
-    KubernetesError (5) where a node does not join.
+    Errors: UsageError (2), MissingError (4), ConflictError (8) as `local.warm.up`; KubernetesError
+    (5) if a node does not join within 60 s.
     """
     head = warm.up(name, nodes, progress)
     if nodes > 1:
@@ -32,17 +32,17 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
 
 
 def down(name: str, progress: Progress) -> WarmHead:
-    """End a warm head and all that it started.
+    """End a warm head and all processes that it started.
 
-    Errors: MissingError (4) where none runs; what killed heads left behind is removed then, too.
+    Errors: MissingError (4) if it does not run; then leftovers of killed heads are removed, too.
     """
     head = warm.find(name)
     if head is None:
         folders.sweep()
-        others = ", ".join(each.name for each in warm.running())
+        others = ", ".join(other.name for other in warm.running())
         raise MissingError(
             f"no local head {name} is up",
-            evidence=[f"up are: {others}"] if others else [],
+            evidence=[f"running heads: {others}"] if others else [],
             next=f"raykit up --on local --name {name}",
         )
     with progress.step("down", f"local head {name} ended"):
@@ -73,7 +73,7 @@ def _row(head: WarmHead) -> dict[str, Any]:
 
 
 def _alive(head: WarmHead) -> list[float]:
-    """CPUs offered by each Ray node that is alive."""
+    """The CPUs that each live Ray node offers."""
     with Transport(head.head().endpoint()) as transport:
         return [
             float((node.get("resources_total") or {}).get("CPU", 0))

@@ -1,4 +1,4 @@
-"""Manifests in git: objects as a folder for Kustomize, one file each, and what has drifted."""
+"""`raykit render` into folders: one file an object, a kustomization, and what has drifted."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ _BASE = f"""# Where `raykit up` puts it. First: kubectl create namespace {DEFAUL
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder, and what its rendered files should hold, by name.
+    """A folder, and the rendered content of its files by name.
 
-    Files that do not begin with raykit's own first line are someone else's: never overwritten,
-    never removed.
+    A file that does not begin with raykit's own first line is someone else's: raykit never
+    overwrites or removes it.
     """
 
     path: Path
     files: dict[str, bytes]
 
     def drifted(self) -> list[Path]:
-        """Files that are missing or hold something else than what is rendered."""
+        """Files that are missing or differ from the rendered content."""
         paths = {self.path / name: data for name, data in self.files.items()}
         return [path for path, data in paths.items() if _data(path) != data]
 
     def stale(self) -> list[Path]:
         """Files that raykit rendered once and would not render now."""
-        found = sorted(self.path.glob("*.yaml"))
-        return [path for path in found if path.name not in self.files and _is_raykits(path)]
+        present = sorted(self.path.glob("*.yaml"))
+        return [path for path in present if path.name not in self.files and _is_raykits(path)]
 
     def write(self) -> tuple[list[Path], list[Path]]:
-        """Write what differs and remove what is stale; the files written and the files removed.
+        """Write drifted files and remove stale ones; return both lists.
 
-        Errors: ConflictError (8) where a file of someone else is in the way, and then nothing is
-        changed; MissingError (4) where a file cannot be written.
+        Errors: ConflictError (8) if a file of someone else is in the way; then nothing is changed.
+        MissingError (4) if a file cannot be written.
         """
         drifted, stale = self.drifted(), self.stale()
         foreign = [str(path) for path in drifted if path.exists() and not _is_raykits(path)]
@@ -68,7 +68,7 @@ class Folder:
         return drifted, stale
 
     def diff(self) -> str:
-        """A unified diff from the files on disk to those rendered; empty where they are equal."""
+        """A unified diff from the files on disk to the rendered ones; empty if they are equal."""
         changes = [_diff(path, self.files[path.name]) for path in self.drifted()]
         return "".join([*changes, *(_diff(path, None) for path in self.stale())])
 
@@ -76,58 +76,58 @@ class Folder:
 def folder(path: Path, spec: Path, objects: Sequence[Object]) -> Folder:
     """The folder that `raykit render --output-dir` writes for a spec's objects.
 
-    spec: the file that they come from; only its name is written, however the command names it.
+    spec: the file that they come from; only its name without the folder is written.
     """
     note = _NOTE.format(source=_shown(spec.name), command="raykit render")
     return Folder(path, _files(objects, note, _KIND))
 
 
 def write(clusters: Path, base: Path, image: str | None = None) -> list[Path]:
-    """Render every spec of a folder, each into a folder of its own; the files changed.
+    """Render every spec of a folder, each into a folder of its own; return the changed files.
 
-    image: in the pods of specs that name none; raykit's own, as its files are now, by default.
+    image: for specs that name none; None: raykit's own image of the current files.
 
-    Errors: SpecError (3); ConflictError (8) and MissingError (4) as for `Folder.write`.
+    Errors: SpecError (3); ConflictError (8) and MissingError (4) as `Folder.write`.
     """
-    wanted = rendered(clusters, base, image)
-    return [path for each in wanted for changed in each.write() for path in changed]
+    folders = rendered(clusters, base, image)
+    return [path for folder in folders for changed in folder.write() for path in changed]
 
 
 def check(clusters: Path, base: Path, image: str | None = None) -> None:
-    """Errors: ConflictError (8) with a unified diff where files are not what specs render to."""
-    diff = "".join(each.diff() for each in rendered(clusters, base, image))
+    """Errors: ConflictError (8) with a unified diff if files differ from what specs render to."""
+    diff = "".join(folder.diff() for folder in rendered(clusters, base, image))
     if diff:
         what = f"{base} is not what {clusters} renders to"
         raise ConflictError(what, evidence=diff.splitlines(), next="make render")
 
 
 def rendered(clusters: Path, base: Path, image: str | None = None) -> list[Folder]:
-    """What the folders of a base should hold; nothing, where their spec is gone.
+    """The folders of a base with their rendered files; without files if their spec was removed.
 
-    Errors: SpecError (3) for the first spec that is wrong.
+    Errors: SpecError (3) for the first invalid spec.
     """
     image = image or own_image.reference()
-    gone = {path.name: Folder(path, {}) for path in sorted(base.glob("*")) if path.is_dir()}
-    found = {}
+    present = {path.name: Folder(path, {}) for path in sorted(base.glob("*")) if path.is_dir()}
+    wanted = {}
     for path in sorted(clusters.glob("*.yaml")):
         note = _NOTE.format(source=f"deploy/clusters/{path.name}", command="make render")
         objects = render(load_file(path), image=image)
-        found[path.stem] = Folder(base / path.stem, _files(objects, note, _BASE))
-    return list({**gone, **found}.values())
+        wanted[path.stem] = Folder(base / path.stem, _files(objects, note, _BASE))
+    return list({**present, **wanted}.values())
 
 
 def _files(objects: Sequence[Object], note: str, kustomization: str) -> dict[str, bytes]:
-    cluster = next(each for each in objects if each["kind"] == "RayCluster")
+    cluster = next(item for item in objects if item["kind"] == "RayCluster")
     name = str(cluster["metadata"]["name"])
-    texts = {_file_name(each, name): to_yaml([each]) for each in objects}
+    texts = {_file_name(item, name): to_yaml([item]) for item in objects}
     resources = "".join(f"- {file}\n" for file in texts)
     texts[KUSTOMIZATION] = f"{kustomization}resources:\n{resources}"
     return {file: (note + text).encode() for file, text in texts.items()}
 
 
-def _file_name(made: Object, cluster: str) -> str:
-    """The kind and the name, without what the folder says already and the hash of the content."""
-    kind, name = made["kind"], str(made["metadata"]["name"])
+def _file_name(item: Object, cluster: str) -> str:
+    """The kind and the name, without the cluster's name and a RayJob's hash of its content."""
+    kind, name = item["kind"], str(item["metadata"]["name"])
     if kind == "RayJob":
         name = _HASH.sub("", name)
     own = name.removeprefix(cluster).removeprefix("-")
@@ -135,10 +135,10 @@ def _file_name(made: Object, cluster: str) -> str:
 
 
 def _diff(path: Path, wanted: bytes | None) -> str:
-    """One file's part of a unified diff; None: the file should not be there."""
-    held = _data(path)
-    sides = [(b"" if data is None else data) for data in (held, wanted)]
-    old, new = ("/dev/null" if data is None else str(path) for data in (held, wanted))
+    """One file's part of a unified diff. wanted: None: the file should not exist."""
+    present = _data(path)
+    sides = [(b"" if data is None else data) for data in (present, wanted)]
+    old, new = ("/dev/null" if data is None else str(path) for data in (present, wanted))
     before, after = (data.decode("utf-8", "replace").splitlines(keepends=True) for data in sides)
     return "".join(_whole_lines(difflib.unified_diff(before, after, old, new)))
 
@@ -153,7 +153,7 @@ def _is_raykits(path: Path) -> bool:
 
 
 def _data(path: Path) -> bytes | None:
-    """A file's bytes; None where there is none. Errors: MissingError (4) where it is unreadable."""
+    """A file's bytes; None if it does not exist. Errors: MissingError (4) if it is unreadable."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -181,5 +181,5 @@ def _unusable(path: Path, done: str, error: OSError) -> MissingError:
 
 
 def _shown(name: str) -> str:
-    """A file's name as it may stand in one line of a comment."""
-    return "".join(each if each.isprintable() else "?" for each in name)
+    """A file's name that fits into one line of a comment."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -1,4 +1,4 @@
-"""The places where a job can run: a local head, a RayCluster; `address` has the third kind."""
+"""The kinds of targets: a local head, a RayCluster; a head at an address is in `address`."""
 
 from __future__ import annotations
 
@@ -16,39 +16,43 @@ if TYPE_CHECKING:
 
 
 class Target(Protocol):
-    """A place to run jobs.
+    """Where a job runs.
 
-    owned: it lives for one submission, and a job ends with it. has_kit: raykit's jobs are there.
-    here: it is on this machine and sees the same files.
+    reason: why this target was chosen. on_this_machine: its jobs see this machine's files.
+    has_our_jobs: raykit's own jobs are installed there. ends_with_job: it is started for one
+    submission and ends after it.
     """
-
-    @property
-    def here(self) -> bool: ...
 
     @property
     def reason(self) -> str: ...
 
     @property
-    def has_kit(self) -> bool: ...
+    def on_this_machine(self) -> bool: ...
 
     @property
-    def owned(self) -> bool: ...
+    def has_our_jobs(self) -> bool: ...
+
+    @property
+    def ends_with_job(self) -> bool: ...
 
     def open(self, progress: Progress) -> contextlib.AbstractContextManager[Endpoint]:
-        """The endpoint to speak to while the block lasts."""
+        """The head's endpoint, which works while the block lasts.
+
+        Errors: those of reaching the head (4, 5, 6).
+        """
 
     def observe(self) -> dict[str, Any]:
-        """What a record keeps of the cluster's side, such as its Kubernetes nodes."""
+        """What a record keeps of the cluster, such as its Kubernetes nodes; empty if nothing."""
 
 
 @dataclass(frozen=True)
 class OwnHead:
-    """A local head that lives for one submission."""
+    """A local head that is started for one submission."""
 
     reason: str
-    owned: bool = True
-    has_kit: bool = True
-    here: bool = True
+    on_this_machine: bool = True
+    has_our_jobs: bool = True
+    ends_with_job: bool = True
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -65,9 +69,9 @@ class WarmLocal:
 
     head: warm.WarmHead
     reason: str
-    owned: bool = False
-    has_kit: bool = True
-    here: bool = True
+    on_this_machine: bool = True
+    has_our_jobs: bool = True
+    ends_with_job: bool = False
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -80,15 +84,15 @@ class WarmLocal:
 
 @dataclass(frozen=True)
 class OnKubernetes:
-    """A RayCluster, whoever made it, through the API server."""
+    """Any RayCluster, reached through the API server."""
 
     cluster: Cluster
     reason: str
-    owned: bool = False
-    here: bool = False
+    on_this_machine: bool = False
+    ends_with_job: bool = False
 
     @property
-    def has_kit(self) -> bool:
+    def has_our_jobs(self) -> bool:
         """Whether the cluster runs an image that raykit built."""
         from raykit.containers import image
         from raykit.kuberay.pods import ray_image

@@ -1,4 +1,4 @@
-"""One job on one head: how it is submitted, followed and stopped, and the one way its run ends."""
+"""One job on one head: how raykit submits, follows and stops it, and how every run ends."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from raykit.submission.recording import Recording
 TESTED_RAY = "2.60."
 
 ASK_SECONDS = 20.0
-"""How long a head is asked for a job whose submission got no answer."""
+"""How long to ask the head whether it has a job, if its submission got no answer."""
 
 HURRY_SECONDS = 5.0
-"""The same, and the longest wait for one answer, once the run is being ended."""
+"""The same while the run is ending, and the longest wait for any answer then."""
 
 STOP_SECONDS, STOP_PENDING_SECONDS = 15.0, 2.0
-"""Ray kills a driver 3 s after it asked it to end. It does not stop a PENDING job at all: such a
-job is waited for only where its head stays."""
+"""How long to wait for a stopped job. Ray kills a driver 3 s after it asked it to end; it does not
+stop a PENDING job at all."""
 
 LOG_SECONDS = 15.0
-"""How long the rest of a stopped job's log is read."""
+"""How long to read the rest of a stopped job's log."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a submission went: its record and, unless all is well, the error that says so."""
+    """How a submission went: its record, and its error if it has one."""
 
     record: RunRecord
     error: RaykitError | None
@@ -51,11 +51,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a job is no longer followed, and what becomes of it then.
+    """How long raykit follows a job, and whether it then stops the job.
 
-    follow: false where the job is submitted and left at once. timeout: seconds to follow, None
-    without end. ends_with_head: the head ends with the run, and the job with it.
-    stop_on_interrupt: an interrupt stops the job on any head.
+    follow: False: submit the job and leave. timeout: seconds to follow; None: no limit.
+    ends_with_head: the head ends with the run, and the job with it. stop_on_interrupt: an interrupt
+    stops the job on any head.
     """
 
     follow: bool = True
@@ -64,19 +64,19 @@ class Limits:
     stop_on_interrupt: bool = False
 
     def stops(self, reason: BaseException) -> bool:
-        """Whether the job must be stopped when this ends the following."""
-        asked = self.stop_on_interrupt and isinstance(reason, INTERRUPTS)
-        return self.ends_with_head or asked
+        """Whether to stop the job if this exception ended the following."""
+        interrupted = self.stop_on_interrupt and isinstance(reason, INTERRUPTS)
+        return self.ends_with_head or interrupted
 
 
-def see_through(session: Session, begin: Callable[[], None], limits: Limits) -> Run:
-    """Begin, follow, stop where it must be, measure, file: the order of every run.
+def run_to_end(session: Session, begin: Callable[[], None], limits: Limits) -> Run:
+    """Begin, follow, stop if need be, measure, file: the steps of every run, in this order.
 
-    begin submits the job or takes up one that runs. Whatever ends the following (the job's end,
-    the time-out, an interrupt, an error of the head, a bug) goes through the same steps. Each has
-    a limit in time, and a second interrupt skips what is left of them but the filing.
+    begin: submits the job, or joins one that runs. Whatever ends the following (the job's end, the
+    time-out, an interrupt, an error of the head, a bug), the same steps come next. Each has a time
+    limit. A second interrupt skips the remaining steps except filing.
 
-    Errors: a bug is raised again after the record was filed; all else is the run's error.
+    Errors: a bug is raised again after the record was filed; all other errors are the run's.
     """
     reason: BaseException | None = None
     try:
@@ -102,9 +102,10 @@ def see_through(session: Session, begin: Callable[[], None], limits: Limits) -> 
 
 
 def stop_and_wait(api: JobsApi, submission_id: str, seconds: float) -> JobDetails | None:
-    """Stop a job and wait until it has ended; its last state, None where the head forgot it.
+    """Stop a job and wait up to `seconds` until it has ended.
 
-    Ray also says that it stopped a PENDING job, which then stays PENDING: only the status counts.
+    Returns its last state, None if the head no longer knows it. Only the status counts: Ray also
+    says that it stopped a PENDING job, which then stays PENDING.
     """
     api.stop(submission_id)
     deadline = time.monotonic() + seconds
@@ -116,9 +117,10 @@ def stop_and_wait(api: JobsApi, submission_id: str, seconds: float) -> JobDetail
 
 
 class Session:
-    """Submits, follows, stops, measures and files one job; `see_through` has the order.
+    """Submits, follows, stops, measures and files one job; `run_to_end` calls the steps in order.
 
-    arrival: whether the head has the job. stopped: whether Ray was asked to stop it.
+    seen: what raykit saw of the job. arrival: whether the head has the job. stopped: whether
+    raykit asked Ray to stop it.
     """
 
     def __init__(
@@ -137,8 +139,8 @@ class Session:
         self.arrival = Arrival(api, record.submission_id)
         self.stopped = False
 
-    def look(self) -> None:
-        """Ask who answers; the record names the head and its Ray."""
+    def check_head(self) -> None:
+        """Ask the head for its version of Ray; put the version and the head into the record."""
         version = str(self.api.version()["ray_version"])
         self.record.versions["ray"] = version
         self.record.target |= dict(self.endpoint.target)
@@ -148,9 +150,9 @@ class Session:
             )
 
     def submit(self, payload: Mapping[str, Any]) -> None:
-        """Hand the job to Ray exactly once: a lost reply is resolved by asking.
+        """Submit the job exactly once; if the reply is lost, ask the head whether it has the job.
 
-        Errors: ConflictError (8) where the id exists with another payload.
+        Errors: ConflictError (8) if the id exists with another payload; JobsApiError (6).
         """
         self.runs.write(self.record)
         self.seen.posted = time.time()
@@ -160,21 +162,21 @@ class Session:
         if before:
             self.progress.note(f"{self.record.submission_id} was submitted before: attaching")
             self.join(before)
-        # Whoever attaches after a crash finds what was timed until here.
+        # After a crash, `raykit attach` finds the phases so far in the record.
         self.record.phases = list(self.progress.phases)
-        with contextlib.suppress(RecordError):  # a full disk is reported while following
+        with contextlib.suppress(RecordError):  # `follow` reports a full disk
             self.runs.write(self.record)
 
     def join(self, details: JobDetails) -> None:
-        """Take up a job that was submitted before: its log may have begun unseen."""
-        self.arrival.known = True
+        """Continue with a job that was submitted before; its log may have begun already."""
+        self.arrival.arrived = True
         self.seen.submitted, self.seen.posted = details.start_time or self.seen.submitted, None
         self.seen.joined_late = details.status != "PENDING"
 
     def follow(self, timeout: float | None = None) -> None:
-        """Take the log and wait for the end.
+        """Take the log and wait for the job's end.
 
-        Errors: TimeoutError after `timeout` seconds; the job goes on.
+        Errors: TimeoutError after `timeout` seconds, and the job goes on; as `following.follow`.
         """
         if self.recording is None:
             self.recording = Recording(self.record, self.runs, self.progress.listener)
@@ -201,15 +203,15 @@ class Session:
         self._describe(followed)
 
     def settle(self, *, stop: bool) -> None:
-        """Find out what became of a job that is no longer followed; stop it where it must be.
+        """Find out whether the head has a job that is no longer followed; with `stop`, stop it.
 
-        A head that does not answer is no reason to wait: its job stays as it was last seen.
+        If the head does not answer, the job's last known state stays.
         """
         self.api.transport.limit_silence(HURRY_SECONDS)
         with contextlib.suppress(RaykitError):
-            if self.arrival.known is None:
+            if self.arrival.arrived is None:
                 self.arrival.find_out(HURRY_SECONDS)
-            if stop and self.arrival.known and not self.seen.ended:
+            if stop and self.arrival.arrived and not self.seen.ended:
                 self._stop()
 
     def measure(self) -> None:
@@ -218,7 +220,7 @@ class Session:
         measuring.measure(self.api, self.record, self.seen, lines, self.progress)
 
     def error_of(self, reason: BaseException | None, limits: Limits) -> RaykitError | None:
-        """The error of the run: of what ended the following, else of how the job ended."""
+        """The error of the run: that which ended the following, else that of the job's end."""
         if isinstance(reason, RaykitError):
             return reason
         if reason is not None and not isinstance(reason, (*INTERRUPTS, TimeoutError)):
@@ -236,7 +238,7 @@ class Session:
         """Write the record for the last time. An error of the run comes before one of the disk."""
         if self.recording and self.recording.failure and error is None:
             error = self.recording.failure
-        if self.arrival.known is False:
+        if self.arrival.arrived is False:
             self.record.status = NOT_SUBMITTED
         self.record.exit_code = error.exit_code if error else 0
         self.record.ended = time.time()
@@ -268,24 +270,24 @@ class Session:
 
     @property
     def _status(self) -> str:
-        """Ray's last word on the job; a job that Ray never told us of has not started."""
+        """The job's last known status in Ray's words; PENDING if Ray never answered."""
         return self.seen.details.status if self.seen.details else "PENDING"
 
     def _fate(self, limits: Limits) -> str:
-        """What became of the job, a word of `measure.outcome`."""
-        if self.arrival.known is False:
+        """What became of the job: one of the words of `measure.outcome`."""
+        if self.arrival.arrived is False:
             return outcome.NOT_SENT
         if self.seen.ended:
             by_us = self.stopped and self._status == "STOPPED"
             return outcome.STOPPED_BY_US if by_us else outcome.ENDED
         if limits.ends_with_head:
             return outcome.WITH_HEAD
-        if self.arrival.known is None:
+        if self.arrival.arrived is None:
             return outcome.UNCERTAIN
         return outcome.NOT_STOPPED if self.stopped else outcome.GOES_ON
 
     def _describe_unended(self, fate: str) -> None:
-        """What Ray said last of a job whose end raykit did not see."""
+        """Record the last known state of a job whose end raykit did not see."""
         if self.seen.details and not self.seen.ended:
             self._take_status(self.seen.details)
             self.record.status = UNFINISHED
@@ -306,7 +308,7 @@ class Session:
         self.progress.detail(details.status)
 
     def _describe(self, followed: Followed) -> None:
-        """What the head says of the ended job, and how well its log was read."""
+        """Record how the job ended, and how completely its log was read."""
         self.record.log |= {"source": followed.log_source, "reconnects": followed.reconnects}
         if followed.shortfall:
             self.record.notes.append(followed.shortfall)
@@ -316,19 +318,19 @@ class Session:
 
     def _take_status(self, details: JobDetails) -> None:
         self.record.status = details.status
-        # Ray puts the log's last lines into its message, and with them what a job printed.
+        # Ray's message ends with the log's last lines, which may hold secrets of the job.
         self.record.message = outcome.shortened(redacted(details.message))
         self.record.error_type = details.error_type
         self.record.driver_exit_code = details.driver_exit_code
 
     def _head_lost(self) -> None:
-        """A head that knew the job and no longer does was restarted: the driver ran there."""
+        """Record that the head was restarted, and that the driver ended with it."""
         self.record.status, self.record.cause = "FAILED", outcome.HEAD_LOST
         self.record.log |= {"source": "partial"}
         self.seen.seen_end = time.time()
 
     def _write(self) -> None:
-        """Write the record, and once more where an interrupt came in between."""
+        """Write the record, and again if an interrupt cut the writing short."""
         try:
             self.runs.write(self.record)
         except INTERRUPTS:

@@ -1,4 +1,4 @@
-"""A spec to start from: one of the shapes that come with raykit, copied with its schema."""
+"""`raykit init`: write a spec to start from, a copy of one of raykit's shapes, with its schema."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SCHEMA_LINE = "# yaml-language-server: $schema="
 
 
 def shapes() -> list[str]:
-    """Names of the shapes that come with raykit."""
+    """The names of raykit's shapes."""
     return sorted(path.stem for path in (kit.root() / "deploy" / "clusters").glob("*.yaml"))
 
 
 def write(shape: str, folder: Path, name: str | None = None) -> Path:
-    """Write a spec and its schema into a folder; the spec's path.
+    """Write a spec and its schema into a folder; return the spec's path.
 
-    name: of the cluster and the file, in place of the shape's own.
+    name: of the cluster and the file; None: the shape's.
 
-    Errors: UsageError (2) for an unknown shape or an unusable name, ConflictError (8) where the
-    file is there already, MissingError (4) where the folder cannot be written.
+    Errors: UsageError (2) for an unknown shape or an unusable name, ConflictError (8) if the file
+    exists already, MissingError (4) if the folder cannot be written.
     """
     if shape not in shapes():
         near = difflib.get_close_matches(shape, shapes(), n=1)
@@ -37,7 +37,7 @@ def write(shape: str, folder: Path, name: str | None = None) -> Path:
     text = (kit.root() / "deploy" / "clusters" / f"{shape}.yaml").read_text("utf-8")
     if name is not None:
         text = re.sub(r"(?m)^name: .*$", f"name: {name}", text, count=1)
-    # A name that no cluster may have is refused before anything is written.
+    # This refuses an invalid name before anything is written.
     load.load(text, f"{name or shape}.yaml")
     path = folder / f"{name or shape}.yaml"
     text = re.sub(rf"(?m)^{re.escape(SCHEMA_LINE)}.*$", f"{SCHEMA_LINE}{SCHEMA_FILE}", text)
@@ -45,10 +45,10 @@ def write(shape: str, folder: Path, name: str | None = None) -> Path:
         with path.open("x", encoding="utf-8") as out:
             out.write(text)
         (folder / SCHEMA_FILE).write_text(reference.schema_text(), "utf-8")
-    except FileExistsError as there:
+    except FileExistsError as exists:
         raise ConflictError(
-            f"{path} is there already", next="raykit init SHAPE --name ANOTHER"
-        ) from there
+            f"{path} exists already", next="raykit init SHAPE --name ANOTHER"
+        ) from exists
     except OSError as refused:
         raise MissingError(
             f"{folder} cannot be written", evidence=[str(refused)], next="choose another folder"

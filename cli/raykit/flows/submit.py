@@ -1,4 +1,4 @@
-"""Submit one job and see it through."""
+"""`raykit submit`: run one job on a Ray cluster to its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from raykit import kit, machine, versions
 from raykit.errors import UsageError
 from raykit.flows import targets
-from raykit.flows.session import Limits, Run, Session, see_through
+from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.flows.targets import Where
 from raykit.measure import run_ids
@@ -31,10 +31,10 @@ RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
 
 @dataclass(frozen=True)
 class Request:
-    """What to run, where, and how to see it through.
+    """The arguments of `raykit submit`.
 
-    id: the submission id, else one is made. resources: `entrypoint_num_cpus` and its like, as
-    Ray takes them. timeout: seconds to follow, None without end.
+    id: the submission id; None: raykit makes one. resources: Ray's fields `entrypoint_num_cpus`,
+    `entrypoint_num_gpus` and `entrypoint_memory`. timeout: seconds to follow; None: no limit.
     """
 
     entrypoint: Entrypoint
@@ -49,43 +49,46 @@ class Request:
 
 
 def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
-    """Run a job to its end; the run, whose error has the exit code.
+    """Run a job to its end. The run that is returned holds the error of the job, if it has one.
 
-    Errors: those before the job starts (design: 2, 4, 5, 6, 8); what comes later is the run's.
+    Errors: UsageError (2), MissingError (4), KubernetesError (5), JobsApiError (6), ConflictError
+    (8), RecordError (7), all before the job starts; later ones are in the run.
     """
     runs.check_writable()
     check_metadata(request.metadata)
     target = targets.choose(request.where)
-    _check_follow(request, target)
-    request = _with_kit_of(target, request)
+    _refuse_leaving(request, target)
+    request = _with_our_jobs_of(target, request)
     upload = uploads.plan(request.entrypoint, request.runtime_env)
     progress.note(target.reason)
     record = _begin(request, target)
-    limits = Limits(request.follow, request.timeout, target.owned, request.stop_on_interrupt)
+    limits = Limits(
+        request.follow, request.timeout, target.ends_with_job, request.stop_on_interrupt
+    )
     with target.open(progress) as endpoint, Transport(endpoint) as transport:
         session = Session(JobsApi(transport), endpoint, record, runs, progress)
-        session.look()
+        session.check_head()
         record.cluster = target.observe()
         runtime_env = upload.send(transport, request.runtime_env, progress)
-        payload = _payload(request, record, runtime_env, target.here)
+        payload = _payload(request, record, runtime_env, target.on_this_machine)
         with runs.followed(record.id):
-            return see_through(session, lambda: session.submit(payload), limits)
+            return run_to_end(session, lambda: session.submit(payload), limits)
 
 
-def _check_follow(request: Request, target: targets.Target) -> None:
-    """A job that is left at once needs a head that stays."""
-    if target.owned and not request.follow:
+def _refuse_leaving(request: Request, target: targets.Target) -> None:
+    """Errors: UsageError (2) for --no-follow, if the head ends together with this command."""
+    if target.ends_with_job and not request.follow:
         raise UsageError(
             "--no-follow would end the job at once: its local head ends with this command",
             next="raykit up --on local keeps a head; then submit again",
         )
 
 
-def _with_kit_of(target: targets.Target, request: Request) -> Request:
-    """The request, with a job of raykit's run from the kit that the target has."""
-    if not target.has_kit:
+def _with_our_jobs_of(target: targets.Target, request: Request) -> Request:
+    """The request; if the target has raykit's jobs, they run from there and are not uploaded."""
+    if not target.has_our_jobs:
         return request
-    root = str(kit.root()) if target.here else kit.IN_IMAGE
+    root = str(kit.root()) if target.on_this_machine else kit.IN_IMAGE
     return replace(request, entrypoint=request.entrypoint.from_kit(root))
 
 
@@ -108,26 +111,30 @@ def _begin(request: Request, target: targets.Target) -> RunRecord:
 
 
 def _payload(
-    request: Request, record: RunRecord, runtime_env: Mapping[str, Any], here: bool
+    request: Request, record: RunRecord, runtime_env: Mapping[str, Any], on_this_machine: bool
 ) -> dict[str, object]:
-    """What Ray gets. Its fingerprint goes along, so that the same id and payload is one job.
+    """The JSON that submits the job to Ray.
 
-    On this machine a job may read the user's files, whose relative paths are meant from here.
+    Its metadata hold the payload's fingerprint, by which raykit recognises a job that was submitted
+    before, and on this machine the current folder, from which the job reads relative paths.
     """
-    asked: dict[str, Any] = {"entrypoint": request.entrypoint.command, **request.resources}
+    payload: dict[str, Any] = {"entrypoint": request.entrypoint.command, **request.resources}
     if runtime_env:
-        asked["runtime_env"] = dict(runtime_env)
-    marks = {"raykit": versions.RAYKIT, RUN_KEY: record.id, PAYLOAD_KEY: fingerprint(asked)}
-    folder = str(Path.cwd()) if here else ""
+        payload["runtime_env"] = dict(runtime_env)
+    marks = {"raykit": versions.RAYKIT, RUN_KEY: record.id, PAYLOAD_KEY: fingerprint(payload)}
+    folder = str(Path.cwd()) if on_this_machine else ""
     if folder and is_text(folder):
         marks[FOLDER_KEY] = folder
     return {
-        **asked,
+        **payload,
         "submission_id": record.submission_id,
         "metadata": {**request.metadata, **marks},
     }
 
 
 def new_id(name: str, started: float | None = None) -> str:
-    """A run id: UTC time to the second, the job's name, and four characters against clashes."""
+    """A run id: the UTC start to the second, the job's name, and four random characters.
+
+    started: Unix seconds; None: now.
+    """
     return run_ids.new(name, time.time() if started is None else started, secrets.token_hex(2))

@@ -1,4 +1,4 @@
-"""Where a job runs: `--on`, else RAYKIT_ON, else the cluster that is there, else a local head."""
+"""Chooses where a job runs: `--on`, else RAYKIT_ON, else the only cluster, else a local head."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Where:
-    """The place that a user names: `--on`, `--context`, `--namespace`, and the environment.
+    """What the user says about where to run: the options, and the environment's variables.
 
-    headers, ca: `--header` and `--ca`, for a head at an address only.
+    headers, ca: `--header` and `--ca`, only for a head at an address.
     """
 
     environ: Mapping[str, str]
@@ -56,30 +56,31 @@ class Where:
 
 
 def choose(where: Where) -> Target:
-    """The target and, in its `reason`, why it is this one.
+    """Choose the target; its `reason` says why it is this one.
 
-    Errors: UsageError (2) where the word names nothing or several things, MissingError (4) and
-    KubernetesError (5) for a context that cannot be used.
+    Errors: UsageError (2) if the word names several targets or other options contradict it,
+    MissingError (4) if it names none, MissingError (4) or KubernetesError (5) if the context cannot
+    be used.
     """
     word = where.word
     if not word:
         refuse_headers(where)
         return _default_target(where)
     if word == "local":
-        refuse_place(where)
+        refuse_context(where)
         refuse_headers(where)
         return _local(where)
     if word.startswith(("http://", "https://")):
-        refuse_place(where)
+        refuse_context(where)
         return _address(where, word)
     refuse_headers(where)
     return _named(where, word)
 
 
 def of_record(record: RunRecord, where: Where) -> Target:
-    """Where a recorded run's job is, or was.
+    """The target of a recorded run.
 
-    Errors: JobsApiError (6) where its head has ended with it.
+    Errors: JobsApiError (6) if its local head has ended; else as `choose`.
     """
     target = record.target
     if target.get("kind") == "url":
@@ -105,7 +106,7 @@ def of_record(record: RunRecord, where: Where) -> Target:
 
 
 def _own_head(record: RunRecord) -> str:
-    """What became of the head that was started for one run; its lock tells whether it lives."""
+    """What became of the head that was started for one run; its lock shows whether it runs."""
     folder = record.target.get("folder")
     if folder is None or folders.is_locked(Path(str(folder))):
         return "is on a local head of its own, which no other command reaches"
@@ -113,17 +114,18 @@ def _own_head(record: RunRecord) -> str:
 
 
 def _default_target(where: Where) -> Target:
-    """Without `--on`: the one labelled cluster of the namespace, the one warm head, an own head.
+    """The target without `--on`: the only raykit cluster of the namespace, else the only warm head,
+    else a new local head.
 
-    `--context` and `--namespace` leave only the first. A head of its own is not started where
-    labelled clusters stand in other namespaces: somebody may mean one of them.
+    With `--context` or `--namespace`, only a cluster will do. No new head is started if there are
+    raykit clusters in other namespaces: the user may mean one of them.
     """
     from raykit.kuberay import choosing
 
     if where.namespace:
         check_namespace(where.namespace)
     connection = _connection(where.context)
-    named_place = where.context or where.namespace
+    wants_cluster = where.context or where.namespace
     if connection:
         namespace = where.namespace or connection.namespace
         clusters = choosing.find(connection, namespace, labelled=True)
@@ -132,11 +134,11 @@ def _default_target(where: Where) -> Target:
             return OnKubernetes(clusters[0], f"running on {clusters[0].where} ({why})")
         if clusters:
             raise _several(f"{len(clusters)} clusters could be the one", clusters)
-    if not named_place and (head := _only_warm_head()):
+    if not wants_cluster and (head := _only_warm_head()):
         return WarmLocal(head, f"running on the warm local head {head.name} (it is up)")
     elsewhere = choosing.find(connection, labelled=True) if connection else []
-    if named_place:
-        raise _none_there(where, connection, elsewhere)
+    if wants_cluster:
+        raise _no_cluster(where, connection, elsewhere)
     if elsewhere:
         assert connection is not None
         raise _several(f"no raykit cluster in namespace {connection.namespace}", elsewhere)
@@ -153,7 +155,7 @@ def _only_warm_head() -> warm.WarmHead | None:
 
 
 def _local(where: Where) -> Target:
-    """`local` is the warm head of that name where it is up, else a head of its own."""
+    """`local`: the warm head of that name if it runs, else a new local head."""
     head = warm.find(warm.DEFAULT_NAME)
     if head:
         return WarmLocal(head, f"running on the warm local head ({where.source} local)")
@@ -165,7 +167,7 @@ def _address(where: Where, url: str) -> Address:
 
 
 def _named(where: Where, word: str) -> Target:
-    """A RayCluster by reference or, where the word is a name alone, a warm local head."""
+    """The RayCluster that a word names, or the warm local head if the word is only a name."""
     reference = narrowed(parse(word, where.source), where.context, where.namespace)
     head = warm.find(word) if reference == Reference(word) else None
     return _of_reference(reference, where.source, head)
@@ -174,17 +176,17 @@ def _named(where: Where, word: str) -> Target:
 def _of_reference(reference: Reference, source: str, head: warm.WarmHead | None) -> Target:
     """The cluster of a reference, or the local head of that name.
 
-    An unreachable context does not keep a local head from being used by its name.
+    A local head can be used by its name even if the context cannot be reached.
     """
-    clusters, unasked = [], ""
+    clusters, failure = [], ""
     try:
         clusters = _clusters(reference)
     except RaykitError as error:
         if head is None:
             raise
-        unasked = f"; {error.what}"
+        failure = f"; {error.what}"
     if head and not clusters:
-        return WarmLocal(head, f"running on the local head {head.name} ({source}{unasked})")
+        return WarmLocal(head, f"running on the local head {head.name} ({source}{failure})")
     if head or len(clusters) > 1:
         local = [f"local head {head.name}"] if head else []
         raise _several(f"{source} {reference} names several", clusters, local)
@@ -201,9 +203,9 @@ def _clusters(reference: Reference) -> list[Cluster]:
 
 
 def _connection(context: str | None) -> Kubernetes | None:
-    """The context; None without one, and where the current one has no KubeRay.
+    """A connection to the context; None if there is none, or the current one has no KubeRay.
 
-    Errors: MissingError (4) where a context that was named has no KubeRay.
+    Errors: MissingError (4) if the named context has no KubeRay.
     """
     if not context and not kubeconfig.has_context():
         return None
@@ -219,18 +221,18 @@ def _connection(context: str | None) -> Kubernetes | None:
 
 
 def refuse_headers(where: Where) -> None:
-    """Errors: UsageError (2): `--header` and `--ca` do nothing beside this `--on`."""
+    """Errors: UsageError (2) for `--header` and `--ca`, which only a head at an address uses."""
     given = [option for option, value in (("--header", where.headers), ("--ca", where.ca)) if value]
     if given:
         options = " and ".join(given)
         raise UsageError(
-            f"{options} would do nothing: only a head at an address takes them",
+            f"{options} would do nothing: only a head at an address uses them",
             next=f"leave {options} out, or name the address: --on https://HOST",
         )
 
 
-def refuse_place(where: Where) -> None:
-    """Errors: UsageError (2): `--context` and `--namespace` do nothing beside this `--on`."""
+def refuse_context(where: Where) -> None:
+    """Errors: UsageError (2) for `--context` and `--namespace`, which only a cluster uses."""
     given = [
         option
         for option, value in (("--context", where.context), ("--namespace", where.namespace))
@@ -254,7 +256,7 @@ def _several(
     )
 
 
-def _none_there(
+def _no_cluster(
     where: Where, connection: Kubernetes | None, elsewhere: Sequence[Cluster]
 ) -> MissingError:
     namespace = where.namespace or (connection.namespace if connection else None)
@@ -279,6 +281,6 @@ def _unknown(reference: Reference, source: str) -> MissingError:
         f"{source} {reference}: there is no cluster"
         + ("" if reference.namespace else " and no local head")
         + " of that name",
-        evidence=[f"there is {each}" for each in known],
+        evidence=[f"there is {name}" for name in known],
         next=f"raykit up -f SPEC --name {reference.name}; or --on local{address}",
     )

@@ -264,7 +264,7 @@ def _shown(path: str) -> str:
 
 
 def _ignored(path: str, ignores: Sequence[tuple[str, pathspec.GitIgnoreSpec]]) -> bool:
-    """Whether a path is ignored: the last ignore file with a matching pattern decides, as in git."""
+    """Whether a path is ignored: as in git, the last ignore file with a matching pattern decides."""
     ignored = False
     for prefix, spec in ignores:
         match = spec.check_file(path.removeprefix(prefix)).include

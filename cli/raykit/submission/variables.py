@@ -36,7 +36,7 @@ def pairs(words: Sequence[str], option: str) -> dict[str, str]:
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:
-    """Errors: UsageError (2) with every key that raykit reserves and every text that is not UTF-8."""
+    """Errors: UsageError (2) with every reserved key and every text that is not UTF-8."""
     wrong = [
         f"{shown(key)}: reserved for raykit"
         if key.startswith(OWN_MARKS)

@@ -220,10 +220,10 @@ def test_ctrl_c_ends_a_fetch_while_the_server_is_silent(cli, stalled, soon):
     assert child.returncode == 130
     lines = err.decode().splitlines()
     assert lines[-2] == "error: interrupted: what was transferred stays"
-    assert lines[-1].endswith("goes on where it stopped")
+    assert lines[-1].endswith("continues where it stopped")
     stalled.RequestHandlerClass = Archive
     pasted = shlex.split(
-        lines[-1].removeprefix("next: raykit ").removesuffix(" goes on where it stopped")
+        lines[-1].removeprefix("next: raykit ").removesuffix(" continues where it stopped")
     )
     done = cli(*pasted)
     assert done.code == 0, done.err

@@ -107,7 +107,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
             address.of_url("http://h", "--on", {}, [f"@{tmp_path / name}"], None)
         with pytest.raises(MissingError, match="no certificates"):
             address.trust(tmp_path / name)
-    with pytest.raises(MissingError, match="is no text"):
+    with pytest.raises(MissingError, match="is not text"):
         address.find_token({"RAY_AUTH_TOKEN_PATH": str(tmp_path / "binary")})
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from raykit.endpoint import Endpoint
 from raykit.flows import session as sessions
-from raykit.flows.session import Limits, Session, see_through
+from raykit.flows.session import Limits, Session, run_to_end
 from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress
@@ -60,7 +60,7 @@ def end(ray, tmp_path, make_record):
         with Transport(endpoint) as transport:
             session = Session(JobsApi(transport), endpoint, record, runs, Progress())
             payload = {"submission_id": record.submission_id, "metadata": {PAYLOAD_KEY: "hash"}}
-            run = see_through(session, lambda: session.submit(payload), limits)
+            run = run_to_end(session, lambda: session.submit(payload), limits)
         return Ended(run, job, runs)
 
     return see

@@ -55,7 +55,7 @@ def test_the_record_of_somebody_elses_job_gets_an_id_of_our_own(ray, runs, on):
     run = jobs.attach("raysubmit_zz", on, runs, Progress(seen))
     assert run.record.id.startswith("20231114-221320-raysubmit-zz-")
     assert runs.read("raysubmit_zz").id == run.record.id
-    assert f"no run in {runs.path} is of the job raysubmit_zz" in "".join(seen.notes)
+    assert f"{runs.path} has no run of the job raysubmit_zz" in "".join(seen.notes)
     assert "/elsewhere" not in "".join(seen.notes), "that folder is on another machine"
 
 
@@ -73,7 +73,7 @@ def test_stop_last_never_ends_a_job_that_was_not_submitted_from_here(ray, runs, 
     job.status = "RUNNING"
     with pytest.raises(UsageError) as caught:
         jobs.stop("last", on, runs, Progress())
-    assert caught.value.next == "raykit stop raysubmit_zz if it is the one"
+    assert caught.value.next == "raykit stop raysubmit_zz if you mean that job"
     assert job.status == "RUNNING"
     assert jobs.stop("raysubmit_zz", on, runs, Progress()).confirmed
 
@@ -138,7 +138,7 @@ def test_a_run_under_way_on_a_head_of_its_own_is_told_from_one_that_has_ended(ru
     runs.write(record)
     with runs.followed(record.id), pytest.raises(JobsApiError) as caught:
         jobs.attach("last", Where({}), runs, Progress())
-    assert "is under way in another terminal" in caught.value.what
+    assert "goes on in another terminal" in caught.value.what
     assert f"tail -f {runs.folder(record.id) / LOG}" in caught.value.next
     assert "raykit up --on local" in caught.value.next
     with pytest.raises(JobsApiError, match="which has ended"):

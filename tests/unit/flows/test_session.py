@@ -5,7 +5,7 @@ import json
 import pytest
 
 from raykit.endpoint import Endpoint
-from raykit.flows.session import Limits, Session, see_through
+from raykit.flows.session import Limits, Session, run_to_end
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress, Silent
 from raykit.submission.jobs_api import JobsApi
@@ -48,9 +48,9 @@ class Ran:
         endpoint = Endpoint(ray.url, secrets=(TOKEN,), target={"kind": "url", "url": ray.url})
         with Transport(endpoint) as transport:
             session = Session(JobsApi(transport), endpoint, record, runs, Progress(self.seen))
-            session.look()
+            session.check_head()
             payload = {"submission_id": record.submission_id, "metadata": {}}
-            self.run = see_through(session, lambda: session.submit(payload), limits)
+            self.run = run_to_end(session, lambda: session.submit(payload), limits)
 
     def file(self, name):
         return (self.runs.folder(self.record.id) / name).read_bytes()
@@ -60,12 +60,12 @@ class Ran:
 def run(ray, tmp_path, make_record):
     """Run a job whose fields are given to its end."""
 
-    def see_through(**fields):
+    def run_job(**fields):
         record = make_record()
         job = ray.job(id=record.submission_id, **{"status": "SUCCEEDED", "exit_code": 0} | fields)
         return Ran(ray, RunsFolder(tmp_path / "runs"), record), job
 
-    return see_through
+    return run_job
 
 
 def test_a_log_is_kept_whole_and_shown_without_its_timing_lines(run):

@@ -1,7 +1,7 @@
-"""A Ray head at an address: its token, the headers that stand before it, and whom TLS trusts.
+"""A Ray head at an address: its token, the headers of a proxy before it, and its certificates.
 
-The token comes from RAY_AUTH_TOKEN, else from a file. What an ingress asks for comes from
-`--header` and RAYKIT_HEADERS, its certificate's authority from `--ca` and RAYKIT_CA.
+The token comes from RAY_AUTH_TOKEN, else from a file. Headers that an ingress asks for come from
+`--header` and RAYKIT_HEADERS, the authority of its certificate from `--ca` and RAYKIT_CA.
 """
 
 from __future__ import annotations
@@ -29,16 +29,19 @@ AUTHORIZATION, BEHIND_A_PROXY = "Authorization", "X-Ray-Authorization"
 
 @dataclass(frozen=True)
 class Address:
-    """A Ray head at an address. headers: sent with every request; ca: whom alone TLS trusts."""
+    """A Ray head at an address.
+
+    headers: sent with every request. ca: a file of certificates; TLS then trusts no others.
+    """
 
     url: str
     reason: str
     environ: Mapping[str, str]
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ca: Path | None = None
-    owned: bool = False
-    has_kit: bool = False
-    here: bool = False
+    on_this_machine: bool = False
+    has_our_jobs: bool = False
+    ends_with_job: bool = False
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
@@ -51,7 +54,7 @@ class Address:
         )
         with progress.step("reach", f"Ray head at {self.url}"), Transport(bare) as transport:
             needs_token = _needs_token(JobsApi(transport))
-        # The token is sent only to a head, or to an ingress before it, that asks for one.
+        # The token is sent only if the head, or an ingress before it, asks for one.
         token = find_token(self.environ) if needs_token else None
         if token is None:
             yield bare
@@ -69,12 +72,14 @@ class Address:
 def of_url(
     word: str, source: str, environ: Mapping[str, str], words: Sequence[str], ca: Path | None
 ) -> Address:
-    """The head at an address as the user wrote it, with headers as `--header` takes them.
+    """The head at an address.
 
-    A user and password in the address become a header; nothing shows or stores them.
+    word: the address as the user wrote it; a user and password in it become a header, and are
+    neither shown nor stored. source: where it comes from, `--on` or RAYKIT_ON. words: headers as
+    `--header` takes them. ca: a file of certificates.
 
-    Errors: UsageError (2) for an address or a header that is none, MissingError (4) for a file
-    that cannot be read.
+    Errors: UsageError (2) for an invalid address or header, MissingError (4) for a file that cannot
+    be read.
     """
     try:
         parts = urlsplit(word)
@@ -98,9 +103,9 @@ def of_url(
 
 
 def parse_headers(words: Sequence[str], source: str) -> dict[str, str]:
-    """Headers of lines `NAME: VALUE`; a line `@FILE` stands for the lines of a file, as in curl.
+    """Headers from lines `NAME: VALUE`; as in curl, a line `@FILE` means the lines of a file.
 
-    Errors: UsageError (2) where a line is no header, MissingError (4) where a file cannot be read.
+    Errors: UsageError (2) if a line is no header, MissingError (4) if a file cannot be read.
     """
     headers: dict[str, str] = {}
     for word in words:
@@ -120,14 +125,14 @@ def parse_headers(words: Sequence[str], source: str) -> dict[str, str]:
 
 
 def merged(headers: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    """Both; of a name that both have, in whatever case, the second."""
+    """All headers; if both have the same name, in any case, the second value counts."""
     replaced = {name.lower() for name in others}
     kept = {name: value for name, value in headers.items() if name.lower() not in replaced}
     return {**kept, **others}
 
 
 def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What in headers must never be shown: values of those that carry credentials."""
+    """The parts of header values that must never be shown: those that are credentials."""
     secrets: list[str] = []
     for name, value in headers.items():
         if not SECRET_HEADER.search(name):
@@ -143,9 +148,9 @@ def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def trust(ca: Path) -> ssl.SSLContext:
-    """TLS that trusts the certificates of one file and no others.
+    """An SSL context that trusts the certificates of one file and no others.
 
-    Errors: MissingError (4) where there are none.
+    Errors: MissingError (4) if the file holds none.
     """
     try:
         return ssl.create_default_context(cafile=ca)
@@ -158,7 +163,7 @@ def trust(ca: Path) -> ssl.SSLContext:
 
 
 def authorised(endpoint: Endpoint, token: str) -> Endpoint:
-    """The endpoint with Ray's token, in a header that no other credential takes."""
+    """The endpoint with Ray's token, in Ray's second header if the first is taken."""
     taken = any(name.lower() == AUTHORIZATION.lower() for name in endpoint.headers)
     name = BEHIND_A_PROXY if taken else AUTHORIZATION
     return replace(
@@ -169,9 +174,10 @@ def authorised(endpoint: Endpoint, token: str) -> Endpoint:
 
 
 def find_token(environ: Mapping[str, str]) -> str | None:
-    """Ray's own order: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token.
+    """The token, in Ray's own order: RAY_AUTH_TOKEN, the file that RAY_AUTH_TOKEN_PATH names,
+    ~/.ray/auth_token; None without any.
 
-    Errors: MissingError (4) where such a file is no text.
+    Errors: MissingError (4) if the file is not text.
     """
     if environ.get("RAY_AUTH_TOKEN"):
         return environ["RAY_AUTH_TOKEN"].strip()
@@ -182,12 +188,12 @@ def find_token(environ: Mapping[str, str]) -> str | None:
         return None
     except ValueError as error:
         raise MissingError(
-            f"the token file {path} is no text", next="write the cluster's token into it"
+            f"the token file {path} is not text", next="write the cluster's token into it"
         ) from error
 
 
 def _needs_token(api: JobsApi) -> bool:
-    """Whether the head, or what stands before it, asks for a token."""
+    """Whether the head, or an ingress before it, asks for a token."""
     try:
         return api.authentication_mode() != "disabled"
     except UnauthorisedError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from raykit.errors import MissingError, RaykitError, UsageError
 from raykit.flows import local
-from raykit.flows.targets import Where, refuse_place
+from raykit.flows.targets import Where, refuse_context
 from raykit.kube import kubeconfig
 from raykit.kube.connection import connect
 from raykit.kube.errors import ForbiddenError
@@ -60,7 +60,7 @@ def _of_word(where: Where, word: str) -> Status:
             f"--on {word}: status knows clusters and local heads", next=f"raykit ps --on {word}"
         )
     if word == "local":
-        refuse_place(where)
+        refuse_context(where)
     reference = narrowed(parse(word, "--on"), where.context, where.namespace)
     is_name = reference == Reference(word)
     heads = [row for row in local.status() if is_name and row["name"] == word]

@@ -161,7 +161,7 @@ def _seen(arm: Arm, request: Request, progress: Progress) -> Ready:
 def _asked(name: str, where: Where, request: Request, progress: Progress) -> Ready:
     """Ask the head for its task CPUs, and the cluster for its images."""
     target = targets.choose(where)
-    if target.owned:
+    if target.ends_with_job:
         p = request.p.get(name, float(os.cpu_count() or 1))
         return Ready(where, float(p), "local")
     with jobs.connect(where, progress) as head:

@@ -1,1 +1,1 @@
-"""Steps of a run that have a module of their own: handing the job over, measuring it."""
+"""Two steps of a run: submitting the job exactly once, and measuring it."""

@@ -1,4 +1,4 @@
-"""Handing one job to Ray exactly once, and finding out whether it got there."""
+"""Submits one job to Ray exactly once, and finds out whether the head has it."""
 
 from __future__ import annotations
 
@@ -12,54 +12,57 @@ from raykit.submission.answers import LostConnectionError
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
 PAYLOAD_KEY = "raykit-payload"
-"""In a job's metadata: a hash of what was submitted, which tells it from another of the same id."""
+"""In a job's metadata: a hash of the payload. Another job with the same id has another hash."""
 
 
 class Arrival:
-    """A job on its way to a head. known: whether the head has it, None while that is unknown."""
+    """The submission of a job to a head.
+
+    arrived: whether the head has the job; None while that is unknown.
+    """
 
     def __init__(self, api: JobsApi, submission_id: str) -> None:
         self.api, self.submission_id = api, submission_id
         self.payload_hash: str | None = None
-        self.known: bool | None = False
+        self.arrived: bool | None = False
 
     def post(self, payload: Mapping[str, Any], seconds: float) -> JobDetails | None:
-        """Submit; the job's details where the same one was submitted before.
+        """Submit the job; return its details if the same one was submitted before, else None.
 
-        A reply that got lost is replaced by asking for the job, at most so many seconds.
+        If the reply is lost, ask for the job, for at most `seconds`.
 
-        Errors: ConflictError (8) where the id exists with another payload.
+        Errors: ConflictError (8) if the id exists with another payload; JobsApiError (6).
         """
         self.payload_hash = payload["metadata"].get(PAYLOAD_KEY)
         try:
-            self.known = None
+            self.arrived = None
             self.api.submit(payload)
-            self.known = True
+            self.arrived = True
         except LostConnectionError:
             if not self.find_out(seconds):
                 raise
         except ConflictError:
             before = self.api.details(self.submission_id)
-            self.known = self._is_ours(before)
-            if not self.known:
+            self.arrived = self._is_ours(before)
+            if not self.arrived:
                 raise
             return before
         except RaykitError:
-            self.known = False
+            self.arrived = False
             raise
         return None
 
     def find_out(self, seconds: float) -> bool:
-        """Ask whether a submission without an answer reached Ray; sets `known`."""
+        """Ask for up to `seconds` whether the head has the job; set and return `arrived`."""
         deadline = time.monotonic() + seconds
-        while not self.known and time.monotonic() < deadline:
-            self.known = None
+        while not self.arrived and time.monotonic() < deadline:
+            self.arrived = None
             with contextlib.suppress(LostConnectionError):
-                self.known = self._is_ours(self.api.details(self.submission_id))
-            if not self.known:
+                self.arrived = self._is_ours(self.api.details(self.submission_id))
+            if not self.arrived:
                 time.sleep(0.2)
-        return bool(self.known)
+        return bool(self.arrived)
 
     def _is_ours(self, details: JobDetails | None) -> bool:
-        """Whether this is the job that was submitted, not another one of the same id."""
+        """Whether this is our job, not another one with the same id."""
         return details is not None and details.metadata.get(PAYLOAD_KEY) == self.payload_hash

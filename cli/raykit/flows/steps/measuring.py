@@ -1,4 +1,4 @@
-"""Measuring a run after its job has ended: Ray's task events, lost nodes, and the job's phases."""
+"""Measures a run after its job has ended: Ray's task events, lost nodes, and the job's phases."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ NODE_SECONDS = 25.0
 LIVE_STATES = frozenset({"RUNNING", "SUBMITTED_TO_WORKER", "PENDING_NODE_ASSIGNMENT"})
 
 ODD_ANSWERS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
-"""What comes of rows that lack a field or hold another kind of value than Ray's do."""
+"""Exceptions that rows with missing or mistyped fields cause."""
 
 
 @dataclass
 class Observation:
-    """What raykit saw of a job while it followed it; moments are Unix seconds.
+    """What raykit saw of a job while it followed it; times are Unix seconds on our clock.
 
-    submitted: when Ray had the job; first_byte: when the first byte of its log came; seen_end:
-    when raykit saw that it had ended; details: Ray's last word on it; joined_late: the log may
-    have begun before raykit read it, so that `first_byte` says nothing about the driver's start.
+    submitted: when Ray had accepted the job. posted: when raykit sent it. seen_running: the last
+    answer but one that said it had not ended. first_byte: when its log's first byte arrived.
+    seen_end: when raykit saw that it had ended. details: the last answer about its status.
+    joined_late: the log may have begun before raykit read it, so `first_byte` does not bound the
+    driver's start. last_answer: the last answer that said it had not ended.
     """
 
     submitted: float
@@ -43,9 +45,10 @@ class Observation:
     last_answer: float | None = None
 
     def note(self, details: JobDetails) -> None:
-        """Take in one answer about the job's status.
+        """Take one answer about the job's status.
 
-        A question is sent after the answer before: the job still ran at that answer's time.
+        Each request is sent after the answer before it. So if an answer says that the job runs, it
+        still ran when the answer before arrived.
         """
         now = time.time()
         if details.ended:
@@ -82,9 +85,9 @@ def measure(
     last_lines: Sequence[str],
     progress: Progress,
 ) -> None:
-    """Add task events to the record, the cause where a node was lost, and the phases.
+    """Add the task events, the clock offset, the phases, and the cause if a node was lost.
 
-    An error of the head becomes a note: a measurement that is missing ends no run.
+    If the head fails, the record gets a note: a missing measurement is no reason to fail a run.
     """
     record.tasks = _task_summary(api, record, seen)
     if outcome.undecided(record, last_lines):
@@ -97,7 +100,7 @@ def measure(
 
 
 def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[str, Any]:
-    """Ray's task events of the job; workers report theirs up to a second late."""
+    """A summary of Ray's task events. Workers report theirs up to a second late: wait for them."""
     job_id = seen.details.job_id if seen.details else None
     try:
         rows, dropped = api.tasks(job_id) if job_id else ([], 0)
@@ -125,7 +128,7 @@ def _task_summary(api: JobsApi, record: RunRecord, seen: Observation) -> dict[st
 def _actors(
     api: JobsApi, job_id: str | None, rows: Sequence[Mapping[str, Any]]
 ) -> Sequence[Mapping[str, Any]]:
-    """The job's actors, asked for only where its task events do not say where one was."""
+    """The job's actors; asked for only if its task events do not say where an actor ran."""
     if job_id and strip.lacks_nodes(rows):
         with contextlib.suppress(RaykitError):
             return api.actors(job_id)
@@ -133,7 +136,7 @@ def _actors(
 
 
 def _ask_for_lost_node(api: JobsApi, record: RunRecord, seen: Observation) -> None:
-    """Wait for Ray to see that a node died: it does so only after 15 s without a heartbeat."""
+    """Wait until Ray reports a dead node, which it does after 15 s without a heartbeat."""
     began = (seen.details.start_time if seen.details else None) or seen.submitted
     deadline = time.monotonic() + NODE_SECONDS
     while time.monotonic() < deadline:
@@ -148,13 +151,13 @@ def _ask_for_lost_node(api: JobsApi, record: RunRecord, seen: Observation) -> No
 
 
 def _in_order(tasks: Mapping[str, Any], job_end: float | None) -> bool:
-    """Whether the Ray nodes' clocks can be the head's: no task began before it was made there, and
-    none finished after the job."""
+    """Whether the Ray nodes' clocks agree with the head's: no task began before it was created
+    there, and none finished after the job."""
     begun = tasks.get("least_wait", 0.0) >= -SLACK
     last = tasks.get("last_finished")
     return bool(begun and (last is None or job_end is None or last <= job_end + SLACK))
 
 
 def _incomplete(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether events of a job that has ended are still on their way."""
+    """Whether events of a job that has ended are still missing."""
     return not rows or any(row["state"] in LIVE_STATES for row in rows)

@@ -3,7 +3,7 @@
     runs/<experiment id>/experiment.json    plan, arms, and the run of each finished step
 
 The runs themselves are ordinary records in the same folder. The file is written after every run, so
-that an experiment that broke off goes on where it stopped.
+that an experiment that broke off continues where it stopped.
 """
 
 from __future__ import annotations

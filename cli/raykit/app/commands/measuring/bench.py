@@ -23,7 +23,7 @@ EPILOG = """Examples:
   raykit bench fib --on one --on two --repeat 6        clusters that are up
   raykit bench fib -f deploy/clusters/scaled.yaml --workers 1,2,4
   raykit bench gsod --on one --on two -- --data ~/gsod --years 1950..2020
-  raykit bench fib --on one --on two --id mine         again: goes on where it stopped
+  raykit bench fib --on one --on two --id mine         again: continues where it stopped
   raykit bench fib --on one --on two --dry-run         what would run, and for how long
 """
 
