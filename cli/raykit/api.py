@@ -11,7 +11,7 @@ from raykit.errors import RecordError
 from raykit.flows import jobs
 from raykit.flows import submit as flow
 from raykit.flows.session import Run
-from raykit.flows.targets import Where
+from raykit.flows.targets.where import Where
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Listener, Progress
 from raykit.submission import entrypoints

@@ -14,7 +14,7 @@ import typer
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:
-    from raykit.flows.targets import Where
+    from raykit.flows.targets.where import Where
     from raykit.measure.records import RunsFolder
 
 
@@ -63,7 +63,7 @@ def where(
     ca: Path | None = None,
 ) -> Where:
     """The place that a command's options and the environment name."""
-    from raykit.flows.targets import Where
+    from raykit.flows.targets.where import Where
 
     return Where(os.environ, on, context, namespace, tuple(headers or ()), ca)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from raykit.errors import INTERRUPTS
 from raykit.flows import jobs
-from raykit.flows.targets import Where
+from raykit.flows.targets.where import Where
 from raykit.progress import Progress
 from raykit.submission.dashboard import proxy as dashboard_proxy
 from raykit.submission.dashboard.entry import redirect_file

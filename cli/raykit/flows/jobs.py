@@ -15,10 +15,11 @@ from pathlib import Path
 from raykit import machine, versions
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
-from raykit.flows import targets
 from raykit.flows.session import Limits, Run, Session, run_to_end, stop_and_wait
 from raykit.flows.submit import FOLDER_KEY, new_id
-from raykit.flows.targets import Where
+from raykit.flows.targets import choosing
+from raykit.flows.targets.kinds import Target
+from raykit.flows.targets.where import Where
 from raykit.measure import run_ids
 from raykit.measure.outcome import judge
 from raykit.measure.records import LOG, UNFINISHED, RunRecord, RunsFolder
@@ -40,7 +41,7 @@ class Head:
 
     api: JobsApi
     endpoint: Endpoint
-    target: targets.Target
+    target: Target
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def connect(where: Where, progress: Progress) -> Iterator[Head]:
 
     Errors: those of choosing and reaching a head (2, 4, 5, 6).
     """
-    with _opened(targets.choose(where), progress) as head:
+    with _opened(choosing.choose(where), progress) as head:
         yield head
 
 
@@ -208,14 +209,14 @@ def _reached(
         yield head, known(head.api, record.submission_id if record else word)
 
 
-def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> targets.Target:
+def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> Target:
     """The head that `--on` names, else the record's, else the default one."""
     if record and not where.on:
         if _had_own_head(record):
             raise _own_head(record, runs)
-        return targets.of_record(record, where)
+        return choosing.of_record(record, where)
     try:
-        return targets.choose(where)
+        return choosing.choose(where)
     except RaykitError as error:
         if record or where.word:
             raise
@@ -227,7 +228,7 @@ def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder)
 
 
 @contextlib.contextmanager
-def _opened(target: targets.Target, progress: Progress) -> Iterator[Head]:
+def _opened(target: Target, progress: Progress) -> Iterator[Head]:
     if target.ends_with_job:
         raise JobsApiError(
             "no head to ask: no --on, no RAYKIT_ON and no local head that is up",

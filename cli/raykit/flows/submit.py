@@ -12,10 +12,11 @@ from typing import Any
 
 from raykit import kit, machine, versions
 from raykit.errors import UsageError
-from raykit.flows import targets
 from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import PAYLOAD_KEY
-from raykit.flows.targets import Where
+from raykit.flows.targets import choosing
+from raykit.flows.targets.kinds import Target
+from raykit.flows.targets.where import Where
 from raykit.measure import run_ids
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
@@ -56,7 +57,7 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     """
     runs.check_writable()
     check_metadata(request.metadata)
-    target = targets.choose(request.where)
+    target = choosing.choose(request.where)
     _refuse_leaving(request, target)
     request = _with_our_jobs_of(target, request)
     upload = uploads.plan(request.entrypoint, request.runtime_env)
@@ -75,7 +76,7 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
             return run_to_end(session, lambda: session.submit(payload), limits)
 
 
-def _refuse_leaving(request: Request, target: targets.Target) -> None:
+def _refuse_leaving(request: Request, target: Target) -> None:
     """Errors: UsageError (2) for --no-follow, if the head ends together with this command."""
     if target.ends_with_job and not request.follow:
         raise UsageError(
@@ -84,7 +85,7 @@ def _refuse_leaving(request: Request, target: targets.Target) -> None:
         )
 
 
-def _with_our_jobs_of(target: targets.Target, request: Request) -> Request:
+def _with_our_jobs_of(target: Target, request: Request) -> Request:
     """The request; if the target has raykit's jobs, they run from there and are not uploaded."""
     if not target.has_our_jobs:
         return request
@@ -92,7 +93,7 @@ def _with_our_jobs_of(target: targets.Target, request: Request) -> Request:
     return replace(request, entrypoint=request.entrypoint.from_kit(root))
 
 
-def _begin(request: Request, target: targets.Target) -> RunRecord:
+def _begin(request: Request, target: Target) -> RunRecord:
     started = time.time()
     run_id = new_id(request.entrypoint.name, started)
     return RunRecord(

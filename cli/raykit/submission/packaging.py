@@ -264,7 +264,7 @@ def _shown(path: str) -> str:
 
 
 def _ignored(path: str, ignores: Sequence[tuple[str, pathspec.GitIgnoreSpec]]) -> bool:
-    """Whether a path is ignored: as in git, the last ignore file with a matching pattern decides."""
+    """Whether a path is ignored. As in git, the last file with a matching pattern decides."""
     ignored = False
     for prefix, spec in ignores:
         match = spec.check_file(path.removeprefix(prefix)).include

@@ -3,8 +3,9 @@
 import pytest
 
 from raykit.errors import JobsApiError, RecordError, UsageError
-from raykit.flows import jobs, targets
-from raykit.flows.targets import Where
+from raykit.flows import jobs
+from raykit.flows.targets import choosing
+from raykit.flows.targets.where import Where
 from raykit.measure.records import LOG, RunsFolder
 from raykit.progress import Progress, Silent
 
@@ -120,7 +121,7 @@ def test_that_there_is_no_such_run_comes_before_which_cluster_could_be_meant(run
     def choose(_where):
         raise UsageError("2 clusters could be meant", evidence=["a", "b"], next="--on NAME")
 
-    monkeypatch.setattr(targets, "choose", choose)
+    monkeypatch.setattr(choosing, "choose", choose)
     with pytest.raises(UsageError) as caught:
         jobs.attach("my-job", Where({}), runs, Progress())
     assert caught.value.what.startswith("there is no run my-job here")

@@ -77,7 +77,7 @@ def test_the_key_is_in_a_file_that_only_this_user_reads_and_that_goes(dashboard)
 
 def test_the_browser_is_given_the_file_and_not_the_key(ray, monkeypatch):
     from raykit.flows import dashboard as flow
-    from raykit.flows.targets import Where
+    from raykit.flows.targets.where import Where
     from raykit.progress import Progress
 
     class Waiting:

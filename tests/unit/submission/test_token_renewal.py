@@ -4,7 +4,7 @@ import pytest
 
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError
-from raykit.flows import targets
+from raykit.flows.targets.address import Address
 from raykit.progress import Progress
 from raykit.redaction import known
 from raykit.submission.transport import Transport
@@ -14,7 +14,7 @@ def test_a_token_file_that_changes_while_following_is_read_again(ray, tmp_path):
     ray.mode = "token"
     path = tmp_path / "token"
     path.write_text("old")
-    address = targets.Address(ray.url, "a test", {"RAY_AUTH_TOKEN_PATH": str(path)})
+    address = Address(ray.url, "a test", {"RAY_AUTH_TOKEN_PATH": str(path)})
     with address.open(Progress()) as endpoint, Transport(endpoint) as transport:
         ray.token = "neither"
         path.write_text("new\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from raykit.errors import MissingError, RaykitError, UsageError
 from raykit.flows import local
 from raykit.flows.clusters import consent, up
-from raykit.flows.targets import Where
+from raykit.flows.targets.where import Where
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kube.reference import Reference, narrowed, parse

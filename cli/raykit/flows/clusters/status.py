@@ -8,7 +8,7 @@ from typing import Any
 
 from raykit.errors import MissingError, RaykitError, UsageError
 from raykit.flows import local
-from raykit.flows.targets import Where, refuse_context
+from raykit.flows.targets.where import Where, refuse_context
 from raykit.kube import kubeconfig
 from raykit.kube.connection import connect
 from raykit.kube.errors import ForbiddenError

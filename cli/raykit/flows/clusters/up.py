@@ -10,7 +10,7 @@ from raykit.containers import docker, image, kind
 from raykit.errors import ConflictError, MissingError, RaykitError
 from raykit.flows.clusters import applying, consent
 from raykit.flows.clusters.applying import Plan
-from raykit.flows.places import OnKubernetes
+from raykit.flows.targets.kinds import OnKubernetes
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kube.contexts import Context

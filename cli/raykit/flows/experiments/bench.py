@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raykit.errors import ConflictError, RaykitError, RecordError, UsageError
-from raykit.flows import jobs, submit, targets
+from raykit.flows import jobs, submit
 from raykit.flows.clusters import down, up
 from raykit.flows.session import Run
-from raykit.flows.targets import Where
+from raykit.flows.targets import choosing
+from raykit.flows.targets.where import Where
 from raykit.kube.reference import Reference
 from raykit.measure.experiment import experiments
 from raykit.measure.experiment.arms import ArmsCompared, compare_arms
@@ -160,7 +161,7 @@ def _seen(arm: Arm, request: Request, progress: Progress) -> Ready:
 
 def _asked(name: str, where: Where, request: Request, progress: Progress) -> Ready:
     """Ask the head for its task CPUs, and the cluster for its images."""
-    target = targets.choose(where)
+    target = choosing.choose(where)
     if target.ends_with_job:
         p = request.p.get(name, float(os.cpu_count() or 1))
         return Ready(where, float(p), "local")

@@ -6,7 +6,7 @@ from raykit.errors import ConflictError, JobFailedError, RecordError, UsageError
 from raykit.flows.experiments import bench
 from raykit.flows.experiments.bench import Arm, Ready, Request
 from raykit.flows.session import Run
-from raykit.flows.targets import Where
+from raykit.flows.targets.where import Where
 from raykit.measure.experiment import experiments
 from raykit.measure.experiment.plan import Purpose, Scaling
 from raykit.measure.records import RunsFolder

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raykit.errors import JobsApiError, MissingError, RaykitError, UsageError
-from raykit.flows.addresses import address
-from raykit.flows.addresses.address import Address
-from raykit.flows.places import OnKubernetes, OwnHead, Target, WarmLocal
+from raykit.flows.targets import address
+from raykit.flows.targets.address import Address
+from raykit.flows.targets.kinds import OnKubernetes, OwnHead, Target, WarmLocal
+from raykit.flows.targets.where import Where, refuse_context, refuse_headers
 from raykit.kube import kubeconfig
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
 from raykit.local import folders, warm
@@ -19,40 +20,6 @@ from raykit.measure.records import RunRecord
 if TYPE_CHECKING:
     from raykit.kube.connection import Kubernetes
     from raykit.kuberay.raycluster import Cluster
-
-__all__ = [
-    "Address",
-    "OnKubernetes",
-    "OwnHead",
-    "Target",
-    "WarmLocal",
-    "Where",
-    "choose",
-    "of_record",
-]
-
-
-@dataclass(frozen=True)
-class Where:
-    """What the user says about where to run: the options, and the environment's variables.
-
-    headers, ca: `--header` and `--ca`, only for a head at an address.
-    """
-
-    environ: Mapping[str, str]
-    on: str | None = None
-    context: str | None = None
-    namespace: str | None = None
-    headers: tuple[str, ...] = field(default=(), repr=False)
-    ca: Path | None = None
-
-    @property
-    def word(self) -> str | None:
-        return self.on or self.environ.get("RAYKIT_ON")
-
-    @property
-    def source(self) -> str:
-        return "--on" if self.on else "RAYKIT_ON"
 
 
 def choose(where: Where) -> Target:
@@ -218,32 +185,6 @@ def _connection(context: str | None) -> Kubernetes | None:
     if context:
         operator.require(connection)
     return None
-
-
-def refuse_headers(where: Where) -> None:
-    """Errors: UsageError (2) for `--header` and `--ca`, which only a head at an address uses."""
-    given = [option for option, value in (("--header", where.headers), ("--ca", where.ca)) if value]
-    if given:
-        options = " and ".join(given)
-        raise UsageError(
-            f"{options} would do nothing: only a head at an address uses them",
-            next=f"leave {options} out, or name the address: --on https://HOST",
-        )
-
-
-def refuse_context(where: Where) -> None:
-    """Errors: UsageError (2) for `--context` and `--namespace`, which only a cluster uses."""
-    given = [
-        option
-        for option, value in (("--context", where.context), ("--namespace", where.namespace))
-        if value
-    ]
-    if given:
-        raise UsageError(
-            f"{where.source} {where.word} is in no Kubernetes context: "
-            f"{' and '.join(given)} would do nothing",
-            next=f"leave {' and '.join(given)} out, or name a cluster: --on NAMESPACE/NAME",
-        )
 
 
 def _several(

@@ -9,9 +9,8 @@ import subprocess
 import pytest
 
 from raykit.errors import JobsApiError, MissingError, UsageError
-from raykit.flows import targets
-from raykit.flows.addresses import address
-from raykit.flows.targets import Where
+from raykit.flows.targets import address, choosing
+from raykit.flows.targets.where import Where
 from raykit.progress import Progress
 from raykit.redaction import known, redacted
 from raykit.submission.jobs_api import JobsApi
@@ -28,7 +27,7 @@ def home(tmp_path, monkeypatch):
 
 def version(url, *headers, **environ):
     """What a head at this address says; its endpoint."""
-    target = targets.choose(Where(environ, url, headers=headers))
+    target = choosing.choose(Where(environ, url, headers=headers))
     with target.open(Progress()) as endpoint, Transport(endpoint) as transport:
         return JobsApi(transport).version()["ray_version"], endpoint
 
@@ -79,7 +78,7 @@ def test_an_ingress_with_credentials_of_its_own_leaves_the_other_header_to_ray(r
 
 
 def test_no_credential_of_an_address_is_shown_or_stored(ray):
-    target = targets.choose(Where({}, ray.url.replace("://", "://me:pass-word@")))
+    target = choosing.choose(Where({}, ray.url.replace("://", "://me:pass-word@")))
     assert target.reason == f"running on {ray.url} (--on)"
     with target.open(Progress()) as endpoint:
         shown = json.dumps([endpoint.target, target.reason, repr(endpoint), repr(target)])
@@ -114,9 +113,9 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
 @pytest.mark.parametrize("on", [None, "local", "some-cluster"])
 def test_headers_and_certificates_beside_another_place_are_refused(on, tmp_path):
     with pytest.raises(UsageError, match="--header and --ca would do nothing"):
-        targets.choose(Where({}, on, headers=("A: b",), ca=tmp_path))
+        choosing.choose(Where({}, on, headers=("A: b",), ca=tmp_path))
     with pytest.raises(UsageError, match="--ca would do nothing: the address is not https"):
-        targets.choose(Where({}, "http://h", ca=tmp_path))
+        choosing.choose(Where({}, "http://h", ca=tmp_path))
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
@@ -133,6 +132,6 @@ def test_a_certificate_of_ones_own_authority_is_trusted_with_ca(ray, tmp_path):
         version(url)
     assert "--ca" in refused.value.next
     assert version(url, RAYKIT_CA=str(certificate))[0] == "2.60.0"
-    target = targets.choose(Where({}, url, ca=certificate))
+    target = choosing.choose(Where({}, url, ca=certificate))
     with target.open(Progress()) as endpoint, Transport(endpoint) as transport:
         assert JobsApi(transport).version()["ray_version"] == "2.60.0"

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from raykit.errors import JobsApiError, KubernetesError, MissingError, UsageError
-from raykit.flows import targets
-from raykit.flows.addresses.address import Address
-from raykit.flows.places import OnKubernetes, OwnHead, WarmLocal
-from raykit.flows.targets import Where
+from raykit.flows.targets import choosing
+from raykit.flows.targets.address import Address
+from raykit.flows.targets.kinds import OnKubernetes, OwnHead, WarmLocal
+from raykit.flows.targets.where import Where
 from raykit.local import folders, warm
 
 RAY = "/apis/ray.io/v1"
@@ -50,7 +50,9 @@ def heads(monkeypatch):
 
 
 def choose(on=None, context=None, namespace=None, **environ):
-    return targets.choose(Where({**os.environ, "RAYKIT_ON": "", **environ}, on, context, namespace))
+    return choosing.choose(
+        Where({**os.environ, "RAYKIT_ON": "", **environ}, on, context, namespace)
+    )
 
 
 def place(target):
@@ -263,7 +265,7 @@ def test_a_context_without_kuberay_is_no_place_unless_it_is_named(api, kubeconfi
 
 def of_record(make_record, *place, **target):
     record = make_record(target=target)
-    return targets.of_record(record, Where(os.environ, None, *place))
+    return choosing.of_record(record, Where(os.environ, None, *place))
 
 
 def test_a_record_leads_to_its_own_cluster_also_one_called_local(kuberay, make_record):

@@ -1,1 +1,0 @@
-"""Heads that are named by an address."""
