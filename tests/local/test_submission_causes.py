@@ -97,7 +97,7 @@ def test_a_head_that_is_killed_while_a_job_is_followed_is_a_lost_head(
     out, err = (stream.decode() for stream in child.communicate(timeout=60))
     assert (child.returncode, out) == (20, "under way\n")
     assert "the job left FAILED: the head was lost, and its driver with it" in err
-    assert "submit it again; what was read of the log is kept" in err
+    assert "submit it again; the log as far as it was read" in err
     assert "Traceback" not in err
     done = cli("runs", "show", "left", "--log")
     assert "under way" in done.out

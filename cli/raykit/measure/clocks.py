@@ -1,8 +1,8 @@
-"""How far a head's clock is from ours, from moments that both clocks tell of the same event.
+"""Bounds the offset between a head's clock and ours, from events that both clocks timed.
 
-Ray takes a job's start time while it answers the submission, and its end time between two questions
-about its status. Each pair of our moments around one of Ray's bounds the offset, however slow the
-network is.
+Ray takes a job's start time while it answers the submission, and its end time between two polls of
+its status. So each time of Ray's lies between two of ours, which bounds the offset, however slow
+the network is.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from math import inf
 from typing import Any
 
 SLACK = 0.05
-"""What clocks may differ by and still count as one: more than time servers leave."""
+"""Seconds by which clocks may differ and still count as one; NTP keeps them closer than that."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """One moment on the head's clock, and what it lies between on ours. Unix seconds."""
+    """A time on the head's clock, and two on ours between which it was taken. Unix seconds."""
 
     head: float
     after: float
@@ -27,7 +27,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Offset:
-    """By how many seconds the head's clock is ahead of ours, and at most how much that is off."""
+    """Seconds by which the head's clock is ahead of ours, and the largest error of that number."""
 
     seconds: float
     uncertainty: float
@@ -38,7 +38,7 @@ class Offset:
         return abs(self.seconds) > self.uncertainty
 
     def as_dict(self) -> dict[str, Any]:
-        """For the record."""
+        """The offset as a run record holds it."""
         return {
             "offset_seconds": self.seconds,
             "uncertainty_seconds": self.uncertainty,
@@ -47,11 +47,11 @@ class Offset:
 
 
 SAME = Offset(0.0, 0.0)
-"""Of a head on this machine."""
+"""The offset of a head on this machine."""
 
 
 def offset(sightings: Sequence[Sighting]) -> Offset | None:
-    """The offset that all sightings allow; None without bounds, or where none fits them all."""
+    """The offset that all sightings allow; None if they leave it unbounded or contradict."""
     low = max((seen.head - seen.before for seen in sightings), default=-inf) - SLACK
     high = min((seen.head - seen.after for seen in sightings), default=inf) + SLACK
     if low == -inf or high == inf or low > high:

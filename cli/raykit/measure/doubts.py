@@ -179,7 +179,7 @@ def _busy(record: RunRecord) -> Doubt | None:
     reasons = []
     if isinstance(cpus, int) and isinstance(load, int | float) and load > BUSY_LOAD * cpus:
         reasons.append(f"a load of {load:.1f} on {cpus} CPUs when it began")
-    waited, lasted = facts.waited(record, "cpu_pressure_seconds"), facts.waited(record, "time")
+    waited, lasted = facts.growth(record, "cpu_pressure_seconds"), facts.growth(record, "time")
     if waited and lasted and lasted >= LEAST_OBSERVED_SECONDS and waited > BUSY_PRESSURE * lasted:
         reasons.append(f"programs waited for a CPU {min(waited / lasted, 1):.0%} of the time")
     if not reasons:
@@ -237,7 +237,7 @@ def _disturbed(record: RunRecord) -> Doubt | None:
 
 def _throttled(record: RunRecord) -> Doubt | None:
     """A CPU limit held the driver's container back between the job's start and its result."""
-    held = facts.waited(record, "throttled_seconds")
+    held = facts.growth(record, "throttled_seconds")
     if held is None or held < THROTTLED_SECONDS:
         return None
     return Doubt(

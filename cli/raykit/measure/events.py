@@ -1,11 +1,11 @@
-"""The timing lines of a job: what `jobs/timing.py` writes, or any job prints itself.
+"""Reads the timing lines of a job, which `jobs/timing.py` writes or any job prints itself.
 
-A line is a JSON object that begins in the line's first column, such as
+A timing line is a JSON object that begins in the first column, such as
 
     {"raykit": 1, "event": "span", "name": "compute", "start": 1795476606.5, "seconds": 0.3}
 
-`raykit` is the format's version; `event` is `start`, `span`, `result` or `error`. Everything else
-that a job prints is the user's and passes through unchanged, also a line that only resembles one.
+`raykit` is the format's version; `event` is `start`, `span`, `result` or `error`. All other output
+is the user's and passes through unchanged, even a line that only looks similar.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 FORMAT = 1
 MARK = b'{"raykit"'
 LONGEST_LINE = 16 << 20
-"""A line of more bytes than this is never taken for a timing line, so memory stays flat."""
+"""A longer line, in bytes, is never held as a timing line, so that memory use stays bounded."""
 
 Event = Mapping[str, Any]
 
 
 def parse(line: bytes) -> Event | None:
-    """The event of one line, or None where the line is the user's."""
+    """The event of one line; None if the line is the user's."""
     if not line.startswith(MARK) or len(line) > LONGEST_LINE:
         return None
     try:
@@ -37,10 +37,10 @@ def parse(line: bytes) -> Event | None:
 
 @dataclass
 class EventFilter:
-    """Splits a driver log into what the user should see and the events in it.
+    """Splits a driver log into the user's bytes and the events in it.
 
-    Feed chunks in order. Bytes are shown at once, but for a line that begins as a timing line
-    does: it is held until its end. The result depends on the bytes alone, not on the chunks.
+    Feed chunks in order. Bytes are returned at once, except a line that begins like a timing line:
+    it is held until its end. The result depends only on the bytes, not on the chunks.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -48,7 +48,7 @@ class EventFilter:
     inside_line: bool = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """The bytes to show; events found are appended to `events`."""
+        """The user's bytes of the next chunk; its events are appended to `events`."""
         # A carriage return belongs to the line that it redraws: only LF ends a line.
         lines, newline, rest = (self.held + chunk).rpartition(b"\n")
         self.held = b""
@@ -60,12 +60,12 @@ class EventFilter:
         return shown + rest
 
     def end(self) -> bytes:
-        """What was held: the log's last line, where it has no end."""
+        """The held bytes: the log's last line, if it has no line end and is no event."""
         rest, self.held = self.held, b""
         return rest if self._take(rest) is None else b""
 
     def _lines(self, lines: bytes) -> bytes:
-        """What to show of whole lines, of which the first may have begun before."""
+        """The user's part of complete lines; the first may have begun in an earlier chunk."""
         inside, self.inside_line = self.inside_line, False
         if MARK not in lines:
             return lines
@@ -81,7 +81,7 @@ class EventFilter:
 
 
 def _may_begin(line: bytes) -> bool:
-    """Whether what is there of a line can still become a timing line."""
+    """Whether this beginning of a line can still become a timing line."""
     return bool(line) and (line.startswith(MARK) or MARK.startswith(line))
 
 
@@ -130,5 +130,5 @@ def _refuse(constant: str) -> float:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is beyond what a number can hold")
+        raise ValueError(f"{text} is too large for a number")
     return value

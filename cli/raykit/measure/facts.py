@@ -1,6 +1,6 @@
-"""What a run record says of its work, its task CPUs, its machine and its timings.
+"""Reads a run record's work, task CPUs, machine and timings.
 
-Every reader here takes a record as it comes: a job may print any JSON beside what it measures.
+The functions trust nothing in a record: a job may print any JSON as its result.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from raykit.measure.records import RunRecord
 from raykit.measure.strip import Arm
 
 FIB_WORK = ("size", "tasks", "returns")
-"""The work of a fib run whose record is older than the field `work`."""
+"""The keys of a fib result that define its work, for records older than the field `work`."""
 
 
 def task_cpus(record: RunRecord) -> float:
-    """p: the CPUs that were there for tasks, by the job's `task_cpus`, else by Ray's nodes.
+    """p: the CPUs that tasks could use, by the job's `task_cpus`, else by Ray's nodes.
 
-    Nothing in a result's `data` counts: that is the job's own, and its `p` may be anything.
+    A result's `data` does not count: a `p` in it may mean anything.
     """
     own = _number(_last_result(record).get("task_cpus"))
     offered = _number(record.tasks.get("task_cpus"))
@@ -28,7 +28,7 @@ def task_cpus(record: RunRecord) -> float:
 
 
 def work(record: RunRecord) -> Mapping[str, Any] | None:
-    """What the job says it did, whatever the cluster and the time; None where it says nothing."""
+    """The work that the job says it did, independent of cluster and time; None if it says none."""
     own = _last_result(record).get("work")
     if isinstance(own, dict) and own:
         return own
@@ -39,13 +39,13 @@ def work(record: RunRecord) -> Mapping[str, Any] | None:
 
 
 def takes(record: RunRecord, option: str) -> bool:
-    """Whether the job has an option of that name, by the arguments of its `start` line."""
-    asked = (record.start or {}).get("arguments")
-    return isinstance(asked, dict) and option in asked
+    """Whether the job has an option of that name: its `start` line lists its arguments."""
+    arguments = (record.start or {}).get("arguments")
+    return isinstance(arguments, dict) and option in arguments
 
 
 def timed_arms(record: RunRecord) -> list[Arm]:
-    """The job's own timings of its arms, in the order in which it gave them."""
+    """The job's own timings of its arms, in the order of its log."""
     return [
         Arm(str(span["arm"]), float(span["start"]), float(span["seconds"]))
         for span in record.spans
@@ -54,30 +54,30 @@ def timed_arms(record: RunRecord) -> list[Arm]:
 
 
 def samples(record: RunRecord) -> dict[str, list[float]]:
-    """Seconds of each arm, in order."""
-    found: dict[str, list[float]] = defaultdict(list)
+    """The measured seconds of each arm, in the order of the log."""
+    seconds: dict[str, list[float]] = defaultdict(list)
     for span in record.spans:
         if span.get("arm"):
-            found[str(span["arm"])].append(float(span["seconds"]))
-    return dict(found)
+            seconds[str(span["arm"])].append(float(span["seconds"]))
+    return dict(seconds)
 
 
 def usable_cpus(record: RunRecord) -> float:
-    """The task CPUs that the work could use at once: no more than it has tasks, where it says."""
+    """The task CPUs that the work can use at once: at most its number of tasks, if it says so."""
     p, count = task_cpus(record), tasks_of_work(record)
     return min(p, count) if count else p
 
 
 def tasks_of_work(record: RunRecord) -> int | None:
-    """Into how many tasks the job says it cut its work, a number above 0."""
+    """The number of tasks of the job's work, at least 1; None if the job does not say it."""
     count = _number((work(record) or {}).get("tasks"))
     return int(count) if count and count >= 1 else None
 
 
 def head_machine(record: RunRecord) -> Mapping[str, Any]:
-    """The machine that the driver ran on; empty where nobody looked there.
+    """The machine that the driver ran on; empty if it is unknown.
 
-    The job's `start` line tells it; raykit's own machine is meant only where the head is here too.
+    The job's `start` line describes it. raykit's own machine counts only if the head was on it.
     """
     own = (record.start or {}).get("machine")
     if isinstance(own, dict):
@@ -86,7 +86,7 @@ def head_machine(record: RunRecord) -> Mapping[str, Any]:
 
 
 def boot_ids(record: RunRecord) -> set[str]:
-    """Boot ids of the machines that took part: kind nodes of one machine share one."""
+    """The boot ids of the machines of the Ray nodes; kind nodes of one machine share one."""
     nodes = record.cluster.get("nodes") or []
     ids = {str(node["boot_id"]) for node in nodes if node.get("boot_id")}
     own = record.machine.get("boot_id")
@@ -94,15 +94,15 @@ def boot_ids(record: RunRecord) -> set[str]:
 
 
 def images(record: RunRecord) -> tuple[str, ...]:
-    """The images of the pods, by digest where it is known; empty outside Kubernetes."""
+    """The images of the pods, by digest if it is known; empty outside Kubernetes."""
     pods = record.cluster.get("pods") or []
     return tuple(sorted({str(pod.get("image_digest") or pod.get("image")) for pod in pods}))
 
 
-def waited(record: RunRecord, what: str) -> float | None:
-    """By how much a counter of the job's `start` line had grown when it gave its result."""
-    before = _number((record.start or {}).get(what))
-    after = _number(_last_result(record).get(what))
+def growth(record: RunRecord, counter: str) -> float | None:
+    """The growth of a counter from the job's `start` line to its last result; None if unknown."""
+    before = _number((record.start or {}).get(counter))
+    after = _number(_last_result(record).get(counter))
     return None if before is None or after is None else max(after - before, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""The phases of one job between its submission and its end, from what several clocks said."""
+"""Computes the phases of one job between its submission and its end, from several clocks."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from raykit.phases import CORRECTED, RAYKIT, WALL, Phase
 RAY_JOB, RAY_TASKS, JOB = "ray job", "ray tasks", "job"
 MILLISECOND = 0.001
 WRITING_SECONDS = 1.0
-"""A loaded head may take so long to write an end whose time it has taken: RUNNING till then."""
+"""A busy head may report RUNNING for so long after it has taken the job's end time."""
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Moments of one job, Unix seconds, None where unknown.
+    """Times of one job in Unix seconds; None if unknown.
 
-    On our clock: posted: the submission was sent; submitted: raykit had Ray's answer; first_byte:
-    the first of its log came; seen_running: the last question that it was still running on;
-    seen_end: raykit saw the end. On the head's: head_start, job_end: Ray's job details; start_line:
-    the job's own `start` event. On the Ray nodes' clocks: first_task: Ray's task events.
-    here: the head is on this machine, and all clocks are one. tasks_in_order: no task event
-    contradicts the head's clock. Where nobody here submitted, `posted` is None and `submitted` is
-    on the head's clock too.
+    On our clock: posted: the submission was sent; submitted: Ray's answer to it arrived;
+    first_byte: the first byte of the log arrived; seen_running: the last poll that the job is known
+    to have outlived was sent; seen_end: raykit saw the end. On the head's clock: head_start and
+    job_end: from Ray's job details; start_line: of the job's own `start` event. On the Ray nodes'
+    clocks: first_task: from Ray's task events.
+    on_this_machine: the head is here, so all these clocks are one. tasks_in_order: no task event
+    contradicts the head's clock. If raykit attached to the job, `posted` is None and `submitted` is
+    on the head's clock.
     """
 
     submitted: float
@@ -37,21 +38,21 @@ class Marks:
     posted: float | None = None
     head_start: float | None = None
     seen_running: float | None = None
-    here: bool = False
+    on_this_machine: bool = False
     tasks_in_order: bool = True
 
 
 @dataclass(frozen=True)
 class _Moment:
-    """A time on our clock; on_head: it was read from the head's, or from that of a Ray node."""
+    """A time, converted to our clock. on_head: it was read on the head's or a Ray node's clock."""
 
     time: float
     on_head: bool
 
 
 def head_offset(marks: Marks) -> Offset | None:
-    """How far the head's clock is from ours; None where nothing tells."""
-    if marks.here:
+    """How far the head's clock is ahead of ours; None if it is unknown."""
+    if marks.on_this_machine:
         return clocks.SAME
     sightings = []
     if marks.posted is not None and marks.head_start is not None:
@@ -63,12 +64,12 @@ def head_offset(marks: Marks) -> Offset | None:
 
 
 def job_phases(marks: Marks) -> list[Phase]:
-    """Consecutive phases `driver-start`, `first-task`, `run`, `end-seen`; unknown ones left out.
+    """The consecutive phases `driver-start`, `first-task`, `run` and `end-seen`.
 
-    Where nothing tells when the driver began, as where its log was first read after its end, one
-    phase `job` stands for all that came before the end. Times of the head's clock are set to ours
-    by its offset. A phase between two clocks whose offset is unknown is left out, and so is one
-    that comes out negative: no number is invented.
+    If the driver's start is unknown, because its log was first read after its end, one phase `job`
+    covers all until the end. Times on the head's clock are converted by its offset. A phase is left
+    out if a time of it is unknown, if it lies between two clocks whose offset is unknown, or if it
+    would be negative: raykit invents no number.
     """
     marks = _plausible(marks)
     offset = head_offset(marks)
@@ -88,20 +89,20 @@ def job_phases(marks: Marks) -> list[Phase]:
         else (_before(ours(marks.first_byte), end), RAYKIT, 0.1)
     )
     unknown = driver is None and first_task is None
-    found = [
+    phases = [
         _between("job", submitted if unknown else None, end, RAY_JOB, MILLISECOND, offset),
         _between("driver-start", submitted, driver, source, resolution, offset),
         _between("first-task", driver, first_task, RAY_TASKS, MILLISECOND, offset),
         _between("run", first_task or driver, end, RAY_JOB, MILLISECOND, offset),
         _between("end-seen", end, ours(marks.seen_end), RAYKIT, MILLISECOND, offset),
     ]
-    return [phase for phase in found if phase is not None]
+    return [phase for phase in phases if phase is not None]
 
 
 def _plausible(marks: Marks) -> Marks:
-    """The marks without a start line or first task that the head's own times of the job exclude.
+    """The marks without a start line or first task outside the head's own times of the job.
 
-    A job prints its start line itself, and may print any time.
+    A job prints its start line itself and may print any time.
     """
     first = -inf if marks.head_start is None else marks.head_start - clocks.SLACK
     last = inf if marks.job_end is None else marks.job_end + clocks.SLACK

@@ -1,4 +1,4 @@
-"""What a run's end means: its cause in a word, and the error that its exit code comes from."""
+"""Judges how a run ended: the cause in one word, and the error, which has the exit code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BY_ERROR_TYPE = {
     "JOB_SUPERVISOR_ACTOR_START_TIMEOUT": UNSCHEDULABLE,
     "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE": UNSCHEDULABLE,
 }
-"""Ray's words for what kept a driver from starting (JobErrorType, Ray 2.60)."""
+"""Ray's reasons why a driver did not start (JobErrorType, Ray 2.60), as causes."""
 
 OF_MEMORY = re.compile(r"OutOfMemoryError|OOM[ -]?killed|out of memory|MemoryError\b", re.I)
 OF_NODE = re.compile(
@@ -48,7 +48,7 @@ OF_NODE = re.compile(
     re.I,
 )
 OF_SILENCE = re.compile(r"ActorUnavailableError")
-"""A call was cut off, and Ray does not know yet whether actor, node or network failed."""
+"""A call broke, and Ray does not know yet whether the actor, its node or the network failed."""
 
 MESSAGE_START, MESSAGE_END = 2000, 4000
 
@@ -59,12 +59,12 @@ GOES_ON = "goes-on"
 NOT_STOPPED = "not-stopped"
 NOT_SENT = "not-sent"
 UNCERTAIN = "uncertain"
-"""What became of a job that raykit no longer follows: it ended by itself, was stopped, ended with
-the head that was started for it, goes on, was asked to stop and did not, was never submitted, or
-its submission got no answer."""
+"""What became of a job that raykit no longer follows: it ended by itself, was stopped by us, ended
+with the head that was started for it, goes on, did not stop when asked, was never submitted, or its
+submission got no answer."""
 
 USAGE_LINE = re.compile(r"usage: |[^\s:]+: error: ", re.I)
-"""What argparse and its like print before they exit with 2."""
+"""What argparse and similar parsers print before they exit with status 2."""
 
 KILLED = (-9, 137)
 FIRST_SIGNAL_STATUS, LAST_SIGNAL_STATUS = 129, 192
@@ -76,18 +76,21 @@ SAYS = {
     HEAD_LOST: "the head was lost, and its driver with it",
     NOT_FOUND: "its command was not found",
     UNSCHEDULABLE: "no Ray node could take its driver",
-    RAY: "Ray gave it up",
+    RAY: "Ray gave up on it",
 }
 NEXT = {
     OUT_OF_MEMORY: "more memory for the pods, or fewer tasks at once; {log}",
     NODE_LOST: "raykit status shows what is up; {log}",
-    HEAD_LOST: "submit it again; what was read of the log is kept: raykit runs show {id} --log",
+    HEAD_LOST: "submit it again; the log as far as it was read: raykit runs show {id} --log",
     UNSCHEDULABLE: "ask for less with --entrypoint-num-cpus, -num-gpus or -memory; raykit status",
 }
 
 
 def cause(record: RunRecord, last_lines: Sequence[str] = ()) -> str | None:
-    """Why a job that ended did not do what it should, in one word; None where it did."""
+    """Why an ended job failed, in one word; None if it succeeded.
+
+    last_lines: of its log.
+    """
     if any(error.get("cause") == "data" for error in record.errors):
         return DATA
     if _refused_its_options(record, last_lines):
@@ -100,13 +103,16 @@ def cause(record: RunRecord, last_lines: Sequence[str] = ()) -> str | None:
 
 
 def undecided(record: RunRecord, last_lines: Sequence[str]) -> bool:
-    """Whether a job failed of something that went silent, which may have been a Ray node."""
+    """Whether a job failed because an actor went silent, so that its Ray node may have died."""
     failed = cause(record, last_lines) == DRIVER and not record.errors
     return failed and bool(OF_SILENCE.search("\n".join(last_lines)))
 
 
 def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | None:
-    """The error of a run that has ended; design: data errors come before Ray's own status."""
+    """The error of a run that has ended; None if it succeeded.
+
+    A data error (9) comes before Ray's own status: no number must stand in for bad data.
+    """
     log = NEXT_LOG.format(id=record.id)
     match record.cause or cause(record, last_lines):
         case None:
@@ -134,16 +140,19 @@ def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | No
 
 
 def shortened(message: str) -> str:
-    """A message without its middle: Ray's own words come first, those of pip and its like last."""
+    """A message without its middle: it begins with Ray's own words and ends with those of pip."""
     if len(message) <= MESSAGE_START + MESSAGE_END:
         return message
     return f"{message[:MESSAGE_START]}\n…\n{message[-MESSAGE_END:]}"
 
 
 def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserError:
-    """The error of a run that the user broke off. status: Ray's last word on the job."""
+    """The error of a run that the user interrupted.
+
+    status: the job's last status in Ray's words; fate: one of the words above.
+    """
     name = record.submission_id
-    tend = f"raykit attach {name} follows it; raykit stop {name} ends it"
+    follow_or_stop = f"raykit attach {name} follows it; raykit stop {name} ends it"
     what, next_ = {
         STOPPED_BY_US: (
             f"interrupted: the job {name} was stopped and its log saved",
@@ -153,7 +162,7 @@ def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserE
             f"interrupted: the job {name} was {status}; it ended with its head",
             f"raykit runs show {record.id}",
         ),
-        GOES_ON: (f"interrupted: the job {name} goes on", tend),
+        GOES_ON: (f"interrupted: the job {name} goes on", follow_or_stop),
         NOT_STOPPED: (
             f"interrupted: the job {name} was asked to stop and is still {status}",
             f"raykit stop {name} asks again; raykit ps shows it",
@@ -161,14 +170,17 @@ def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserE
         NOT_SENT: ("interrupted before the job was submitted", "run the same command again"),
         UNCERTAIN: (
             f"interrupted while the job {name} was submitted: whether the head has it is unknown",
-            tend,
+            follow_or_stop,
         ),
     }[fate]
     return InterruptedByUserError(what, next=next_)
 
 
 def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobTimeoutError:
-    """The error of a job that ran into its time-out. status: Ray's last word on it."""
+    """The error of a job that ran into its time-out.
+
+    status: its last status in Ray's words; fate: one of the words above; seconds: the time-out.
+    """
     name, pending = record.submission_id, status == "PENDING"
     if fate in (STOPPED_BY_US, WITH_HEAD):
         still = "was still PENDING" if pending else "still ran"
@@ -192,19 +204,19 @@ def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobT
 
 
 def _message_of(record: RunRecord, pending: bool) -> list[str]:
-    """Why Ray has not started a job yet, where it says so."""
+    """Ray's reasons why it has not started a job yet; none for a job that runs."""
     return record.message.splitlines()[:6] if pending else []
 
 
 def _cause_of_failure(record: RunRecord, last_lines: Sequence[str]) -> str:
-    said = "\n".join([record.message, *last_lines])
+    text = "\n".join([record.message, *last_lines])
     if record.error_type in BY_ERROR_TYPE:
         return BY_ERROR_TYPE[record.error_type]
     if record.errors:
         return DRIVER
-    if record.driver_exit_code in KILLED or OF_MEMORY.search(said):
+    if record.driver_exit_code in KILLED or OF_MEMORY.search(text):
         return OUT_OF_MEMORY
-    if OF_NODE.search(said):
+    if OF_NODE.search(text):
         return NODE_LOST
     if record.driver_exit_code == 127:
         return NOT_FOUND
@@ -214,7 +226,7 @@ def _cause_of_failure(record: RunRecord, last_lines: Sequence[str]) -> str:
 
 
 def signal_of(status: int) -> int | None:
-    """The signal that ended a driver, given as itself below 0 or as a shell tells it."""
+    """The signal in an exit status: negative as Python has it, or 128 more as in shells."""
     if status < 0:
         return -status
     return status - 128 if FIRST_SIGNAL_STATUS <= status <= LAST_SIGNAL_STATUS else None
@@ -230,7 +242,7 @@ def _data(record: RunRecord, log: str) -> DataError:
 
 
 def _refused_its_options(record: RunRecord, last_lines: Sequence[str]) -> bool:
-    """Whether a job ended over its options: it says so in an event, or ends as argparse does."""
+    """Whether a job refused its options: by an event of it, or in the manner of argparse."""
     if any(error.get("cause") == USAGE for error in record.errors):
         return True
     began = record.start is not None or record.errors
@@ -269,6 +281,6 @@ def _reasons(record: RunRecord, word: str) -> list[str]:
     if own or record.driver_exit_code is not None:
         return own
     lines = [line for line in record.message.splitlines() if line.strip()]
-    # What pip or conda said stands at the end, below Ray's own tracebacks.
+    # The errors of pip or conda are at the end, below Ray's own tracebacks.
     shown = lines[-12:] if word == RUNTIME_ENV else lines[:6]
     return ([record.error_type] if record.error_type else []) + shown

@@ -1,8 +1,8 @@
-"""Names of runs: how one is made, which are allowed as folders, and what a user's word names.
+"""Names of runs: makes them, checks them, and finds the run that a user's word names.
 
 20261126-072040-fib-a1b2    a run's id: UTC time of its start, the job's name, four characters
 last, last~1, last~2        the newest run, the one before it, and so on
-20261126-07                 the beginning of a run's id or a submission id, where it is the only one
+20261126-07                 the beginning of one run's id or submission id
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from raykit.errors import UsageError
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""What a run's folder may be called, and what Ray takes as a submission id."""
+"""Names that are allowed for a run's folder; Ray accepts all of them as submission ids."""
 
 STAMP = re.compile(r"\d{8}-\d{6}(?=-)")
 LAST = re.compile(r"last(?:~(\d{1,6}))?")
@@ -23,12 +23,12 @@ MOST_NAMED = 10
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name is one folder, inside the runs folder, on every file system."""
+    """Whether a name is that of one folder inside the runs folder on every file system."""
     return PLAIN.fullmatch(name) is not None
 
 
 def new(job: str, started: float, mark: str) -> str:
-    """The id of a run. started: Unix seconds; mark: random, against clashes."""
+    """A new run's id. started: Unix seconds; mark: random characters, which avoid clashes."""
     stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
     kept = (letter if letter.isascii() and letter.isalnum() else "-" for letter in job)
     clean = "".join(kept)[:40].strip("-")
@@ -36,7 +36,7 @@ def new(job: str, started: float, mark: str) -> str:
 
 
 def started(run_id: str) -> float | None:
-    """The start that an id names, Unix seconds; None where it names none."""
+    """The start in an id, Unix seconds; None if it has none."""
     stamp = STAMP.match(run_id)
     try:
         when = datetime.strptime(stamp[0], "%Y%m%d-%H%M%S") if stamp else None
@@ -50,11 +50,11 @@ def is_last(word: str) -> bool:
 
 
 def find(word: str, ids: Sequence[str], submission_id: Callable[[str], object]) -> str | None:
-    """The run that a word names, None where there is none.
+    """The id of the run that a word names; None if there is none.
 
-    ids: of all runs, oldest first; submission_id: that of a run, None where it cannot be read.
+    ids: of all runs, oldest first. submission_id: returns that of a run; None if it is unreadable.
 
-    Errors: UsageError (2) where several begin so.
+    Errors: UsageError (2) if several runs begin with the word.
     """
     back = LAST.fullmatch(word)
     if back:
@@ -67,18 +67,18 @@ def find(word: str, ids: Sequence[str], submission_id: Callable[[str], object]) 
         if submitted == word:
             return run_id
         names.setdefault(submitted, run_id)
-    found = sorted({names[name] for name in beginning_with(word, names)})
-    if len(found) > 1:
+    matches = sorted({names[name] for name in beginning_with(word, names)})
+    if len(matches) > 1:
         raise UsageError(
-            f"{word} is the beginning of {len(found)} runs",
-            evidence=found[-MOST_NAMED:],
+            f"{word} is the beginning of {len(matches)} runs",
+            evidence=matches[-MOST_NAMED:],
             next="give more characters of the id",
         )
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def beginning_with(word: str, names: Iterable[str]) -> list[str]:
-    """The names that begin with a word; none for a word of less than four characters."""
+    """The names that begin with a word; none for a word of fewer than four characters."""
     if len(word) < SHORTEST_BEGINNING:
         return []
     return [name for name in names if name.startswith(word)]

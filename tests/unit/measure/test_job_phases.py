@@ -33,7 +33,7 @@ def of_a_run(ahead=0.0, **changes):
 
 
 def test_phases_follow_each_other_from_the_submission_to_the_end():
-    marks = of_a_run(here=True)
+    marks = of_a_run(on_this_machine=True)
     assert told(marks) == [
         ("driver-start", 1.0, "job", 1e-6),
         ("first-task", 1.5, "ray tasks", 0.001),
@@ -47,7 +47,7 @@ def test_phases_follow_each_other_from_the_submission_to_the_end():
 
 @pytest.mark.parametrize("ahead", [5.0, -5.0, 3600.0, -0.7])
 def test_a_head_whose_clock_differs_gives_the_phases_of_one_whose_clock_does_not(ahead):
-    expected = {phase.name: phase.seconds for phase in job_phases(of_a_run(here=True))}
+    expected = {phase.name: phase.seconds for phase in job_phases(of_a_run(on_this_machine=True))}
     found = {phase.name: phase for phase in job_phases(of_a_run(ahead))}
     assert list(found) == list(expected)
     for name, phase in found.items():
@@ -80,7 +80,7 @@ def test_a_clock_that_was_set_meanwhile_gives_no_offset():
 
 
 def test_task_events_that_contradict_the_heads_clock_give_no_first_task():
-    found = job_phases(of_a_run(here=True, tasks_in_order=False))
+    found = job_phases(of_a_run(on_this_machine=True, tasks_in_order=False))
     assert [(phase.name, phase.seconds) for phase in found] == [
         ("driver-start", 1.0),
         ("run", 4.0),
@@ -90,7 +90,7 @@ def test_task_events_that_contradict_the_heads_clock_give_no_first_task():
 
 @pytest.mark.parametrize("printed", [1.0, 9.0, 15.2, 1e300, -1e300])
 def test_a_start_line_outside_the_jobs_own_time_is_not_believed(printed):
-    found = job_phases(of_a_run(here=True, start_line=printed, first_task=None))
+    found = job_phases(of_a_run(on_this_machine=True, start_line=printed, first_task=None))
     assert [(phase.name, round(phase.seconds, 6)) for phase in found] == [
         ("driver-start", 1.1),
         ("run", 3.9),
@@ -99,12 +99,14 @@ def test_a_start_line_outside_the_jobs_own_time_is_not_believed(printed):
 
 
 def test_a_task_outside_the_jobs_own_time_is_not_believed():
-    found = job_phases(of_a_run(here=True, first_task=3.0))
+    found = job_phases(of_a_run(on_this_machine=True, first_task=3.0))
     assert "first-task" not in {phase.name for phase in found}
 
 
 def test_without_a_start_line_the_first_byte_of_the_log_stands_for_the_driver():
-    marks = of_a_run(here=True, start_line=None, first_byte=11.0, first_task=None, seen_end=None)
+    marks = of_a_run(
+        on_this_machine=True, start_line=None, first_byte=11.0, first_task=None, seen_end=None
+    )
     assert told(marks) == [("driver-start", 1.0, "raykit", 0.1), ("run", 4.0, "ray job", 0.001)]
 
 
@@ -116,13 +118,15 @@ def test_unknown_moments_leave_their_phases_out():
 def test_a_driver_whose_beginning_nobody_saw_shares_one_phase_with_its_run():
     expected = [("job", 2.0, "ray job", 0.001), ("end-seen", 0.25, "raykit", 0.001)]
     for first_byte in (None, 12.125):
-        marks = Marks(10.0, first_byte=first_byte, job_end=12.0, seen_end=12.25, here=True)
+        marks = Marks(
+            10.0, first_byte=first_byte, job_end=12.0, seen_end=12.25, on_this_machine=True
+        )
         assert told(marks) == expected
 
 
 def test_a_difference_below_the_resolution_is_none_and_a_negative_one_no_phase():
-    assert told(Marks(10.0, start_line=9.0, here=True)) == []
-    marks = Marks(10.0, start_line=11.0, job_end=12.0005, seen_end=12.0, here=True)
+    assert told(Marks(10.0, start_line=9.0, on_this_machine=True)) == []
+    marks = Marks(10.0, start_line=11.0, job_end=12.0005, seen_end=12.0, on_this_machine=True)
     assert told(marks)[-1] == ("end-seen", 0.0, "raykit", 0.001)
 
 

@@ -46,7 +46,7 @@ from raykit.measure import outcome
             {"error_type": "JOB_SUPERVISOR_ACTOR_DIED", "message": "The actor died"},
             [],
             "ray",
-            "Ray gave it up",
+            "Ray gave up on it",
         ),
         ({"cause": "head-lost"}, [], "head-lost", "the head was lost, and its driver with it"),
         (

@@ -323,7 +323,7 @@ def test_a_part_of_the_rows_gives_no_measure_no_strip_and_no_verdict():
     assert not {"makespan", "first_start", "last_end", "busy_seconds", "lanes"} & set(found)
     assert strip.draw(found) == []
     assert strip.verdict(found) == (
-        "Ray reported 10,000 of 12,000 tasks: from a part nothing can be said about its task CPUs."
+        "Ray reported 10,000 of 12,000 tasks: a part says nothing about its task CPUs."
     )
 
 
@@ -439,7 +439,7 @@ LOOP = "with {} task CPUs to run them side by side: is ray.get inside the loop?"
         (
             [row(1000, 3000, cpus=0) for _ in range(6)],
             [node()],
-            "6 tasks ran and asked for no CPU: nothing is said about the task CPUs.",
+            "6 tasks ran and asked for no CPU: they say nothing about the task CPUs.",
         ),
         (
             [row(1000, 1001), row(1000, 1001)],

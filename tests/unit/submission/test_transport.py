@@ -85,7 +85,7 @@ def test_a_missing_and_a_wrong_token_are_told_apart(ray, given, what):
 @pytest.mark.parametrize(
     ("body", "what", "advice"),
     [
-        ("<h1>Authorization Required</h1>", "without its own credentials", "--header"),
+        ("<h1>Authorization Required</h1>", "asks for credentials of its own", "--header"),
         ('{"kind": "Status", "code": 403}', "Kubernetes does not allow requests", "kubectl auth"),
     ],
 )

@@ -68,7 +68,7 @@ class Observation:
             posted=self.posted,
             head_start=details.start_time if details else None,
             seen_running=self.seen_running,
-            here=record.target.get("kind") == "local",
+            on_this_machine=record.target.get("kind") == "local",
             tasks_in_order=_in_order(tasks, details.end_time if details else None),
             start_line=(record.start or {}).get("time"),
             first_byte=None if self.joined_late else self.first_byte,

@@ -1,4 +1,4 @@
-"""Tasks laid onto lanes: one a CPU of a Ray node, one an actor, and one for what is beyond both."""
+"""Lays tasks onto lanes: one for each CPU of a Ray node, one for each actor, more for the rest."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from raykit.measure.strip.tasks import Task
 
 TOUCHING = 0.0015
-"""Ray's task times are whole milliseconds: one that starts in the next one is no overlap."""
+"""Ray's task times are whole milliseconds: a task that starts one later does not overlap."""
 CPU, ACTOR, MORE = "cpu", "actor", "more"
-"""A lane is a CPU, an actor, or more: tasks that ask for no CPU, or run while others wait."""
+"""Kinds of lanes: a CPU, an actor, or more, for tasks without a CPU or beyond the node's CPUs."""
 FULL = 1 - 1e-9
 
 
 @dataclass(frozen=True)
 class Lane:
-    """What one CPU, one actor or one further place of a Ray node took, in order.
+    """The tasks of one CPU or one actor of a Ray node, or of a row beyond both, in order.
 
-    holds: CPUs that it holds while it is busy; name: the class of an actor, else empty.
+    holds: CPUs that the lane holds while it is busy. name: an actor's class; else empty.
     """
 
     node: str
@@ -34,7 +34,7 @@ class Lane:
 
     @property
     def intervals(self) -> list[tuple[float, float]]:
-        """When it was busy: intervals that do not overlap, in order."""
+        """The times when it was busy: ordered intervals that do not overlap."""
         merged: list[tuple[float, float]] = []
         for task in self.tasks:
             if merged and task.start <= merged[-1][1]:
@@ -45,12 +45,12 @@ class Lane:
 
     @property
     def busy(self) -> float:
-        """Seconds."""
+        """Seconds during which it was busy."""
         return sum(end - start for start, end in self.intervals)
 
 
 def laid_out(tasks: Sequence[Task], cpus: Mapping[str, int]) -> list[Lane]:
-    """The lanes that tasks, sorted by start, take on nodes of so many CPUs by id."""
+    """The lanes of tasks that are sorted by start. cpus: of each Ray node, by its id."""
     plain: dict[str, list[Task]] = defaultdict(list)
     by_actor: dict[tuple[str, str], list[Task]] = defaultdict(list)
     for task in tasks:
@@ -75,16 +75,16 @@ def _of_actors(by_actor: Mapping[tuple[str, str], Sequence[Task]]) -> list[Lane]
 
 
 def _of_node(node: str, tasks: Sequence[Task], cpus: int | None) -> list[Lane]:
-    # Where nothing is known of a node, every task is taken to have found a CPU.
-    places = _Places(len(tasks) if cpus is None else cpus)
-    beyond = [task for task in tasks if not places.take(task)]
-    lanes = [Lane(node, CPU, index, tuple(own)) for index, own in sorted(places.taken.items())]
+    # If nothing is known of a node, assume that every task had a CPU.
+    node_cpus = _Cpus(len(tasks) if cpus is None else cpus)
+    beyond = [task for task in tasks if not node_cpus.take(task)]
+    lanes = [Lane(node, CPU, index, tuple(own)) for index, own in sorted(node_cpus.taken.items())]
     return lanes + [Lane(node, MORE, i, tuple(own), 0.0) for i, own in enumerate(rows_of(beyond))]
 
 
 @dataclass
-class _Places:
-    """The CPUs of one node while tasks come and go in the order of their starts."""
+class _Cpus:
+    """The CPUs of one node, onto which tasks are laid in the order of their starts."""
 
     count: int
     taken: dict[int, list[Task]] = field(default_factory=lambda: defaultdict(list))
@@ -96,7 +96,7 @@ class _Places:
         self.free = list(range(self.count))
 
     def take(self, task: Task) -> bool:
-        """Lay a task onto the CPUs it asks for; False where it asks for none or finds too few."""
+        """Lay a task onto the CPUs it asks for; False if it asks for none or too few are free."""
         self._release(task.start)
         chosen = self._chosen(task.cpus)
         part = min(task.cpus, 1.0)
@@ -126,7 +126,7 @@ class _Places:
 
 
 def rows_of(tasks: Sequence[Task]) -> list[list[Task]]:
-    """As few rows as can hold the tasks without overlap: as many as ran at once."""
+    """The fewest rows that hold the tasks without overlap: as many as ran at once."""
     rows: list[list[Task]] = []
     free: list[int] = []
     busy: list[tuple[float, int]] = []

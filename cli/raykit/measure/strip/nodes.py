@@ -1,4 +1,4 @@
-"""Ray nodes as they were while a job ran: who was there, from when to when, with how many CPUs."""
+"""The Ray nodes while a job ran: which existed, from when to when, with how many CPUs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from math import inf
 from typing import Any
 
 IDLE = "Terminated due to idle"
-"""Ray's words for a node that the autoscaler took away because nothing needed it."""
+"""Ray's message for a node that the autoscaler removed because it was idle."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One Ray node. start, end: Unix seconds, infinite where Ray names none.
+    """One Ray node.
 
-    came, went: it was not there from the job's start, or not until its end.
+    start, end: Unix seconds; infinite if Ray names none. why: Ray's message about its end. came: it
+    joined after the job's start. went: it ended before the job's end.
     """
 
     id: str
@@ -30,16 +31,16 @@ class Node:
 
     @property
     def lost(self) -> bool:
-        """It ended while the job ran, and not for want of work."""
+        """Whether it ended while the job ran, for another reason than being idle."""
         return self.went and not self.why.startswith(IDLE)
 
 
 def present(
     rows: Sequence[Mapping[str, Any]], start: float | None, end: float | None
 ) -> list[Node]:
-    """The nodes that were there at some time from `start` to `end`, from rows of Ray's state API.
+    """The nodes that existed at some time from `start` to `end`, from rows of Ray's state API.
 
-    Without a start only nodes that are alive count: nothing tells when the others were there.
+    Without a start only live nodes count: the times of the others cannot be compared.
     """
     first, last = -inf if start is None else start, inf if end is None else end
     nodes = [_node(row, first, last) for row in rows]
@@ -69,7 +70,7 @@ def _node(row: Mapping[str, Any], first: float, last: float) -> Node:
 
 
 def _told_apart(nodes: Sequence[Node]) -> list[Node]:
-    """Nodes of one name, such as several on one machine, get the beginning of their ids."""
+    """Nodes that share a name, such as several on one machine, get the beginning of their ids."""
     often = Counter(node.name for node in nodes)
     return [
         node if often[node.name] == 1 else replace(node, name=f"{node.name} {node.id[:4]}")
@@ -78,7 +79,7 @@ def _told_apart(nodes: Sequence[Node]) -> list[Node]:
 
 
 def most_offered(nodes: Sequence[Node]) -> float:
-    """The most CPUs that the nodes offered at one time."""
+    """The most CPUs that the nodes offered at the same time."""
     changes = [(node.start, node.cpus) for node in nodes]
     changes += [(node.end, -node.cpus) for node in nodes]
     offered = most = 0.0
@@ -89,5 +90,5 @@ def most_offered(nodes: Sequence[Node]) -> float:
 
 
 def offered_seconds(nodes: Sequence[Node], first: float, last: float) -> float:
-    """CPU seconds that the nodes offered from `first` to `last`."""
+    """The CPU seconds that the nodes offered from `first` to `last`, Unix seconds."""
     return sum(node.cpus * max(min(node.end, last) - max(node.start, first), 0.0) for node in nodes)

@@ -1,4 +1,4 @@
-"""One sentence on how a job used its task CPUs; none where there is nothing to say."""
+"""Says in one sentence how a job used its task CPUs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ Summary = Mapping[str, Any]
 
 
 def verdict(summary: Summary) -> str:
-    """How the task CPUs were used, or why nothing can be said of it."""
+    """How the job used its task CPUs, or why raykit cannot tell.
+
+    summary: what `tasks.summarise` returned.
+    """
     if not summary:
-        return "Ray's task events could not be read, so nothing is said about its task CPUs."
+        return "Ray's task events could not be read: the use of its task CPUs is unknown."
     if summary.get("dropped"):
         whole = summary["count"] + summary["dropped"]
         return (
             f"Ray reported {summary['count']:,} of {whole:,} tasks: "
-            "from a part nothing can be said about its task CPUs."
+            "a part says nothing about its task CPUs."
         )
     if not summary.get("count"):
         return "The job ran no Ray task: everything happened in the driver."
@@ -27,7 +30,7 @@ def verdict(summary: Summary) -> str:
     if disturbed:
         return disturbed
     if "cpu_seconds" not in summary:
-        # The record is older than what follows needs.
+        # The record is from an older raykit, which did not keep CPU seconds.
         return f"{counted(summary['count'])} ran, on {_offered(summary)} task CPUs."
     return _use(summary)
 
@@ -37,21 +40,22 @@ def _offered(summary: Summary) -> int:
 
 
 def _disturbed(summary: Summary) -> str:
-    """What was lost, and what was tried again because of it."""
+    """Which nodes were lost, and how many tasks Ray tried again."""
     lost = {name: end for name, end in (summary.get("ended") or {}).items() if end["lost"]}
     retried = summary.get("retried") or 0
-    again = f"{counted(retried)} {'was' if retried == 1 else 'were'} tried again" if retried else ""
+    was = "was" if retried == 1 else "were"
+    retries = f"{counted(retried)} {was} tried again" if retried else ""
     if not lost:
-        return f"{again}, so these times are disturbed." if again else ""
+        return f"{retries}, so these times are disturbed." if retries else ""
     names = ", ".join(lost)
     what = "A Ray node was" if len(lost) == 1 else f"{len(lost)} Ray nodes were"
-    return f"{what} lost while the job ran ({names}); {again or 'no task was tried again'}."
+    return f"{what} lost while the job ran ({names}); {retries or 'no task was tried again'}."
 
 
 def _use(summary: Summary) -> str:
     offered, count = _offered(summary), summary["count"]
     if not summary["most_cpus_asked"]:
-        return f"{counted(count)} ran and asked for no CPU: nothing is said about the task CPUs."
+        return f"{counted(count)} ran and asked for no CPU: they say nothing about the task CPUs."
     if offered < 1:
         return f"{counted(count)} ran, though Ray names no node that offered a task CPU."
     if count == 1 and offered == 1:
@@ -64,7 +68,7 @@ def _use(summary: Summary) -> str:
 
 
 def _of_arms(summary: Summary, offered: int) -> str:
-    """How busy the CPUs were in the parallel arms, where the job timed such."""
+    """How busy the CPUs were in each parallel arm that the job timed."""
     sentences = []
     for name, arm in (summary.get("arms") or {}).items():
         if arm["tasks"] and arm["seconds"] > 0 and _steady(summary):
@@ -101,7 +105,7 @@ def _of_whole(summary: Summary, offered: int) -> str:
 
 
 def _steady(summary: Summary) -> bool:
-    """Whether all nodes were there from the first task's start to the last one's end."""
+    """Whether all nodes existed from the first task's start to the last task's end."""
     late = [t for t in (summary.get("came") or {}).values() if t > summary["first_start"]]
     early = [e for e in (summary.get("ended") or {}).values() if e["time"] < summary["last_end"]]
     return not late and not early
