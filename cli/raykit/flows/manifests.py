@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from raykit import kit
 from raykit.containers import image as own_image
 from raykit.errors import ConflictError, MissingError
 from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
 from raykit.objects import Object
-from raykit.spec.load import load_file
+from raykit.spec import load
+from raykit.spec.model import ClusterSpec
+from raykit.spec.rules import jobs
 
 KUSTOMIZATION = "kustomization.yaml"
 _NOTE = "# Rendered from {source} by `{command}`: change that file, not this.\n"
@@ -82,6 +85,13 @@ def folder(path: Path, spec: Path, objects: Sequence[Object]) -> Folder:
     return Folder(path, _files(objects, note, _KIND))
 
 
+def require_jobs(spec: ClusterSpec) -> None:
+    """Errors: SpecError (3) for a job that raykit's own image, which the spec uses, lacks."""
+    unknown = list(jobs.unknown(spec, kit.jobs()))
+    if unknown:
+        raise load.error(unknown, spec.name, "raykit submit --help lists raykit's jobs")
+
+
 def write(clusters: Path, base: Path, image: str | None = None) -> list[Path]:
     """Render every spec of a folder, each into a folder of its own; return the changed files.
 
@@ -111,7 +121,9 @@ def rendered(clusters: Path, base: Path, image: str | None = None) -> list[Folde
     wanted = {}
     for path in sorted(clusters.glob("*.yaml")):
         note = _NOTE.format(source=f"deploy/clusters/{path.name}", command="make render")
-        objects = render(load_file(path), image=image)
+        spec = load.load_file(path)
+        require_jobs(spec)
+        objects = render(spec, image=image)
         wanted[path.stem] = Folder(base / path.stem, _files(objects, note, _BASE))
     return list({**present, **wanted}.values())
 

@@ -86,24 +86,30 @@ def worker_start_params(group: WorkerGroup) -> dict[str, str]:
 
 
 def _start_params(pods: Pods, task_cpus: int) -> dict[str, str]:
-    gpus = {} if pods.gpu is None else {"num-gpus": str(pods.gpu)}
+    # KubeRay takes numbers from one place only: with custom resources, from `resources`.
+    counts = {} if pods.resources else _counts(pods, task_cpus)
+    options = {"CPU": "num-cpus", "GPU": "num-gpus"}
     return {
-        "num-cpus": str(task_cpus),
-        **gpus,
+        **{options[name]: count for name, count in counts.items()},
         "object-store-memory": str(memory.object_store_bytes(pods)),
         **dict(sorted(pods.ray_start_params.items())),
     }
 
 
-def ray_offers(pods: Pods) -> Object:
-    """Custom resources and labels of a group's Ray nodes, in KubeRay's own fields."""
+def _counts(pods: Pods, task_cpus: int) -> dict[str, str]:
+    """The numbers that every Ray node offers, by Ray's names."""
+    gpus = {} if pods.gpu is None else {"GPU": str(pods.gpu)}
+    return {"CPU": str(task_cpus), **gpus}
+
+
+def ray_offers(pods: Pods, task_cpus: int) -> Object:
+    """Resources and labels of a group's Ray nodes, in KubeRay's own fields."""
     offers: Object = {}
     if pods.ray_labels:
         offers["labels"] = dict(sorted(pods.ray_labels.items()))
     if pods.resources:
-        offers["resources"] = {
-            name: f"{amount:g}" for name, amount in sorted(pods.resources.items())
-        }
+        custom = {name: f"{amount:g}" for name, amount in sorted(pods.resources.items())}
+        offers["resources"] = {**_counts(pods, task_cpus), **custom}
     return offers
 
 

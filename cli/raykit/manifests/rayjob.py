@@ -69,10 +69,12 @@ def _where(spec: ClusterSpec, job: Job, cluster: Object) -> Object:
     if not job.own_cluster:
         # KubeRay refuses a time to live where the cluster outlives the job; 0 is what its CRD sets.
         return {"clusterSelector": {"ray.io/cluster": spec.name}, "ttlSecondsAfterFinished": 0}
+    # KubeRay refuses a strategy in clusters that it makes itself: they end with their job.
+    own = {key: value for key, value in cluster.items() if key != "upgradeStrategy"}
     return {
         "shutdownAfterJobFinishes": True,
         "ttlSecondsAfterFinished": DAY_SECONDS if job.ttl_seconds is None else job.ttl_seconds,
-        "rayClusterSpec": cluster,
+        "rayClusterSpec": own,
     }
 
 

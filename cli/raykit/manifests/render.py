@@ -14,7 +14,7 @@ from raykit.manifests.metadata import hash_of, metadata
 from raykit.manifests.rayjob import ray_job
 from raykit.objects import Object
 from raykit.spec import names
-from raykit.spec.model import ClusterSpec, WorkerGroup, most, wanted
+from raykit.spec.model import ClusterSpec, WorkerGroup, head_task_cpus, most, wanted
 
 WITHOUT_PRIORITY = frozenset({"1.6.2"})
 """Versions of KubeRay whose groups have no `priority`; later versions add it if it is absent."""
@@ -68,7 +68,7 @@ def _cluster(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
         **({"suspend": True} if spec.suspend else {}),
         "headGroupSpec": {
             "rayStartParams": pods.head_start_params(spec),
-            **pods.ray_offers(spec.head),
+            **pods.ray_offers(spec.head, head_task_cpus(spec)),
             "template": pods.head_template(spec, image, pull_policy),
         },
     }
@@ -103,6 +103,6 @@ def _group(spec: ClusterSpec, group: WorkerGroup, image: str, pull_policy: str) 
         **({"priority": 0} if spec.kuberay not in WITHOUT_PRIORITY else {}),
         **idle,
         "rayStartParams": pods.worker_start_params(group),
-        **pods.ray_offers(group),
+        **pods.ray_offers(group, group.task_cpus),
         "template": pods.worker_template(spec, group, image, pull_policy),
     }

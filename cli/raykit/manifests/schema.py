@@ -60,9 +60,12 @@ def check(manifest: Node, kuberay: str = DEFAULT) -> list[Problem]:
     require_known(kuberay)
     schema = _schema(kuberay)
     kind = manifest.get("kind")
-    if manifest.get("apiVersion") != schema["apiVersion"] or kind not in schema["kinds"]:
-        known = ", ".join(schema["kinds"])
-        return [Problem(("kind",), f"must be one of {known}, of {schema['apiVersion']}")]
+    if manifest.get("apiVersion") != schema["apiVersion"]:
+        return [Problem(("apiVersion",), f"must be {schema['apiVersion']}")]
+    if kind not in schema["kinds"]:
+        near = difflib.get_close_matches(str(kind), schema["kinds"], n=1)
+        suggestion = f'; did you mean "{near[0]}"?' if near else ""
+        return [Problem(("kind",), f"must be one of {', '.join(schema['kinds'])}{suggestion}")]
     return list(_Checker(kuberay, str(kind)).node((), manifest, schema["kinds"][kind]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -26,11 +26,15 @@ _LOOK = "change the options, or the spec: raykit explain"
 
 @dataclass(frozen=True)
 class Report:
-    """The result of reading a text. spec: None if there are problems."""
+    """The result of reading a text. spec: None if there are problems.
+
+    document: where each value stands in the text.
+    """
 
     spec: ClusterSpec | None
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
+    document: Document = field(default_factory=Document)
 
 
 def load(data: bytes | str, source: str = "spec") -> ClusterSpec:
@@ -66,7 +70,7 @@ def inspect(data: bytes | str) -> Report:
     """All problems and warnings of a text. Raises nothing."""
     read_document = document.parse(data)
     if read_document.problems and read_document.value is None:
-        return Report(None, tuple(read_document.problems))
+        return Report(None, tuple(read_document.problems), document=read_document)
     spec, field_problems = _model(read_document)
     located = [*read_document.problems, *field_problems]
     warnings: list[Problem] = []
@@ -77,7 +81,7 @@ def inspect(data: bytes | str) -> Report:
         doubts = [read_document.locate(warning) for warning in validate.warnings(spec)]
         warnings = [warning for warning in doubts if not _rests_on(warning, wrong)]
     problems = tuple(sorted(located, key=lambda problem: (problem.line, problem.column)))
-    return Report(None if problems else spec, problems, tuple(warnings))
+    return Report(None if problems else spec, problems, tuple(warnings), read_document)
 
 
 def overridden(

@@ -38,6 +38,11 @@ def cluster_name(text: str) -> str:
     return _dns_1035(text, LONGEST_CLUSTER, "KubeRay adds suffixes such as -head-svc")
 
 
+def resource_name(text: str, longest: int) -> str:
+    """The name of any of KubeRay's resources: DNS-1035. Errors: ValueError."""
+    return _dns_1035(text, longest, "KubeRay adds suffixes to it")
+
+
 def group_name(text: str) -> str:
     """The name of a worker group: DNS-1035, and not the head's. Errors: ValueError."""
     if text == HEAD_GROUP:

@@ -22,7 +22,7 @@ from raykit.spec.model import (
 )
 from raykit.spec.parts import Toleration
 from raykit.spec.problems import Path, Problem
-from raykit.spec.rules import extras, images, pods
+from raykit.spec.rules import extras, images, jobs, pods
 from raykit.spec.rules.memory import object_store_bytes, shared_memory
 
 # Older versions of Ray have published vulnerabilities that let others into a cluster.
@@ -56,6 +56,7 @@ def problems(spec: ClusterSpec) -> list[Problem]:
         *_group_names(spec),
         *_autoscaling(spec),
         *extras.problems(spec),
+        *jobs.problems(spec),
     ]
     for path, part in each_pods(spec):
         result += [

@@ -178,7 +178,7 @@ spec:
   rayVersoin: "2.60.0"
   headGroupSpec:
     rayStartParams:
-    template: {spec: {containers: []}}
+    template: {spec: {containers: [{name: a}]}}
 """
 
 
@@ -194,8 +194,7 @@ def test_validate_judges_manifests_of_anyone_with_file_line_and_column(raykit, t
     path.write_text(CLUSTER.replace("rayVersoin", "rayVersion"))
     assert raykit("validate", path) == (
         0,
-        f"{path}: 1 valid for KubeRay 1.6.2\n"
-        "passed over: 1 objects of other kinds, 0 other files\n",
+        f"{path}: 1 valid for KubeRay 1.6.2\npassed over: 1 object of other kinds\n",
         "",
     )
 
@@ -207,7 +206,7 @@ def test_validate_takes_folders_files_and_standard_input(raykit, tmp_path, broke
     (folder / "values.yaml").write_text("a: 1\n")
     (folder / "notes.txt").write_text("a: 1\n")
     code, out, _ = raykit("validate", folder.parent)
-    assert (code, "0 objects of other kinds, 1 other files" in out) == (0, True)
+    assert (code, "passed over: 1 other file\n" in out) == (0, True)
     code, _, err = raykit("validate", folder.parent, SINGLE, "-f", broken)
     assert (code, err.count(f"  {broken}:")) == (3, 3)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"name: C\n")))
@@ -232,3 +231,23 @@ def test_validate_ends_with_3_whatever_a_manifest_holds(raykit, tmp_path, text):
     path = tmp_path / "odd.yaml"
     path.write_bytes(text)
     assert raykit("validate", path)[0] == 3
+
+
+def test_a_job_that_raykits_image_lacks_is_refused_when_rendering(raykit):
+    code, out, err = raykit("render", "-f", SINGLE, "--job", "fibb --size 20")
+    assert (code, out) == (3, "")
+    assert 'jobs[0].job: raykit\'s own image has no job "fibb"; did you mean "fib"?' in err
+    assert raykit("render", "-f", SINGLE, "--job", "fibb", "--image", "a/b:c")[0] == 0
+
+
+def test_validate_passes_over_charts_and_says_so(raykit, tmp_path):
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "Chart.yaml").write_text("name: c\n")
+    (tmp_path / "chart" / "values.yaml").write_text("head: {}\n")
+    said = "passed over: 1 Helm chart: judge what `helm template` prints\n"
+    assert raykit("validate", tmp_path) == (0, said, "")
+
+
+def test_the_folder_that_the_readme_validates_is_valid(raykit):
+    code, out, _ = raykit("validate", CLUSTERS.parent)
+    assert (code, "1 valid for KubeRay" in out) == (0, True)

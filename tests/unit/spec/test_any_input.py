@@ -49,7 +49,7 @@ def problems(data):
     except SpecError as wrong:
         return wrong.evidence or [""]
     json.dumps(loaded.model_dump(mode="json"), allow_nan=False)
-    return [str(each) for each in checking.problems(loaded, loaded.kuberay)]
+    return [str(each) for each in checking.judge(loaded, loaded.kuberay).problems]
 
 
 @st.composite

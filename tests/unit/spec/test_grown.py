@@ -113,7 +113,7 @@ def test_the_full_spec_is_valid():
         ('  rayStartParams: {num-cpus: "3"}', "head.rayStartParams.num-cpus", "taskCpus sets it"),
         ('  rayStartParams: {--x: "3"}', "head.rayStartParams.--x", "without the dashes"),
         ("  rayStartParams: {x: 3}", "head.rayStartParams.x", 'quote it, "3"'),
-        ("  resources: {CPU: 1}", "head.resources.CPU", "no name of a custom resource"),
+        ("  resources: {CPU: 1}", "head.resources.CPU", "taskCpus, gpu and memory"),
         ("  resources: {a: 0}", "head.resources.a", "greater than 0"),
         ("  sidecars: [{name: ray-head, image: a}]", "head.sidecars[0].name", "Ray's pods"),
         (

@@ -15,7 +15,7 @@ from raykit.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
     from raykit.flows.manifests import Folder
-    from raykit.manifests.judging.files import Judged
+    from raykit.flows.validating.report import Report
 
 Image = Annotated[
     str | None,
@@ -78,6 +78,7 @@ def render(
     spec = overridden(
         load_file(file), name=name, namespace=namespace, image=image, settings=settings, jobs=jobs
     )
+    manifests.require_jobs(spec)
     objects = render(spec, image=spec.image or _own_image())
     as_json = format is Format.json
     if output_dir:
@@ -95,8 +96,8 @@ def render(
         output.show("render", objects, as_json, lambda made: to_yaml(made)[:-1], exact=True)
 
 
-class Report(StrEnum):
-    """How `validate` prints what it found."""
+class Style(StrEnum):
+    """How `validate` prints its verdicts."""
 
     text = "text"
     json = "json"
@@ -112,29 +113,31 @@ def validate(
     ] = None,
     kuberay: KubeRay = None,
     format: Annotated[
-        Report, typer.Option("-o", "--output", help="github: beside the lines of a change.")
-    ] = Report.text,
+        Style, typer.Option("-o", "--output", help="github: beside the lines of a change.")
+    ] = Style.text,
 ) -> None:
     """Say everything that is wrong with specs and manifests, with its line.
 
     Checks specs, the rules of KubeRay's controller, and manifests against the schema of KubeRay's
     resources, also manifests that raykit did not write. Ends with 3 where something is wrong.
     """
-    from raykit.manifests.judging import files
+    from raykit.flows.validating import report
+    from raykit.flows.validating.validate import validate
 
     given = [*(paths or []), *(file or [])]
     if not given:
         raise UsageError("nothing to validate", next="raykit validate FILE, a folder, or -f -")
-    judged = files.judge(given, kuberay)
+    judged = validate(given, kuberay)
     options = ["--kuberay", kuberay] if kuberay else []
     names = [word for each in given for word in ("-f", str(each))]
-    refused = files.refusal(judged, shlex.join(["raykit", "validate", *names, *options]))
-    if format is Report.json:
-        data = {"files": [each.as_dict() for each in judged]}
+    again = shlex.join(["raykit", "validate", *names, *options])
+    refused = report.refusal(judged.files, again)
+    if format is Style.json:
+        data = {"files": [file.as_dict() for file in judged.files], "charts": judged.charts}
         output.show_envelope("validate", data, refused)
         raise typer.Exit(refused.exit_code if refused else 0)
-    if format is Report.github:
-        output.raw(_lines(files.github(judged)))
+    if format is Style.github:
+        output.raw(_lines(report.github(judged.files)))
     elif not refused:
         output.show("validate", judged, False, _verdicts)
     if refused:
@@ -184,16 +187,28 @@ def _lines(text: str) -> bytes:
     return f"{text}\n".encode("utf-8", "replace") if text else b""
 
 
-def _verdicts(judged: list[Judged]) -> str:
+def _verdicts(report: Report) -> str:
     lines = []
-    for each in judged:
-        if each.kind == "spec":
-            lines.append(f"{each.file}: valid for KubeRay {each.kuberay}")
-        elif each.checked:
-            lines.append(f"{each.file}: {each.checked} valid for KubeRay {each.kuberay}")
-        lines += [f"  warning: {doubt}" for doubt in each.warnings]
-    others = sum(each.others for each in judged)
-    passed = sum(each.kind == "other" for each in judged)
-    if others or passed:
-        lines.append(f"passed over: {others} objects of other kinds, {passed} other files")
-    return "\n".join(lines) or "no YAML file there"
+    for judged in report.files:
+        if judged.kind == "spec":
+            lines.append(f"{judged.file}: valid for KubeRay {judged.kuberay}")
+        elif judged.checked:
+            lines.append(f"{judged.file}: {judged.checked} valid for KubeRay {judged.kuberay}")
+        lines += [f"  warning: {doubt}" for doubt in judged.warnings]
+    passed = _passed_over(report)
+    return "\n".join([*lines, *passed]) or "no YAML file there"
+
+
+def _passed_over(report: Report) -> list[str]:
+    counts = (
+        (sum(judged.others for judged in report.files), "object", "s of other kinds"),
+        (sum(judged.kind == "other" for judged in report.files), "other file", "s"),
+        (report.charts, "Helm chart", "s: judge what `helm template` prints"),
+    )
+    parts = [_counted(*each) for each in counts if each[0]]
+    return [f"passed over: {', '.join(parts)}"] if parts else []
+
+
+def _counted(count: int, what: str, plural: str) -> str:
+    """`1 object of other kinds`, `2 objects of other kinds`."""
+    return f"{count} {what}{plural.removeprefix('s') if count == 1 else plural}"

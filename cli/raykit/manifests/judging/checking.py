@@ -1,26 +1,37 @@
-"""A spec's manifests, judged by KubeRay's schema."""
+"""Judge the manifests that a spec renders to, and say which part of the spec is to change."""
 
 from __future__ import annotations
 
 from raykit import versions
 from raykit.manifests import schema
+from raykit.manifests.judging import origin, resource
+from raykit.manifests.judging.verdict import Verdict
 from raykit.manifests.render import render
+from raykit.objects import Object
 from raykit.spec.model import ClusterSpec
-from raykit.spec.problems import Problem
+from raykit.spec.problems import Problem, dotted
 
 # No image decides what the schema says; this one stands for raykit's own.
 _ANY_IMAGE = f"raykit:{versions.RAY}"
 
 
-def problems(spec: ClusterSpec, kuberay: str) -> list[Problem]:
-    """What a KubeRay version has against a spec's manifests; the paths are those of a manifest.
+def judge(spec: ClusterSpec, kuberay: str) -> Verdict:
+    """The verdict on a spec's manifests for a KubeRay version; the paths are those of the spec.
 
     Errors: UsageError (2) for a KubeRay version that is not known.
     """
     schema.require_known(kuberay)
-    return [
-        problem
-        for manifest in render(spec, image=_ANY_IMAGE)
-        if schema.is_rays(manifest)
-        for problem in schema.check(manifest, kuberay)
-    ]
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for manifest in render(spec, image=_ANY_IMAGE):
+        if schema.is_rays(manifest):
+            verdict = resource.judge(manifest, kuberay)
+            problems += [_in_spec(spec, manifest, each) for each in verdict.problems]
+            warnings += [_in_spec(spec, manifest, each) for each in verdict.warnings]
+    return Verdict(tuple(problems), tuple(warnings))
+
+
+def _in_spec(spec: ClusterSpec, manifest: Object, problem: Problem) -> Problem:
+    path = origin.path(spec, manifest, problem.path)
+    rendered = f"{manifest['kind']} {manifest['metadata']['name']}: {dotted(problem.path)}"
+    return Problem(path, f"{problem.message} ({rendered})")

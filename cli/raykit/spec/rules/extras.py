@@ -1,19 +1,16 @@
-"""Rules for the parts beside head and workers: auth, jobs, network, queue, monitoring."""
+"""Rules for the parts beside head and workers: auth, network, queue, monitoring."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-from raykit.spec import names
 from raykit.spec.model import ClusterSpec
-from raykit.spec.problems import Path, Problem
+from raykit.spec.problems import Problem
 
 
 def problems(spec: ClusterSpec) -> Iterator[Problem]:
     """The problems of the parts beside head and workers."""
     yield from _auth(spec)
-    yield from _jobs(spec)
     yield from _network(spec)
     yield from _without_effect(spec)
 
@@ -43,39 +40,6 @@ def _auth(spec: ClusterSpec) -> Iterator[Problem]:
             "has no effect without mode: token",
             involves=(("auth", "mode"),),
         )
-
-
-def _jobs(spec: ClusterSpec) -> Iterator[Problem]:
-    counts = Counter(job.name for job in spec.jobs)
-    for at, job in enumerate(spec.jobs):
-        here: Path = ("jobs", at)
-        if counts[job.name] > 1:
-            yield Problem((*here, "name"), f'"{job.name}" names more than one job')
-        if (job.job is None) == (job.entrypoint is None):
-            yield Problem(here, "needs exactly one of job, entrypoint")
-        elif job.entrypoint is not None and not job.entrypoint:
-            yield Problem((*here, "entrypoint"), "is empty: a command, word by word")
-        longest = names.LONGEST_RAYJOB - len(spec.name) - 10
-        if len(job.name) > longest:
-            yield Problem(
-                (*here, "name"),
-                f"{spec.name}-{job.name}-HASH is longer than {names.LONGEST_RAYJOB} characters,"
-                " the most that KubeRay takes",
-                involves=(("name",),),
-            )
-        if job.ttl_seconds is not None and not job.own_cluster:
-            yield Problem(
-                (*here, "ttlSeconds"),
-                "needs ownCluster: true: KubeRay keeps a job whose cluster outlives it",
-                involves=((*here, "ownCluster"),),
-            )
-        start, whole = job.start_deadline_seconds, job.deadline_seconds
-        if start is not None and whole is not None and start > whole:
-            yield Problem(
-                (*here, "startDeadlineSeconds"),
-                f"{start} is above deadlineSeconds {whole}",
-                involves=((*here, "deadlineSeconds"),),
-            )
 
 
 def _network(spec: ClusterSpec) -> Iterator[Problem]:

@@ -35,7 +35,8 @@ SET_ELSEWHERE = {
 }
 """Options of `ray start` that a spec cannot set, and why."""
 
-RAYS_OWN_RESOURCES = frozenset({"CPU", "GPU", "memory", "object_store_memory"})
+RAYS_OWN_RESOURCES = frozenset({"cpu", "memory", "object_store_memory"})
+"""In lower case. KubeRay reads them in any case, and every name that ends with `gpu` as GPUs."""
 KNOWN_TO_KUBERNETES = frozenset({"cpu", "memory", "ephemeral-storage", "pods", "storage"})
 
 
@@ -139,7 +140,9 @@ def _ray(path: Path, part: Pods) -> Iterator[Problem]:
         elif name in SET_ELSEWHERE:
             yield Problem((*path, "rayStartParams", name), SET_ELSEWHERE[name])
     for name in part.resources:
-        if name in RAYS_OWN_RESOURCES or not name or any(mark in name for mark in "'\"\\ ,:"):
+        if name.lower() in RAYS_OWN_RESOURCES or name.lower().endswith("gpu"):
+            yield Problem((*path, "resources", name), f'"{name}": taskCpus, gpu and memory set it')
+        elif not name or any(mark in name for mark in "'\"\\ ,:"):
             yield Problem((*path, "resources", name), f'"{name}" is no name of a custom resource')
 
 

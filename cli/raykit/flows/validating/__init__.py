@@ -1,0 +1,1 @@
+"""`raykit validate`: files and folders in, every problem with its place out."""

@@ -1,0 +1,59 @@
+"""`raykit validate` on files of every kind: problems and warnings with their lines."""
+
+import pytest
+
+from raykit.flows.validating import report
+from raykit.flows.validating.validate import validate
+
+HEAD = "name: c\nhead:\n  taskCpus: 2\n  memory: 4Gi\n"
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """The verdict on a text in a file of its own."""
+
+    def judge(text, **options):
+        path = tmp_path / "file.yaml"
+        path.write_text(text)
+        (one,) = validate([path], **options).files
+        return one
+
+    return judge
+
+
+def test_flow_style_manifests_are_manifests(judged):
+    one = judged("{apiVersion: ray.io/v1, kind: RayCluster, metadata: {name: c}, spec: {}}\n")
+    assert (one.kind, one.checked) == ("manifests", 1)
+    assert [report.place(each) for each in one.problems] == [
+        "1:64: spec.headGroupSpec: is required"
+    ]
+
+
+def test_a_rendered_field_that_is_wrong_has_the_line_of_the_spec(judged):
+    one = judged(HEAD + "  patch:\n    spec:\n      oops: 1\n")
+    (problem,) = one.problems
+    assert report.place(problem).startswith("7:13: head.patch.spec.oops: unknown field")
+
+
+def test_the_alpha_version_is_a_warning_with_its_line(judged):
+    one = judged(
+        "apiVersion: ray.io/v1alpha1\nkind: RayCluster\nmetadata: {name: c}\n"
+        "spec: {headGroupSpec: {rayStartParams: {}, template: {spec: {containers: [{name: a}]}}}}\n"
+    )
+    assert one.problems == ()
+    assert [(each.line, "ray.io/v1" in each.message) for each in one.warnings] == [(1, True)]
+
+
+def test_a_job_that_no_image_is_known_to_carry_is_a_problem_or_a_warning(judged):
+    job = "jobs: [{name: a, job: nope}]\n"
+    (problem,) = judged(HEAD + job).problems
+    assert report.place(problem).startswith("5:23: jobs[0].job: raykit's own image has no job")
+    other = judged(HEAD + "image: a/b:c\n" + job)
+    assert other.problems == ()
+    assert any("carries a job" in each.message for each in other.warnings)
+
+
+def test_a_helm_template_that_is_named_says_what_to_do(judged):
+    one = judged("{{- if .Values.a }}\napiVersion: v1\nkind: A\n{{- end }}\n")
+    (problem,) = one.problems
+    assert "helm template CHART | raykit validate -f -" in problem.message
