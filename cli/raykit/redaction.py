@@ -2,6 +2,7 @@
 
     learn(token)          remembers a secret; every Endpoint calls it for its own
     redacted(value)       a text, or JSON data, without secrets and without passwords in URLs
+    plain(text)           the same for a text that is shown: control characters are spelled out too
     Redactor()            the same for a stream of bytes, such as a job's log
 
 A process forgets no secret: older text may still contain one that has since been renewed.
@@ -23,6 +24,8 @@ SHORTEST_LINE = 8
 """Each line of a secret is a secret too, except short ones such as `}` in a key file."""
 
 URL_CREDENTIALS = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that a screen obeys instead of showing; tabs and line ends are harmless."""
 
 Value = TypeVar("Value")
 
@@ -49,6 +52,11 @@ def redacted(value: Value) -> Value:
     value: a text, or lists, tuples and dictionaries of texts; others are returned as they are.
     """
     return cast(Value, _redacted(value))
+
+
+def plain(text: str) -> str:
+    """The text without secrets, and with control characters spelled out: ESC becomes `\\x1b`."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), redacted(text))
 
 
 class Redactor:

@@ -28,7 +28,7 @@ from raykit.app.commands import (
     specs,
     submit,
 )
-from raykit.app.commands.measuring import bench, compare, runs
+from raykit.app.commands.measuring import bench, compare, report, runs
 from raykit.errors import (
     Interrupt,
     InterruptedByUserError,
@@ -86,6 +86,7 @@ bench.register(app)
 runs.register(app)
 data.register(app)
 compare.register(app)
+report.register(app)
 jobs.register(app)
 specs.register(app)
 reference.register(app)

@@ -16,7 +16,6 @@ import errno
 import io
 import json
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from raykit.errors import RaykitError, RecordError
 from raykit.phases import Phase
-from raykit.redaction import redacted
+from raykit.redaction import plain, redacted
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
 ENVELOPE_SCHEMA = 1
 BOLD, RED, GREEN, DIM = "1", "31", "32", "2"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Characters that a terminal obeys instead of showing; tabs and line ends are harmless."""
-
 TAIL_BYTES = 16_384
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -53,11 +49,6 @@ def styled(text: str, code: str, stream: TextIO) -> str:
     if not stream.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\x1b[{code}m{text}\x1b[0m"
-
-
-def plain(text: str) -> str:
-    """The text without secrets, and with control characters spelled out: ESC becomes `\\x1b`."""
-    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), redacted(text))
 
 
 def envelope(command: str, data: object, error: RaykitError | None = None) -> str:

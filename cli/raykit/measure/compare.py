@@ -30,7 +30,7 @@ UNLIKE_WORK, NOTHING_SHARED = "did unlike work", "have no time in common"
 
 @dataclass(frozen=True)
 class Arm:
-    """One timed way of one run, with what it gave."""
+    """One timed way of one run, with what it gave; samples: its seconds, in order."""
 
     run: str
     name: str
@@ -41,6 +41,7 @@ class Arm:
     efficiency: Ratio | None = None
     serial_fraction: float | None = None
     over_baseline: Ratio | None = None
+    samples: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -237,12 +238,17 @@ def times(record: RunRecord) -> tuple[dict[str, list[float]], str]:
     return ({"job": run} if run else {}), RUN_PHASE
 
 
+def arms_of(record: RunRecord) -> list[Arm]:
+    """The timed ways of one run, each with its speedup over the run's own local arm."""
+    return _measure(record).arms
+
+
 def _measure(record: RunRecord) -> _Measured:
     p = facts.task_cpus(record)
     samples, source = times(record)
     arms = [
         _with_speedup(
-            Arm(record.id, name, source, Timing.of(own), p),
+            Arm(record.id, name, source, Timing.of(own), p, samples=tuple(own)),
             samples.get(LOCAL_ARM),
             own,
             facts.usable_cpus(record),

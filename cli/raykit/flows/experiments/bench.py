@@ -17,7 +17,6 @@ from raykit.flows.targets import choosing
 from raykit.flows.targets.where import Where
 from raykit.kube.reference import Reference
 from raykit.measure.experiment import experiments
-from raykit.measure.experiment.arms import ArmsCompared, compare_arms
 from raykit.measure.experiment.experiments import Experiment, Made
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step, seconds_left, tasks
 from raykit.measure.records import RunsFolder
@@ -94,23 +93,6 @@ def bench(request: Request, runs: RunsFolder, progress: Progress) -> Experiment:
         experiment.made.append(made)
         experiments.write(runs, experiment)
     return experiment
-
-
-def find(runs: RunsFolder, word: str) -> Experiment | None:
-    """The experiment of that id; None where the word names none, such as a run.
-
-    Errors: RecordError (7) where its file is damaged.
-    """
-    return experiments.read(runs, word)
-
-
-def compared(experiment: Experiment, runs: RunsFolder, baseline: str | None = None) -> ArmsCompared:
-    """The arms of an experiment side by side.
-
-    Errors: UsageError (2) for a baseline that is no arm, RecordError (7).
-    """
-    records = {each.run: runs.read(each.run) for each in experiment.made}
-    return compare_arms(experiment, records, baseline)
 
 
 def outline(request: Request, progress: Progress) -> Experiment:

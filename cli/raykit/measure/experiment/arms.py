@@ -33,7 +33,8 @@ MORE_OVERHEAD, SERIAL_PART = "overhead that grows with p", "a serial part of the
 @dataclass(frozen=True)
 class ArmResult:
     """One arm. seconds: T; overhead: what each run took beyond T, median seconds; cold: medians of
-    its cold starts; took, speedup, efficiency: against the baseline, None for the baseline."""
+    its cold starts; took, speedup, efficiency: against the baseline, None for the baseline;
+    samples: T of each run, by round."""
 
     name: str
     p: float
@@ -47,6 +48,7 @@ class ArmResult:
     speedup: Ratio | None = None
     efficiency: Ratio | None = None
     serial_fraction: float | None = None
+    samples: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def _measured(
         overhead=statistics.median(walls) if walls else None,
         cold=Timing.of([time_of(record) for record in cold]) if cold else None,
         retried=sum(int(record.tasks.get("retried") or 0) for record in runs.values()),
+        samples=tuple(seconds),
     )
 
 

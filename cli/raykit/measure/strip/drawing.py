@@ -50,15 +50,16 @@ def _labels(lanes: Sequence[Lane], room: int) -> list[str]:
     """One label a row, all of one length; a node's name that is too long loses its beginning."""
     labels = []
     for lane in lanes:
-        place = _place(lane)
-        node, left = str(lane["node"]), max(room - len(place) - 1, 1)
+        where = place(lane)
+        node, left = str(lane["node"]), max(room - len(where) - 1, 1)
         kept = node if len(node) <= left else "…" + node[len(node) - left + 1 :]
-        labels.append(f"{kept} {place}"[-room:])
+        labels.append(f"{kept} {where}"[-room:])
     longest = max(map(len, labels))
     return [label.ljust(longest) for label in labels]
 
 
-def _place(lane: Lane) -> str:
+def place(lane: Lane) -> str:
+    """What a lane is on its Ray node: `cpu 0`, an actor's class, `more 0`."""
     kind, index = lane.get("kind", CPU), lane["cpu"]
     if kind == ACTOR:
         return f"{lane['name']} {index + 1}" if index else str(lane["name"])

@@ -120,7 +120,8 @@ def summarise(
     now: the end of what still runs; during: the job's start and end; arms: its own timings.
     Returns counts, names, the nodes that were there, and the most task CPUs they offered at once.
     Where tasks ran and no row is missing also: first start, last end, makespan; seconds of CPUs
-    held and offered; the busiest lanes with their busy intervals; what ran in each arm.
+    held and offered; the busiest lanes with their busy intervals and their tasks (see
+    `_one_by_one`); what ran in each arm.
     """
     tasks = parse(rows, now, actors)
     there = present(nodes, *during)
@@ -137,7 +138,7 @@ def summarise(
             for node in there
             if node.went
         },
-        "names": dict(Counter(task.name for task in tasks).most_common(MOST_NAMES)),
+        "names": _counted_names(tasks),
     }
     if not tasks or dropped:
         return summary
@@ -147,6 +148,7 @@ def summarise(
 def _measured(tasks: Sequence[Task], nodes: Sequence[Node]) -> dict[str, Any]:
     by_id = {node.id: node for node in nodes}
     lanes = laid_out(tasks, {node.id: int(node.cpus) for node in nodes})
+    names = _counted_names(tasks)
     first, last = tasks[0].start, max(task.end for task in tasks)
     kept = set(sorted(lanes, key=lambda lane: -lane.busy)[:MOST_LANES])
     holding = [lane for lane in lanes if lane.holds and lane.busy > 0]
@@ -166,7 +168,10 @@ def _measured(tasks: Sequence[Task], nodes: Sequence[Node]) -> dict[str, Any]:
         "waited_for_each_other": one_submitted_after_another(tasks),
         "lanes_used": len(lanes),
         "lanes": [
-            _kept(lane, by_id.get(lane.node), (last - first) / CELLS)
+            {
+                **_kept(lane, by_id.get(lane.node), (last - first) / CELLS),
+                "tasks": _one_by_one(lane, first, list(names)),
+            }
             for lane in lanes
             if lane in kept
         ],
@@ -191,6 +196,25 @@ def _kept(lane: Lane, node: Node | None, gap: float) -> dict[str, Any]:
         "intervals": _joined(lane.intervals, gap),
         **({"failed": failed} if failed else {}),
     }
+
+
+def _counted_names(tasks: Sequence[Task]) -> dict[str, int]:
+    """The most frequent names of tasks, with how many have them."""
+    return dict(Counter(task.name for task in tasks).most_common(MOST_NAMES))
+
+
+def _one_by_one(lane: Lane, first: float, names: Sequence[str]) -> list[list[int]]:
+    """Each task of a lane: milliseconds after the first task's start, its length in milliseconds,
+    and the place of its name in `names`, -1 where it is not among them."""
+    places = {name: place for place, name in enumerate(names)}
+    return [
+        [
+            round((task.start - first) * 1000),
+            round((task.end - task.start) * 1000),
+            places.get(task.name, -1),
+        ]
+        for task in lane.tasks
+    ]
 
 
 def _joined(intervals: Sequence[tuple[float, float]], gap: float) -> list[list[float]]:

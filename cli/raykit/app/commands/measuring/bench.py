@@ -95,6 +95,7 @@ def bench(
     meets all arms alike. Each run leaves a record; the experiment can be interrupted and repeated.
     """
     from raykit.flows.experiments import bench as flow
+    from raykit.flows.experiments import reading
     from raykit.measure.experiment import conditions
     from raykit.progress import Progress
     from raykit.submission import entrypoints
@@ -130,7 +131,7 @@ def bench(
     folder = runs_folder()
     done = flow.bench(request, folder, progress)
     output.aside(f"experiment {done.id}: raykit compare {done.id} shows it again")
-    show_arms(flow.compared(done, folder, baseline), "bench", wanted, output_format)
+    show_arms(reading.compared(done, folder, baseline), "bench", wanted, output_format)
 
 
 def _arms(

@@ -70,14 +70,14 @@ def compare(
 
     A verdict in words, then times, speedup, efficiency and phases of each, and what is in doubt.
     """
-    from raykit.flows.experiments import bench as flow
+    from raykit.flows.experiments import reading
     from raykit.measure.experiment import conditions
 
     wanted = [conditions.parse(text) for text in fail_if or []]
     folder = runs_folder()
-    experiment = flow.find(folder, runs[0]) if len(runs) == 1 else None
+    experiment = reading.find(folder, runs[0]) if len(runs) == 1 else None
     if experiment is not None:
-        show_arms(flow.compared(experiment, folder, baseline), "compare", wanted, output_format)
+        show_arms(reading.compared(experiment, folder, baseline), "compare", wanted, output_format)
         return
     _compare_runs(runs, baseline, unlike, wanted, output_format)
 

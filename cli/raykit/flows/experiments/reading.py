@@ -1,0 +1,29 @@
+"""Experiments on disk, read again: without what running one needs, so that it is quick."""
+
+from __future__ import annotations
+
+from raykit.measure.experiment import experiments
+from raykit.measure.experiment.arms import ArmsCompared, compare_arms
+from raykit.measure.experiment.experiments import Experiment
+from raykit.measure.records import RunRecord, RunsFolder
+
+
+def find(runs: RunsFolder, word: str) -> Experiment | None:
+    """The experiment of that id; None where the word names none, such as a run.
+
+    Errors: RecordError (7) where its file is damaged.
+    """
+    return experiments.read(runs, word)
+
+
+def records_of(experiment: Experiment, runs: RunsFolder) -> dict[str, RunRecord]:
+    """The records of an experiment by run id. Errors: RecordError (7) where one is missing."""
+    return {made.run: runs.read(made.run) for made in experiment.made}
+
+
+def compared(experiment: Experiment, runs: RunsFolder, baseline: str | None = None) -> ArmsCompared:
+    """The arms of an experiment side by side.
+
+    Errors: UsageError (2) for a baseline that is no arm, RecordError (7).
+    """
+    return compare_arms(experiment, records_of(experiment, runs), baseline)

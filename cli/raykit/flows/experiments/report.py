@@ -1,0 +1,135 @@
+"""`raykit report`: a run or an experiment as one HTML page."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from raykit import kit
+from raykit.errors import MissingError, RecordError, UsageError
+from raykit.flows.experiments import reading
+from raykit.measure.experiment.arms import compare_arms
+from raykit.measure.experiment.experiments import Experiment
+from raykit.measure.records import RunRecord, RunsFolder, write_atomically
+
+FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class Report:
+    """id: of the run or experiment; document: HTML."""
+
+    id: str
+    document: str
+
+
+def report(word: str, runs: RunsFolder, baseline: str | None = None) -> Report:
+    """The report of the run or experiment that a word names.
+
+    Errors: MissingError (4) without the extra `report`; RecordError (7) where there is no such run
+    or experiment, or its records cannot be compared; UsageError (2) for a baseline that is no arm.
+    """
+    check_installed()
+    experiment = reading.find(runs, word)
+    if experiment is not None:
+        return Report(experiment.id, _of_experiment(experiment, runs, baseline))
+    if baseline is not None:
+        raise UsageError(f"--baseline {baseline}: {word} is a run and has no arms")
+    record = runs.read(word)
+    return Report(record.id, _of_run(record, runs))
+
+
+def write(document: str, path: Path) -> None:
+    """Write a document whole or not at all. Errors: RecordError (7) where the disk refuses."""
+    write_atomically(path, document.encode())
+
+
+def check_installed() -> None:
+    """Errors: MissingError (4) with the command that installs what draws."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as missing:
+        raise MissingError(
+            "a report needs the extra 'report': matplotlib is not installed here",
+            evidence=[str(missing)],
+            next="pip install 'raykit[report]'   (in a clone: make install)",
+        ) from missing
+
+
+def _of_run(record: RunRecord, runs: RunsFolder) -> str:
+    from raykit.measure.report import of_run
+
+    try:
+        log = runs.log(record.id)
+    except RecordError:
+        log = None
+    return of_run.page(record, log, [_submit_again(record), f"raykit report {record.id}"])
+
+
+def _of_experiment(experiment: Experiment, runs: RunsFolder, baseline: str | None) -> str:
+    from raykit.measure.report import of_experiment
+
+    records = reading.records_of(experiment, runs)
+    compared = compare_arms(experiment, records, baseline)
+    again = [_bench_again(experiment), f"raykit report {experiment.id}"]
+    return of_experiment.page(experiment, compared, records, again)
+
+
+def _submit_again(record: RunRecord) -> str:
+    """The command that submits the same job to the same place."""
+    words = list(map(str, record.job["arguments"]))
+    if record.job["name"] not in kit.jobs():
+        entrypoint = list(map(str, record.job.get("entrypoint") or [record.job["name"]]))
+        return shlex.join(["raykit", "submit", *_place(record), "--entrypoint", "--", *entrypoint])
+    options = ["--", *words] if words else []
+    return shlex.join(["raykit", "submit", str(record.job["name"]), *_place(record), *options])
+
+
+def _place(record: RunRecord) -> list[str]:
+    target = record.target
+    if target.get("kind") == "url":
+        return ["--on", str(target.get("url"))]
+    if not target.get("cluster"):
+        return ["--on", "local"]
+    parts = [str(part) for part in (target.get("namespace"), target["cluster"]) if part]
+    return ["--on", "/".join(parts)]
+
+
+def _bench_again(experiment: Experiment) -> str:
+    """The command that measures the same, as another experiment."""
+    plan = experiment.plan
+    options = {"--repeat": plan.rounds, "--warm-up": plan.warm_ups, "--seed": plan.seed}
+    options |= {"--cold": plan.cold} if plan.cold else {}
+    per_cpu = _tasks_per_cpu(experiment)
+    options |= {"--tasks-per-cpu": per_cpu} if per_cpu > 1 else {}
+    counts = [word for name, value in options.items() for word in (name, str(value))]
+    scaling = ["--scaling", str(experiment.scaling)]
+    words = list(map(str, experiment.job["arguments"]))
+    return shlex.join(
+        [
+            *("raykit", "bench", str(experiment.job["name"]), *_arms(experiment)),
+            *(*counts, *scaling, *(["--", *words] if words else [])),
+        ]
+    )
+
+
+def _arms(experiment: Experiment) -> list[str]:
+    """The options that name the arms; a spec is named once, with all of its numbers of workers."""
+    places: list[str] = []
+    workers: dict[str, list[str]] = {}
+    for arm in experiment.arms.values():
+        option, place, *more = str(arm.get("asked", "")).split(" ")
+        if option == "-f":
+            workers.setdefault(place, []).extend(more[1:2])
+        else:
+            places += [option, place]
+    specs = [word for place in workers for word in ("-f", place)]
+    counts = next((own for own in workers.values() if own), [])
+    return [*places, *specs, *(["--workers", ",".join(counts)] if counts else [])]
+
+
+def _tasks_per_cpu(experiment: Experiment) -> int:
+    """How many tasks raykit asked for, for each task CPU of the largest arm; 1 where none."""
+    largest = max(experiment.arms.values(), key=lambda arm: float(arm["p"]))
+    return max(int(largest["tasks"] or 1) // max(int(largest["p"]), 1), 1)
