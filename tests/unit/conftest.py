@@ -136,6 +136,8 @@ class ApiServer:
         self.tokens = []
         self.queries = []
         self.headers = []
+        self.denied = ()
+        self.refusals = {}
 
     def say(self, path, body, status=200):
         self.answers[path] = (status, body)
@@ -162,9 +164,13 @@ class ApiServer:
             namespace, parts = parts[1], parts[2:]
         if len(parts) in (1, 2) and parts[0] in self.kept:
             kept = self.kept[parts[0]]
+            if len(parts) == 1 and method == "POST":
+                return self._created(parts[0], namespace, query, body)
             if len(parts) == 1:
                 return 200, self._listed(kept, namespace, query)
             return self._one(kept, (namespace, parts[1]), method, query, body)
+        if method == "POST":
+            return self._created(parts[-1], namespace, query, body)
         if method == "PATCH":
             return 200, body
         return 404, {"kind": "Status", "code": 404, "message": "not found"}
@@ -178,6 +184,25 @@ class ApiServer:
             and _carries(item, query.get("labelSelector", ""))
         ]
         return {"metadata": {"resourceVersion": "1"}, "items": items}
+
+    def _created(self, plural, namespace, query, body):
+        if plural == "selfsubjectaccessreviews":
+            asked = body["spec"]["resourceAttributes"]
+            resource = "/".join(part for part in (asked["resource"], asked["subresource"]) if part)
+            return 201, {
+                **body,
+                "status": {"allowed": (asked["verb"], resource) not in self.denied},
+            }
+        if plural == "selfsubjectreviews":
+            return 201, {**body, "status": {"userInfo": {"username": "jane"}}}
+        if plural in self.refusals:
+            return 403, {"kind": "Status", "code": 403, "message": self.refusals[plural]}
+        metadata = dict(body["metadata"])
+        metadata.setdefault("name", f"{metadata.pop('generateName', '')}x")
+        made = {**body, "metadata": {**metadata, "namespace": namespace, "uid": metadata["name"]}}
+        if not query.get("dryRun"):
+            self.keep(plural, made)
+        return 201, made
 
     def _one(self, kept, key, method, query, body):
         before = kept.get(key)
@@ -238,13 +263,16 @@ def api():
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_PATCH = do_DELETE = answer
+        do_GET = do_POST = do_PATCH = do_DELETE = answer
 
         def log_message(self, *_):
             pass
 
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64  # five by default: more connections at once are reset
+
+    httpd = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     server.url = f"http://127.0.0.1:{httpd.server_port}"

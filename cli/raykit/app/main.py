@@ -21,6 +21,7 @@ from raykit.app.commands import (
     clusters,
     dashboard,
     data,
+    doctor,
     image,
     jobs,
     kind,
@@ -94,6 +95,7 @@ kind.register(app)
 image.register(app)
 clusters.register(app)
 dashboard.register(app)
+doctor.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -17,12 +17,18 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class Engine:
-    """The engine and its machine. memory: bytes. architecture: such as `amd64`."""
+    """The engine and its machine.
+
+    memory: bytes. architecture: such as `amd64`. root: the folder of its images. cgroup_version:
+    `1` or `2`; empty if it does not say.
+    """
 
     version: str
     cpus: int
     memory: int
     architecture: str
+    root: str = ""
+    cgroup_version: str = ""
 
 
 def docker(
@@ -55,6 +61,8 @@ def engine() -> Engine:
         cpus=int(info["NCPU"]),
         memory=int(info.get("MemTotal", 0)),
         architecture=ARCHITECTURES.get(architecture, architecture),
+        root=str(info.get("DockerRootDir", "")),
+        cgroup_version=str(info.get("CgroupVersion", "")),
     )
 
 

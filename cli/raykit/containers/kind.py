@@ -32,6 +32,7 @@ CREATE_TIMEOUT_SECONDS = 600.0
 CAUSE_LINES = 12
 WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
 FEWEST_WATCHERS = 512
+INOTIFY_COMMAND = f"sudo sysctl fs.inotify.max_user_instances={FEWEST_WATCHERS}"
 GIB = 1024**3
 SYSTEM_MEMORY = 2 * GIB
 """Bytes of memory left for the control plane, the engine and the machine itself."""
@@ -200,16 +201,20 @@ def config(engine: docker.Engine) -> str:
     return yaml.safe_dump(shape, sort_keys=False)
 
 
-def _repair_hint() -> str:
+def inotify_instances() -> int | None:
+    """How many inotify instances a user of this machine may have; None if it has no such limit."""
     try:
-        watchers = int(WATCHERS.read_text("ascii"))
+        return int(WATCHERS.read_text("ascii"))
     except (OSError, ValueError):
-        watchers = FEWEST_WATCHERS
-    if watchers < FEWEST_WATCHERS:
-        # Two or three clusters exhaust this limit; then parts of a node fail at random.
+        return None
+
+
+def _repair_hint() -> str:
+    instances = inotify_instances()
+    if instances is not None and instances < FEWEST_WATCHERS:
         return (
-            f"sudo sysctl fs.inotify.max_user_instances={FEWEST_WATCHERS}   "
-            f"(it is {watchers}: too few for several clusters), or delete another kind cluster"
+            f"{INOTIFY_COMMAND}   (it is {instances}: too few for several clusters), "
+            "or delete another kind cluster"
         )
     return "https://kind.sigs.k8s.io/docs/user/known-issues/ names the usual causes"
 

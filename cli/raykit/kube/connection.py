@@ -129,6 +129,23 @@ class Kubernetes:
         assert content is not None
         return self._made(item["kind"], content)
 
+    def create(
+        self, item: Object, namespace: str | None = None, *, dry_run: bool = False
+    ) -> Object:
+        """Create an object, or ask a review; return it as the API server then stores it.
+
+        item: its `apiVersion` may be left out. dry_run: change nothing; admission still decides.
+        """
+        kind = KINDS[item["kind"]]
+        content = self._asked(
+            "POST",
+            kind.path(namespace),
+            query={"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})},
+            body={"apiVersion": kind.api_version, **item},
+        )
+        assert content is not None
+        return self._made(item["kind"], content)
+
     def annotate(
         self, kind: str, name: str, namespace: str, annotations: Mapping[str, str]
     ) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
+from raykit.kube.checks import rules
 from raykit.kube.contexts import Context
 from raykit.kube.kubectl import kubectl
 
@@ -117,9 +118,15 @@ def _forbidden(context: Context, message: str) -> ForbiddenError:
         f"not allowed in context {context}: {verb} {resource}{where}",
         evidence=[
             message,
-            f"the rule that is missing, in a {kind}: "
-            f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}',
+            f"the rule that is missing, in a {kind}: {rules.line(group, resource, verb)}",
         ],
-        next=f"{kubectl(context.name, namespace)} auth can-i {verb} {resource_name}"
+        next=_doctor(context, namespace)
+        if rules.are_checked(group, resource, verb, everywhere=bool(rule["everywhere"]))
+        else f"{kubectl(context.name, namespace)} auth can-i {verb} {resource_name}"
         + (" -A" if rule["everywhere"] else ""),
     )
+
+
+def _doctor(context: Context, namespace: str | None) -> str:
+    place = f" -n {namespace}" if namespace else ""
+    return f"raykit doctor --context {context.quoted}{place}   (prints all missing rules as a Role)"

@@ -49,7 +49,12 @@ KINDS = {
     "RayCluster": Kind(RAY_API, "rayclusters"),
     "RayJob": Kind(RAY_API, "rayjobs"),
     "RayService": Kind(RAY_API, "rayservices"),
+    "ResourceQuota": Kind("v1", "resourcequotas"),
     "Secret": Kind("v1", "secrets"),
+    "SelfSubjectAccessReview": Kind(
+        "authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False
+    ),
+    "SelfSubjectReview": Kind("authentication.k8s.io/v1", "selfsubjectreviews", namespaced=False),
 }
 
 

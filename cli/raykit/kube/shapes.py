@@ -218,7 +218,14 @@ SHAPES: dict[str, Shape] = {
     "PodMonitor": {"metadata": Required(NAMESPACED)},
     "RayJob": {"metadata": Required(NAMESPACED)},
     "RayService": {"metadata": Required(NAMESPACED)},
+    "ResourceQuota": {
+        "metadata": Required(NAMESPACED),
+        "spec": {"hard": MapOf(QUANTITY)},
+        "status": {"hard": MapOf(QUANTITY), "used": MapOf(QUANTITY)},
+    },
     "Secret": {"metadata": METADATA, "data": MapOf(TEXT)},
+    "SelfSubjectAccessReview": {"status": Required({"allowed": Required(FLAG)})},
+    "SelfSubjectReview": {"status": {"userInfo": {"username": TEXT}}},
 }
 
 

@@ -64,9 +64,9 @@ def _conditions(cluster: Object, scene: Scene) -> Iterator[Finding]:
         message = failure.get("message", "")
         yield Finding(
             "replica-failure",
-            f"its pods are refused: {_why_refused(message)}",
+            f"its pods are refused: {why_refused(message)}",
             tuple(message.splitlines()) or (failure.get("reason", ""),),
-            _repair_of_refusal(message, scene.context, cluster["metadata"]["namespace"]),
+            repair_of_refusal(message, scene.context, cluster["metadata"]["namespace"]),
             SOON,
         )
     if holds(cluster, "RayClusterSuspended"):
@@ -78,7 +78,8 @@ def _conditions(cluster: Object, scene: Scene) -> Iterator[Finding]:
         )
 
 
-def _why_refused(message: str) -> str:
+def why_refused(message: str) -> str:
+    """Why the API server refuses pods, in a few words. message: what it says."""
     if "violates PodSecurity" in message:
         return "they violate the namespace's Pod Security level"
     if "exceeded quota" in message:
@@ -88,7 +89,8 @@ def _why_refused(message: str) -> str:
     return "Kubernetes does not create them"
 
 
-def _repair_of_refusal(message: str, context: str, namespace: str) -> str:
+def repair_of_refusal(message: str, context: str, namespace: str) -> str:
+    """The command that helps where the API server refuses pods."""
     command = kubectl(context, namespace)
     if "exceeded quota" in message:
         return f"ask for less, or: {command} describe resourcequota"

@@ -23,9 +23,10 @@ from raykit.kube.contexts import Context
 from raykit.kube.errors import ForbiddenError
 from raykit.kube.kubectl import kubectl
 from raykit.kuberay import diagnosis, waiting
+from raykit.kuberay.checks import arguments
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.waiting import Look
-from raykit.objects import Object, holds
+from raykit.objects import Object, condition, holds
 from raykit.progress import Progress
 
 REPOSITORY = "https://ray-project.github.io/kuberay-helm/"
@@ -65,13 +66,15 @@ def check_helm() -> str:
     return match[0]
 
 
-def find(connection: Kubernetes) -> Object | None:
+def find(connection: Kubernetes, namespace: str | None = None) -> Object | None:
     """The operator's Deployment in any namespace; None if there is none.
 
+    namespace: of several operators, one that watches this namespace.
     Errors: ForbiddenError (4) if the user may not list Deployments in all namespaces.
     """
     deployments = connection.objects("Deployment", EVERYWHERE, labels=LABELS)
-    return deployments[0] if deployments else None
+    watching = [item for item in deployments if namespace and arguments.watches(item, namespace)]
+    return next(iter([*watching, *deployments]), None)
 
 
 def version(deployment: Object | None) -> str | None:
@@ -165,16 +168,23 @@ def _patient(look: Look) -> Look:
     return Look(look.ready, findings, look.missing)
 
 
-def diagnose(connection: Kubernetes) -> list[Finding]:
-    """Why nothing happens to a RayCluster: the operator is absent, scaled to 0, or does nothing.
+def diagnose(connection: Kubernetes, namespace: str) -> list[Finding]:
+    """Why nothing happens to a RayCluster of a namespace: `faults`, or the operator is idle.
 
     Empty if the user may not look for the operator in all namespaces.
     """
     try:
-        deployment = find(connection)
+        deployment = find(connection, namespace)
     except ForbiddenError:
         # A user may have the right to read one namespace but not all of them.
         return []
+    findings = faults(connection, deployment, namespace)
+    return findings if deployment is None else findings or [_silent(connection, deployment)]
+
+
+def faults(connection: Kubernetes, deployment: Object | None, namespace: str) -> list[Finding]:
+    """Why the operator cannot serve a namespace: it is absent, scaled to 0, not ready, or watches
+    other namespaces. Empty if it can."""
     if deployment is None:
         lines = ("no Deployment carries the label app.kubernetes.io/name=kuberay-operator",)
         install_hint = _install_command(connection.about)
@@ -182,7 +192,17 @@ def diagnose(connection: Kubernetes) -> list[Finding]:
     if _at(deployment, "spec").get("replicas", 1) == 0:
         return [_stopped(connection, deployment)]
     look = _look(connection, deployment)
-    return [_silent(connection, deployment)] if look.ready else list(look.findings)
+    if not look.ready:
+        return list(look.findings) or [_unready(connection, deployment)]
+    if not arguments.watches(deployment, namespace):
+        return [_elsewhere(connection, deployment, namespace)]
+    return []
+
+
+def where(deployment: Object) -> str:
+    """The operator's Deployment in words: `deployment NAMESPACE/NAME`."""
+    metadata = deployment["metadata"]
+    return f"deployment {metadata['namespace']}/{metadata['name']}"
 
 
 def _stopped(connection: Kubernetes, deployment: Object) -> Finding:
@@ -190,21 +210,42 @@ def _stopped(connection: Kubernetes, deployment: Object) -> Finding:
     return Finding(
         "stopped-operator",
         "KubeRay's operator has no replica: somebody scaled it to 0",
-        (f"deployment {namespace}/{name}: spec.replicas is 0",),
+        (f"{where(deployment)}: spec.replicas is 0",),
         f"{kubectl(connection.context, namespace)} scale deployment/{name} --replicas=1",
+        LATER,
+    )
+
+
+def _unready(connection: Kubernetes, deployment: Object) -> Finding:
+    available = condition(deployment, "Available") or {}
+    return Finding(
+        "unready-operator",
+        "KubeRay's operator is not ready",
+        (f"{where(deployment)}: {available.get('message', 'it is not available yet')}",),
+        f"{kubectl(connection.context, deployment['metadata']['namespace'])} describe pods",
+    )
+
+
+def _elsewhere(connection: Kubernetes, deployment: Object, namespace: str) -> Finding:
+    names = [*(arguments.watched(deployment) or []), namespace]
+    release = deployment["metadata"]["namespace"]
+    return Finding(
+        "elsewhere-operator",
+        f"KubeRay's operator does not watch namespace {namespace}",
+        (f"{where(deployment)} watches {', '.join(names[:-1])}", arguments.shown(deployment)),
+        f"helm --kube-context {connection.about.quoted} -n {release} upgrade {CHART} {CHART} "
+        f"--repo {REPOSITORY} --version {version(deployment) or versions.KUBERAY} --reuse-values "
+        f"--set 'watchNamespace={{{','.join(names)}}}'",
         LATER,
     )
 
 
 def _silent(connection: Kubernetes, deployment: Object) -> Finding:
     namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-    containers = _at(deployment, "spec", "template", "spec").get("containers") or [{}]
-    arguments = " ".join(containers[0].get("args") or ["none"])
     return Finding(
         "silent-operator",
         "KubeRay's operator is ready, but does nothing with this cluster",
-        (f"its arguments: {arguments}",),
-        "does it watch this namespace? "
+        (arguments.shown(deployment),),
         f"{kubectl(connection.context, namespace)} logs deployment/{name}",
         SILENT,
     )

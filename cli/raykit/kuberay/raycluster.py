@@ -81,7 +81,9 @@ def findings(
         now=time.time(),
     )
     reasons = diagnosis.of_cluster(cluster.item, scene)
-    return reasons or (operator.diagnose(connection) if _is_idle(cluster.item, of_cluster) else [])
+    if reasons or not _is_idle(cluster.item, of_cluster):
+        return reasons
+    return operator.diagnose(connection, cluster.namespace)
 
 
 def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:

@@ -122,7 +122,7 @@ class Survey:
             return "; ".join(key)
         at_most = "at most " if group.count > 1 else ""
         return "; ".join(
-            f"needs {self._wanted(name)}, has {at_most}{_shown(name, _of(group.most, name))} in all"
+            f"needs {self._wanted(name)}, has {at_most}{shown(name, _of(group.most, name))} in all"
             for name in key
         )
 
@@ -131,13 +131,13 @@ class Survey:
             return "has room by now, by its cpu, memory, taints and labels"
         at_most = "at most " if group.count > 1 else ""
         return "; ".join(
-            f"needs {self._wanted(name)}, {at_most}{_shown(name, _of(group.most, name))} of "
-            f"{_shown(name, _of(group.whole, name))} free"
+            f"needs {self._wanted(name)}, {at_most}{shown(name, _of(group.most, name))} of "
+            f"{shown(name, _of(group.whole, name))} free"
             for name in key
         )
 
     def _wanted(self, name: str) -> str:
-        return f"{_shown(name, self.wanted[name])} {name}"
+        return f"{shown(name, self.wanted[name])} {name}"
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,8 @@ def _of(amounts: Amounts, name: str) -> Decimal:
     return amounts.get(name, Decimal(0))
 
 
-def _shown(resource: str, amount: Decimal) -> str:
+def shown(resource: str, amount: Decimal) -> str:
+    """An amount of a resource for people: memory in Gi, everything else as a number."""
     if resource in ("memory", "ephemeral-storage"):
         return f"{amount / quantity.GIB:.1f}Gi"
     return f"{amount.normalize():f}"

@@ -191,7 +191,7 @@ def test_an_api_server_that_hides_its_version_is_one_all_the_same(api, kubeconfi
             'pods is forbidden: User "me" cannot list resource "pods" in API group "" in the '
             'namespace "ray"',
             'in a Role: {apiGroups: [""], resources: ["pods"], verbs: ["list"]}',
-            "kubectl --context kind-here -n ray auth can-i list pods",
+            "raykit doctor --context kind-here -n ray   (prints all missing rules as a Role)",
         ),
         (
             'rayclusters.ray.io is forbidden: User "me" cannot list resource "rayclusters" in API '

@@ -157,7 +157,7 @@ def reads(answers):
     connection = Scripted(answers)
     connection.version()
     operator.require(connection)
-    operator.diagnose(connection)
+    operator.diagnose(connection, "raykit")
     machines = MachinesReader(connection)
     for cluster in choosing.find(connection):
         of_cluster = raycluster.pods(cluster)

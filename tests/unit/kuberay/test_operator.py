@@ -87,7 +87,7 @@ def listed(*items):
 
 def test_without_an_operator_the_command_that_installs_it_is_said(connection, api):
     api.say(DEPLOYMENTS, listed())
-    (finding,) = operator.diagnose(connection)
+    (finding,) = operator.diagnose(connection, "a")
     assert finding.what == "no KubeRay operator runs here"
     assert finding.next == "raykit kind up --name here"
     assert finding.patience <= 20
@@ -114,22 +114,52 @@ def test_an_operator_whose_pod_cannot_start_gives_that_reason(connection, api):
     api.say(DEPLOYMENTS, listed(deployment(available="False")))
     api.say("/api/v1/namespaces/ray-system/pods", listed(pod))
     api.say("/api/v1/namespaces/ray-system/events", listed())
-    (finding,) = operator.diagnose(connection)
+    (finding,) = operator.diagnose(connection, "a")
     assert finding.what == "image quay.io/x:1 cannot be had (ImagePullBackOff)"
 
 
-def test_an_operator_that_is_ready_and_silent_shows_which_namespaces_it_watches(connection, api):
+def test_an_operator_that_is_ready_and_silent_shows_its_arguments_and_its_log(connection, api):
     api.say(DEPLOYMENTS, listed(deployment()))
-    (finding,) = operator.diagnose(connection)
+    (finding,) = operator.diagnose(connection, "a")
     assert "does nothing with this cluster" in finding.what
     assert finding.evidence == ("its arguments: --watch-namespace=a",)
-    assert "does it watch this namespace?" in finding.next
+    assert finding.next.endswith("-n ray-system logs deployment/kuberay-operator")
     assert finding.patience <= 20
+
+
+def test_an_operator_that_watches_other_namespaces_is_told_with_the_command_that_adds_ours(
+    connection, api
+):
+    api.say(DEPLOYMENTS, listed(deployment()))
+    (finding,) = operator.diagnose(connection, "ours")
+    assert finding.what == "KubeRay's operator does not watch namespace ours"
+    assert finding.evidence[0] == "deployment ray-system/kuberay-operator watches a"
+    assert finding.next.endswith("--reuse-values --set 'watchNamespace={a,ours}'")
+    assert finding.patience <= 20
+
+
+def test_of_several_operators_the_one_that_watches_the_namespace_counts(connection, api):
+    ours = deployment()
+    ours["metadata"] = {**ours["metadata"], "namespace": "team"}
+    ours["spec"]["template"]["spec"]["containers"][0]["args"] = ["-watch-namespace", "ours"]
+    api.say(DEPLOYMENTS, listed(deployment(), ours))
+    found = operator.find(connection, "ours")
+    assert found["metadata"]["namespace"] == "team"
+
+
+def test_an_operator_that_is_not_available_without_a_reason_of_its_pods_is_not_called_idle(
+    connection, api
+):
+    api.say(DEPLOYMENTS, listed(deployment(available="False")))
+    api.say("/api/v1/namespaces/ray-system/pods", listed())
+    (finding,) = operator.diagnose(connection, "a")
+    assert finding.what == "KubeRay's operator is not ready"
+    assert finding.patience is None
 
 
 def test_an_operator_that_was_scaled_to_0_is_told_with_the_command_that_starts_it(connection, api):
     api.say(DEPLOYMENTS, listed(deployment(replicas=0, updated=0)))
-    (finding,) = operator.diagnose(connection)
+    (finding,) = operator.diagnose(connection, "a")
     assert finding.what == "KubeRay's operator has no replica: somebody scaled it to 0"
     assert finding.next == (
         "kubectl --context kind-here -n ray-system scale deployment/kuberay-operator --replicas=1"
@@ -173,4 +203,4 @@ def test_a_chart_whose_crds_are_none_is_refused(tools, shown):
 
 def test_who_may_not_read_the_operators_namespace_gets_no_guess(connection, api):
     api.refuse(DEPLOYMENTS, 403, "deployments.apps is forbidden")
-    assert operator.diagnose(connection) == []
+    assert operator.diagnose(connection, "a") == []

@@ -104,7 +104,8 @@ def test_who_may_not_read_the_secret_sets_the_token_and_learns_the_rule(cluster,
         reach.endpoint(small)
     assert 'resources: ["secrets"], verbs: ["get"]' in missing.value.evidence[1]
     assert missing.value.next == (
-        "set RAY_AUTH_TOKEN, or: kubectl --context kind-here -n ray auth can-i get secrets"
+        "set RAY_AUTH_TOKEN, or: raykit doctor --context kind-here -n ray   "
+        "(prints all missing rules as a Role)"
     )
     monkeypatch.setenv("RAY_AUTH_TOKEN", "given")
     assert reach.endpoint(small).headers["X-Ray-Authorization"] == "Bearer given"

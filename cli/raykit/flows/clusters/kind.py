@@ -109,13 +109,13 @@ def preflight() -> None:
 
     Errors: MissingError (4) for the first that is missing or does not fit.
     """
-    _this_raykit()
+    require_this_raykit()
     docker.engine()
     kind.check_version()
     operator.check_helm()
 
 
-def _this_raykit() -> None:
+def require_this_raykit() -> None:
     on_path = which("raykit")
     ours = {
         Path(path).resolve()

@@ -1,0 +1,85 @@
+"""docker, kind and what their machine must offer: memory, disk, inotify instances, cgroups."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from raykit import checks
+from raykit.checks import Check
+from raykit.containers import docker, kind
+from raykit.containers.docker import Engine
+
+GIB = kind.GIB
+LEAST_MEMORY, LEAST_DISK = 4 * GIB, 10 * GIB
+"""Bytes: for a kind cluster with one Ray head; for the images of Ray, of kind and of its nodes."""
+USE = "raykit kind, raykit image, and up on a kind cluster"
+
+
+def engine() -> Check:
+    """Whether the docker engine answers. Errors: as `docker.engine`."""
+    found = docker.engine()
+    size = f"{found.cpus} CPUs, {found.memory / GIB:.1f} GiB"
+    return checks.ok("docker", f"docker {found.version}: {size}, {found.architecture}")
+
+
+def kind_version() -> Check:
+    """Whether raykit supports the kind on PATH. Errors: as `kind.check_version`."""
+    return checks.ok("kind", f"kind {kind.check_version()}")
+
+
+def of_engine(name: str, judge: Callable[[Engine], Check]) -> Check:
+    """A check of the engine's machine; skipped where no engine answers, which `engine` reports."""
+    answer = checks.answer(checks.Question(name, lambda: judge(docker.engine())))
+    if answer.exit_code:
+        return checks.skipped(name, "the docker engine does not answer")
+    return answer
+
+
+def memory(found: Engine) -> Check:
+    has = f"the docker engine has {found.memory / GIB:.1f} GiB of memory"
+    if found.memory >= LEAST_MEMORY:
+        return checks.ok("docker-memory", has)
+    return checks.warning(
+        "docker-memory",
+        has,
+        [f"a kind cluster with one Ray head needs {LEAST_MEMORY // GIB} GiB"],
+        "give its machine more: Docker Desktop, Settings, Resources",
+    )
+
+
+def disk(found: Engine) -> Check:
+    """Free space where the engine keeps images; it may be on another machine than this one."""
+    try:
+        free = shutil.disk_usage(found.root).free
+    except OSError:
+        return checks.skipped("docker-disk", f"the engine's disk is not here: {found.root}")
+    has = f"{free / GIB:.0f} GiB are free in {found.root}"
+    if free >= LEAST_DISK:
+        return checks.ok("docker-disk", has)
+    needs = f"the images of Ray and kind need {LEAST_DISK // GIB} GiB"
+    return checks.warning("docker-disk", has, [needs], "docker system prune   (asks first)")
+
+
+def cgroups(found: Engine) -> Check:
+    """Whether kubelets start: from Kubernetes 1.35 on they refuse cgroup v1 by default."""
+    if found.cgroup_version != "1":
+        return checks.ok("cgroups", f"the docker engine uses cgroup v{found.cgroup_version or '2'}")
+    return checks.warning(
+        "cgroups",
+        "the docker engine uses cgroup v1: kubelets of Kubernetes 1.35 and newer may not start",
+        ["they refuse it unless the node image sets failCgroupV1: false"],
+        "boot with systemd.unified_cgroup_hierarchy=1, "
+        f"or set {kind.NODE_IMAGE}=kindest/node:v1.34.0",
+    )
+
+
+def inotify() -> Check:
+    """Whether kubelets may watch enough files; the limit is one for the whole machine."""
+    instances = kind.inotify_instances()
+    if instances is None:
+        return checks.skipped("inotify", "this system has no limit of inotify instances")
+    if instances >= kind.FEWEST_WATCHERS:
+        return checks.ok("inotify", f"{instances} inotify instances are allowed")
+    what = f"only {instances} inotify instances are allowed: too few for several kind clusters"
+    return checks.warning("inotify", what, [str(kind.WATCHERS)], kind.INOTIFY_COMMAND)

@@ -1,0 +1,179 @@
+"""`raykit doctor`: what raykit needs, on this machine, in the context, and for a spec."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from raykit import checks, kit
+from raykit.checks import Check, Question, as_warning
+from raykit.containers import image
+from raykit.containers.checks import machine
+from raykit.errors import RaykitError
+from raykit.flows.clusters import kind, up
+from raykit.kube import kubeconfig
+from raykit.kube.checks import namespace, rights, rules
+from raykit.kube.checks.rules import Rule
+from raykit.kube.connection import Kubernetes, connect
+from raykit.kuberay.checks import definitions, operator, room, tools
+from raykit.local import leftovers, ray_start
+from raykit.manifests.render import render, to_yaml
+from raykit.spec.model import ClusterSpec
+
+SAMPLE = "multi-node.yaml"
+"""The shape that is tried where no spec is named: a head and a group of workers."""
+AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `raykit doctor`. spec: None: a shape of the kit is tried in its place."""
+
+    spec: ClusterSpec | None = None
+    context: str | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """groups: titles with their checks, in the order in which things depend on each other.
+
+    role: the RBAC rules that are missing, as YAML to apply; empty if none is.
+    """
+
+    groups: Sequence[tuple[str, Sequence[Check]]] = ()
+    role: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        return checks.exit_code(check for _, group in self.groups for check in group)
+
+    def as_dict(self) -> dict[str, object]:
+        rows = [{"group": title, **one.as_dict()} for title, group in self.groups for one in group]
+        return {"checks": rows, "role": self.role or None}
+
+
+def examine(request: Request) -> Report:
+    """Run all checks together; a problem of one does not keep the others from being run."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        here = checks.started(pool, this_machine())
+        reached, connection = _reach(request)
+        if connection is None:
+            return Report([("this machine", _results(here)), ("context", [reached])])
+        cluster = _Cluster(connection, request)
+        context = checks.started(pool, cluster.context())
+        kuberay = checks.started(pool, cluster.kuberay())
+        place = checks.started(pool, cluster.place())
+        groups = [
+            ("this machine", _results(here)),
+            ("context", [reached, *_results(context)]),
+            ("KubeRay", _results(kuberay)),
+            (f"namespace {cluster.namespace}", _results(place)),
+        ]
+    return Report(groups, cluster.role())
+
+
+def _results(started: Sequence[Future[Check]]) -> list[Check]:
+    return [one.result() for one in started]
+
+
+def this_machine() -> list[Question]:
+    """The checks of this machine. A tool that is missing concerns only what needs it."""
+    return [
+        _for_some("python", _python, "--on local"),
+        _for_some("raykit", _raykit, "make, and scripts that call raykit"),
+        _for_some("docker", machine.engine, machine.USE),
+        Question("docker-memory", lambda: machine.of_engine("docker-memory", machine.memory)),
+        Question("docker-disk", lambda: machine.of_engine("docker-disk", machine.disk)),
+        Question("cgroups", lambda: machine.of_engine("cgroups", machine.cgroups)),
+        Question("inotify", machine.inotify),
+        _for_some("kind", machine.kind_version, "raykit kind, raykit image load"),
+        _for_some("helm", tools.helm, "raykit kind up"),
+        _for_some("kubectl", tools.kubectl, "clusters that the API server's proxy does not reach"),
+        Question("leftovers", lambda: leftovers.check(os.getuid())),
+    ]
+
+
+def _for_some(name: str, examine: Callable[[], Check], use: str) -> Question:
+    """A check whose failure is a warning. use: the commands that need it."""
+    return Question(name, lambda: as_warning(checks.answer(Question(name, examine)), use))
+
+
+class _Cluster:
+    """The checks of a context that answers. lacking: the RBAC rules that were found missing."""
+
+    def __init__(self, connection: Kubernetes, request: Request) -> None:
+        spec = request.spec or up.read_spec(kit.root() / "deploy" / "clusters" / SAMPLE)
+        self.connection = connection
+        self.namespace = request.namespace or spec.namespace or connection.namespace
+        self.items = render(spec, image=spec.image or image.reference())
+        self.lacking: Sequence[Rule] = ()
+        self.user = ""
+
+    def context(self) -> list[Question]:
+        return [Question(rights.NAME, self._rights)]
+
+    def kuberay(self) -> list[Question]:
+        on, where = self.connection, self.namespace
+        return [
+            Question(definitions.NAME, lambda: definitions.served(on)),
+            Question(definitions.FIELDS, lambda: definitions.fields(on, where, self.items)),
+            Question(operator.NAME, lambda: operator.check(on, where)),
+        ]
+
+    def place(self) -> list[Question]:
+        on, where = self.connection, self.namespace
+        ray = next(item for item in self.items if item["kind"] == "RayCluster")
+        return [
+            Question(namespace.NAME, lambda: namespace.check(on, where)),
+            Question(room.ADMISSION, lambda: room.admission(on, where, ray)),
+            Question(room.QUOTA, lambda: room.quota(on, where, ray)),
+        ]
+
+    def role(self) -> str:
+        """The roles that grant what is missing, as YAML to apply; empty if nothing is."""
+        if not self.lacking:
+            return ""
+        return to_yaml(rules.roles(self.lacking, self.namespace, self.user or "NAME"))
+
+    def _rights(self) -> Check:
+        wanted = rules.of_kinds(item["kind"] for item in self.items)
+        found = rights.read(self.connection, wanted, self.namespace)
+        self.lacking, self.user = found.missing, found.user
+        return rights.judge(found, self.namespace, "an administrator applies the roles below")
+
+
+def _reach(request: Request) -> tuple[Check, Kubernetes | None]:
+    """Whether the context answers. Without any context the checks of this machine remain."""
+    name = "context"
+    try:
+        if not request.context and not kubeconfig.has_context():
+            what = "there is no Kubernetes context: only this machine was checked"
+            return checks.skipped(name, what, next="raykit kind up   (or set KUBECONFIG)"), None
+        connection = connect(request.context)
+    except RaykitError as error:
+        return checks.of_error(name, error), None
+    where = f"{connection.context} at {connection.access.server}"
+    return checks.ok(name, f"{where} answers: Kubernetes {_version(connection)}"), connection
+
+
+def _version(connection: Kubernetes) -> str:
+    try:
+        return connection.version()
+    except RaykitError:
+        return "of a hidden version"
+
+
+def _python() -> Check:
+    """Errors: MissingError (4) if Ray is not installed."""
+    version, ray = sys.version.split()[0], ray_start.installed_ray()
+    return checks.ok("python", f"Python {version}, Ray {ray}")
+
+
+def _raykit() -> Check:
+    """Errors: MissingError (4) if another raykit is on PATH, or none."""
+    kind.require_this_raykit()
+    return checks.ok("raykit", "the raykit on PATH is this one")

@@ -1,0 +1,1 @@
+"""Checks of a context: rights, namespace, quota, admission."""

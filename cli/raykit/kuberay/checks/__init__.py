@@ -1,0 +1,1 @@
+"""Checks of KubeRay: its definitions and its operator."""
