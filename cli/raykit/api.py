@@ -1,4 +1,4 @@
-"""`from raykit import submit, attach, runs`: what the command line does, for Python programs."""
+"""`from raykit import submit, attach, runs`: raykit for Python programs."""
 
 from __future__ import annotations
 
@@ -43,15 +43,16 @@ def submit(
 ) -> Run:
     """Run a job to its end, as `raykit submit` does.
 
-    job: a job of raykit's (`"fib"`), a file (`"my_job.py"`), or a command as a list of words.
-    on, context, namespace: where to run; unset, as without `--on`. headers, ca: for a head at an
-    address: what an ingress asks for, and a file of certificates to trust.
-    resources: `entrypoint_num_cpus` and its like, as Ray takes them.
-    timeout: seconds to follow. folder: of run records; unset, RAYKIT_RUNS or ./runs.
-    listener: is told what happens and gets the job's output; unset, nobody is.
+    job: one of raykit's jobs (`"fib"`), a file (`"my_job.py"`), or a command as a list of words.
+    on, context, namespace: where to run; None: as the command without them. headers, ca: for a head
+    at an address: headers that an ingress asks for, and a file of certificates to trust.
+    resources: Ray's fields `entrypoint_num_cpus`, `entrypoint_num_gpus` and `entrypoint_memory`.
+    timeout: seconds to follow; None: no limit. folder: of run records; None: RAYKIT_RUNS or ./runs.
+    listener: gets progress and the job's output; None: nothing is shown.
 
     Returns the run: its `record`, and in `error` why its `exit_code` is not 0; `error` can be
-    raised. What is wrong before the head gets the job is raised: errors of `raykit.errors`.
+    raised.
+    Errors: those before the head has the job, as in `flows.submit`; later ones are in the run.
     """
     environment = environments.checked(runtime_env or {}, "runtime_env")
     given = None if working_dir is None else Path(working_dir)
@@ -80,19 +81,26 @@ def attach(
     folder: Path | str | None = None,
     listener: Listener | None = None,
 ) -> Run:
-    """Follow a job by its submission id, run id or `last`, and complete its record."""
+    """Follow a job to its end and complete its record, as `raykit attach` does.
+
+    job: a submission id, run id or `last`. The other parameters and the result: as in `submit`.
+    Errors: as in `flows.jobs.attach`.
+    """
     where = _where(on, context, namespace, headers, ca)
     return jobs.attach(job, where, records(folder), Progress(listener), timeout)
 
 
 def runs(folder: Path | str | None = None) -> list[RunRecord]:
-    """The run records of a folder, oldest first; those that cannot be read are left out."""
-    found = (record for _, record in records(folder).records())
-    return [record for record in found if not isinstance(record, RecordError)]
+    """The run records of a folder, oldest first; unreadable ones are left out.
+
+    folder: None: RAYKIT_RUNS or ./runs.
+    """
+    everything = (record for _, record in records(folder).records())
+    return [record for record in everything if not isinstance(record, RecordError)]
 
 
 def records(folder: Path | str | None = None) -> RunsFolder:
-    """A folder of run records: the one given, else RAYKIT_RUNS, else ./runs."""
+    """The given folder of run records, else RAYKIT_RUNS, else ./runs."""
     return RunsFolder.chosen(os.environ, folder)
 
 

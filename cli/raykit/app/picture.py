@@ -1,4 +1,4 @@
-"""What a person sees of one run: the task strip, a verdict, where the time went, the doubts."""
+"""One run as text: the task strip, the verdict, the phases and the doubts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ LEAST_WIDTH = 40
 
 
 def picture(record: RunRecord, width: int) -> str:
-    """The lines shown after every run, of any job; at most `width` columns, but no fewer than 40.
+    """The text shown after every run of any job.
 
-    The last line names the record; it is not broken, so that it can be pasted.
+    width: columns to fill, at least 40. The last line is a command, which may be longer: it is not
+    broken, so that it can be pasted.
     """
     if record.status == "UNFINISHED":
         return f"record: {record.id} (unfinished)"
@@ -43,7 +44,7 @@ def picture(record: RunRecord, width: int) -> str:
 
 
 def page(record: RunRecord, width: int) -> str:
-    """`runs show`: everything a person asks of a record first."""
+    """The text of `raykit runs show`. width: columns to fill, at least 40."""
     width = max(width, LEAST_WIDTH)
     about = [
         ("run", record.id),
@@ -70,7 +71,7 @@ def _strip(record: RunRecord, width: int) -> list[str]:
 
 
 def _doubts(record: RunRecord, width: int) -> list[str]:
-    """What is in doubt about this one run; its own id need not be said."""
+    """The doubts about this run, without its id."""
     lines: list[str] = []
     for doubt in doubts.of_run(record):
         why = doubt.why.removeprefix(f"{record.id}: ")
@@ -83,7 +84,7 @@ def _paragraph(text: str, width: int) -> list[str]:
 
 
 def _joined(title: str, parts: Sequence[str], width: int) -> list[str]:
-    """Parts after a title, with a dot between; a line ends between two parts, never within one."""
+    """Parts after a title, separated by dots; lines break only between parts."""
     lines = [title + parts[0]]
     for part in parts[1:]:
         if len(lines[-1]) + len(part) + len(" · ") <= width:
@@ -94,7 +95,7 @@ def _joined(title: str, parts: Sequence[str], width: int) -> list[str]:
 
 
 def _phase_table(record: RunRecord) -> str:
-    """How the cluster came up (once, cold), then what this submission took (warm)."""
+    """The phases in which the cluster came up (once, cold), then those of this run (warm)."""
     rows = [
         (f"cluster {p['name']}", f"{p['seconds']:.0f}", p["source"], p["clock"])
         for p in record.cluster.get("bring_up") or []
@@ -104,7 +105,7 @@ def _phase_table(record: RunRecord) -> str:
 
 
 def _starts(record: RunRecord) -> list[str]:
-    """Warm start: submit to first task; cold start: the cluster's coming up before it."""
+    """The warm start (submit to first task) and the cold start (with the cluster before it)."""
     before = ("submit", "driver-start", "first-task")
     warm = [phase.seconds for phase in record.phases if phase.name in before]
     if len(warm) != len(before):
@@ -121,7 +122,7 @@ def _span_table(record: RunRecord) -> str:
 
 
 def _seconds(value: float) -> str:
-    """Milliseconds, but of a length that nothing can have."""
+    """Seconds to the millisecond; in powers of ten if a job reports an absurd length."""
     return f"{value:.3f}" if value < 1e9 else f"{value:.1e}"
 
 
@@ -131,7 +132,7 @@ def _status(record: RunRecord) -> str:
 
 
 def _machine(record: RunRecord) -> str:
-    """Where the driver ran, which need not be where raykit runs."""
+    """The machine of the driver, which may be another than raykit's."""
     machine = facts.head_machine(record)
     if not machine.get("cpu_model"):
         return "unknown"
@@ -139,7 +140,7 @@ def _machine(record: RunRecord) -> str:
 
 
 def _values(data: object, width: int, indent: str) -> list[str]:
-    """JSON data as indented lines: objects by key, lists of objects as tables where they fit."""
+    """JSON data as indented lines: objects by key, lists of objects as tables if they fit."""
     if isinstance(data, Mapping) and data:
         return [line for key, value in data.items() for line in _value(key, value, width, indent)]
     if isinstance(data, list) and any(isinstance(item, Mapping | list) for item in data):
@@ -170,7 +171,7 @@ def _rows(data: Sequence[object], width: int, indent: str) -> list[str]:
 
 
 def _table(data: Sequence[object], width: int, indent: str) -> list[str]:
-    """Objects of the same plain keys as a table; empty where it would not fit."""
+    """Objects with the same keys and plain values as a table; empty if it would not fit."""
     rows = [item for item in data if isinstance(item, Mapping)]
     keys = list(rows[0]) if rows else []
     same = len(rows) == len(data) and all(list(row) == keys for row in rows)
@@ -188,7 +189,7 @@ def _item(item: object, width: int, indent: str) -> list[str]:
 
 
 def _scalar(value: object) -> str:
-    """A value as people write it: four digits of a measured number, words for truth."""
+    """A value for people: four digits of a fraction, yes or no for a truth value."""
     match value:
         case None:
             return "none"

@@ -1,4 +1,4 @@
-"""What the command line changes in a spec: `--set PATH=VALUE` and `--job 'NAME ARGUMENTS'`."""
+"""Changes a spec from the command line: `--set PATH=VALUE` and `--job 'NAME ARGUMENTS'`."""
 
 from __future__ import annotations
 
@@ -18,36 +18,37 @@ or --set 'head.nodeSelector["a.b/c"]=d'"""
 
 
 def apply(data: dict[str, Any], settings: Sequence[str]) -> list[Problem]:
-    """Set values in a spec's plain data, one after the other; what is wrong with them, by path.
+    """Set values in a spec's plain data, one after the other; return the problems with their paths.
 
-    settings: texts `PATH=VALUE`; the value is YAML, read as strictly as a spec. A list takes one
-    item more than it has. Errors: UsageError (2) where a text has another form.
+    settings: texts `PATH=VALUE`; the value is YAML, read as strictly as a spec. The index after the
+    last item of a list appends an item.
+    Errors: UsageError (2) if a text has another form.
     """
     problems: list[Problem] = []
     for setting in settings:
         path, text = _split(setting)
-        read = document.parse(text)
-        found = [Problem((*path, *each.path), each.message) for each in read.problems]
-        empty = read.value is None and not found
-        if empty or any(each.message == "is empty" for each in read.problems):
-            found = [Problem(path, 'has no value: give one; an empty text is ""')]
-        problems += found or _put(data, path, read.value)
+        parsed = document.parse(text)
+        wrong = [Problem((*path, *problem.path), problem.message) for problem in parsed.problems]
+        is_empty = parsed.value is None and not wrong
+        if is_empty or any(problem.message == "is empty" for problem in parsed.problems):
+            wrong = [Problem(path, 'has no value: give one; an empty text is ""')]
+        problems += wrong or _put(data, path, parsed.value)
     return problems
 
 
 def add_jobs(data: dict[str, Any], jobs: Sequence[str]) -> None:
     """Add a job to a spec's plain data for each text, such as `fib --size 20000`.
 
-    A job is named after what it runs, with a number where the spec has that name already.
-    Errors: UsageError (2) where a text holds no job.
+    A job has the name of what it runs, with a number if the spec has that name already.
+    Errors: UsageError (2) if a text is empty or has an open quotation mark.
     """
-    held = data.setdefault("jobs", []) if jobs else []
+    entries = data.setdefault("jobs", []) if jobs else []
     for text in jobs:
-        name, *arguments = _words(text)
-        taken = {each["name"] for each in held}
-        free = (name if at == 1 else f"{name}-{at}" for at in range(1, len(taken) + 2))
-        own = next(each for each in free if each not in taken)
-        held.append({"name": own, "job": name, "arguments": arguments})
+        job, *arguments = _words(text)
+        taken = {entry["name"] for entry in entries}
+        names = (job if number == 1 else f"{job}-{number}" for number in range(1, len(taken) + 2))
+        name = next(name for name in names if name not in taken)
+        entries.append({"name": name, "job": job, "arguments": arguments})
 
 
 def _words(text: str) -> list[str]:
@@ -84,9 +85,9 @@ def _unquoted(text: str) -> str:
 
 
 def _put(data: Any, path: Path, value: Any) -> list[Problem]:
-    """Set the value at a path, with mappings made on the way where there is nothing yet."""
+    """Set the value at a path; make the missing mappings and lists on the way."""
     for at, part in enumerate(path):
-        wrong = _no_place(data, part)
+        wrong = _cannot_hold(data, part)
         if wrong:
             return [Problem(path[: at + 1], wrong)]
         last = at == len(path) - 1
@@ -103,7 +104,8 @@ def _put(data: Any, path: Path, value: Any) -> list[Problem]:
     return []
 
 
-def _no_place(holder: Any, part: str | int) -> str | None:
+def _cannot_hold(holder: Any, part: str | int) -> str | None:
+    """Why a value cannot have this part; None if it can."""
     if isinstance(holder, list):
         if not isinstance(part, int):
             return "is below a list: name an item, such as [0]"
@@ -111,5 +113,5 @@ def _no_place(holder: Any, part: str | int) -> str | None:
             return f"the list has only {len(holder)} items: the next is [{len(holder)}]"
         return None
     if not isinstance(holder, dict):
-        return "is below a plain value: nothing can stand there"
+        return "is below a plain value, which has no fields"
     return "is no list" if isinstance(part, int) else None

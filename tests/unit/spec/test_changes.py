@@ -49,7 +49,7 @@ def test_values_are_set_at_any_depth_and_read_as_yaml():
         ("workers[3].replicas=2", "workers[3]: the list has only 1 items: the next is [1]"),
         ("workers.replicas=2", "workers.replicas: is below a list: name an item, such as [0]"),
         ("head[0]=1", "head[0]: is no list"),
-        ("name.first=a", "name.first: is below a plain value: nothing can stand there"),
+        ("name.first=a", "name.first: is below a plain value, which has no fields"),
         ("name=", 'name: has no value: give one; an empty text is ""'),
         ("name=null", 'name: has no value: give one; an empty text is ""'),
         ("suspend=yes", "suspend: YAML reads yes as true: write true, or quote it"),

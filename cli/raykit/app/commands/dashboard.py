@@ -23,16 +23,17 @@ def dashboard(
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     output_format: Output = Format.text,
 ) -> None:
-    """Open Ray's dashboard, of a local head or of a cluster, until Ctrl-C.
+    """Open Ray's dashboard of a local head or a cluster, until Ctrl-C.
 
-    The address is on this machine, adds the head's token and lets in one browser, once.
+    The printed address is on this machine and works once, for one browser. raykit adds the head's
+    token, which the browser never gets.
     """
     from raykit.flows import dashboard as flow
     from raykit.progress import Progress
 
     def announce(address: str) -> None:
         data = {"url": address}
-        output.show("dashboard", data, output_format is Format.json, lambda found: found["url"])
+        output.show("dashboard", data, output_format is Format.json, lambda shown: shown["url"])
 
-    place = where(on, context, namespace, header, ca)
-    flow.show(place, Progress(output.Screen()), announce, browser=browser)
+    target = where(on, context, namespace, header, ca)
+    flow.show(target, Progress(output.Screen()), announce, browser=browser)

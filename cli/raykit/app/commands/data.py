@@ -1,4 +1,4 @@
-"""`raykit data`: GSOD archives on disk."""
+"""`raykit data`: fetch, list and verify GSOD archives."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ data = typer.Typer(
     help="Fetch, list and verify GSOD archives.",
 )
 Data = Annotated[
-    Path | None, typer.Option("--data", metavar="DIR", help="Folder; else a cache of yours.")
+    Path | None, typer.Option("--data", metavar="DIR", help="Folder. [default: your cache]")
 ]
 Years = Annotated[
     list[str], typer.Argument(metavar="YEAR...", help="Years and ranges: 1980, 1950..1959.")
@@ -51,13 +51,15 @@ def fetch(
     years: Years,
     folder: Data = None,
     source: Annotated[
-        str | None, typer.Option(metavar="URL", help="Folder of archives; else NOAA's.")
+        str | None, typer.Option(metavar="URL", help="Folder of archives. [default: NOAA's]")
     ] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=8, help="Years at once.")] = 2,
-    again: Annotated[bool, typer.Option("--again", help="Also those that are there.")] = False,
+    parallel: Annotated[int, typer.Option(min=1, max=8, help="Transfers at a time.")] = 2,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also fetch archives that you have.")
+    ] = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Fetch archives: resumed after a cut, tried again, kept only when whole."""
+    """Fetch archives. Broken transfers are resumed; only complete archives are kept."""
     from raykit.flows import data as flow
     from raykit.progress import Progress
 
@@ -86,7 +88,7 @@ def verify(
     folder: Data = None,
     output_format: Output = Format.text,
 ) -> None:
-    """Read archives to their very end, and compare them with what was fetched."""
+    """Read archives to their end and compare them with their checksums from the fetch."""
     from raykit.flows import data as flow
 
     _show("data verify", flow.verify(years or [], folder), output_format, _verified)
@@ -98,7 +100,7 @@ def _show(
     output_format: Format,
     text: Callable[[list[dict[str, Any]]], str],
 ) -> None:
-    """Print the rows, also where an error comes with them: as JSON both in one envelope."""
+    """Print the rows and the error, if there is one; as JSON, both in one envelope."""
     if output_format is Format.json:
         output.show_envelope(command, outcome.rows, outcome.error)
         raise typer.Exit(outcome.error.exit_code if outcome.error else 0)
@@ -114,7 +116,7 @@ def _fetched(rows: list[dict[str, Any]]) -> str:
             (
                 row["year"],
                 "-" if row["size"] is None else f"{row['size'] / 1e6:.1f}",
-                "failed" if row["error"] else "fetched" if row["fetched"] else "there already",
+                "failed" if row["error"] else "fetched" if row["fetched"] else "kept",
             )
             for row in rows
         ],
@@ -129,8 +131,8 @@ def _listed(content: dict[str, Any]) -> str:
         fetch = f"raykit data fetch 1980 2020 --data {shlex.quote(folder)}"
         return f"no archives in {folder}; next: {fetch}"
     rows = [
-        (each["year"], f"{each['size'] / 1e6:.1f}", each["state"], (each["sha256"] or "-")[:12])
-        for each in content["archives"]
+        (entry["year"], f"{entry['size'] / 1e6:.1f}", entry["state"], (entry["sha256"] or "-")[:12])
+        for entry in content["archives"]
     ]
     return f"{folder}\n" + output.table(["YEAR", "MB", "STATE", "SHA-256"], rows)
 

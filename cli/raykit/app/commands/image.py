@@ -1,4 +1,4 @@
-"""`raykit image`: raykit's own image, built and loaded."""
+"""`raykit image`: build raykit's own image and load it into kind clusters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def build(output_format: Output = Format.text) -> None:
     """Build the image, unless the docker engine has it.
 
-    Its tag is a hash of what goes in: the Dockerfile and jobs/.
+    Its tag is a hash of its sources, the Dockerfile and jobs/.
     """
     from raykit.flows.clusters import kind as flow
     from raykit.progress import Progress
@@ -33,7 +33,7 @@ def load(
     name: Name = "raykit",
     output_format: Output = Format.text,
 ) -> None:
-    """Load the image into the workers of a kind cluster, built first where it has to be."""
+    """Load the image into the workers of a kind cluster; build it first if need be."""
     from raykit.flows.clusters import kind as flow
     from raykit.progress import Progress
 
@@ -49,4 +49,5 @@ def _image(data: dict[str, object]) -> str:
 def _loaded(data: dict[str, object]) -> str:
     nodes = data["loaded_into"]
     assert isinstance(nodes, list)
-    return f"{data['image']}: " + (f"loaded into {', '.join(nodes)}" if nodes else "is there")
+    where = f"loaded into {', '.join(nodes)}" if nodes else "the nodes already have it"
+    return f"{data['image']}: {where}"

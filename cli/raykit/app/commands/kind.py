@@ -1,4 +1,4 @@
-"""`raykit kind`: the ground under a cluster on this machine."""
+"""`raykit kind`: make and delete a kind cluster for Ray on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Name = Annotated[
 ]
 
 kind = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="A kind cluster for Ray, here."
+    no_args_is_help=True, rich_markup_mode=None, help="A kind cluster for Ray on this machine."
 )
 
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def up(name: Name = "raykit", output_format: Output = Format.text) -> None:
     """Make a kind cluster with KubeRay, the image and a single-node Ray cluster.
 
-    Each step does nothing where its work is done: run it again after an interruption.
+    Finished steps are skipped, so it can be run again after an interruption.
     RAYKIT_KIND_NODE_IMAGE and RAYKIT_KUBERAY_CHART name a mirror of kind's node image and of
     KubeRay's chart.
     """
@@ -34,12 +34,12 @@ def up(name: Name = "raykit", output_format: Output = Format.text) -> None:
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
-    ground = flow.up(name, progress)
+    cluster = flow.up(name, progress)
     data = {
-        "name": ground.name,
-        "context": ground.context,
-        "image": ground.image,
-        "clusters": list(ground.clusters),
+        "name": cluster.name,
+        "context": cluster.context,
+        "image": cluster.image,
+        "clusters": list(cluster.clusters),
         "phases": [phase.as_dict() for phase in progress.phases],
     }
     output.show("kind up", data, output_format is Format.json, _ready)
@@ -49,7 +49,7 @@ def up(name: Name = "raykit", output_format: Output = Format.text) -> None:
 def down(name: Name = "raykit", output_format: Output = Format.text) -> None:
     """Delete the kind cluster that `raykit kind up` made, and no other.
 
-    Images stay in the docker engine.
+    The docker engine keeps the images.
     """
     from raykit.flows.clusters import kind as flow
     from raykit.progress import Progress

@@ -1,4 +1,4 @@
-"""`raykit explain`, `schema`, `init`: the language of specs, for people and for editors."""
+"""`raykit explain`, `schema` and `init`: the fields of specs, for people and for editors."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def explain(
     ] = "",
     output_format: Output = Format.text,
 ) -> None:
-    """Say what a spec's fields are: kinds, units, defaults and reasons."""
+    """Explain a spec's fields: their kinds, units, defaults and reasons."""
     from raykit.spec import reference
 
     entry, below = reference.explain(path)
     data: Any = {
         "path": path,
         "field": entry.as_dict() if entry else None,
-        "fields": [each.as_dict() for each in below],
+        "fields": [field.as_dict() for field in below],
     }
     as_json = output_format is Format.json
     output.show(
-        "explain", data if as_json else (path, entry, below), as_json, lambda made: _page(*made)
+        "explain", data if as_json else (path, entry, below), as_json, lambda parts: _page(*parts)
     )
 
 
@@ -60,7 +60,7 @@ def schema() -> None:
 
 def init(
     shape: Annotated[
-        str, typer.Argument(metavar="[SHAPE]", help="One that comes with raykit.")
+        str, typer.Argument(metavar="[SHAPE]", help="One of raykit's shapes.")
     ] = "single-node",
     name: Name = None,
     output_format: Output = Format.text,
@@ -68,8 +68,8 @@ def init(
     """Write a spec to start from, and its schema for your editor, into this folder."""
     from raykit.flows import starter
 
-    made = starter.write(shape, Path.cwd(), name)
-    data = {"spec": str(made), "shape": shape}
+    spec = starter.write(shape, Path.cwd(), name)
+    data = {"spec": str(spec), "shape": shape}
     output.show("init", data, output_format is Format.json, _is_written)
 
 
@@ -85,11 +85,11 @@ def _page(path: str, entry: Entry | None, below: list[Entry]) -> str:
         if entry.default is not None:
             facts.append(f"default {entry.default}")
         lines += [f"{path}: {', '.join(facts)}", _indented(entry.description, "  "), ""]
-    for each in below:
-        mark = " (required)" if each.required else ""
-        default = "" if each.default is None else f" [default: {each.default}]"
-        lines.append(f"{each.name}{mark}: {each.kind}{default}")
-        lines.append(_indented(each.description, "    "))
+    for field in below:
+        mark = " (required)" if field.required else ""
+        default = "" if field.default is None else f" [default: {field.default}]"
+        lines.append(f"{field.name}{mark}: {field.kind}{default}")
+        lines.append(_indented(field.description, "    "))
     return "\n".join(lines).rstrip()
 
 
