@@ -1,1 +1,1 @@
-"""The ground under the jobs: `jobs.NAME` runs as `python -m jobs.NAME` on a Ray cluster."""
+"""raykit's jobs: `python -m jobs.NAME` runs one on a Ray cluster."""

@@ -1,4 +1,4 @@
-"""What every job does in the same way: read its options, join Ray, and say why it failed."""
+"""What all jobs share: reading options, joining Ray, and reporting why they failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXIT_USAGE = 2
 class OptionParser(argparse.ArgumentParser):
     """An argument parser whose errors are events too, with the cause `usage`.
 
-    So raykit can tell wrong options from a job that failed, and exits with status 2.
+    raykit can then distinguish wrong options from a failed job, and exits with status 2.
     """
 
     def error(self, message: str) -> NoReturn:
@@ -57,8 +57,8 @@ def whole_number(text: str, least: int, most: int) -> int | None:
 
 
 def join_ray() -> None:
-    """Join the Ray cluster that this process belongs to, or start one; quietly."""
-    # Not every job and not every way of reading needs Ray, and importing it takes a second.
+    """Join the Ray cluster that this process belongs to, or start one, with few log lines."""
+    # Importing Ray takes a second, and not every job and method needs it.
     import ray
 
     # Without it Ray warns of GPUs, in the driver's log, on every machine that has none.
@@ -67,7 +67,7 @@ def join_ray() -> None:
 
 
 def fail(status: int, cause: str, what: str, *evidence: str) -> int:
-    """Say why there is no result, to programs and to people; returns the exit status."""
+    """Report why there is no result, to programs and to people; returns the exit status."""
     timing.error(cause, what, evidence)
     print("\n  ".join([f"error: {what}", *evidence]), file=sys.stderr)
     return status

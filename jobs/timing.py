@@ -1,8 +1,8 @@
-"""The one thing jobs share: how a job says what it did and how long it took.
+"""Timing lines: how a job reports what it did and how long it took.
 
-A job writes one line of JSON per event on stdout, among whatever else it prints. The format is a
-contract (version 1) that any program in any language may print itself. A line is one object with
-the keys `raykit` (the version of the format) and `event` (the kind):
+A job writes one line of JSON per event on stdout, between its other output. The format (version 1)
+is a contract: programs in any language may print such lines. A line is one object with the keys
+`raykit` (the version of the format) and `event` (the kind):
 
     {"raykit": 1, "event": "start", "job": "fib", "time": 1700000000.0, ...}
     {"raykit": 1, "event": "span", "name": "compute", "start": 1700000000.0, "seconds": 0.52, ...}
@@ -11,20 +11,20 @@ the keys `raykit` (the version of the format) and `event` (the kind):
     {"raykit": 1, "event": "error", "time": 1700000001.0, "cause": "data",
      "message": "...", "evidence": ["...", ...]}
 
-`data` belongs to the job; nothing in it has a meaning for raykit. Beside it stand, where the job
-knows them, `task_cpus` (the task CPUs that were there to use, a number above 0: the p of speedup)
-and `work` (what was done, whatever the cluster and the time it took: sizes, counts, hashes of the
-input data and of the answer). `raykit compare` sets two runs side by side where `work` is equal.
+`data` belongs to the job; raykit reads no meaning into it. A result also has, if the job knows
+them, `task_cpus` (the task CPUs that it could use, a number above 0: the p of speedup) and `work`
+(what was done, independent of the cluster and the time: sizes, counts, hashes of the input data and
+of the answer). `raykit compare` compares the times of two runs only if their `work` is equal.
 
 `start` also carries `machine`, the driver's: `cpu_model`, `cpu_count`, `boot_id`, `load` (the load
 average of the last minute). `start` and `result` carry `throttled_seconds`, how long a CPU limit
-has held the driver's container back so far, and `cpu_pressure_seconds`, how long so far somebody
-on the machine waited for a CPU. Each is left out where the operating system does not say it.
+has held the driver's container back so far, and `cpu_pressure_seconds`, how long so far any process
+on the machine waited for a CPU. Each is left out if the operating system does not report it.
 
 `time` and `start` are Unix seconds; `seconds` is a length taken from a monotonic clock. The dots
-stand for further attributes, any JSON, which are kept. A `span` is written when it has ended well.
-The `cause` of an `error` is `data` where input data is corrupt, incomplete or unreadable, or
-another word; a job exits with a status other than 0 after it. A job that wrote `start` ends with
+stand for further attributes, any JSON, which are kept. A `span` is written only if it succeeded.
+The `cause` of an `error` is `data` if input data is corrupt, incomplete or unreadable, else
+another word; the job then exits with a status other than 0. A job that wrote `start` ends with
 `result` or `error`. Numbers are finite: JSON has neither NaN nor Infinity.
 """
 
@@ -48,13 +48,13 @@ CPU_PRESSURE = Path("/proc/pressure/cpu")
 
 
 def start(job: str, **fields: Any) -> None:
-    """Say that the job begins its work, with what it was asked to do."""
+    """Report that the job begins its work. fields: such as its arguments."""
     emit("start", job=job, time=time.time(), machine=machine(), **_waited(), **fields)
 
 
 @contextmanager
 def span(name: str, **attributes: Any) -> Iterator[dict[str, Any]]:
-    """Time what happens inside and write it as one span; yields its attributes, to add to."""
+    """Time the block and write it as one span; yields its attributes, to which you may add."""
     began, clock = time.time(), time.perf_counter()
     yield attributes
     record(name, began, time.perf_counter() - clock, **attributes)
@@ -71,17 +71,17 @@ def result(
     task_cpus: float | None = None,
     work: Mapping[str, Any] | None = None,
 ) -> None:
-    """Say what came out: the last event of a job that ended well.
+    """Report the result: the last event of a job that succeeded.
 
-    task_cpus: CPUs that Ray offered to tasks; work: what was done, equal in runs of equal work.
+    task_cpus: CPUs that Ray offered to tasks. work: what was done; equal in runs of equal work.
     """
     known = {"task_cpus": task_cpus, "work": None if work is None else dict(work)}
-    told = {name: value for name, value in known.items() if value is not None}
-    emit("result", time=time.time(), **_waited(), **told, data=dict(data))
+    given = {name: value for name, value in known.items() if value is not None}
+    emit("result", time=time.time(), **_waited(), **given, data=dict(data))
 
 
 def error(cause: str, message: str, evidence: Sequence[str] = ()) -> None:
-    """Say why there is no result; the job then exits with a status other than 0."""
+    """Report why there is no result; the job then exits with a status other than 0."""
     emit("error", time=time.time(), cause=cause, message=message, evidence=list(evidence))
 
 
@@ -96,7 +96,7 @@ def emit(event: str, **fields: Any) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """The machine that this process runs on; what cannot be read is left out."""
+    """The machine that this process runs on, without values that cannot be read."""
     model = re.search(r"^model name\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)
     facts = {
         "cpu_model": model.group(1) if model else platform.processor() or None,
@@ -115,14 +115,14 @@ def _load() -> float | None:
 
 
 def _waited() -> dict[str, float]:
-    """Seconds until now: the container held back by its limit, somebody waiting for a CPU."""
+    """Seconds so far: held back by the CPU limit, and with a process waiting for a CPU."""
     counters = {
         "throttled_seconds": re.search(r"^throttled_usec (\d+)$", _read(CPU_STAT), re.MULTILINE),
         "cpu_pressure_seconds": re.search(
             r"^some .*total=(\d+)$", _read(CPU_PRESSURE), re.MULTILINE
         ),
     }
-    return {name: int(found[1]) / 1e6 for name, found in counters.items() if found}
+    return {name: int(match[1]) / 1e6 for name, match in counters.items() if match}
 
 
 def _read(path: Path) -> str:

@@ -32,7 +32,7 @@ LEAST_TASKS = 4
 
 @dataclass(frozen=True)
 class Cluster:
-    """What Ray offers: its nodes, and where and why the local arm runs."""
+    """The Ray nodes, and whether the local arm runs as a task on one of them."""
 
     nodes: tuple[Node, ...]
     in_pod: bool
@@ -43,7 +43,7 @@ class Cluster:
 
     @property
     def local_task(self) -> bool:
-        """The local arm needs a CPU of the same kind as the tasks': then it is a task itself."""
+        """Whether the local arm runs as a Ray task, so that it gets the same kind of CPU."""
         head_has_none = any(node.driver and not node.cpus for node in self.nodes)
         return len(self.nodes) > 1 or head_has_none or self.in_pod
 
@@ -102,13 +102,13 @@ def cpu_model_task() -> str | None:
     return timing.machine().get("cpu_model")
 
 
-# Made once: each ray.remote(...) would be sent to the workers anew, inside the clock.
+# Made only once: Ray sends every new remote function to the workers, which takes measured time.
 remote_call = ray.remote(num_cpus=1, num_returns=2)(fibonacci_task)
 remote_loop = ray.remote(num_cpus=1)(run_local)
 
 
 def cluster() -> Cluster:
-    """Ask Ray, never the operating system, what there is."""
+    """The Ray cluster as Ray describes it; the operating system does not know its limits."""
     here = ray.get_runtime_context().get_node_id()
     nodes = [_node(row, here) for row in ray.nodes() if row["Alive"]]
     return Cluster(tuple(nodes), "KUBERNETES_SERVICE_HOST" in os.environ)
@@ -144,7 +144,7 @@ def warm_up(wanted: int) -> None:
 
 
 def cpu_models() -> list[str] | None:
-    """The CPU models of the Ray nodes that take tasks; None where one of them cannot be told."""
+    """The CPU models of the Ray nodes that take tasks; None if one of them is unknown."""
     affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     nodes = [row for row in ray.nodes() if row["Alive"] and row["Resources"].get("CPU")]
     look = ray.remote(num_cpus=1)(cpu_model_task)
@@ -162,16 +162,16 @@ def cpu_models() -> list[str] | None:
 def default_tasks(p: int) -> int:
     """As many sequences as fill every task CPU, and no fewer than the largest shape has CPUs.
 
-    So the shapes of deploy/clusters, with 1, 2 and 4 task CPUs, do the same work unasked.
+    So the shapes of deploy/clusters, with 1, 2 and 4 task CPUs, do the same work by default.
     """
     return p * -(-LEAST_TASKS // p)
 
 
 class Comparison:
-    """Both arms, measured in turn, and whether every answer agrees with the first one seen."""
+    """Measures both arms in turn, and compares every answer with the first one."""
 
-    def __init__(self, size: int, tasks: int, returns: str, found: Cluster) -> None:
-        self.size, self.tasks, self.returns, self.cluster = size, tasks, returns, found
+    def __init__(self, size: int, tasks: int, returns: str, cluster: Cluster) -> None:
+        self.size, self.tasks, self.returns, self.cluster = size, tasks, returns, cluster
         self.cpu_models = cpu_models()
         self.seconds: dict[str, list[float]] = {"local": [], "tasks": []}
         self.agree = True
@@ -238,7 +238,7 @@ class Comparison:
         }
 
     def work(self) -> dict[str, Any]:
-        """What was done, whatever the cluster: runs of equal work can be compared."""
+        """The work, independent of the cluster: runs with equal work can be compared."""
         last = self._reference[-1]
         return {
             "size": self.size,
@@ -249,7 +249,7 @@ class Comparison:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The options; every problem at once, exit status 2."""
+    """The options; exit status 2 with every problem."""
     parser = job.OptionParser("fib", description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="100000", help="numbers in a sequence (%(default)s)")
     parser.add_argument(
@@ -270,19 +270,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def check_memory(options: argparse.Namespace, tasks: int, found: Cluster) -> list[str]:
-    """Why the run would not fit; empty where it does."""
+def check_memory(options: argparse.Namespace, tasks: int, cluster: Cluster) -> list[str]:
+    """Why the run would not fit into memory; empty if it fits."""
     run = Run(
         options.size,
         tasks,
         local=options.mode != "tasks",
         remote=options.mode != "local",
         sequences=options.returns == "sequence",
-        local_task=found.local_task,
+        local_task=cluster.local_task,
     )
-    short = shortages(run, found.nodes)
+    short = shortages(run, cluster.nodes)
     if short:
-        fits = largest_size(run, found.nodes)
+        fits = largest_size(run, cluster.nodes)
         short.append(f"the largest --size that fits here is {fits:,}, all else equal")
     return short
 
@@ -292,7 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     job.join_ray()
     timing.start("fib", arguments=vars(options))
     if not cluster().task_cpus:
-        # p is known only when an autoscaler that starts from nothing has added a node.
+        # An autoscaler may start without nodes; p is known once it has added one.
         warm_up(1)
     tasks = options.tasks or default_tasks(cluster().task_cpus)
     short = check_memory(options, tasks, cluster())

@@ -1,4 +1,4 @@
-"""How much memory a Fibonacci run takes, and whether the Ray nodes at hand have it. Pure."""
+"""Computes how much memory a Fibonacci run takes, and whether the Ray nodes have it. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PICKLE_BYTES = 6
 """Per number: pickle's opcode, length and sign."""
 
 BASE_BYTES = 64 * 2**20
-"""What one process needs beside its numbers."""
+"""The memory of one process without its numbers."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Run:
-    """What is asked for: `sequences` says that calls return them; `local_task` that the local arm
-    runs as a Ray task and not in the driver."""
+    """The run that the user wants.
+
+    sequences: calls return whole sequences. local_task: the local arm runs as a Ray task, not in
+    the driver.
+    """
 
     size: int
     tasks: int
@@ -56,28 +59,28 @@ def pickled_bytes(size: int) -> int:
 
 
 def shortages(run: Run, nodes: Sequence[Node]) -> list[str]:
-    """One line for each Ray node that lacks memory for the run; empty where it fits.
+    """One line for each Ray node that lacks memory for the run; empty if it fits.
 
-    Every node is taken to run as many tasks at once as it has task CPUs, and its objects to lie
-    within the memory of its processes, as they do in a pod.
+    Assumes that every node runs as many tasks at once as it has task CPUs, and that its objects
+    take memory of its processes, as in a pod.
     """
-    found = []
+    lines = []
     for node in nodes:
         heap, objects = needs(run, node)
         if heap + objects > node.memory:
-            found.append(
+            lines.append(
                 f"{node.name}: needs {_gb(heap + objects)} of memory, Ray offers {_gb(node.memory)}"
             )
         if objects > node.object_store:
-            found.append(
+            lines.append(
                 f"{node.name}: needs {_gb(objects)} of object store, "
                 f"Ray offers {_gb(node.object_store)}"
             )
-    return found
+    return lines
 
 
 def needs(run: Run, node: Node) -> tuple[int, int]:
-    """The most bytes a node needs at one time for processes, and for objects."""
+    """The most bytes that a node needs at the same time for processes, and for objects."""
     remote = _remote_needs(run, node) if run.remote else (0, 0)
     local = _local_needs(run, node) if run.local else (0, 0)
     return max((remote, local), key=sum)
@@ -109,7 +112,7 @@ def _local_needs(run: Run, node: Node) -> tuple[int, int]:
 
 
 def largest_size(run: Run, nodes: Sequence[Node]) -> int:
-    """The largest size that fits, all else equal; 0 where none does."""
+    """The largest size that fits, all else equal; 0 if none fits."""
     low, high = 0, run.size
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""What the Fibonacci job prints. Pure."""
+"""The lines that the Fibonacci job prints. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from statistics import median
 from typing import Any
 
 HIGHER = 1.005
-"""A speedup from this factor of the highest possible on prints as more than it."""
+"""A speedup above the highest possible by this factor is reported as impossible."""
 
 
 def serial_fraction(speedup: float | None, p: int) -> float | None:
     """Karp and Flatt's experimentally determined serial fraction.
 
-    p: the CPUs that could work. None on one CPU and outside 1 <= speedup <= p: it means nothing.
+    p: the CPUs that could work. None on one CPU and outside 1 <= speedup <= p, where it means
+    nothing.
     """
     if not speedup or p < 2 or not 1 <= speedup <= p:
         return None
@@ -21,12 +22,12 @@ def serial_fraction(speedup: float | None, p: int) -> float | None:
 
 
 def highest_speedup(tasks: int, p: int) -> float:
-    """What equal tasks on equal CPUs cannot exceed: the CPUs work in whole rounds of tasks."""
+    """The highest speedup of equal tasks on equal CPUs, which work in whole rounds of tasks."""
     return tasks / -(-tasks // p)
 
 
 def report(data: dict[str, Any]) -> list[str]:
-    """The tutorial's two lines, then what they mean."""
+    """The tutorial's two lines, then the speedup and remarks."""
     lines = []
     for arm, name in (("local", "Local"), ("tasks", "Remote")):
         times = data[f"{arm}_seconds"]
@@ -62,7 +63,7 @@ def _remarks(data: dict[str, Any]) -> list[str]:
 
 
 def _about_the_limit(data: dict[str, Any]) -> list[str]:
-    """What the speedup cannot exceed, where that is not p; or that it does, which nothing may."""
+    """The highest possible speedup, if that is below p, or a warning if it was exceeded."""
     tasks, p, speedup = data["tasks"], data["p"], data["speedup"]
     most = highest_speedup(tasks, p)
     counted = "1 task" if tasks == 1 else f"{tasks} equal tasks"
@@ -81,7 +82,7 @@ def _cpus(count: int) -> str:
 
 
 def _on_which_cpu(models: Sequence[str]) -> str:
-    """Whether the local arm had the CPU of the tasks: said only where every node was asked."""
+    """Whether the local arm ran on the same kind of CPU as the tasks; empty if that is unknown."""
     if len(models) == 1:
         return f", on the same kind of CPU as the tasks ({models[0]})"
     return f"; the Ray nodes have different CPUs ({', '.join(models)})" if models else ""

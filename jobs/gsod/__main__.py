@@ -1,8 +1,8 @@
 """The tutorial's second question: was one year hotter than another, on the stations of both?
 
 `python -m jobs.gsod --data DIR --years 1980 2020 --high-temp 100` reads NOAA's yearly archives, one
-task or one living actor each, and counts the days at or above a temperature. Data that cannot be
-trusted end in exit status 9, never in a number.
+task or one actor each, and counts the days at or above a temperature. If the data cannot be
+trusted, it exits with status 9 instead of giving a number.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         loaded, extra = _load(options)
     except RayLost as lost:
         return job.fail(EXIT_RAY, "ray", str(lost))
-    problems = [each.problem for each in loaded if each.problem]
-    years = [each.counts for each in loaded if each.counts]
+    problems = [year.problem for year in loaded if year.problem]
+    years = [year.counts for year in loaded if year.counts]
     if options.strict:
-        problems += [found for found in map(_strict_problem, years) if found]
+        problems += [problem for problem in map(_strict_problem, years) if problem]
     if problems:
         return _fail(problems)
     _spans(loaded)
     try:
-        found = answer(years, options.coverage, options.pairwise)
+        compared = answer(years, options.coverage, options.pairwise)
     except DataProblem as problem:
         return _fail([problem])
-    print(report.render(options, found, years))
-    timing.result({**report.data(options, found, years), **_how(options, loaded), **extra})
+    print(report.render(options, compared, years))
+    timing.result({**report.data(options, compared, years), **_how(options, loaded), **extra})
     return 0
 
 
@@ -58,15 +58,15 @@ def _by_the_tutorial(options: Options) -> int:
     threshold = options.question.threshold
     try:
         with on_ray.attached():
-            found = tutorial.compare_years(options.data, options.years, threshold)
+            compared = tutorial.compare_years(options.data, options.years, threshold)
     except DataProblem as problem:
         return _fail([problem])
     except tutorial.MemoryShortage as shortage:
         return job.fail(EXIT_MEMORY, "memory", "the years do not fit into memory", str(shortage))
     except RayLost as lost:
         return job.fail(EXIT_RAY, "ray", str(lost))
-    print("\n".join(tutorial.lines(found)))
-    timing.result({"method": "tutorial", "sample": options.sample, **found})
+    print("\n".join(tutorial.lines(compared)))
+    timing.result({"method": "tutorial", "sample": options.sample, **compared})
     return 0
 
 
@@ -75,9 +75,9 @@ def _asked(options: Options) -> str:
 
 
 def _load(options: Options) -> tuple[list[Loaded], dict[str, Any]]:
-    """Read every year by the method asked for; also returns the actors' answers, if any.
+    """Read every year by the method of the options; also return the actors' answers, if any.
 
-    Raises RayLost where Ray could not bring the work to an end.
+    Raises RayLost if Ray could not finish the work.
     """
     folder, years, question = options.data, options.years, options.question
     if options.method == "local":
@@ -91,16 +91,16 @@ def _load(options: Options) -> tuple[list[Loaded], dict[str, Any]]:
 
 
 def _spans(loaded: Sequence[Loaded]) -> None:
-    for each in loaded:
+    for year in loaded:
         timing.record(
-            f"load:{each.year}", each.start, each.seconds, ray_node=each.node, cpus=each.cpus
+            f"load:{year.year}", year.start, year.seconds, ray_node=year.node, cpus=year.cpus
         )
     first, last = _makespan(loaded)
     timing.record("makespan", first, last - first, clock="wall")
 
 
 def _makespan(loaded: Sequence[Loaded]) -> tuple[float, float]:
-    return min(each.start for each in loaded), max(each.start + each.seconds for each in loaded)
+    return min(year.start for year in loaded), max(year.start + year.seconds for year in loaded)
 
 
 def _how(options: Options, loaded: Sequence[Loaded]) -> dict[str, Any]:
@@ -108,24 +108,24 @@ def _how(options: Options, loaded: Sequence[Loaded]) -> dict[str, Any]:
     return {
         "method": options.method,
         "makespan_seconds": last - first,
-        "work_seconds": sum(each.seconds for each in loaded),
-        "task_memory_bytes": max(each.memory for each in loaded),
-        "ray_nodes_used": len({each.node for each in loaded if each.node}),
+        "work_seconds": sum(year.seconds for year in loaded),
+        "task_memory_bytes": max(year.memory for year in loaded),
+        "ray_nodes_used": len({year.node for year in loaded if year.node}),
     }
 
 
 def _strict_problem(year: YearCounts) -> DataProblem | None:
-    """The problem of a year, with --strict, in which rows would be left out."""
+    """The problem, with --strict, of a year with rows that would be left out; None without any."""
     quality = year.quality
     names = ("refused", "bad_dates", "other_years", "duplicate_days")
-    found = [f"{getattr(quality, n)} {n.replace('_', ' ')}" for n in names if getattr(quality, n)]
-    if not found:
+    refused = [f"{getattr(quality, n)} {n.replace('_', ' ')}" for n in names if getattr(quality, n)]
+    if not refused:
         return None
-    return DataProblem(f"{year.year}: {', '.join(found)} (--strict)", *quality.examples)
+    return DataProblem(f"{year.year}: {', '.join(refused)} (--strict)", *quality.examples)
 
 
 def _fail(problems: Sequence[DataProblem]) -> int:
-    """Report every problem of the data; there is no answer then."""
+    """Report every problem of the data in place of an answer; returns the exit status."""
     what = problems[0].what if len(problems) == 1 else f"{len(problems)} archives are unusable"
     evidence: list[str] = []
     for problem in problems:

@@ -1,4 +1,4 @@
-"""From counters to an answer: common stations, rates, changes, does coverage decide? Pure."""
+"""Turns counters into an answer: common stations, rates, changes, and warnings. Pure."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ class YearAnswer:
 class Comparison:
     """Several years over the stations that all of them have.
 
-    changes: of each year but the first, against the first; None where no station has valid days in
-    both.
+    changes: of each later year against the first; None if no station has valid days in both.
     """
 
     stations: int
@@ -53,7 +52,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Answer:
-    """The whole answer: the comparison, its pairs, what does not count, warnings."""
+    """The whole answer.
+
+    whole: all years. pairs: every two years. dropped: numbers of stations that do not count, by
+    reason. variants: the same question with stricter rules of coverage.
+    """
 
     whole: Comparison
     pairs: tuple[Comparison, ...]
@@ -69,7 +72,7 @@ class Answer:
 def answer(years: Sequence[YearCounts], coverage: Coverage, pairwise: bool = False) -> Answer:
     """Compare the years over the stations that count.
 
-    Raises DataProblem where the question names stations or countries and no archive has any.
+    Raises DataProblem if the question names stations or countries and no archive has any of them.
     """
     selection = Selection(years, coverage)
     if problem := selection.problem():
@@ -97,15 +100,15 @@ def _compare(
     answers = [
         YearAnswer(
             counts.year,
-            hits=sum(hits for hits, _ in each),
-            stations=sum(days > 0 for _, days in each),
-            station_days=sum(days for _, days in each),
+            hits=sum(hits for hits, _ in tally),
+            stations=sum(days > 0 for _, days in tally),
+            station_days=sum(days for _, days in tally),
             derived=sum((stations[name].derived & masks[name]).bit_count() for name in names),
-            per_1000=rate(each),
+            per_1000=rate(tally),
         )
-        for counts, stations, each in zip(years, allowed, tallies, strict=True)
+        for counts, stations, tally in zip(years, allowed, tallies, strict=True)
     ]
-    changes = [change(tallies[0], each) for each in tallies[1:]]
+    changes = [change(tallies[0], later) for later in tallies[1:]]
     return Comparison(len(names), tuple(answers), tuple(changes))
 
 
@@ -118,7 +121,7 @@ def _common(years: Sequence[Stations]) -> set[str]:
 
 
 def _covered(years: Sequence[Stations], least: int) -> set[str]:
-    """The stations of all years that have so many valid days in each."""
+    """The stations that have at least `least` valid days in every year."""
     names = _common(years)
     return {name for name in names if all(year[name].days.bit_count() >= least for year in years)}
 
@@ -135,21 +138,21 @@ def _matched_days(years: Sequence[Stations], names: Collection[str]) -> dict[str
 def _variants(
     years: Sequence[YearCounts], allowed: Sequence[Stations], coverage: Coverage
 ) -> dict[str, Comparison]:
-    """The same question under fairer rules of coverage than it asks for itself."""
-    found = {}
+    """The same question with stricter rules of coverage than the user asked for."""
+    variants = {}
     if not coverage.matched_days:
         matched = Coverage(coverage.min_days, matched_days=True)
-        found[MATCHED_DAYS] = _compare(years, allowed, matched)
+        variants[MATCHED_DAYS] = _compare(years, allowed, matched)
     if coverage.min_days < FULL_YEAR:
         full = Coverage(FULL_YEAR, coverage.matched_days)
-        found[FULL_YEARS] = _compare(years, allowed, full)
-    return found
+        variants[FULL_YEARS] = _compare(years, allowed, full)
+    return variants
 
 
 def _dropped(
     years: Sequence[YearCounts], allowed: Sequence[Stations], least: int
 ) -> dict[str, int]:
-    """How many stations were seen in any year, and why the others do not count."""
+    """Numbers of stations: those in any year, those that do not count by reason, those compared."""
     seen, wanted = set().union(*(year.stations for year in years)), set().union(*allowed)
     common, kept = _common(allowed), _covered(allowed, least)
     return {
@@ -165,32 +168,32 @@ def _nothing_compared(whole: Comparison) -> Iterator[str]:
     if not whole.stations:
         yield "no station is in all of these years: the counts are 0 because nothing was compared"
         return
-    for each in whole.years:
-        if not each.station_days:
-            yield f"{each.year} has no valid day at these stations: nothing was compared with it"
+    for year in whole.years:
+        if not year.station_days:
+            yield f"{year.year} has no valid day at these stations: nothing was compared with it"
 
 
 def _left_out(whole: Comparison, years: Sequence[YearCounts]) -> list[str]:
-    """Where rows that were left out could turn which year has more."""
-    out = {each.year: each.quality.left_out for each in years}
-    found = []
+    """Warnings where the rows that were left out could change which year has more hits."""
+    out = {counts.year: counts.quality.left_out for counts in years}
+    warnings = []
     for first, later, _ in whole.pairs():
         rows, gap = out[first.year] + out[later.year], abs(later.hits - first.hits)
         if rows >= max(gap, 1):
-            found.append(
+            warnings.append(
                 f"{rows:,} rows left out (refused values, bad dates, duplicate days) could turn "
                 f"{later.year} against {first.year}, whose counts differ by {gap:,}; "
                 "--strict refuses such data"
             )
-    return _first_few(found)
+    return _first_few(warnings)
 
 
 def _decided(comparison: Comparison, variants: Mapping[str, Comparison]) -> list[str]:
-    """Where a fairer rule of coverage turns, beyond noise, which of two years has more.
+    """Warnings where a stricter rule of coverage changes, beyond noise, which year has more hits.
 
-    A rule that keeps less than half of the station-days is another question.
+    A rule that keeps less than half of the station-days does not count: it asks another question.
     """
-    found = []
+    warnings = []
     rules = {"": comparison, **variants}
     for index, (first, later, _) in enumerate(comparison.pairs()):
         counted = (later.hits > first.hits) - (later.hits < first.hits)
@@ -200,12 +203,12 @@ def _decided(comparison: Comparison, variants: Mapping[str, Comparison]) -> list
             enough = 2 * kept >= first.station_days + later.station_days
             if counted and enough and difference and difference.direction == -counted:
                 more, fewer = ("more", "fewer") if counted > 0 else ("fewer", "more")
-                found.append(
+                warnings.append(
                     f"coverage decides: {later.year} has {more} than {first.year} as counted "
                     f"({later.hits:,} against {first.hits:,}), but {fewer} "
                     + _rule(name, fairer, fairer_first)
                 )
-    return found
+    return warnings
 
 
 def _rule(name: str, later: YearAnswer, first: YearAnswer) -> str:
@@ -214,7 +217,7 @@ def _rule(name: str, later: YearAnswer, first: YearAnswer) -> str:
         return f"on calendar days that are valid in every year ({counts}; --matched-days)"
     if name == FULL_YEARS:
         return f"at stations with {FULL_YEAR} valid days a year ({counts}; --min-days {FULL_YEAR})"
-    rates = [each.per_1000.value if each.per_1000 else 0.0 for each in (later, first)]
+    rates = [year.per_1000.value if year.per_1000 else 0.0 for year in (later, first)]
     return "per station-day ({:.2f} against {:.2f})".format(*rates)
 
 

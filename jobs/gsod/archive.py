@@ -1,4 +1,4 @@
-"""The archives in a folder, one `<year>.tar.gz` for each year, and what can be wrong with one."""
+"""Finds the archives in a folder, one `<year>.tar.gz` for each year."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WAYS_TO_A_POD = (
 
 
 class DataProblem(Exception):
-    """Input data that is corrupt, incomplete or unreadable: never a number in its place.
+    """Input data that is corrupt, incomplete or unreadable.
 
-    `what` is one line; `evidence` lines say where: `2020.tar.gz: 72429793812.csv:17: ...`.
+    what: one line. evidence: lines that say where, such as `2020.tar.gz: 72429793812.csv:17: …`.
     """
 
     def __init__(self, what: str, *evidence: str) -> None:
@@ -26,8 +26,8 @@ class DataProblem(Exception):
 def archive_path(folder: Path, year: int) -> Path:
     """The archive of a year in a folder.
 
-    Raises DataProblem where it is missing, with the years that are there, or else with the ways to
-    bring data to a cluster.
+    Raises DataProblem if it is missing, with the years in the folder, or with ways to bring data to
+    a cluster if there is no such folder.
     """
     path = folder / f"{year}.tar.gz"
     try:

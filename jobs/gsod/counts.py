@@ -1,4 +1,4 @@
-"""The question to GSOD archives, and the counters that answer it. Small plain data, pickled by Ray.
+"""The question about GSOD archives and the counters that answer it: small data that Ray pickles.
 
 Days of a year are the bits of one integer: bit 0 is 1 January, bit 59 is 29 February in every year,
 so that the same bit is the same calendar day in all of them.
@@ -72,21 +72,21 @@ class Station:
     country: str = ""
 
     def absorb(self, later: Station) -> int:
-        """Add rows of the same station that come later; returns how many days came twice."""
+        """Add later rows of the same station; returns the number of repeated days."""
         new = later.days & ~self.days
-        again = (self.seen & later.seen).bit_count()
+        repeated = (self.seen & later.seen).bit_count()
         self.rows += later.rows
         self.hits |= later.hits & new
         self.derived |= later.derived & new
         self.seen |= later.seen
         self.days |= later.days
         self.country = self.country or later.country
-        return again
+        return repeated
 
 
 @dataclass
 class Quality:
-    """What reading one year came across, for the report that comes with every answer."""
+    """Counts of what was read and refused in one year, which every answer reports."""
 
     files: int = 0
     files_by_csv: int = 0
@@ -139,9 +139,9 @@ class YearCounts:
     archive: dict[str, object] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle a list for each field instead of objects: that takes a fifth of the time."""
+        """Pickle one list for each field, which takes a fifth of the time of pickling objects."""
         stations = self.stations.values()
-        columns = [[getattr(each, name) for each in stations] for name in Station.__slots__]
+        columns = [[getattr(station, name) for station in stations] for name in Station.__slots__]
         return self.__dict__ | {"stations": (list(self.stations), columns)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -150,7 +150,7 @@ class YearCounts:
         self.__dict__.update(state, stations=stations)
 
     def add_file(self, station_id: str, station: Station, missing: int) -> None:
-        """Add a file of one station, with nothing to report but its missing values."""
+        """Add a file of one station that is valid except for its missing values."""
         quality = self.quality
         quality.files += 1
         quality.rows += station.rows
@@ -184,7 +184,7 @@ def is_date(text: str) -> bool:
 
 
 def country_of(name: bytes) -> str:
-    """The FIPS country code that ends a station's NAME, or nothing where it has none."""
+    """The FIPS country code that ends a station's NAME; empty if it has none."""
     name = name.rstrip()
     code = name[-2:]
     return code.decode() if code.isalpha() and name[-3:-2] in ENDS_A_WORD and b"," in name else ""

@@ -1,4 +1,4 @@
-"""Reading one year as a piece of work: its result, and how long it took. Knows no Ray."""
+"""Reads one year as a unit of work, with its time and memory. Does not import Ray."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class RayLost(Exception):
 
 @dataclass(frozen=True)
 class Loaded:
-    """The result of reading one year: its counters or its problem, when, how long, where.
+    """The result of reading one year: its counters or its problem.
 
-    memory: bytes by which the peak memory of the process grew meanwhile.
+    start: Unix seconds. node, cpus: the Ray node, and the task's CPUs. memory: bytes by which the
+    peak memory of the process grew.
     """
 
     year: int
@@ -34,17 +35,17 @@ class Loaded:
 
 
 def load_year(folder: str, year: int, question: Question, node: str = "", cpus: int = 1) -> Loaded:
-    """Read one year's archive; a data problem is an answer too, so that all are seen at once."""
+    """Read one year's archive. A data problem is returned, so that all years report theirs."""
     before = _peak_bytes()
-    # Imported here: a driver that only hands out work need not wait for NumPy.
+    # Imported here: a driver that only submits tasks does not need NumPy.
     from jobs.gsod.reading.year import read_year
 
     began, clock = time.time(), time.perf_counter()
     counts, problem = None, None
     try:
         counts = read_year(archive_path(Path(folder), year), year, question, threads=cpus)
-    except DataProblem as found:
-        problem = found
+    except DataProblem as error:
+        problem = error
     seconds = time.perf_counter() - clock
     return Loaded(year, began, seconds, node, cpus, _peak_bytes() - before, counts, problem)
 

@@ -1,4 +1,4 @@
-"""GSOD archives read on a Ray cluster: by the tutorial's living actors, or by one task each."""
+"""Reads GSOD archives on a Ray cluster: with one task a year, or the tutorial's actors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SPREAD = "SPREAD"
 
 @contextmanager
 def attached() -> Iterator[None]:
-    """Join the Ray cluster that this process belongs to, or start one; quietly.
+    """Join the Ray cluster that this process belongs to, or start one.
 
-    Raises RayLost for what Ray itself could not do inside.
+    Raises RayLost if Ray gives up on work inside the block.
     """
     job.join_ray()
     try:
@@ -48,12 +48,12 @@ def load_year_task(folder: str, year: int, question: Question, cpus: int) -> Loa
 
 
 def cpus_per_task(tasks: int, cpus: Sequence[int]) -> int:
-    """Two CPUs for each task where all tasks can have them at once, else one."""
-    return 2 if sum(each // 2 for each in cpus) >= tasks else 1
+    """Two CPUs for each task if all tasks can have them at once, else one."""
+    return 2 if sum(node_cpus // 2 for node_cpus in cpus) >= tasks else 1
 
 
 def _size(folder: Path, year: int) -> int:
-    """Bytes of an archive, 0 where the driver does not see it."""
+    """Bytes of an archive; 0 if the driver cannot see it."""
     try:
         return (folder / f"{year}.tar.gz").stat().st_size
     except OSError:
@@ -65,10 +65,10 @@ def _node() -> str:
 
 
 class GSODActor:
-    """The tutorial's actor: one year, loaded once, then asked.
+    """The tutorial's actor: it loads one year once and then answers questions about it.
 
-    Its memory is a few counters per station. An actor that dies is started again and loads again
-    before it answers, so that no question is ever answered from a part of the data.
+    It keeps a few counters per station. Ray restarts an actor that died; it loads the year again
+    before it answers, so no answer comes from a part of the data.
     """
 
     def __init__(self, folder: str, year: int, question: Question) -> None:
@@ -90,7 +90,7 @@ class GSODActor:
         return set(self._counts().stations)
 
     def get_high_temp_count(self, stations: Collection[str] | None = None) -> int:
-        """Days that answer the question, of all stations or of those named."""
+        """The number of hits, at all stations or at the named ones."""
         counted = self._counts().stations
         wanted = counted if stations is None else counted.keys() & set(stations)
         return sum(counted[station].hits.bit_count() for station in wanted)
@@ -103,23 +103,23 @@ class GSODActor:
 
 
 def cpu_share(actors: int, task_cpus: int) -> float:
-    """CPUs that each of several living actors may hold, so that all of them live at once."""
+    """CPUs that each actor may hold so that all of them fit at once."""
     return 1 / -(-actors // max(task_cpus, 1))
 
 
 def load_by_actors(
     folder: Path, years: Sequence[int], question: Question
 ) -> tuple[list[Loaded], dict[str, Any]]:
-    """One living actor a year, and what they answer once all have loaded."""
+    """Load each year with an actor of its own; return the results and the actors' answers."""
     actors = Actors(folder, years, question)
     loaded = actors.load()
-    if any(each.problem for each in loaded):
+    if any(year.problem for year in loaded):
         return loaded, {}
     return loaded, {"actors": actors.ask()}
 
 
 class Actors:
-    """One living actor a year, loaded side by side."""
+    """One actor a year; all of them load at the same time."""
 
     def __init__(self, folder: Path, years: Sequence[int], question: Question) -> None:
         self.years = list(years)
@@ -135,11 +135,11 @@ class Actors:
         return list(ray.get([actor.load_data.remote() for actor in self.handles]))
 
     def ask(self) -> dict[str, Any]:
-        """The tutorial's questions: counts of rows and stations, and hits where all years meet."""
+        """The tutorial's questions: numbers of rows, stations, hits and hits at common stations."""
         stations = ray.get([actor.get_stations.remote() for actor in self.handles])
         common = set.intersection(*stations)
         shared = ray.put(common)
-        asked = [
+        pending = [
             (
                 actor.get_row_count.remote(),
                 actor.get_station_count.remote(),
@@ -148,7 +148,8 @@ class Actors:
             )
             for actor in self.handles
         ]
-        rows, counts, hits, common_hits = zip(*(ray.get(list(each)) for each in asked), strict=True)
+        answers = [ray.get(list(questions)) for questions in pending]
+        rows, counts, hits, common_hits = zip(*answers, strict=True)
         return {
             "common_stations": len(common),
             "rows": list(rows),

@@ -1,4 +1,4 @@
-"""The options of the GSOD job: all problems at once, and the defaults with and without `--data`."""
+"""Reads the options of the GSOD job; reports all problems at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ METHODS = ("tasks", "actors", "local", "tutorial")
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for, complete and checked."""
+    """The checked options. words: as the user gave them."""
 
     data: Path
     sample: bool
@@ -38,7 +38,7 @@ class Options:
 
 
 def parse(argv: Sequence[str] | None) -> Options:
-    """The options; exit status 2 with every problem where they are not usable."""
+    """The options; exit status 2 with every problem."""
     parser = _parser()
     given = parser.parse_args(argv)
     sample = given.data is None
@@ -166,18 +166,18 @@ def _folder(word: str, problems: list[str]) -> Path:
     """A folder that the user names; an empty word is most often a variable that is not set."""
     try:
         if word.strip() and "\0" not in word:
-            return asked_from() / Path(word).expanduser()
+            return submitted_from() / Path(word).expanduser()
         problems.append(f"argument --data: {word!r} is no folder")
     except RuntimeError as error:
         problems.append(f"argument --data: {word!r}: {error}")
     return Path(word)
 
 
-def asked_from() -> Path:
+def submitted_from() -> Path:
     """The folder that relative paths start from.
 
-    On a head of the user's own machine that is where `raykit submit` was called, which stands in
-    the job's metadata: the driver itself is started elsewhere.
+    On a head of the user's own machine that is the folder in which `raykit submit` ran. raykit puts
+    it into the job's metadata, since Ray starts the driver in another folder.
     """
     try:
         job = json.loads(os.environ["RAY_JOB_CONFIG_JSON_ENV_VAR"])

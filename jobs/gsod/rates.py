@@ -9,10 +9,10 @@ from jobs.gsod.intervals import change_interval, clopper_pearson, rate_interval
 
 PER = 1000
 FEWEST_STATIONS = 5
-"""With fewer stations their spread is too uncertain: no interval is given."""
+"""With fewer stations there is no interval: their spread is too uncertain."""
 
 SURE = 0.005
-"""Probability beyond each end, where days must stand in for stations: they depend on each other."""
+"""Probability beyond each end if days stand in for stations; small, since days are dependent."""
 
 Tally = tuple[int, int]
 """Hits and valid days of one station in one year."""
@@ -20,7 +20,7 @@ Tally = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rate:
-    """Hits per 1,000 valid station-days with a 95 % interval; without one for few stations."""
+    """Hits per 1,000 valid station-days with a 95 % interval; None for few stations."""
 
     value: float
     low: float | None
@@ -32,7 +32,8 @@ class Change:
     """By how much the rate of one year differs from that of another on the same stations.
 
     stations: those with valid days in both years; value, low, high: more (or, below 0, fewer) hits
-    per 1,000 station-days, with the 95 % interval; direction: 1 or -1 where that is beyond noise.
+    per 1,000 station-days, with the 95 % interval; direction: 1 or -1 if that is beyond noise, else
+    0.
     """
 
     stations: int
@@ -57,7 +58,7 @@ def rate(stations: Sequence[Tally]) -> Rate | None:
 def change(one: Sequence[Tally], other: Sequence[Tally]) -> Change | None:
     """The change from one year to the other, whose stations are in the same order.
 
-    Stations without valid days in both years do not count; None where no station has them.
+    Stations without valid days in both years do not count; None if no station has them.
     """
     pairs = [(a, b) for a, b in zip(one, other, strict=True) if a[1] and b[1]]
     if not pairs:
@@ -75,7 +76,7 @@ def _share(stations: Sequence[Tally]) -> float:
 
 
 def _direction_by_days(before: Sequence[Tally], after: Sequence[Tally]) -> int:
-    """1 or -1 where a year has more hits than its share of the days explains, else 0."""
+    """1 or -1 if a year has more hits than its share of the days explains, else 0."""
     hits, later = (sum(hits for hits, _ in year) for year in (before, after))
     days, later_days = (sum(days for _, days in year) for year in (before, after))
     if not hits + later:

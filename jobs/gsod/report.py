@@ -22,7 +22,7 @@ FEWEST_BARS, MOST_BARS, WIDTH = 3, 12, 50
 
 
 def render(options: Options, answer: Answer, years: Sequence[YearCounts]) -> str:
-    """The whole answer in the format asked for."""
+    """The whole answer in the format that the options name."""
     if options.format == "json":
         return json.dumps(data(options, answer, years), indent=2)
     if options.format == "csv":
@@ -31,7 +31,7 @@ def render(options: Options, answer: Answer, years: Sequence[YearCounts]) -> str
 
 
 def data(options: Options, answer: Answer, years: Sequence[YearCounts]) -> dict[str, Any]:
-    """The answer as data: what the `result` event carries, but for how it was run."""
+    """The answer as JSON data, for the `result` event."""
     question, coverage = options.question, options.coverage
     return {
         "question": {
@@ -45,11 +45,11 @@ def data(options: Options, answer: Answer, years: Sequence[YearCounts]) -> dict[
         },
         "sample": options.sample,
         "common_stations": answer.whole.stations,
-        "years": [_year(*each) for each in zip(answer.whole.years, years, strict=True)],
+        "years": [_year(*pair) for pair in zip(answer.whole.years, years, strict=True)],
         "changes": _changes(answer.whole),
         "pairs": [_pair(pair) for pair in answer.pairs],
         "dropped_stations": dict(answer.dropped),
-        "coverage_variants": {name: _pair(each) for name, each in answer.variants.items()},
+        "coverage_variants": {name: _pair(variant) for name, variant in answer.variants.items()},
         "warnings": list(answer.warnings),
     }
 
@@ -68,17 +68,17 @@ def _year(answer: YearAnswer, counts: YearCounts) -> dict[str, Any]:
 
 def quality(counts: YearCounts) -> dict[str, Any]:
     """The quality report of one year."""
-    found = counts.quality
+    report = counts.quality
     return {
-        **{name: value for name, value in vars(found).items() if name != "skipped_members"},
-        "skipped_members": dict(found.skipped_members),
+        **{name: value for name, value in vars(report).items() if name != "skipped_members"},
+        "skipped_members": dict(report.skipped_members),
     }
 
 
 def _pair(pair: Comparison) -> dict[str, Any]:
     return {
         "stations": pair.stations,
-        "years": [_numbers(each) for each in pair.years],
+        "years": [_numbers(year) for year in pair.years],
         "changes": _changes(pair),
     }
 
@@ -121,28 +121,28 @@ def _csv(answer: Answer) -> str:
     writer.writerow(["stations_of", "common_stations", *names])
     for comparison in (answer.whole, *answer.pairs):
         of = "all" if comparison is answer.whole else _names(comparison)
-        for each, change in zip(comparison.years, (None, *comparison.changes), strict=True):
-            values = [*_numbers(each).values(), *_difference(change).values()]
+        for year, change in zip(comparison.years, (None, *comparison.changes), strict=True):
+            values = [*_numbers(year).values(), *_difference(change).values()]
             writer.writerow([of, comparison.stations, *values])
     return text.getvalue().rstrip("\n")
 
 
 def _names(pair: Comparison) -> str:
-    return "+".join(str(each.year) for each in pair.years)
+    return "+".join(str(year.year) for year in pair.years)
 
 
 def _text(options: Options, answer: Answer, years: Sequence[YearCounts]) -> Iterator[str]:
     yield f"Number of stations in common: {answer.whole.stations}"
-    for each in answer.whole.years:
-        yield f"{each.year} - High temp count for common stations: {each.hits}"
+    for year in answer.whole.years:
+        yield f"{year.year} - High temp count for common stations: {year.hits}"
     yield ""
     yield from _question(options)
     yield from table(
         ("year", "hits", "stations", "station-days", "per 1,000", "95 % interval", "derived"),
-        [_row(each) for each in answer.whole.years],
+        [_row(year) for year in answer.whole.years],
     )
     yield from _change_lines(answer.whole)
-    yield from plot([(each.year, each.per_1000) for each in answer.whole.years])
+    yield from plot([(year.year, year.per_1000) for year in answer.whole.years])
     yield from _pair_lines(answer.pairs)
     yield ""
     yield from _quality_lines(options, answer, years)
@@ -163,24 +163,24 @@ def _question(options: Options) -> Iterator[str]:
         yield f"in {' '.join(sorted(coverage.countries))}"
 
 
-def _row(each: YearAnswer) -> tuple[str, ...]:
-    per = each.per_1000
+def _row(year: YearAnswer) -> tuple[str, ...]:
+    per = year.per_1000
     return (
-        str(each.year),
-        f"{each.hits:,}",
-        f"{each.stations:,}",
-        f"{each.station_days:,}",
+        str(year.year),
+        f"{year.hits:,}",
+        f"{year.stations:,}",
+        f"{year.station_days:,}",
         f"{per.value:.2f}" if per else "-",
         _interval(per),
-        f"{each.derived:,}",
+        f"{year.derived:,}",
     )
 
 
-def _interval(found: Rate | Change | None) -> str:
-    if found is None or found.low is None or found.high is None:
+def _interval(of: Rate | Change | None) -> str:
+    if of is None or of.low is None or of.high is None:
         return "-"
-    signed = "+" if isinstance(found, Change) else ""
-    return f"{found.low:{signed}.2f} to {found.high:{signed}.2f}"
+    signed = "+" if isinstance(of, Change) else ""
+    return f"{of.low:{signed}.2f} to {of.high:{signed}.2f}"
 
 
 def _change_lines(comparison: Comparison) -> Iterator[str]:
@@ -219,13 +219,13 @@ def _pair_lines(pairs: Sequence[Comparison]) -> Iterator[str]:
 
 
 def _pair_row(pair: Comparison) -> tuple[str, ...]:
-    rates = [each.per_1000 for each in pair.years]
+    rates = [year.per_1000 for year in pair.years]
     (change,) = pair.changes
     return (
         _names(pair),
         f"{pair.stations:,}",
-        " : ".join(f"{each.hits:,}" for each in pair.years),
-        " : ".join(f"{each.value:.2f}" if each else "-" for each in rates),
+        " : ".join(f"{year.hits:,}" for year in pair.years),
+        " : ".join(f"{rate.value:.2f}" if rate else "-" for rate in rates),
         *_change_row(change)[1:3],
     )
 
@@ -256,7 +256,7 @@ def _dropped(answer: Answer) -> str:
 
 
 def plot(series: Sequence[tuple[int, Rate | None]]) -> Iterator[str]:
-    """Rates per 1,000 station-days by year: a bar each, or one line of columns for many years."""
+    """Rates per 1,000 station-days: a bar for each year, or lines of columns for many years."""
     values = [rate.value if rate else None for _, rate in series]
     known = [value for value in values if value is not None]
     if len(series) < FEWEST_BARS or not known or max(known) == 0:

@@ -1,4 +1,4 @@
-"""Which stations a question is about, and what of it the archives do not have. Pure."""
+"""Selects the stations that a question is about, and names those that no archive has. Pure."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class Selection:
         return not countries or not countries.isdisjoint(self._codes[name].values())
 
     def problem(self) -> DataProblem | None:
-        """The problem of a question about stations or countries of which no archive has any."""
+        """The problem if the question names stations or countries that no archive has at all."""
         if any(self.years) or not (self._coverage.stations or self._coverage.countries):
             return None
         unknown = self._unknown() or ["none of these stations is in these countries"]
         return DataProblem("the archives have no station that is asked for", *unknown)
 
     def remarks(self) -> Iterator[str]:
-        """What the archives do not have of the question, by name; and codes that changed."""
+        """Warnings: stations and countries that archives lack, and country codes that changed."""
         yield from self._unknown()
         for name in sorted(self._coverage.stations & self._codes.keys()):
             there = sorted(self._codes[name])
@@ -74,19 +74,19 @@ class Selection:
             yield from self._changed()
 
     def _unknown(self) -> list[str]:
-        found = []
+        lines = []
         if unknown := sorted(self._coverage.stations - self._codes.keys()):
             alike = [name for name in sorted(self._codes) if name.startswith(unknown[0][:6])]
             near = f"; ids that begin like the first: {_some(alike)}" if alike else ""
-            found.append(f"no archive has the station {_some(unknown)}{near}")
+            lines.append(f"no archive has the station {_some(unknown)}{near}")
         there = {code for codes in self._codes.values() for code in codes.values() if code}
         if unknown := sorted(self._coverage.countries - there):
             known = f"the countries there: {_some(sorted(there))}" if there else "no NAME has one"
-            found.append(f"no station's NAME ends with the country {_some(unknown)}; {known}")
-        return found
+            lines.append(f"no station's NAME ends with the country {_some(unknown)}; {known}")
+        return lines
 
     def _changed(self) -> Iterator[str]:
-        """Stations that count in all years although some year gives them another country."""
+        """Stations that count in all years although a year has another country for them."""
         chosen = set().union(*self.years)
         for name in sorted(chosen):
             codes = self._codes[name]

@@ -34,7 +34,7 @@ class TutorialYear:
         self.stations: set[str] = set()
 
     def load_data(self) -> DataProblem | None:
-        """Read every row of every member; the problem where that fails."""
+        """Read every row of every member; return the problem if that fails."""
         try:
             self._load()
         except (OSError, EOFError, ValueError, TypeError, zlib.error, tarfile.TarError) as error:
@@ -97,7 +97,7 @@ def compare_years(folder: Path, years: Sequence[int], high_temp: float) -> dict[
 
     Raises DataProblem, or MemoryShortage before anything is loaded.
     """
-    # Here, so that the loader above can be used where Ray is not installed.
+    # Imported here so that the loader above works without Ray.
     import ray
 
     from jobs.gsod.on_ray import SPREAD, cpu_share
@@ -107,7 +107,8 @@ def compare_years(folder: Path, years: Sequence[int], high_temp: float) -> dict[
     remote = ray.remote(num_cpus=share, scheduling_strategy=SPREAD)(TutorialYear)
     actors = [remote.remote(str(folder), year, high_temp) for year in years]
     began, clock = time.time(), time.perf_counter()
-    problems = [each for each in ray.get([a.load_data.remote() for a in actors]) if each]
+    results = ray.get([actor.load_data.remote() for actor in actors])
+    problems = [result for result in results if result]
     if problems:
         raise problems[0]
     seconds = time.perf_counter() - clock
@@ -128,7 +129,7 @@ def _check_memory(folder: Path, years: Sequence[int]) -> None:
 
     size = ray.remote(num_cpus=0)(archive_size)
     sizes = ray.get([size.remote(str(folder), year) for year in years])
-    problem = next((each for each in sizes if isinstance(each, DataProblem)), None)
+    problem = next((size for size in sizes if isinstance(size, DataProblem)), None)
     if problem:
         raise problem
     memories = [int(node["Resources"].get("memory", 0)) for node in ray.nodes() if node["Alive"]]
@@ -140,20 +141,20 @@ def _check_memory(folder: Path, years: Sequence[int]) -> None:
 
 
 def archive_size(folder: str, year: int) -> int | DataProblem:
-    """The body of a Ray task: what an archive inflates to."""
+    """The body of a Ray task: the inflated size of an archive, in bytes."""
     try:
         return inflated_bytes(archive_path(Path(folder), year))
     except DataProblem as problem:
         return problem
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """The tutorial's three lines, and what not to take from them."""
+def lines(answer: dict[str, Any]) -> list[str]:
+    """The tutorial's three lines, and a warning about them."""
     return [
-        f"Number of stations in common: {found['common_stations']}",
+        f"Number of stations in common: {answer['common_stations']}",
         *(
-            f"{each['year']} - High temp count for common stations: {each['hits']}"
-            for each in found["years"]
+            f"{year['year']} - High temp count for common stations: {year['hits']}"
+            for year in answer["years"]
         ),
         "Read by the tutorial's loader: nothing is checked, a missing value counts as hot.",
     ]

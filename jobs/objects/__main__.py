@@ -1,8 +1,8 @@
 """Large objects: one `ray.put` that many tasks read, against sending each task its own copy.
 
 `python -m jobs.objects --mib 100 --readers 4` times both ways, with the readers on the driver's own
-Ray node and on another one where there is one. Every reader reads every page; the sums are proved
-to agree.
+Ray node and on another one, if there is one. Every reader reads every page, and their sums must
+agree.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROOM = 0.8
 
 @dataclass(frozen=True)
 class Place:
-    """Where readers run: in words, and the Ray node."""
+    """Where readers run: its name in the table, and the Ray node's id."""
 
     name: str
     node: str
@@ -46,12 +46,12 @@ def places(nodes: Sequence[dict[str, Any]], here: str) -> list[Place]:
     """The driver's node and one other, as far as they take tasks."""
     able = [node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get("CPU", 0)]
     others = [node for node in able if node != here]
-    found = [Place("the driver's Ray node", here)] if here in able else []
-    return found + ([Place("another Ray node", others[0])] if others else [])
+    own = [Place("the driver's Ray node", here)] if here in able else []
+    return own + ([Place("another Ray node", others[0])] if others else [])
 
 
 def shortage(mib: int, readers: int, nodes: Sequence[dict[str, Any]]) -> str | None:
-    """Why the copies would not fit into the smallest object store; None where they do."""
+    """Why the copies would not fit into the smallest object store; None if they fit."""
     smallest = min(node["Resources"].get("object_store_memory", 0) for node in nodes)
     most = int(smallest * ROOM / MIB)
     if mib * (readers + 1) <= most:
@@ -95,15 +95,15 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The rows as text."""
     lines = [f"{'where':<22} {'way':<12} {'readers':>7} {'MiB':>7} {'seconds':>9} {'MiB/s':>9}"]
     lines += [
-        f"{each['where']:<22} {each['way']:<12} {each['readers']:>7} {each['mib']:>7} "
-        f"{each['median_seconds']:>9.4f} {each['mib_per_second']:>9,.0f}"
-        for each in rows
+        f"{row['where']:<22} {row['way']:<12} {row['readers']:>7} {row['mib']:>7} "
+        f"{row['median_seconds']:>9.4f} {row['mib_per_second']:>9,.0f}"
+        for row in rows
     ]
     return lines
 
 
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """What the table says, place by place; undecided where the times of both ways overlap."""
+    """One sentence for each place; undecided if the times of both ways overlap."""
     lines = []
     for where in dict.fromkeys(row["where"] for row in rows):
         times = {row["way"]: row["seconds"] for row in rows if row["where"] == where}
@@ -112,7 +112,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _compared(put: Sequence[float], copies: Sequence[float]) -> str:
-    """The rank test of the smallest samples that carry one: every time of one way is shorter."""
+    """A rank test for few samples: every time of one way must be shorter than all of the other."""
     apart = max(put) < min(copies) or max(copies) < min(put)
     if min(len(put), len(copies)) < ROUNDS_TO_DECIDE or not apart:
         return "undecided; more rounds (--repeat) or a larger object (--mib) may decide."

@@ -1,8 +1,8 @@
 """An existing library made parallel: scikit-learn through joblib's Ray backend.
 
-`python -m jobs.sklearn` cross-validates a random forest that tells tomorrow's mean temperature from
-today's weather, on GSOD data, first in one process, then as Ray tasks on all task CPUs; the code is
-the same, and so are the scores. Needs scikit-learn, which comes with an extra of its own.
+`python -m jobs.sklearn` cross-validates a random forest that predicts tomorrow's mean temperature
+from today's weather, on GSOD data: first in one process, then as Ray tasks on all task CPUs. The
+code is the same, and so are the scores. It needs scikit-learn, which is an optional extra.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SEED = 0
 
 
 def score(features: Any, targets: Any, options: argparse.Namespace, jobs: int) -> list[float]:
-    """R² of each fold: plain scikit-learn, which knows nothing of Ray."""
+    """R² of each fold, by plain scikit-learn code that does not know of Ray."""
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.model_selection import cross_val_score
 
     forest = RandomForestRegressor(n_estimators=options.trees, random_state=SEED, n_jobs=1)
     scores = cross_val_score(forest, features, targets, cv=options.folds, n_jobs=jobs)
-    return [float(each) for each in scores]
+    return [float(fold) for fold in scores]
 
 
 def measure(
@@ -60,7 +60,7 @@ def backend(arm: str, p: int) -> AbstractContextManager[Any]:
 
 
 def report(data: dict[str, Any]) -> list[str]:
-    """What is printed of a result."""
+    """The lines that the job prints."""
     local, tasks = median(data["local_seconds"]), median(data["tasks_seconds"])
     return [
         f"{data['rows']:,} days, {len(NAMES)} features, {data['trees']} trees, "
@@ -74,7 +74,7 @@ def report(data: dict[str, Any]) -> list[str]:
 
 
 def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Options]:
-    """The options, and those of where the data lie; every problem at once, exit status 2."""
+    """The options, and the data's folder and years; exit status 2 with every problem."""
     parser = job.OptionParser("sklearn", description=__doc__.splitlines()[0])
     parser.add_argument("--data", metavar="DIR", help="folder with <year>.tar.gz (the sample)")
     parser.add_argument("--years", nargs="+", metavar="YEAR", default=["2015..2024"])
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def missing_modules() -> list[str]:
-    """What the job needs beyond Ray and is not there."""
+    """The modules that the job needs besides Ray and that are not installed."""
     from importlib.util import find_spec
 
     return [name for name in ("joblib", "numpy", "sklearn") if find_spec(name) is None]
@@ -129,7 +129,7 @@ def _compare(
 
     job.join_ray()
     register_ray()
-    # The backend passes an argument of joblib's on that Ray does not know, and warns of it.
+    # The backend passes on an argument of joblib's, and Ray warns that it does not know it.
     logging.getLogger("ray.util.multiprocessing").setLevel(logging.ERROR)
     p = int(ray.cluster_resources().get("CPU", 0)) or 1
     data = np.array(rows), np.array(targets)

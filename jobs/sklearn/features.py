@@ -22,7 +22,7 @@ Row = tuple[float, ...]
 def samples(folder: Path, years: Sequence[int], most: int) -> tuple[list[Row], list[float]]:
     """Rows of features (NAMES) and the next day's mean temperature in °F, at most `most` of them.
 
-    A day counts where all of its features are there and the next day follows. Raises DataProblem.
+    A day counts if it has all features and the next day follows. Raises DataProblem.
     """
     features: list[Row] = []
     targets: list[float] = []
@@ -51,7 +51,7 @@ def _days(content: bytes, where: str) -> Iterator[tuple[Row, float]]:
 
 
 def _row(record: dict[str, str]) -> tuple[date, Row]:
-    """A day and its features; none where one of them is missing."""
+    """A day and its features; no features if one of them is missing."""
     day = date.fromisoformat(record["DATE"])
     values = {name: float(record[name]) for name in MISSING}
     if not all(map(math.isfinite, values.values())):

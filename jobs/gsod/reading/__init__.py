@@ -1,1 +1,1 @@
-"""The engine: one year's archive in, its counters out. Knows no Ray."""
+"""The engine: reads one year's archive into counters. Does not import Ray."""

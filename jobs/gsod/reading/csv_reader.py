@@ -1,4 +1,4 @@
-"""One station's file read by a real CSV parser: the reference that the fast way must equal."""
+"""Reads one station's file with a CSV parser: the reference that the fast reader must equal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPTIONAL = ("NAME", "MAX_ATTRIBUTES")
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the columns that matter are, by the header's names; None for an absent optional one."""
+    """The indices of the columns that matter; None for an absent optional one."""
 
     width: int
     station: int
@@ -42,7 +42,7 @@ def read_csv(
     """Counters of each station in a file, and its quality.
 
     Columns are found by header name; unknown ones do not matter. Raises DataProblem, naming file
-    and line, where a required column is missing or doubled, a row has not as many fields as the
+    and line, if a required column is missing or doubled, a row has more or fewer fields than the
     header, quotes are unbalanced, a byte is NUL, or a row names no station.
     """
     rows = _rows(content, where)
@@ -57,7 +57,7 @@ def read_csv(
 
 
 def find_columns(header: list[str], where: str, question: Question) -> Columns:
-    """Map the header's names; all problems at once."""
+    """The columns of a header. Raises DataProblem with every problem."""
     names = [name.strip() for name in header]
     required = ("STATION", "DATE", question.column)
     optional = ("NAME",) if question.column != "MAX" else OPTIONAL
@@ -67,19 +67,19 @@ def find_columns(header: list[str], where: str, question: Question) -> Columns:
         raise DataProblem(
             f"{where}:1: the header does not fit", *problems, f"it is {','.join(names)[:200]!r}"
         )
-    found = {name: names.index(name) for name in names}
+    places = {name: names.index(name) for name in names}
     return Columns(
         len(names),
-        found["STATION"],
-        found["DATE"],
-        found[question.column],
-        found.get("NAME"),
-        found.get("MAX_ATTRIBUTES") if question.column == "MAX" else None,
+        places["STATION"],
+        places["DATE"],
+        places[question.column],
+        places.get("NAME"),
+        places.get("MAX_ATTRIBUTES") if question.column == "MAX" else None,
     )
 
 
 def header_columns(header: bytes, question: Question) -> Columns | None:
-    """The columns of a header line on its own; None where it does not fit or is no whole line."""
+    """The columns of a single header line; None if it does not fit or is no complete line."""
     try:
         rows = list(_rows(header, ""))
         return find_columns(rows[0][1], "", question) if len(rows) == 1 else None

@@ -1,4 +1,4 @@
-"""Station files read without parsing every field, where that gives what CSV gives.
+"""Reads station files without parsing every field, if that gives the same result as CSV.
 
 NOAA quotes every field and pads numbers, so within one file all lines have the same length and each
 column has its place. A file that breaks one of these rules is left to the CSV parser, which reads
@@ -38,7 +38,7 @@ class FastReader:
         self._checker = LineChecker(year, question)
 
     def read(self, members: Sequence[Member]) -> list[Quick | None]:
-        """What each file says; None where CSV must decide."""
+        """The counters of each file; None if the CSV parser must read it."""
         layouts = [self._layouts.find(member) for member in members]
         pairs = list(zip(members, layouts, strict=True))
         files = [(member.buffer, lines) for member, lines in pairs if lines]
@@ -49,9 +49,9 @@ class FastReader:
         ]
 
 
-def _counters(buffer: bytearray, lines: Lines, found: FileLines) -> Quick | None:
+def _counters(buffer: bytearray, lines: Lines, checked: FileLines) -> Quick | None:
     first, _, rows, plan = lines
-    good, seen, missing, hits, derived = found
+    good, seen, missing, hits, derived = checked
     station_id = buffer[first + 1 : first + 1 + STATION_CHARACTERS].decode("latin-1")
     if not good or station_id.isspace():
         return None

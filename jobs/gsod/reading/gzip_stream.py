@@ -1,7 +1,7 @@
-"""A gzip file as a stream of inflated bytes, checked strictly: header, CRC, length, end, size.
+"""Inflates a gzip file as a stream, with strict checks: header, CRC, length, end, size.
 
-igzip (python-isal) does the work where it is installed, the standard library elsewhere; both are
-held to the same checks here.
+igzip (python-isal) inflates if it is installed, else the standard library; both get the same
+checks here.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Limits:
 
 @dataclass
 class Source:
-    """What was read of a file; complete once its end has been reached."""
+    """Facts about a file that is read; complete once its end is reached."""
 
     path: Path
     bytes: int = 0
@@ -75,7 +75,7 @@ class Inflated:
             _check_beginning(source, file)
             self._compressed = _Compressed(file, source)
             stream = opened.enter_context(codec.open(self._compressed, "rb"))
-            # Its own readinto reads into new memory and copies; what it buffers with does not.
+            # The stream's own readinto copies from new memory; that of its buffer does not.
             self._stream = getattr(stream, "_buffer", stream)
             self._opened = opened.pop_all()
 
@@ -154,7 +154,7 @@ class _Compressed:
         self._last = (self._last + bytes(data[-LENGTH_BYTES:]))[-LENGTH_BYTES:]
 
     def ends_with_length(self, inflated: int) -> bool:
-        """Whether the file ends with this length, as it does where it is one gzip member."""
+        """Whether the file ends with this length, as a file of one gzip member does."""
         length: int = inflated % 2 ** (8 * LENGTH_BYTES)
         return int.from_bytes(self._last, "little") == length
 

@@ -1,4 +1,4 @@
-"""Where the columns of a file stand, by its header and its first line."""
+"""Finds the columns of a file from its header and its first line."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ MOST_BYTES = 4096
 
 STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
 BEFORE_VALUE, LOOKED_AT = 2, 16
-"""Of a value these bytes are looked at: from the comma before it on."""
+"""The bytes of a value that are read, from the comma before it."""
 
 HEADERS_KEPT, PLANS_KEPT = 100, 4_000
 END_OF_LINE = b'"\n'
 SPACE = ord(" ")
-"""Every byte before it is a control character."""
+"""All lower bytes are control characters."""
 
-OUTLINE = bytes(each if each in b'"\n' else ord("x") for each in range(256))
+OUTLINE = bytes(byte if byte in b'"\n' else ord("x") for byte in range(256))
 """Turns a line into its outline: its quotes and its end, with every other byte alike."""
 
 
 class Plan(NamedTuple):
-    """Where a line has what is taken of it, in bytes from its beginning, and its shape.
+    """The positions of the fields in a line, in bytes from its beginning, and its shape.
 
-    value: the comma before the value; name: the field NAME, empty where there is none.
+    value: the comma before the value; name: the field NAME, empty if there is none.
     """
 
     value: int
@@ -60,7 +60,7 @@ class Header:
         self._plans: dict[bytes, Plan | None] = {}
 
     def plan(self, outline: bytes) -> Plan | None:
-        """The plan for lines with an outline; None where they are not NOAA's."""
+        """The plan for lines with this outline; None if they differ from NOAA's."""
         try:
             return self._plans[outline]
         except KeyError:
@@ -80,11 +80,11 @@ class Layouts:
         self._last = Header(b"\0", question)
 
     def find(self, member: Member) -> Lines | None:
-        """How a file is laid out.
+        """The lines of a file and their plan.
 
         None unless its first line has each field quoted and without a quote inside, STATION and
         DATE first, the value as wide as NOAA writes it, and the whole file can be lines of that
-        length. Whether they are is for LineChecker to find out.
+        length. LineChecker then checks whether they are.
         """
         _, buffer, start, stop = member
         header = self._last
@@ -112,7 +112,7 @@ class Layouts:
 
 
 def make_plan(outline: bytes, columns: Columns) -> Plan | None:
-    """Lay out lines with an outline; None where their fields are not NOAA's."""
+    """The plan for lines with this outline; None if their fields differ from NOAA's."""
     fields = outline[1:-2].split(b'"x"')
     quoted = outline[:1] == b'"' and outline.endswith(END_OF_LINE)
     if not quoted or outline.count(b'"') != 2 * len(fields) or len(fields) != columns.width:
@@ -129,7 +129,7 @@ def make_plan(outline: bytes, columns: Columns) -> Plan | None:
     ):
         return None
     value = starts[columns.value] - BEFORE_VALUE
-    # What is looked at ends inside the line: no taken column is its last.
+    # The bytes that are read end inside the line: the value is not in its last column.
     if value + LOOKED_AT > len(outline) - len(END_OF_LINE):
         return None
     name = slice(0, 0)

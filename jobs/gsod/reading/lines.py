@@ -1,7 +1,7 @@
-"""Lines of many files checked at once, as columns of 64-bit words in NumPy.
+"""Checks the lines of many files at once, as columns of 64-bit words in NumPy.
 
-Of each line 32 bytes are copied that hold STATION and DATE, and 8 or 16 that hold the value. Read
-as words of 8 bytes:
+Of each line, the 32 bytes that hold STATION and DATE are copied, and the 8 or 16 that hold the
+value. They are read as words of 8 bytes:
 
     `…"\\n"010`  `01099999`  `","2020-`  `01-05","`        `,"  70.1`  `","*",..`
 """
@@ -22,10 +22,10 @@ Days = npt.NDArray[np.int16]
 Places = npt.NDArray[np.intp]
 
 BEGINNING, BEGINNING_AT = np.dtype("V32"), -4
-"""What is copied of a line's beginning: from 4 bytes before it, so that words hold whole parts."""
+"""The copied beginning of a line. It starts 4 bytes earlier, so that no word is split."""
 
 STATION_BEGINS = np.uint64(8 * 5)
-"""Bits of the first word that come before STATION: the line before, and a quote."""
+"""Bits of the first word before STATION: the end of the line before, and a quote."""
 
 DAY_BITS = 384
 """Bits for the days of a file: 366, and some that no day has."""
@@ -33,10 +33,10 @@ DAY_BITS = 384
 NO_DAY = DAY_BITS - 1
 VALUES_KEPT = 100_000
 LEADING = "0123456789 -"
-"""What may stand for hundreds and tens of a temperature."""
+"""The characters that the hundreds and tens of a temperature may have."""
 
 VALUE = Pattern('," ??#.#')
-"""A value whose hundreds and tens may be enough to compare it with the threshold."""
+"""A value of which the hundreds and tens are often enough to compare it with the threshold."""
 
 TENS_AT = np.uint64(8 * 3)
 MARK_AT, STAR = np.uint64(8 * 3), ord("*")
@@ -68,18 +68,18 @@ class LineChecker:
         counts = np.array([lines.rows for _, lines in files], np.intp)
         firsts = np.cumsum(counts) - counts
         (before, station, year, day), (value, *after) = self._copy(files, int(counts.sum()))
-        found, good = self._check_dates(year, day)
-        good[1:] &= _follows(found, before, station, firsts)
+        days, good = self._check_dates(year, day)
+        good[1:] &= _follows(days, before, station, firsts)
         kind = self._check_values(value, good)
         hit = kind == HIT
-        bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + found
+        bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + days
         chosen = [bits, bits[kind == MISSING], bits[hit]]
         if after:
             hit &= (after[0] >> MARK_AT).astype(np.uint8) == STAR
         chosen.append(bits[hit] if after else bits[:0])
-        sets = [_day_sets(each, len(counts)) for each in chosen]
+        sets = [_day_sets(places, len(counts)) for places in chosen]
         good_files = np.logical_and.reduceat(good, firsts).tolist()
-        fit = (ok and self._fits(*each) for ok, each in zip(good_files, files, strict=True))
+        fit = (ok and self._fits(*file) for ok, file in zip(good_files, files, strict=True))
         return list(zip(fit, *sets, strict=True))
 
     def _copy(self, files: Sequence[tuple[bytearray, Lines]], count: int) -> list[Words]:
@@ -95,27 +95,27 @@ class LineChecker:
             values[at:end] = np.ndarray(shape, values.dtype, buffer, first + plan.value, steps)
             at = end
         copies = beginnings[:count], values[:count]
-        return [each.view(WORD).reshape(count, -1).T for each in copies]
+        return [copy.view(WORD).reshape(count, -1).T for copy in copies]
 
     def _check_dates(self, year: Words, day: Words) -> tuple[Days, Flags]:
-        """The day of each line, and whether it is one, written as NOAA does."""
+        """The day of each line, and whether its DATE is a day, written as NOAA writes it."""
         slots = _slots(day)
         good = self._dates.take(slots) == day
         good &= year == self._year
         return self._days.take(slots), good
 
     def _check_values(self, value: Words, good: Flags) -> Bytes:
-        """The kind of each line's value; clears `good` where it is no temperature.
+        """The kind of each line's value; clears `good` for values that are no temperature.
 
-        Most are known by their hundreds and tens; the others are classified as a whole, each
-        different text once.
+        The hundreds and tens decide most values; of the others, each different text is classified
+        once.
         """
         kind = self._kinds.take((value >> TENS_AT).astype(np.uint16))
         kind[~VALUE.matches(value)] = REFUSED
         unsure = np.flatnonzero(kind == REFUSED)
         if len(unsure):
             different, which = np.unique(value[unsure], return_inverse=True)
-            kinds = np.array([self._kind(each) for each in different.tolist()], np.uint8)
+            kinds = np.array([self._kind(text) for text in different.tolist()], np.uint8)
             kind[unsure] = kinds[which]
             good &= kind != REFUSED
         return kind
@@ -139,12 +139,12 @@ class LineChecker:
         return lines.plan.shape.fits(text, self._scratch)
 
 
-def _follows(found: Days, before: Words, station: Words, firsts: Places) -> Flags:
+def _follows(days: Days, before: Words, station: Words, firsts: Places) -> Flags:
     """Whether each line but the first is a later day of the same station as the line before.
 
     The first line of a file follows none.
     """
-    later = found[1:] > found[:-1]
+    later = days[1:] > days[:-1]
     later &= (before[1:] ^ before[:-1]) >> STATION_BEGINS == 0
     later &= station[1:] == station[:-1]
     later[firsts[1:] - 1] = True
@@ -154,7 +154,7 @@ def _follows(found: Days, before: Words, station: Words, firsts: Places) -> Flag
 def _day_tables(year: int) -> tuple[Days, Words]:
     """The number of each day's bit, and how month and day are written, by their slot.
 
-    NO_DAY and zero where a slot is no day's.
+    NO_DAY and zero for slots that belong to no day.
     """
     bits, dates = np.full(2**16, NO_DAY, np.int16), np.zeros(2**16, WORD)
     words = np.array([word(f'{text[5:]}","') for text in days_of(year)], WORD)
@@ -172,7 +172,7 @@ def _slots(words: Words) -> npt.NDArray[np.uint16]:
 
 
 def _kind_table(question: Question) -> Bytes:
-    """The kind of all values with the same hundreds and tens; REFUSED where they differ."""
+    """The kind of all values with the same hundreds and tens; REFUSED if their kinds differ."""
     table = np.full(2**16, REFUSED, np.uint8)
     for hundreds in LEADING:
         for tens in LEADING:
@@ -183,7 +183,7 @@ def _kind_table(question: Question) -> Bytes:
 
 
 def _day_sets(bits: Places, files: int) -> list[int]:
-    """One integer a file, of the bits that are named."""
+    """One integer a file, with these bits set."""
     if not len(bits):
         return [0] * files
     marks = np.zeros(files * DAY_BITS, np.uint8)

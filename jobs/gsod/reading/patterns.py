@@ -1,4 +1,4 @@
-"""Text compared in many lines at once: eight bytes are one 64-bit word of a NumPy array."""
+"""Compares text in many lines at once: eight bytes are one 64-bit word of a NumPy array."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ def word(text: str) -> np.uint64:
 
 
 class Pattern:
-    """Eight characters as they look: `#` is any digit, `?` any byte, others stand for themselves.
+    """A pattern of eight characters: `#` is any digit, `?` any byte, all others are themselves.
 
     >>> Pattern(',"  ##.#').matches(words)
     """
 
     def __init__(self, text: str) -> None:
         assert len(text) == WORD_BYTES, text
-        # Digits are 0x30 to 0x39, and no other byte begins with 3 and still does with 6 added.
-        self._mask = word("".join({DIGIT: "\xf0", ANY: "\0"}.get(each, "\xff") for each in text))
-        self._is = word("".join({DIGIT: "\x30", ANY: "\0"}.get(each, each) for each in text))
-        self._six = word("".join("\x06" if each == DIGIT else "\0" for each in text))
+        # Digits are 0x30 to 0x39: only their upper half is 3 before and after adding 6.
+        self._mask = word("".join({DIGIT: "\xf0", ANY: "\0"}.get(char, "\xff") for char in text))
+        self._is = word("".join({DIGIT: "\x30", ANY: "\0"}.get(char, char) for char in text))
+        self._six = word("".join("\x06" if char == DIGIT else "\0" for char in text))
 
     def matches(self, words: Words) -> Flags:
-        """Which words look like that."""
-        found = words + self._six
-        found &= words
-        found &= self._mask
-        matching: Flags = found == self._is
+        """A flag for each word: whether it has the pattern."""
+        masked = words + self._six
+        masked &= words
+        masked &= self._mask
+        matching: Flags = masked == self._is
         return matching

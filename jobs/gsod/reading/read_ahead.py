@@ -1,4 +1,4 @@
-"""Work a little ahead in a second thread, where a second CPU is there for it."""
+"""Reads ahead in a second thread, for tasks that have a second CPU."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Protocol
 PIECE_BYTES = 2**20
 PIECES = 4
 SWITCH_SECONDS = 0.0005
-"""How long one thread makes the other wait for Python's lock; by default it is ten times as long,
-and reading ahead takes longer than reading with one thread."""
+"""Python's switch interval while reading ahead. With the default, which is ten times as long, two
+threads are slower than one."""
 
 
 class Stream(Protocol):
@@ -25,8 +25,8 @@ class Stream(Protocol):
 class Ahead:
     """The same bytes, read by a second thread while the caller works on earlier ones.
 
-    Inflating and hashing let go of Python's global lock. An error comes out where it belongs in
-    the order. As a context manager it leaves no thread behind, also where the caller stops early.
+    Inflating and hashing release Python's global lock. An error is raised after all bytes before
+    it. The context manager leaves no thread behind, even if the caller stops early.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -64,14 +64,14 @@ class Ahead:
         """
         if self._piece:
             self._free.put(self._piece)
-        found = self._full.get()
-        if isinstance(found, BaseException):
-            self._full.put(found)
-            raise found
-        self._piece, self._size = found
+        filled = self._full.get()
+        if isinstance(filled, BaseException):
+            self._full.put(filled)
+            raise filled
+        self._piece, self._size = filled
         self._at = 0
         if not self._size:
-            self._full.put(found)
+            self._full.put(filled)
 
     def _work(self) -> None:
         try:

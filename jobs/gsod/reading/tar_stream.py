@@ -1,7 +1,7 @@
-"""A tar archive as a stream of its regular members, checked strictly; nothing is extracted.
+"""Reads a tar archive as a stream of its regular members, with strict checks; extracts nothing.
 
-The standard library's reader takes some damage for the end of an archive. This one requires a valid
-checksum of every header, whole members, two zero blocks at the end, and only zeros after them.
+The standard library's reader mistakes some damage for the end of an archive. This one requires a
+valid checksum of every header, complete members, two zero blocks at the end, and then only zeros.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class TarReader:
         self._exhausted = self._closed = self._begun = False
         self._names: set[str] = set()
         self._long_name = ""
-        # All of NOAA's members have the same: parse it once.
+        # All of NOAA's members have the same tail: parse it once.
         self._tail_bytes, self._tail = b"", Tail(b"", "", 0)
 
     def __iter__(self) -> Iterator[list[Member]]:
@@ -88,7 +88,7 @@ class TarReader:
         self._finish()
 
     def _members(self) -> Iterator[Member]:
-        """The members that are whole in the window, up to the first closing block."""
+        """The members that are complete in the window, up to the first closing block."""
         window = self._window
         while self._ask_for(BLOCK):
             start = self._at + BLOCK
@@ -224,13 +224,13 @@ class TarReader:
 
     def _fail(self, what: str) -> NoReturn:
         problem = f"{self.archive} is not a whole, well-formed archive"
-        # Nothing of the archive has been taken: what is wrong may be all of it.
+        # No member was read: the whole file may be of another format.
         known = None if self._begun else name_format(bytes(self._window[:BEGINNING]))
         raise DataProblem(problem, what, *([f"it looks like {known}"] if known else []))
 
 
 def octal(field: bytes) -> int | None:
-    """A header's octal number; None where it is not one."""
+    """A header's octal number; None if it is not one."""
     digits = field.strip(b" \0")
     try:
         return int(digits, 8) if digits.isdigit() else None

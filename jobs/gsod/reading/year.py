@@ -1,4 +1,4 @@
-"""Reads one year: its `.tar.gz` in, its counters out. The rest of the job calls only this."""
+"""Reads one year's `.tar.gz` into counters. The rest of the job calls only this module."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_year(
     With two threads one inflates while the other counts. Without NumPy all files are read by CSV:
     the same answer or the same error, but slower.
 
-    Raises DataProblem where the archive is not whole, not well-formed, or has no station's file.
+    Raises DataProblem if the archive is incomplete, not well-formed, or has no station's file.
     """
     source, counts = Source(path), YearCounts(year)
     with contextlib.ExitStack() as opened:
@@ -104,7 +104,7 @@ def _add_csv(counts: YearCounts, member: Member, archive: TarReader, question: Q
     where, content = f"{archive.archive}: {member.name}", member.content
     known = name_format(content[:BEGINNING])
     if known == APPLE_DOUBLE:
-        # macOS puts one beside each file of an archive that it makes.
+        # macOS adds such a file for every file of an archive.
         archive.skipped[APPLE_DOUBLE] += 1
         return
     if known and known != CSV_FILE:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.gsod.options import SAMPLE, asked_from, parse
+from jobs.gsod.options import SAMPLE, parse, submitted_from
 
 
 def refusal(capsys, *words):
@@ -115,6 +115,6 @@ def test_the_tutorials_method_answers_the_tutorials_question_only(capsys):
 def test_a_relative_folder_is_meant_from_where_the_job_was_submitted(monkeypatch, tmp_path):
     job = {"runtime_env": {}, "metadata": {"raykit-folder": str(tmp_path)}}
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(job))
-    assert asked_from() == tmp_path
+    assert submitted_from() == tmp_path
     monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR")
-    assert asked_from() == Path.cwd()
+    assert submitted_from() == Path.cwd()
