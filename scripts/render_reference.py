@@ -1,4 +1,4 @@
-"""Write what follows from the spec's model: schemas, `docs/spec.md`, the chart's README.
+"""Write what follows from the model and the program: schemas, pages, the chart's README.
 
 python scripts/render_reference.py            # write
 python scripts/render_reference.py --check    # write nothing; exit 8 where a file differs
@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+import command_page
 from pydantic import BaseModel
 
 from raykit import kit
@@ -103,6 +104,7 @@ def files() -> dict[str, str]:
         "deploy/spec.schema.json": reference.schema_text(),
         "charts/raykit/values.schema.json": chart.values_schema_text(),
         "charts/raykit/README.md": chart_page(),
+        "docs/commands.md": command_page.page(),
         "docs/spec.md": spec_page(),
     }
 

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A run in the background of a shell without job control ignores Ctrl-C, and so would every child.
+# A run in the background of a shell without job control ignores Ctrl-C, one under nohup a closed
+# terminal, and so would every child: a test that sends these signals would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A busy machine is no reason to fail: no test asserts a time.
 settings.register_profile(

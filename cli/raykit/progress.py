@@ -33,6 +33,12 @@ class Listener(Protocol):
     def job_output(self, chunk: bytes) -> None:
         """Bytes that the job printed, in order."""
 
+    def deadline(self, moment: float | None) -> None:
+        """From this moment (monotonic seconds) on, wait for nobody who reads what is shown.
+
+        None: there is no such moment.
+        """
+
 
 class Silent:
     """A listener that shows nothing."""
@@ -48,6 +54,8 @@ class Silent:
     def note(self, text: str) -> None: ...
 
     def job_output(self, chunk: bytes) -> None: ...
+
+    def deadline(self, moment: float | None) -> None: ...
 
 
 class Progress:

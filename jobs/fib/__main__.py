@@ -140,7 +140,7 @@ def warm_up(wanted: int) -> None:
             workers.update(ray.get([worker for _, worker in pairs]))
             if len(workers) >= min(wanted, cluster().task_cpus):
                 break
-        attributes["workers"] = len(workers)
+        attributes |= {"workers": len(workers), "tasks_at_once": count}
 
 
 def cpu_models() -> list[str] | None:

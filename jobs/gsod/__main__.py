@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.method == "tutorial":
         return _by_the_tutorial(options)
     try:
-        loaded, extra = _load(options)
+        loaded, extra, task_cpus = _load(options)
     except RayLost as lost:
         return job.fail(EXIT_RAY, "ray", str(lost))
     problems = [year.problem for year in loaded if year.problem]
@@ -47,7 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DataProblem as problem:
         return _fail([problem])
     print(report.render(options, compared, years))
-    timing.result({**report.data(options, compared, years), **_how(options, loaded), **extra})
+    timing.result(
+        {**report.data(options, compared, years), **_how(options, loaded), **extra},
+        task_cpus=task_cpus,
+        work=report.work(options, years),
+    )
     return 0
 
 
@@ -58,6 +62,7 @@ def _by_the_tutorial(options: Options) -> int:
     threshold = options.question.threshold
     try:
         with on_ray.attached():
+            task_cpus = sum(job.task_cpus())
             compared = tutorial.compare_years(options.data, options.years, threshold)
     except DataProblem as problem:
         return _fail([problem])
@@ -66,7 +71,15 @@ def _by_the_tutorial(options: Options) -> int:
     except RayLost as lost:
         return job.fail(EXIT_RAY, "ray", str(lost))
     print("\n".join(tutorial.lines(compared)))
-    timing.result({"method": "tutorial", "sample": options.sample, **compared})
+    timing.result(
+        {"method": "tutorial", "sample": options.sample, **compared},
+        task_cpus=task_cpus,
+        work={
+            "years": list(options.years),
+            **report.question(options),
+            "rows": sum(each["rows"] for each in compared["years"]),
+        },
+    )
     return 0
 
 
@@ -74,20 +87,22 @@ def _asked(options: Options) -> str:
     return f"{ranges(sorted(options.years))}, {options.question}"
 
 
-def _load(options: Options) -> tuple[list[Loaded], dict[str, Any]]:
-    """Read every year by the method of the options; also return the actors' answers, if any.
+def _load(options: Options) -> tuple[list[Loaded], dict[str, Any], int | None]:
+    """Read every year by the method of the options.
 
+    Also returns the actors' answers, if any, and the task CPUs that Ray offers, None without Ray.
     Raises RayLost if Ray could not finish the work.
     """
     folder, years, question = options.data, options.years, options.question
     if options.method == "local":
-        return [load_year(str(folder), year, question) for year in years], {}
+        return [load_year(str(folder), year, question) for year in years], {}, None
     from jobs.gsod import on_ray
 
     with on_ray.attached():
+        task_cpus = sum(job.task_cpus())
         if options.method == "tasks":
-            return on_ray.load_by_tasks(folder, years, question), {}
-        return on_ray.load_by_actors(folder, years, question)
+            return on_ray.load_by_tasks(folder, years, question), {}, task_cpus
+        return *on_ray.load_by_actors(folder, years, question), task_cpus
 
 
 def _spans(loaded: Sequence[Loaded]) -> None:

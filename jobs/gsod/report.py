@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import textwrap
@@ -32,17 +33,8 @@ def render(options: Options, answer: Answer, years: Sequence[YearCounts]) -> str
 
 def data(options: Options, answer: Answer, years: Sequence[YearCounts]) -> dict[str, Any]:
     """The answer as JSON data, for the `result` event."""
-    question, coverage = options.question, options.coverage
     return {
-        "question": {
-            "column": question.column,
-            "op": question.op,
-            "threshold": question.threshold,
-            "min_days": coverage.min_days,
-            "matched_days": coverage.matched_days,
-            "countries": sorted(coverage.countries),
-            "stations": sorted(coverage.stations),
-        },
+        "question": question(options),
         "sample": options.sample,
         "common_stations": answer.whole.stations,
         "years": [_year(*pair) for pair in zip(answer.whole.years, years, strict=True)],
@@ -51,6 +43,31 @@ def data(options: Options, answer: Answer, years: Sequence[YearCounts]) -> dict[
         "dropped_stations": dict(answer.dropped),
         "coverage_variants": {name: _pair(variant) for name, variant in answer.variants.items()},
         "warnings": list(answer.warnings),
+    }
+
+
+def question(options: Options) -> dict[str, Any]:
+    """What is asked, of which stations."""
+    asked, coverage = options.question, options.coverage
+    return {
+        "column": asked.column,
+        "op": asked.op,
+        "threshold": asked.threshold,
+        "min_days": coverage.min_days,
+        "matched_days": coverage.matched_days,
+        "countries": sorted(coverage.countries),
+        "stations": sorted(coverage.stations),
+    }
+
+
+def work(options: Options, years: Sequence[YearCounts]) -> dict[str, Any]:
+    """What was done, whatever the cluster and the method: runs of equal work can be compared."""
+    archives = "".join(f"{counts.year}:{counts.archive['sha256']}\n" for counts in years)
+    return {
+        "years": list(options.years),
+        **question(options),
+        "rows": sum(counts.quality.rows for counts in years),
+        "archives": hashlib.sha256(archives.encode()).hexdigest()[:16],
     }
 
 

@@ -147,7 +147,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join([*table(rows), *verdicts(rows)]))
     if len(nodes) == 1:
         print("There is one Ray node: nothing was read across nodes.")
-    timing.result({"rows": rows, "ray_nodes": len(nodes), "agree": agree})
+    timing.result(
+        {"rows": rows, "ray_nodes": len(nodes), "agree": agree},
+        task_cpus=sum(job.task_cpus()) or None,
+        work={"mib": options.mib, "readers": options.readers},
+    )
     return 0
 
 

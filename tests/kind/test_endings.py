@@ -47,9 +47,20 @@ def test_every_ending_on_a_cluster_is_said_and_filed(lab, namespace, spec):
         assert words in err
         run = lab.json("runs", "show", "last")
         assert (run["status"], run["exit_code"]) == (status, 130)
+    late = lab.raykit("submit", *on, "--timeout", "20", *TICKS, code=22).stderr
+    assert "still runs after 20 s" in late
+    assert lab.json("runs", "show", "last")["status"] == "UNFINISHED"
+    assert lab.json("stop", "last", *on)["status"] == "STOPPED"
+    for streams in (">&-", "2>&-", ">&- 2>&-", "</dev/null >/dev/full 2>&1"):
+        line = f"raykit submit {' '.join(on)} --entrypoint {streams} -- seq 3"
+        subprocess.run(
+            ["bash", "-c", line], env=lab.env, cwd=lab.env["HOME_OF_TESTS"], check=True, timeout=120
+        )
+        run = lab.json("runs", "show", "last")
+        assert (run["status"], run["exit_code"]) == ("SUCCEEDED", 0)
     late = lab.raykit("submit", *on, *PENDING, "--timeout", "2", *TICKS, code=22).stderr
     assert "is still PENDING after 2 s" in late
-    assert lab.json("stop", "last~4", *on)["status"] == "STOPPED"
+    assert lab.json("stop", "last~9", *on)["status"] == "STOPPED"
 
 
 def _is_there(folders, job):

@@ -16,6 +16,10 @@ from raykit.submission.transport import Transport
 
 pytestmark = pytest.mark.local
 TICKS = ("--entrypoint", "--", "sh", "-c", "echo ticking; exec sleep 600")
+LOUD_BYTES = 1_000_000
+LOUD = ("--entrypoint", "--", "sh", "-c", f"yes | head -c {LOUD_BYTES}; exec sleep 600")
+"""Prints more than a pipe holds while nobody reads."""
+
 PENDING = ("--entrypoint-num-cpus", "100")
 RUNNING = ()
 OWN, KEPT = "a head of its own", "a head that stays"
@@ -66,8 +70,11 @@ def _is_there(runs, job):
         (KEPT, RUNNING, 5, 22, "UNFINISHED", "still runs after 5 s"),
         (OWN, PENDING, signal.SIGINT, 130, "STOPPED", "was PENDING; it ended with its head"),
         (OWN, RUNNING, signal.SIGINT, 130, "STOPPED", "was stopped and its log saved"),
+        (OWN, PENDING, signal.SIGHUP, 130, "STOPPED", "was PENDING; it ended with its head"),
+        (OWN, RUNNING, signal.SIGTERM, 130, "STOPPED", "was stopped and its log saved"),
         (OWN, RUNNING, signal.SIGHUP, 130, "STOPPED", "was stopped and its log saved"),
         (KEPT, PENDING, signal.SIGTERM, 130, "UNFINISHED", "goes on"),
+        (KEPT, RUNNING, signal.SIGINT, 130, "UNFINISHED", "goes on"),
         (KEPT, RUNNING, signal.SIGHUP, 130, "UNFINISHED", "goes on"),
     ],
 )
@@ -85,6 +92,24 @@ def test_every_ending_is_said_and_filed_and_leaves_no_head(
     (record,) = [cli("runs", "show", "last", "-o", "json").envelope["data"]]
     assert (record["status"], record["exit_code"]) == (status, code)
     assert record["log"]["bytes"] == (cli.runs / record["id"] / "driver.log").stat().st_size
+
+
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGTERM, 130), (20, 22)])
+def test_a_reader_that_is_paused_keeps_no_head_and_loses_no_line(
+    cli, processes, soon, tmp_path, ending, code
+):
+    cli.env |= {"RAYKIT_ON": "local", "RAYKIT_TEST": f"{tmp_path}/mark"}
+    options = () if isinstance(ending, signal.Signals) else ("--timeout", str(ending))
+    child = cli.start("submit", *options, *LOUD)
+    soon(lambda: [log for log in cli.runs.glob("*/driver.log") if log.stat().st_size > 60_000], 90)
+    if not options:
+        child.send_signal(ending)
+    assert child.wait(120) == code  # and nobody has read a byte
+    assert processes(f"{tmp_path}/mark") == []
+    record = cli("runs", "show", "last", "-o", "json").envelope["data"]
+    assert (record["status"], record["exit_code"]) == ("STOPPED", code)
+    log = (cli.runs / record["id"] / "driver.log").read_bytes()
+    assert log.count(b"y\n") >= LOUD_BYTES // 2
 
 
 @pytest.mark.parametrize("job", [PENDING, RUNNING])

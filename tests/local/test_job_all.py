@@ -38,6 +38,8 @@ def job():
             lines = done.stdout.splitlines()
             events = [json.loads(line) for line in lines if line.startswith('{"raykit"')]
             text = [line for line in lines if not line.startswith('{"raykit"')]
+            for result in of(events, "result"):  # without these two, compare can refuse nothing
+                assert (result["task_cpus"], bool(result["work"])) == (2, True)
             return done.returncode, text, events, done.stderr
 
         yield run
@@ -71,6 +73,13 @@ def test_fib_returns_whole_sequences_that_agree(job):
     assert status == 0
     assert "Local and remote results agree (whole sequences)." in text
     assert events[-1]["data"]["tasks"] == 5
+
+
+def test_fibs_warm_up_takes_a_task_for_each_cpu_and_not_for_each_task(job):
+    status, _, events, _ = job("jobs.fib", "--size", 1_000, "--tasks", 40, "--repeat", 1)
+    assert status == 0
+    (warm_up,) = [span for span in of(events, "span") if span["name"] == "warm-up"]
+    assert warm_up["tasks_at_once"] == 2
 
 
 def test_fib_runs_one_arm_alone(job):

@@ -132,6 +132,7 @@ class ApiServer:
     def __init__(self):
         self.answers = {"/version": (200, {"gitVersion": "v1.36.2"})}
         self.kept = {}
+        self.turned_away = {}
         self.asked = []
         self.tokens = []
         self.queries = []
@@ -145,6 +146,10 @@ class ApiServer:
     def refuse(self, path, status, message):
         body = {"kind": "Status", "apiVersion": "v1", "code": status, "message": message}
         self.say(path, body, status)
+
+    def turn_away(self, path, times, status=429, retry_after=None):
+        """Refuse the next requests for a path, as a busy API server does."""
+        self.turned_away[path] = [(status, retry_after)] * times
 
     def keep(self, plural, *items):
         """Keep objects of a kind, and answer lists of it, also where there are none."""
@@ -254,11 +259,18 @@ def api():
             server.queries.append(query)
             server.headers.append(self.headers)
             server.tokens.append(self.headers.get("Authorization"))
-            status, told = server.answer(self.command, path, query, sent)
+            retry_after = None
+            if server.turned_away.get(path):
+                status, retry_after = server.turned_away[path].pop()
+                told = {"kind": "Status", "code": status, "message": "too many requests"}
+            else:
+                status, told = server.answer(self.command, path, query, sent)
             data = told.encode() if isinstance(told, str) else json.dumps(told).encode()
             self.send_response(status)
             kind = "text/html" if isinstance(told, str) else "application/json"
             self.send_header("Content-Type", kind)
+            if retry_after is not None:
+                self.send_header("Retry-After", retry_after)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

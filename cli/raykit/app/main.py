@@ -16,7 +16,7 @@ from typing import NoReturn
 import typer
 
 from raykit import versions
-from raykit.app import output
+from raykit.app import output, streams
 from raykit.app.commands import (
     clusters,
     dashboard,
@@ -101,7 +101,7 @@ doctor.register(app)
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (`errors.EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    output.secure_streams()
+    streams.secure()
     sys.excepthook = output.show_bug
     _handle_signals()
     as_json = _wants_json(words)
@@ -190,6 +190,7 @@ def _handle_signals() -> None:
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
+    streams.hurry()
     raise Interrupt
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raykit.errors import UsageError
+from raykit.flows.ranges import SECONDS, Range
 
 if TYPE_CHECKING:
     from raykit.flows.targets.where import Where
@@ -23,6 +24,18 @@ class Format(StrEnum):
 
     text = "text"
     json = "json"
+
+
+def number(of: Range) -> Callable[[str | float], float]:
+    """What reads an option's number. Typer's own ranges let `nan` through."""
+
+    def read(given: str | float) -> float:
+        try:
+            return of.read(given)
+        except ValueError as wrong:
+            raise typer.BadParameter(str(wrong)) from wrong
+
+    return read
 
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")]
@@ -48,6 +61,15 @@ Ca = Annotated[
     Path | None,
     typer.Option(
         "--ca", metavar="FILE", help="Certificates to trust at --on URL. [env: RAYKIT_CA]"
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        parser=number(SECONDS),
+        help="Seconds to follow; then exit 22.",
     ),
 ]
 SpecFile = Annotated[Path, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")]

@@ -3,8 +3,8 @@
 With `-o json` every command prints exactly one envelope with the keys `schema`, `command`, `data`
 and `error`; a job's own output then goes to stderr.
 
-No stream can end a command (`secure_streams`). A reader that has gone, a terminal that was closed
-or a full disk ends the writing to that stream; only a result that a disk refused is an error.
+No stream can end a command, or outlast it (`streams`); only a result that a disk or a paused
+reader refused is an error.
 
 Every text passes `redacted` (no secret leaves) and `plain` (no control character of a job, a head
 or a file name moves the cursor), but for a job's own output and for results that are `exact`.
@@ -13,16 +13,17 @@ or a file name moves the cursor), but for a job's own output and for results tha
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import shutil
 import sys
 import textwrap
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from raykit.app import streams
 from raykit.errors import RaykitError, RecordError
 from raykit.phases import Phase
 from raykit.redaction import plain, redacted
@@ -36,7 +37,11 @@ if TYPE_CHECKING:
 ENVELOPE_SCHEMA = 1
 BOLD, RED, GREEN, DIM = "1", "31", "32", "2"
 TAIL_BYTES = 16_384
-DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_WRITING = threading.RLock()
+"""One thread writes at a time. Unlike the streams' own locks, waiting for it can be interrupted."""
+
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ETIMEDOUT)
+"""A result that was to be kept or read is lost; a reader that has gone did not want it."""
 
 
 def width() -> int:
@@ -64,49 +69,6 @@ def envelope(command: str, data: object, error: RaykitError | None = None) -> st
     )
 
 
-def secure_streams() -> None:
-    """Make the standard streams such that no write fails; one that the caller closed is no stream.
-
-    A closed one (`>&-`) is opened to nowhere: otherwise the next file or connection would get its
-    number, and output would go into it.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.set_blocking(number, True)
-        except OSError:
-            _to_nowhere(number)
-        present = getattr(sys, name)
-        if number == 0:
-            sys.stdin = present or open(number, closefd=False)  # noqa: SIM115
-        elif present is None or present is getattr(sys, f"__{name}__"):
-            setattr(sys, name, _stream(number, present))
-
-
-def _stream(number: int, present: TextIO | None) -> TextIO:
-    # Where a terminal cannot show a character, a question mark is better than a traceback.
-    encoding = present.encoding if present else "utf-8"
-    return io.TextIOWrapper(
-        io.BufferedWriter(_Lasting(number, "w", closefd=False)),
-        encoding,
-        "replace",
-        line_buffering=True,
-    )
-
-
-class _Lasting(io.FileIO):
-    """A file that takes everything: after its first error, which is kept, it leads to nowhere."""
-
-    failure: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        try:
-            return super().write(data) or 0
-        except OSError as failure:
-            self.failure = failure
-            _to_nowhere(self.fileno())
-            return len(memoryview(data).cast("B"))
-
-
 def show(
     command: str, data: Any, as_json: bool, text: Callable[[Any], str], *, exact: bool = False
 ) -> None:
@@ -114,7 +76,7 @@ def show(
 
     exact: the result is what the user wrote, such as a manifest, and goes out as it is.
 
-    Errors: RecordError (7) where a disk refuses it.
+    Errors: RecordError (7) where a disk or a paused reader refuses it.
     """
     if as_json:
         _deliver(envelope(command, data if exact else redacted(data)) + "\n")
@@ -172,7 +134,7 @@ def show_bug(kind: type[BaseException], bug: BaseException, trace: TracebackType
 
 
 class _RefusedError(RecordError):
-    """stdout leads to a disk that takes no more."""
+    """stdout leads to a disk or a reader that takes no more."""
 
 
 def _is_refused(error: RaykitError) -> bool:
@@ -182,19 +144,13 @@ def _is_refused(error: RaykitError) -> bool:
 def _deliver(content: str | bytes) -> None:
     _Spinner.stop()
     _write(sys.stdout, content)
-    failure = _failure(sys.stdout)
-    if failure and failure.errno in DISK_REFUSES:
+    failure = streams.failure(sys.stdout)
+    if failure and failure.errno in REFUSED:
         raise _RefusedError(
             "the result could not be written to stdout",
-            evidence=[os.strerror(failure.errno)],
-            next="free space or write it elsewhere, then run the same command again",
+            evidence=[failure.strerror or os.strerror(failure.errno)],
+            next="free space, or send it elsewhere, then run the same command again",
         )
-
-
-def _failure(stream: TextIO) -> OSError | None:
-    """Why a stream takes no more, where it was made by `secure_streams`."""
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
-    return raw.failure if isinstance(raw, _Lasting) else None
 
 
 def _say(text: str) -> None:
@@ -205,19 +161,13 @@ def _say(text: str) -> None:
 def _write(stream: TextIO, content: str | bytes) -> None:
     """Write at once."""
     _Spinner.stop()
-    if isinstance(content, bytes):
+    with _WRITING:
+        if isinstance(content, bytes):
+            stream.flush()
+            stream.buffer.write(content)
+        else:
+            stream.write(content)
         stream.flush()
-        stream.buffer.write(content)
-    else:
-        stream.write(content)
-    stream.flush()
-
-
-def _to_nowhere(number: int) -> None:
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    if nowhere != number:
-        os.dup2(nowhere, number)
-        os.close(nowhere)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -317,6 +267,14 @@ class Screen:
     def job_output(self, chunk: bytes) -> None:
         self.tail = (self.tail + chunk)[-TAIL_BYTES:]
         _write(self.job_stream, chunk)
+
+    def deadline(self, moment: float | None) -> None:
+        streams.deadline(moment)
+
+    def is_cut(self) -> bool:
+        """Whether a paused reader or a full disk missed a part of the job's output."""
+        failure = streams.failure(self.job_stream)
+        return failure is not None and failure.errno in REFUSED
 
     def end_line(self) -> None:
         """Begin a new line where the job's output left one open on the same terminal."""

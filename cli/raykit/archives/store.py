@@ -18,7 +18,7 @@ import os
 import re
 import shlex
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -200,25 +200,26 @@ class Store:
                 files.append(self._entry(int(match[1]), path, bool(match[2])))
         return sorted(files, key=lambda entry: (entry.year, entry.state))
 
-    def verify(self, wanted: Sequence[int]) -> Iterator[tuple[int, DataError | None]]:
-        """Each wanted year with its error, or None if it is intact. Empty `wanted`: all years."""
+    def verify(
+        self, wanted: Sequence[int], read: Callable[[Path, int], str]
+    ) -> Iterator[tuple[int, DataError | None]]:
+        """Each wanted year with its error, or None if it is intact. Empty `wanted`: all years.
+
+        read: reads a year's archive to its end and returns its SHA-256, or raises DataError.
+        """
         present = [entry.year for entry in self.entries() if entry.state != "partial"]
         missing = [year for year in wanted if year not in present]
         for year in missing:
             yield year, self._missing(year, present)
         for year in present if not wanted else [year for year in wanted if year in present]:
             try:
-                self.check(year)
+                self._check(year, read(self.archive(year), year))
                 yield year, None
             except DataError as error:
                 yield year, error
 
-    def check(self, year: int) -> str:
-        """Read a whole archive and return its SHA-256.
-
-        Errors: DataError (9) if it has changed since the fetch, or is cut short or corrupt.
-        """
-        digest = whole_archive(self.archive(year))
+    def _check(self, year: int, digest: str) -> None:
+        """Errors: DataError (9) if the archive has changed since the fetch."""
         seal = self.seal(year)
         if seal and seal.sha256 != digest:
             raise DataError(
@@ -226,7 +227,6 @@ class Store:
                 evidence=[f"SHA-256 {digest}", f"fetched  {seal.sha256}"],
                 next=f"{self._fetch(year)} --again",
             )
-        return digest
 
     def _entry(self, year: int, path: Path, is_partial: bool) -> Entry:
         seal = None if is_partial else self.seal(year)
@@ -280,18 +280,18 @@ def whole_archive(path: Path) -> str:
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
                 if inflater.eof:
-                    raise _corrupt(path, "bytes behind the end of the gzip stream")
+                    raise corrupt(path, "bytes behind the end of the gzip stream")
                 last = _inflated_end(inflater, chunk, last)
                 if inflater.unused_data:
-                    raise _corrupt(path, "bytes behind the end of the gzip stream")
+                    raise corrupt(path, "bytes behind the end of the gzip stream")
     except OSError as error:
-        raise _corrupt(path, error.strerror or str(error)) from error
+        raise corrupt(path, error.strerror or str(error)) from error
     except zlib.error as error:
-        raise _corrupt(path, str(error)) from error
+        raise corrupt(path, str(error)) from error
     if not inflater.eof:
-        raise _corrupt(path, "the gzip stream ends before its checksum")
+        raise corrupt(path, "the gzip stream ends before its checksum")
     if last != bytes(2 * TAR_BLOCK):
-        raise _corrupt(path, "the tar archive has no end: its two closing blocks are missing")
+        raise corrupt(path, "the tar archive has no end: its two closing blocks are missing")
     return digest.hexdigest()
 
 
@@ -305,10 +305,11 @@ def _inflated_end(inflater: zlib._Decompress, chunk: bytes, last: bytes) -> byte
         data = inflater.decompress(inflater.unconsumed_tail, CHUNK)
 
 
-def _corrupt(path: Path, why: str) -> DataError:
+def corrupt(path: Path, *evidence: str) -> DataError:
+    """The error for an archive that is not whole, with the command that fetches it again."""
     year = path.name.split(".")[0]
     return DataError(
         f"{path} is corrupt or incomplete",
-        evidence=[why],
+        evidence=evidence,
         next=f"raykit data fetch {year} --data {shlex.quote(str(path.parent))} --again",
     )

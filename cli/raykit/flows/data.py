@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,8 +13,9 @@ from typing import Any
 
 import platformdirs
 
+from raykit import kit, processes
 from raykit.archives import fetch as fetching
-from raykit.archives.store import Store, years
+from raykit.archives.store import Store, corrupt, years
 from raykit.errors import INTERRUPTS, DataError, InterruptedByUserError, MissingError, RaykitError
 from raykit.progress import Progress
 
@@ -92,18 +95,28 @@ def archives(folder: Path | None) -> dict[str, Any]:
 
 
 def verify(words: Sequence[str], folder: Path | None) -> Outcome:
-    """Read the archives of years, or all archives of the folder, to their end and check them.
+    """Read the archives of years, or all of the folder, to their end, with the reader of `gsod`.
 
     Errors: UsageError (2) for an invalid year, MissingError (4) if the folder cannot be read. The
     errors of single years are in the outcome.
     """
     wanted, store = years(words), Store(_folder(folder))
     with _usable(store.folder):
-        verdicts = list(store.verify(wanted))
+        verdicts = list(store.verify(wanted, _read))
     rows: list[Row] = [
         {"year": year, "error": error.as_dict() if error else None} for year, error in verdicts
     ]
     return Outcome(rows, _one_error([error for _, error in verdicts if error]))
+
+
+def _read(path: Path, year: int) -> str:
+    """Read an archive as the job does; its SHA-256. Errors: DataError (9)."""
+    words = [sys.executable, "-P", str(kit.root() / "jobs"), "gsod.verify", str(path.parent)]
+    done = processes.run([*words, str(year)], error=DataError)
+    verdict = json.loads(done.stdout)
+    if "problem" in verdict:
+        raise corrupt(path, verdict["problem"], *verdict["evidence"])
+    return str(verdict["sha256"])
 
 
 def _folder(folder: Path | None) -> Path:

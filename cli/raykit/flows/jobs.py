@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import platform
-import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from raykit import machine, versions
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
+from raykit.flows.ranges import SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end, stop_and_wait
 from raykit.flows.submit import FOLDER_KEY, new_id
 from raykit.flows.targets import choosing
@@ -22,7 +22,7 @@ from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
 from raykit.measure import run_ids
 from raykit.measure.outcome import judge
-from raykit.measure.records import LOG, UNFINISHED, RunRecord, RunsFolder
+from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import Redactor
 from raykit.submission.answers import not_ray
@@ -77,6 +77,7 @@ def attach(
     Errors: those of finding the record (2, 7) and of choosing and reaching a head (2, 4, 5, 6);
     later ones are in the run.
     """
+    SECONDS.check("timeout", timeout)
     record = find_record(runs, word)
     if record and record.status != UNFINISHED:
         progress.note(f"the run {record.id} is complete: {record.status}")
@@ -105,7 +106,7 @@ def log(
     following: go on until the job ends. Errors: as `attach`.
     """
     record = find_record(runs, word)
-    if record and not where.on and (record.status != UNFINISHED or _had_own_head(record)):
+    if record and not where.on and (record.status != UNFINISHED or choosing.had_own_head(record)):
         sink(runs.log(record.id))
         if following and record.status == UNFINISHED:
             progress.note(f"its head cannot be reached: this is the log saved in {runs.path}")
@@ -212,8 +213,6 @@ def _reached(
 def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> Target:
     """The head that `--on` names, else the record's, else the default one."""
     if record and not where.on:
-        if _had_own_head(record):
-            raise _own_head(record, runs)
         return choosing.of_record(record, where)
     try:
         return choosing.choose(where)
@@ -236,28 +235,6 @@ def _opened(target: Target, progress: Progress) -> Iterator[Head]:
         )
     with target.open(progress) as endpoint, Transport(endpoint) as transport:
         yield Head(JobsApi(transport), endpoint, target)
-
-
-def _had_own_head(record: RunRecord) -> bool:
-    """Whether the run's head was started for it alone; only that raykit has its token."""
-    return record.target.get("kind") == "local" and not record.target.get("cluster")
-
-
-def _own_head(record: RunRecord, runs: RunsFolder) -> JobsApiError:
-    """The error for a run on a local head of its own: that head has ended, or only the raykit that
-    started it can reach it."""
-    if not runs.is_followed(record.id):
-        return JobsApiError(
-            f"the run {record.id} had a local head of its own, which has ended",
-            evidence=["its raykit was killed, and the head and the job ended with it"],
-            next=f"raykit runs show {record.id} --log; raykit up --on local keeps a head",
-        )
-    return JobsApiError(
-        f"the run {record.id} goes on in another terminal, on a local head of its own",
-        evidence=["only the raykit that started that head can reach it; Ctrl-C there ends it"],
-        next=f"tail -f {shlex.quote(str(runs.folder(record.id) / LOG))} shows its log; "
-        "raykit up --on local keeps a head that every terminal can reach",
-    )
 
 
 @contextlib.contextmanager

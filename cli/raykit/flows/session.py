@@ -183,6 +183,7 @@ class Session:
         else:
             self.recording.begin()
         deadline = None if timeout is None else time.monotonic() + timeout
+        self.progress.listener.deadline(deadline)
         self.progress.listener.step_started(f"job {self.record.submission_id}")
         try:
             followed = follow(

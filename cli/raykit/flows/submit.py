@@ -12,6 +12,7 @@ from typing import Any
 
 from raykit import kit, machine, versions
 from raykit.errors import UsageError
+from raykit.flows.ranges import AMOUNT, BYTES, SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.flows.targets import choosing
@@ -27,6 +28,11 @@ from raykit.submission.runtime_env import fingerprint
 from raykit.submission.transport import Transport
 from raykit.submission.variables import check_metadata, is_text
 
+RESOURCES = {
+    "entrypoint_num_cpus": AMOUNT,
+    "entrypoint_num_gpus": AMOUNT,
+    "entrypoint_memory": BYTES,
+}
 RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
 
 
@@ -55,6 +61,7 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     Errors: UsageError (2), MissingError (4), KubernetesError (5), JobsApiError (6), ConflictError
     (8), RecordError (7), all before the job starts; later ones are in the run.
     """
+    _check_numbers(request)
     runs.check_writable()
     check_metadata(request.metadata)
     target = choosing.choose(request.where)
@@ -74,6 +81,14 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
         payload = _payload(request, record, runtime_env, target.on_this_machine)
         with runs.followed(record.id):
             return run_to_end(session, lambda: session.submit(payload), limits)
+
+
+def _check_numbers(request: Request) -> None:
+    """Errors: UsageError (2); the command line's options have the same ranges."""
+    SECONDS.check("timeout", request.timeout)
+    for name, value in request.resources.items():
+        if name in RESOURCES:
+            RESOURCES[name].check(name, value)
 
 
 def _refuse_leaving(request: Request, target: Target) -> None:

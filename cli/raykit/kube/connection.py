@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
-import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from raykit.errors import KubernetesError
 from raykit.kube import answers, errors
 from raykit.kube.access import Access, access
-from raykit.kube.answers import StrangeAnswerError
+from raykit.kube.api_server import CONNECT_SECONDS, READ_SECONDS, ApiServer, is_loopback
 from raykit.kube.kinds import EVERYWHERE, KINDS, RAY_API, selectors
-from raykit.kube.tls import ssl_context
 from raykit.objects import Object
 
-if TYPE_CHECKING:
-    import httpx2
-
-__all__ = ["EVERYWHERE", "RAY_API", "Kubernetes", "connect", "secret_value"]
+__all__ = ["EVERYWHERE", "RAY_API", "Kubernetes", "connect", "is_loopback", "secret_value"]
 
 FIELD_MANAGER = "raykit"
 DEFAULT_NAMESPACE = "raykit"
-CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
-"""raykit must report an unreachable context within 10 s: these time-outs keep to that."""
 PAGE, MOST_PAGES = 500, 400
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
@@ -37,26 +25,18 @@ NO_SUCH_ADDRESS = b"404 page not found"
 """The answer of an API server for an API group that it does not have."""
 
 
-class Kubernetes:
+class Kubernetes(ApiServer):
     """A connection to one context.
 
-    about: the context and what it allows. namespace: the context's own, else `raykit`.
+    namespace: the context's own, else `raykit`.
 
     Every method raises MissingError (4) if the user lacks a right or the kubeconfig is wrong, and
-    KubernetesError (5) for any other refusal, a time-out or a senseless answer. If the API server
-    rejects the credentials, they are read again once.
+    KubernetesError (5) for any other refusal, a time-out or a senseless answer.
     """
 
     def __init__(self, access: Access) -> None:
-        self.access = access
-        self.about, self.context = access.about, access.context
+        super().__init__(access)
         self.namespace = access.namespace or DEFAULT_NAMESPACE
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """One object; None if it does not exist."""
@@ -206,12 +186,12 @@ class Kubernetes:
         """
         path = f"{KINDS['Pod'].path(namespace, pod)}/log"
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        status, data = self._answer("GET", path, query={**query, "limitBytes": str(2**16)})
+        status, data = self.answer("GET", path, query={**query, "limitBytes": str(2**16)})
         return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
     def status_of(self, path: str) -> int:
         """The HTTP status of GET on a path of the API server, such as a service proxy."""
-        return self._answer("GET", path)[0]
+        return self.answer("GET", path)[0]
 
     def serves(self, api_version: str, plural: str) -> bool:
         """Whether the API server knows a resource, such as `ray.io/v1` and `rayclusters`."""
@@ -231,40 +211,6 @@ class Kubernetes:
             )
         return version
 
-    def headers(self) -> list[tuple[str, str]]:
-        """The headers of every request: the credential, and for whom it acts."""
-        authorization = self.access.credentials.authorization
-        credential = [("Authorization", authorization)] if authorization else []
-        return [*credential, *self.access.impersonation]
-
-    @cached_property
-    def tls(self) -> ssl.SSLContext | bool:
-        """The SSL context for the API server, with our client certificate; True for plain HTTP."""
-        if urlsplit(self.access.server).scheme != "https":
-            return True
-        with self._translated():
-            return ssl_context(self.access.tls)
-
-    def close(self) -> None:
-        """Close the HTTP connections; requests that still run fail."""
-        if "_client" in self.__dict__:
-            self._client.close()
-
-    @cached_property
-    def _client(self) -> httpx2.Client:
-        import httpx2
-
-        with self._translated():
-            return httpx2.Client(
-                base_url=self.access.server,
-                headers=self.headers(),
-                # Plain HTTP needs no certificates, and loading them takes longer than a request.
-                verify=False if self.tls is True else self.tls,
-                proxy=self.access.proxy,
-                trust_env=not is_loopback(self.access.server),
-                timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            )
-
     def _made(self, kind: str, content: Object) -> Object:
         with self._understood():
             return answers.one(kind, content)
@@ -280,7 +226,7 @@ class Kubernetes:
         may_be_absent: bool = False,
     ) -> Object | None:
         """The JSON object that answers a request; None for 404 with `may_be_absent`."""
-        status, data = self._answer(method, path, query=query, headers=headers, body=body)
+        status, data = self.answer(method, path, query=query, headers=headers, body=body)
         if status in OK:
             with self._understood():
                 return answers.parsed(data)
@@ -293,56 +239,6 @@ class Kubernetes:
         if status == errors.NOT_FOUND and may_be_absent:
             return None
         raise errors.of_status(self.about, status, message or answers.quoted(data))
-
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: Object | None = None,
-    ) -> tuple[int, bytes]:
-        """Status and body of one request; after 401 it is sent again with fresh credentials."""
-        status, data = self._answered(method, path, query, headers, body)
-        if status == errors.UNAUTHORIZED and self._renewed():
-            status, data = self._answered(method, path, query, headers, body)
-        return status, data
-
-    def _answered(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        headers: Mapping[str, str] | None,
-        body: Object | None,
-    ) -> tuple[int, bytes]:
-        with (
-            self._understood(),
-            self._translated(),
-            self._client.stream(method, path, params=query, headers=headers, json=body) as answer,
-        ):
-            return answer.status_code, answers.body(answer.iter_bytes())
-
-    def _renewed(self) -> bool:
-        """Read the credentials again; return whether they have changed."""
-        fresh = access(self.context)
-        if fresh.credentials == self.access.credentials or fresh.server != self.access.server:
-            return False
-        self.access = fresh
-        for cached in ("_client", "tls"):
-            self.__dict__.pop(cached, None)
-        return True
-
-    @contextmanager
-    def _understood(self) -> Iterator[None]:
-        try:
-            yield
-        except StrangeAnswerError as strange:
-            raise errors.not_kubernetes(self.about, self.access.server, str(strange)) from strange
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return errors.translated(self.about, self.access.server)
 
 
 def connect(context: str | None = None) -> Kubernetes:
@@ -374,14 +270,3 @@ def secret_value(connection: Kubernetes, name: str, key: str, namespace: str) ->
         raise KubernetesError(
             f"the Secret {name} in namespace {namespace} holds no text under {key}"
         ) from wrong
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine; a proxy must not be used for it."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

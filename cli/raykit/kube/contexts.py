@@ -123,3 +123,9 @@ def _profile(program: Mapping[str, Any]) -> str:
 
 def _login_by_name(name: str) -> str:
     return next((login for form, login in LOGINS_BY_NAME if form.fullmatch(name)), "")
+
+
+def kubectl(context: str, namespace: str | None = None) -> str:
+    """The beginning of a kubectl command, with `--context` and, if given, `-n NAMESPACE`."""
+    words = ["kubectl", "--context", context, *(["-n", namespace] if namespace else [])]
+    return shlex.join(words)

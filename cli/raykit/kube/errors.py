@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING
 
 from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
 from raykit.kube.checks import rules
-from raykit.kube.contexts import Context
-from raykit.kube.kubectl import kubectl
+from raykit.kube.contexts import Context, kubectl
 
 if TYPE_CHECKING:
     import httpx2
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID = 401, 403, 404, 409, 422
+TOO_MANY, SERVER_FAULT = 429, 500
 _RULE = re.compile(
     r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)" in API group "(?P<group>[\w.-]*)"'
     r'(?: in the namespace "(?P<namespace>[\w.-]+)"| (?P<everywhere>at the cluster scope))?'
 )
+
+
+_NO_NAMESPACE = re.compile(r'namespaces "([\w.-]+)" not found')
+"""The answer of an API server to who would put an object into a namespace that does not exist."""
 
 
 class ForbiddenError(MissingError):
@@ -91,6 +95,15 @@ def of_status(context: Context, code: int, message: str) -> RaykitError:
         return ConflictError(
             "something else owns fields that raykit would set", evidence=message.splitlines()
         )
+    absent = _NO_NAMESPACE.fullmatch(message)
+    if absent:
+        return no_namespace(context, absent[1])
+    if code == TOO_MANY:
+        return KubernetesError(
+            f"the API server of context {context} is busy and turns requests away",
+            evidence=message.splitlines(),
+            next="run the same command again later",
+        )
     if "field not declared in schema" in message:
         return MissingError(
             f"KubeRay of context {context} does not know a field that the spec needs",
@@ -98,6 +111,14 @@ def of_status(context: Context, code: int, message: str) -> RaykitError:
             next="upgrade KubeRay there, with its CRDs",
         )
     return KubernetesError("Kubernetes refused", evidence=message.splitlines() or [f"HTTP {code}"])
+
+
+def no_namespace(context: Context, name: str) -> MissingError:
+    """The error for a namespace that does not exist."""
+    return MissingError(
+        f"there is no namespace {name} in context {context}",
+        next="run it again with --create-namespace, or name another: --namespace NAME",
+    )
 
 
 def _forbidden(context: Context, message: str) -> ForbiddenError:

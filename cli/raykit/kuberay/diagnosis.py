@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from raykit.kube import contexts
-from raykit.kube.kubectl import kubectl
+from raykit.kube.contexts import kubectl
 from raykit.kuberay.finding import Finding, grouped
 from raykit.kuberay.scheduling import Machines, is_unschedulable
 from raykit.objects import Object, condition, holds

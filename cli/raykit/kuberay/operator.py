@@ -19,9 +19,8 @@ import yaml
 from raykit import processes, versions
 from raykit.errors import KubernetesError, MissingError
 from raykit.kube.connection import EVERYWHERE, RAY_API, Kubernetes
-from raykit.kube.contexts import Context
+from raykit.kube.contexts import Context, kubectl
 from raykit.kube.errors import ForbiddenError
-from raykit.kube.kubectl import kubectl
 from raykit.kuberay import diagnosis, waiting
 from raykit.kuberay.checks import arguments
 from raykit.kuberay.finding import Finding

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from raykit.errors import KubernetesError, MissingError
 from raykit.kube.connection import Kubernetes
-from raykit.kube.kubectl import kubectl
+from raykit.kube.contexts import kubectl
 from raykit.kube.reference import Reference
 from raykit.kuberay import diagnosis, operator, waiting
 from raykit.kuberay import pods as ray_pods

@@ -19,8 +19,8 @@ from raykit import processes
 from raykit.endpoint import Ended, Endpoint
 from raykit.errors import KubernetesError, MissingError
 from raykit.kube.connection import connect, secret_value
+from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
-from raykit.kube.kubectl import kubectl
 from raykit.kuberay.raycluster import Cluster, refresh
 from raykit.progress import Progress
 from raykit.spec.names import TOKEN_KEY, token_secret

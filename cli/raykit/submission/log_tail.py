@@ -51,6 +51,7 @@ class LogTail(threading.Thread):
         self.digest = hashlib.sha256()
         self.repeated = self.reconnects = 0
         self.failure: BaseException | None = None
+        self.handing_on = False
         self.closing = threading.Event()
         self.response: httpx2.Response | None = None
 
@@ -72,11 +73,16 @@ class LogTail(threading.Thread):
             self.closing.wait(max(pauses[min(without_news, len(pauses) - 1)], shortest))
 
     def close(self) -> None:
-        """End the thread, even while it waits for the next byte."""
+        """End the thread, also while it waits for the next byte.
+
+        A sink that takes its time is waited for: nobody else may hand it bytes meanwhile.
+        """
         self.closing.set()
         self.reconnect()
-        if self.is_alive():
+        while self.is_alive():
             self.join(JOIN_SECONDS)
+            if not self.handing_on:
+                return
 
     def reconnect(self) -> None:
         """Break the connection; a dead one that nobody noticed would stay silent for ever."""
@@ -92,7 +98,11 @@ class LogTail(threading.Thread):
         """Hand on the next bytes of the log."""
         self.received += len(chunk)
         self.digest.update(chunk)
-        self.sink(chunk)
+        self.handing_on = True
+        try:
+            self.sink(chunk)
+        finally:
+            self.handing_on = False
 
     def take_new(self, chunks: Iterable[bytes]) -> bool:
         """Hand on what follows the bytes that were handed on before.

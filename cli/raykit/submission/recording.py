@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from pathlib import Path
 
 from raykit.errors import RecordError
@@ -28,6 +29,8 @@ class Recording:
     def __init__(self, record: RunRecord, runs: RunsFolder, listener: Listener) -> None:
         self.record, self.runs, self.listener = record, runs, listener
         self.failure: RecordError | None = None
+        # After a second interrupt the thread of an earlier following may not have ended yet.
+        self.lock = threading.RLock()
         self.shown = 0
         self.log_path = runs.folder(record.id) / LOG
         self.events_path = runs.folder(record.id) / EVENTS
@@ -35,6 +38,29 @@ class Recording:
 
     def begin(self) -> None:
         """Expect the log from its first byte, and show no byte of it a second time."""
+        with self.lock:
+            self._begin()
+
+    def take(self, chunk: bytes) -> None:
+        """Take the next bytes of the driver log, as the head has them."""
+        with self.lock:
+            self._keep(self.redactor.feed(chunk))
+
+    def end(self) -> None:
+        """Write what was held back, and put the log's size and SHA-256 into the record."""
+        with self.lock:
+            self._keep(self.redactor.end())
+            rest = self.filter.end()
+            self._file_events()
+            self._show(self.preamble.feed(rest) + self.preamble.end())
+            self.record.log |= {"bytes": self.size, "sha256": self.digest.hexdigest()}
+
+    def last_lines(self, count: int = 8) -> list[str]:
+        """The log's last lines, without those of Ray's own processes."""
+        lines = (line.rstrip() for line in self.tail.decode("utf-8", "replace").splitlines())
+        return without_rays_end([line for line in lines if line])[-count:]
+
+    def _begin(self) -> None:
         self.record.start = None
         self.record.spans, self.record.results, self.record.errors = [], [], []
         self.repeated = self.shown
@@ -47,23 +73,6 @@ class Recording:
         self.tail = b""
         self._write(self.log_path, b"", "wb")
         self._write(self.events_path, b"", "wb")
-
-    def take(self, chunk: bytes) -> None:
-        """Take the next bytes of the driver log, as the head has them."""
-        self._keep(self.redactor.feed(chunk))
-
-    def end(self) -> None:
-        """Write what was held back, and put the log's size and SHA-256 into the record."""
-        self._keep(self.redactor.end())
-        rest = self.filter.end()
-        self._file_events()
-        self._show(self.preamble.feed(rest) + self.preamble.end())
-        self.record.log |= {"bytes": self.size, "sha256": self.digest.hexdigest()}
-
-    def last_lines(self, count: int = 8) -> list[str]:
-        """The log's last lines, without those of Ray's own processes."""
-        lines = (line.rstrip() for line in self.tail.decode("utf-8", "replace").splitlines())
-        return without_rays_end([line for line in lines if line])[-count:]
 
     def _keep(self, data: bytes) -> None:
         if not data:

@@ -132,6 +132,30 @@ def test_the_namespace_that_is_made_enforces_restricted(kuberay, raykit, spec):
     assert body["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
+FORBIDDEN = (
+    'namespaces "raykit" is forbidden: User "me" cannot get resource "namespaces" in API group ""'
+    ' in the namespace "raykit"'
+)
+
+
+@pytest.mark.parametrize("asked", [(), ("--create-namespace",)])
+def test_a_namespace_that_may_not_be_read_is_no_reason_to_refuse(kuberay, raykit, spec, asked):
+    kuberay.refuse("/api/v1/namespaces/raykit", 403, FORBIDDEN)
+    assert raykit("up", "-f", spec, "--yes", "--timeout", "1", *asked)[0] == 5
+    assert changed(kuberay)[0] == f"PATCH {RAY}/namespaces/raykit/rayclusters/small"
+
+
+def test_a_namespace_that_may_not_be_read_and_is_not_there_is_said_to_be_missing(
+    kuberay, raykit, spec
+):
+    kuberay.refuse("/api/v1/namespaces/raykit", 403, FORBIDDEN)
+    path = f"{RAY}/namespaces/raykit/rayclusters/small"
+    kuberay.refuse(path, 404, 'namespaces "raykit" not found')
+    code, _, said = raykit("up", "-f", spec, "--yes")
+    assert code == 4
+    assert "there is no namespace raykit in context prod" in said
+
+
 def test_raykits_own_image_is_refused_where_no_kind_cluster_can_have_it(kuberay, raykit, tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text("name: own\nhead: {taskCpus: 1, memory: 2Gi}\n")

@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -104,90 +103,9 @@ def test_a_long_text_is_shortened_and_wrapped():
     assert output.shortened("one\n two", 8) == "one two"
 
 
-@pytest.mark.parametrize(
-    ("encoding", "shown"), [("ascii", b"? ? ok\n"), ("utf-8", b"\xe2\x96\x88 ? ok\n")]
-)
-def test_a_stream_that_cannot_show_a_character_gets_a_question_mark(encoding, shown):
-    code = """
-from raykit.app import output
-output.secure_streams()
-output.show("x", {}, False, lambda _: "\u2588 \\ud800 ok")
-"""
-    env = {**os.environ, "PYTHONIOENCODING": encoding}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env)
-    assert done.stdout == shown
-
-
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_reader_that_has_gone_ends_the_writing_and_not_the_command(stream):
-    code = f"""
-import os, sys
-from raykit.app import output
-from raykit.phases import Phase
-read, write = os.pipe()
-os.dup2(write, sys.{stream}.fileno())
-os.close(write)
-os.close(read)
-output.secure_streams()
-screen = output.Screen()
-for _ in range(3):
-    screen.note("a note")
-    screen.job_output(b"from the job\\n")
-    screen.step_finished(Phase("x", 0.0, 0.1), "a step")
-    output.show("x", [], True, str)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_a_finished_step_says_its_seconds(capsys):
     output.Screen().step_finished(Phase("x", 0.0, 1.26), "Ray head")
     assert capsys.readouterr().err == "✓ Ray head (1.3 s)\n"
-
-
-RAYKIT = [sys.executable, "-P", "-m", "raykit"]
-
-
-def run_by_shell(words, tmp_path, **env):
-    """raykit by bash, which can close streams: exit code, what it said on what was left."""
-    world = {"RAYKIT_RUNS": str(tmp_path / "runs"), "XDG_RUNTIME_DIR": str(tmp_path)}
-    line = f"{shlex.join(RAYKIT)} {words}"
-    done = subprocess.run(
-        ["bash", "-c", line], capture_output=True, text=True, env={**os.environ, **world, **env}
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", "> >(:) 2>&1"])
-@pytest.mark.parametrize(("words", "code"), [("runs", 0), ("runs show none", 7), ("nonsense", 2)])
-def test_a_stream_that_is_closed_is_no_stream(tmp_path, words, code, streams):
-    assert run_by_shell(f"{words} {streams}", tmp_path)[0] == code
-
-
-def test_no_file_gets_the_number_of_a_closed_stream():
-    code = """
-import os
-from raykit.app import output
-output.secure_streams()
-print(os.open("/dev/null", os.O_RDONLY) > 2, file=open("/dev/fd/9", "w"))
-"""
-    line = f"{shlex.join([sys.executable, '-c', code])} 9>&1 <&- >&- 2>&-"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
-    assert done.stdout == "True\n", done.stderr
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
-@pytest.mark.parametrize(
-    "words", ["runs", "runs -o json", "runs show none -o json", "render -f DEPLOY"]
-)
-def test_a_result_that_a_full_disk_refuses_is_7_and_said(tmp_path, words):
-    spec = Path(__file__).parents[3] / "deploy" / "clusters" / "single-node.yaml"
-    words = words.replace("DEPLOY", shlex.quote(str(spec)))
-    code, out, err = run_by_shell(f"{words} > /dev/full", tmp_path)
-    assert (code, out) == (7, "")
-    if "none" not in words:
-        assert err.startswith("error: the result could not be written to stdout\n  No space left")
 
 
 def test_an_error_ends_the_spinner_and_has_its_own_line():

@@ -160,10 +160,14 @@ def test_nothing_answering_is_said_with_the_address(store, server, monkeypatch):
     assert "http://127.0.0.1:1/archive/2020.tar.gz" in found.error.what
 
 
+def read(path, _year):
+    return whole_archive(path)
+
+
 def test_verify_tells_missing_changed_and_whole_apart(store, server):
     fetched(store, server, 2020, 2021, parallel=2)
     store.archive(2021).write_bytes(SAMPLE.with_name("2024.tar.gz").read_bytes())
-    found = dict(store.verify([2019, 2020, 2021]))
+    found = dict(store.verify([2019, 2020, 2021], read))
     assert found[2020] is None
     assert "is missing" in found[2019].what
     assert "not what was fetched" in found[2021].what
@@ -321,11 +325,11 @@ def test_odd_files_of_the_folder_break_nothing(store):
         (2003, "unsealed"),
         (2004, "unsealed"),
     ]
-    wrong = {year for year, error in store.verify([]) if error}
+    wrong = {year for year, error in store.verify([], read) if error}
     assert wrong == {2001, 2002, 2004}
 
 
 def test_commands_that_are_named_can_be_pasted(tmp_path):
     store = Store(tmp_path / "my data")
-    ((_, error),) = store.verify([2020])
+    ((_, error),) = store.verify([2020], read)
     assert shlex.split(error.next)[-1] == str(tmp_path / "my data")

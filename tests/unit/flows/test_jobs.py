@@ -6,6 +6,7 @@ from raykit.errors import JobsApiError, RecordError, UsageError
 from raykit.flows import jobs
 from raykit.flows.targets import choosing
 from raykit.flows.targets.where import Where
+from raykit.local import folders
 from raykit.measure.records import LOG, RunsFolder
 from raykit.progress import Progress, Silent
 
@@ -135,12 +136,12 @@ def test_that_there_is_no_such_run_comes_before_which_cluster_could_be_meant(run
 
 
 def test_a_run_under_way_on_a_head_of_its_own_is_told_from_one_that_has_ended(runs, make_record):
-    record = make_record(target=OWN_HEAD)
-    runs.write(record)
-    with runs.followed(record.id), pytest.raises(JobsApiError) as caught:
-        jobs.attach("last", Where({}), runs, Progress())
+    with folders.created() as (folder, _):
+        runs.write(make_record(target=OWN_HEAD | {"folder": str(folder)}))
+        with pytest.raises(JobsApiError) as caught:
+            jobs.attach("last", Where({}), runs, Progress())
+    folders.remove(folder)
     assert "goes on in another terminal" in caught.value.what
-    assert f"tail -f {runs.folder(record.id) / LOG}" in caught.value.next
     assert "raykit up --on local" in caught.value.next
     with pytest.raises(JobsApiError, match="which has ended"):
         jobs.attach("last", Where({}), runs, Progress())

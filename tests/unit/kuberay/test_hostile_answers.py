@@ -144,12 +144,8 @@ class Scripted(Kubernetes):
         super().__init__(access)
         self.answers = answers
 
-    def _answered(self, method, path, query, headers, body):
-        status, data = self.answers.get(path, (404, b'{"kind": "Status", "message": "none"}'))
-        return status, data
-
-    def _renewed(self):
-        return False
+    def answer(self, method, path, **_):
+        return self.answers.get(path, (404, b'{"kind": "Status", "message": "none"}'))
 
 
 def reads(answers):
@@ -288,12 +284,12 @@ def test_a_list_is_read_page_by_page(monkeypatch):
     connection = Scripted(as_bytes(ANSWERS))
     asked = []
 
-    def answered(method, path, query, headers, body):
+    def answered(method, path, *, query, **_):
         asked.append(query.get("continue"))
         more = {"continue": str(len(asked))} if len(asked) < 3 else {}
         return 200, json.dumps({"metadata": more, "items": [NODE]}).encode()
 
-    monkeypatch.setattr(connection, "_answered", answered)
+    monkeypatch.setattr(connection, "answer", answered)
     assert [len(page) for page in connection.pages("Node")] == [1, 1, 1]
     assert asked == [None, "1", "2"]
 
@@ -302,11 +298,11 @@ def test_a_list_without_end_is_refused(monkeypatch):
     connection = Scripted({})
     pages = itertools.count()
 
-    def answered(*_):
+    def answered(*_, **__):
         metadata = {"continue": str(next(pages))}
         return 200, json.dumps({"metadata": metadata, "items": []}).encode()
 
-    monkeypatch.setattr(connection, "_answered", answered)
+    monkeypatch.setattr(connection, "answer", answered)
     with pytest.raises(KubernetesError) as refused:
         connection.objects("Node")
     assert "has no end" in refused.value.evidence[0]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -39,6 +40,9 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", None)
     yield folder
     left = heads_in(folder)
+    for pid in processes_below(folder):  # of a test that failed
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     shutil.rmtree(folder)
     assert left == []
 
@@ -76,20 +80,20 @@ def eventually():
 @pytest.fixture
 def processes_of():
     """`processes_of(folder)`: ids of the processes whose arguments or working folder name it."""
+    return processes_below
 
-    def find(folder):
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (process / "cmdline").read_bytes()
-                here = str((process / "cwd").readlink())
-                if int(process.name) != os.getpid() and (
-                    os.fsencode(folder) in words or here.startswith(str(folder))
-                ):
-                    found.append(int(process.name))
-        return found
 
-    return find
+def processes_below(folder):
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes()
+            here = str((process / "cwd").readlink())
+            if int(process.name) != os.getpid() and (
+                os.fsencode(folder) in words or here.startswith(str(folder))
+            ):
+                found.append(int(process.name))
+    return found
 
 
 def heads_in(folder):

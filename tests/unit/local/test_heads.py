@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,13 @@ for attempt in (
         words = [sys.executable, "-c", code, str(head.folder)]
         done = subprocess.run(words, capture_output=True, text=True, cwd="/")
     assert (done.stdout.split(), done.stderr) == (["refused"] * 5, "")
+
+
+def test_no_argument_list_holds_the_token(world, stand_in, processes_of):
+    with heads.head(Progress()) as head:
+        lists = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_of(head.folder)]
+    assert len(lists) == 2
+    assert not any(head.token.encode() in words for words in lists)
 
 
 def test_a_thief_on_the_dashboards_port_never_gets_the_token(world, stand_in):
@@ -147,10 +155,14 @@ def test_a_cli_that_is_killed_leaves_no_head(
     world, stand_in_code, processes_of, heads_left, eventually, number
 ):
     words = [sys.executable, "-c", FORK, stand_in_code]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    folder = child.stdout.readline().strip()
-    child.send_signal(number)
-    child.communicate()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            folder = child.stdout.readline().strip()
+            child.send_signal(number)
+            assert child.wait(60) == -number
+        finally:
+            child.kill()
+    assert folder, "the head did not start"  # an empty word would name every process
     eventually(lambda: not processes_of(folder) and not heads_left())
 
 

@@ -225,6 +225,20 @@ def test_last_is_the_newest_by_time_whatever_the_ids_are(runs, make_record):
         runs.read("last~4")
 
 
+def test_a_record_that_cannot_say_when_it_began_counts_by_its_file(runs, make_record):
+    runs.write(make_record(id="raysubmit_a", submission_id="a", started=1767225600.0))
+    damaged = runs.write(make_record(id="raysubmit_b", submission_id="b"))
+    damaged.write_text("{")
+    for moment, newest in ((1767225500.0, "raysubmit_a"), (1767225700.0, "raysubmit_b")):
+        os.utime(damaged, (moment, moment))
+        assert runs.ids()[-1] == newest
+
+
+def test_a_job_of_a_name_and_arguments_alone_is_whole(runs, make_record):
+    runs.write(make_record(job={"name": "fib", "arguments": []}))
+    assert runs.read("last").job == {"name": "fib", "arguments": []}
+
+
 def test_the_beginning_of_an_id_names_a_run_where_it_is_the_only_one(runs, make_record):
     runs.write(make_record(id="20260101-000000-fib-aaaa", submission_id="first-job"))
     runs.write(make_record(id="20260102-000000-fib-bbbb", submission_id="second-job"))

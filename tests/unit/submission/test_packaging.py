@@ -218,12 +218,14 @@ def test_links_to_files_and_folders_beside_are_followed(tree):
 
 
 def test_a_package_over_the_limit_is_refused_with_its_ten_largest(tree, monkeypatch):
-    folder = tree({f"f{number:02}": "x" * number for number in range(1, 15)})
+    folder = tree({f"f{number:02}": "x" * (number << 16) for number in range(1, 15)})
     monkeypatch.setattr(packaging, "LIMIT_BYTES", 100)
     with pytest.raises(UsageError) as caught:
         packaging.pack(folder, packaging.collect(folder))
     shown = [line.split()[-1] for line in caught.value.evidence]
     assert shown == [f"f{number:02}" for number in range(14, 4, -1)]
+    assert "7 MiB in 14 files" in caught.value.what
+    assert caught.value.evidence[0].split() == ["0.9", "MiB", "f14"]
 
 
 def test_a_module_is_packed_below_its_own_name_and_keeps_what_is_executable(tree):

@@ -16,16 +16,20 @@ from raykit.app.options import (
     Output,
     Yes,
     consent,
+    number,
     refuse,
     where,
 )
 from raykit.errors import UsageError
+from raykit.flows.ranges import SECONDS, Range
 
 if TYPE_CHECKING:
     from raykit.progress import Progress
 
 ELSEWHERE = ("context", "namespace", "replicas", "create_namespace", "timeout", "yes")
 """Options of `up` that a head on this machine has no use for."""
+
+MOST_NODES = 64
 
 UP_EPILOG = """Examples:
 
@@ -53,18 +57,24 @@ def up(
         str | None, typer.Option("--on", metavar="local", help="Keep a head on this machine.")
     ] = None,
     nodes: Annotated[
-        int, typer.Option(min=1, help="Ray nodes on this machine, the head included.")
+        int, typer.Option(min=1, max=MOST_NODES, help="Ray nodes here, the head included.")
     ] = 1,
     context: Context = None,
     name: Name = None,
     namespace: Namespace = None,
     replicas: Annotated[
-        int | None, typer.Option(min=0, help="Replicas of the spec's one worker group.")
+        int | None,
+        typer.Option(min=0, max=2**31 - 1, help="Replicas of the spec's one worker group."),
     ] = None,
     create_namespace: Annotated[
         bool, typer.Option("--create-namespace", help="Make the namespace where it is absent.")
     ] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until ready.")] = 300,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", parser=number(Range(1, SECONDS.most)), help="To wait until ready."
+        ),
+    ] = 300,
     yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:

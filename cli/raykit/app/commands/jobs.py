@@ -18,6 +18,7 @@ from raykit.app.options import (
     Namespace,
     On,
     Output,
+    Timeout,
     runs_folder,
     where,
 )
@@ -68,9 +69,7 @@ def attach(
     namespace: Namespace = None,
     header: Headers = None,
     ca: Ca = None,
-    timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds to follow; then exit 22.")
-    ] = None,
+    timeout: Timeout = None,
     output_format: Output = Format.text,
 ) -> None:
     """Follow a job to its end, wherever it was left, and complete its record."""

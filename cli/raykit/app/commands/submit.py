@@ -17,10 +17,13 @@ from raykit.app.options import (
     Namespace,
     On,
     Output,
+    Timeout,
+    number,
     runs_folder,
     where,
 )
 from raykit.errors import UsageError
+from raykit.flows.ranges import AMOUNT, BYTES
 
 if TYPE_CHECKING:
     from raykit.flows.session import Run
@@ -74,21 +77,26 @@ def submit(
     pip: Annotated[Many, typer.Option(metavar="REQUIREMENT", help="Installed for it.")] = None,
     runtime_env: RuntimeEnvFile = None,
     num_cpus: Annotated[
-        float | None, typer.Option("--entrypoint-num-cpus", min=0, help="CPUs for the driver.")
+        float | None,
+        typer.Option(
+            "--entrypoint-num-cpus", metavar="N", parser=number(AMOUNT), help="CPUs for the driver."
+        ),
     ] = None,
     num_gpus: Annotated[
-        float | None, typer.Option("--entrypoint-num-gpus", min=0, help="GPUs for the driver.")
+        float | None,
+        typer.Option(
+            "--entrypoint-num-gpus", metavar="N", parser=number(AMOUNT), help="GPUs for the driver."
+        ),
     ] = None,
     memory: Annotated[
-        int | None, typer.Option("--entrypoint-memory", min=0, help="Bytes for the driver.")
+        int | None,
+        typer.Option("--entrypoint-memory", min=0, max=BYTES.most, help="Bytes for the driver."),
     ] = None,
     metadata: Annotated[Many, typer.Option(metavar="KEY=VALUE", help="Kept by Ray.")] = None,
     submission_id: Annotated[
         str | None, typer.Option("--id", help="Submission id; the same id and job is run once.")
     ] = None,
-    timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds to follow; then exit 22.")
-    ] = None,
+    timeout: Timeout = None,
     follow: Annotated[bool, typer.Option(help="Follow it to its end.")] = True,
     stop_on_interrupt: Annotated[
         bool, typer.Option("--stop-on-interrupt", help="Ctrl-C stops the job, for CI.")
@@ -134,6 +142,8 @@ def finish(run: Run, command: str, as_json: bool, screen: output.Screen) -> None
         raise typer.Exit(run.exit_code)
     screen.end_line()
     output.aside(picture(run.record, output.width()))
+    if screen.is_cut():
+        output.aside(f"not all was shown: raykit runs show {run.record.id} --log has the rest")
     if run.error:
         output.show_error(command, run.error, False, screen.has_shown)
     raise typer.Exit(run.exit_code)

@@ -14,6 +14,7 @@ from raykit.flows.targets.kinds import OnKubernetes
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kube.contexts import Context
+from raykit.kube.errors import ForbiddenError, no_namespace
 from raykit.kuberay import bring_up, choosing, operator, raycluster
 from raykit.kuberay.pods import head_is_ready
 from raykit.kuberay.raycluster import Cluster
@@ -134,7 +135,7 @@ def shortest(cluster: Cluster) -> str:
 
 def create_namespace(connection: Kubernetes, name: str) -> None:
     """Make a namespace that enforces Pod Security `restricted`, unless it exists."""
-    if connection.get("Namespace", name) is None:
+    if not _is_there(connection, name):
         connection.apply(
             {
                 "apiVersion": "v1",
@@ -206,14 +207,19 @@ def _refuse_changed_meanwhile(existing: Cluster) -> None:
 
 def _namespace(connection: Kubernetes, spec: ClusterSpec, create: bool) -> None:
     assert spec.namespace is not None
-    if connection.get("Namespace", spec.namespace) is not None:
+    if _is_there(connection, spec.namespace):
         return
     if not create:
-        raise MissingError(
-            f"there is no namespace {spec.namespace} in context {connection.context}",
-            next="run it again with --create-namespace, or name another: --namespace NAME",
-        )
+        raise no_namespace(connection.about, spec.namespace)
     create_namespace(connection, spec.namespace)
+
+
+def _is_there(connection: Kubernetes, namespace: str) -> bool:
+    """Whether a namespace exists. Who may not read it works in one that was made for them."""
+    try:
+        return connection.get("Namespace", namespace) is not None
+    except ForbiddenError:
+        return True
 
 
 def _refuse_absent_image(context: Context, reference: str) -> None:

@@ -47,7 +47,8 @@ def choose(where: Where) -> Target:
 def of_record(record: RunRecord, where: Where) -> Target:
     """The target of a recorded run.
 
-    Errors: JobsApiError (6) if its local head has ended; else as `choose`.
+    Errors: JobsApiError (6) if its head has ended, or no other command can reach it; else as
+    `choose`.
     """
     target = record.target
     if target.get("kind") == "url":
@@ -59,25 +60,40 @@ def of_record(record: RunRecord, where: Where) -> Target:
             where.context or target.get("context"),
         )
         return _of_reference(reference, "the run's record", None)
-    name = target.get("cluster")
-    head = warm.find(str(name)) if name else None
+    if had_own_head(record):
+        raise _out_of_reach(record)
+    name = str(target.get("cluster"))
+    head = warm.find(name)
     if head:
         return WarmLocal(head, f"running on the local head {name} (the run's record)")
     raise JobsApiError(
-        f"the local head {name} of the run {record.id} has ended"
-        if name
-        else f"the run {record.id} {_own_head(record)}",
+        f"the local head {name} of the run {record.id} has ended",
         evidence=[f"status when last seen: {record.status}"],
         next=f"raykit runs show {record.id}; a head that stays: raykit up --on local",
     )
 
 
-def _own_head(record: RunRecord) -> str:
-    """What became of the head that was started for one run; its lock shows whether it runs."""
-    folder = record.target.get("folder")
-    if folder is None or folders.is_locked(Path(str(folder))):
-        return "is on a local head of its own, which no other command reaches"
-    return "had a local head of its own, which has ended"
+def had_own_head(record: RunRecord) -> bool:
+    """Whether the run's head was started for it alone; only that raykit has its token."""
+    return record.target.get("kind") == "local" and not record.target.get("cluster")
+
+
+def _out_of_reach(record: RunRecord) -> JobsApiError:
+    """The error for a run on a local head of its own: the head has ended, or only the raykit that
+    started it can reach it. The lock on the head's folder shows whether it runs.
+    """
+    if not folders.is_locked(Path(str(record.target.get("folder")))):
+        return JobsApiError(
+            f"the run {record.id} had a local head of its own, which has ended",
+            evidence=["its raykit was killed, and the head and the job ended with it"],
+            next=f"raykit runs show {record.id} --log; raykit up --on local keeps a head",
+        )
+    return JobsApiError(
+        f"the run {record.id} goes on in another terminal, on a local head of its own",
+        evidence=["only the raykit that started that head can reach it; Ctrl-C there ends it"],
+        next=f"raykit logs {record.id} shows its log so far; "
+        "raykit up --on local keeps a head that every terminal can reach",
+    )
 
 
 def _default_target(where: Where) -> Target:

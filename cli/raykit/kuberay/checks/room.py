@@ -10,8 +10,8 @@ from raykit import checks
 from raykit.checks import Check
 from raykit.errors import RaykitError
 from raykit.kube.connection import Kubernetes
+from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
-from raykit.kube.kubectl import kubectl
 from raykit.kuberay import diagnosis, scheduling
 from raykit.objects import Object
 from raykit.spec import quantity

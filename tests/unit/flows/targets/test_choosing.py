@@ -289,17 +289,13 @@ def test_a_record_leads_to_its_warm_head_or_says_that_it_has_ended(heads, no_con
     assert isinstance(of_record(make_record, kind="local", cluster="three"), WarmLocal)
 
 
-def test_a_head_of_its_own_is_reached_by_no_other_command(no_context, make_record):
-    with pytest.raises(JobsApiError, match="which no other command reaches") as refused:
-        of_record(make_record, kind="local", url="http://127.0.0.1:1")
-    assert "raykit up --on local" in refused.value.next
-
-
 def test_a_head_of_its_own_has_ended_only_once_nobody_holds_its_folder(no_context, make_record):
     with folders.created() as (folder, _):
         record = {"kind": "local", "folder": str(folder)}
-        with pytest.raises(JobsApiError, match="is on a local head of its own"):
+        with pytest.raises(JobsApiError, match="goes on in another terminal") as refused:
             of_record(make_record, **record)
+        assert "raykit logs 20261123-234249-fib-dce3 shows its log so far" in refused.value.next
+        assert "raykit up --on local" in refused.value.next
     folders.remove(folder)
     with pytest.raises(JobsApiError, match="had a local head of its own, which has ended"):
         of_record(make_record, **record)

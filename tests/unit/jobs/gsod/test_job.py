@@ -82,6 +82,24 @@ def test_a_question_about_a_station_that_does_not_exist_ends_with_9(run):
     assert "ids that begin like the first: 72429793812" in err
 
 
+def test_equal_work_is_told_from_unlike_work(run, folder):
+    def work(*words):
+        return run(*words)[2][-1]["work"]
+
+    same = ("--years", 2020, 2024, "--high-temp", 80)
+    plain = work(*same)
+    assert plain == work("--data", folder, *same), "another folder holds the same archives"
+    assert plain["rows"] == 731 + 438
+    unlike = [
+        work("--years", 2020, 2023, "--high-temp", 80),
+        work("--years", 2020, 2024, "--high-temp", 81),
+        work(*same, "--column", "MAX"),
+        work(*same, "--min-days", 9),
+        work(*same, "--country", "US"),
+    ]
+    assert all(each != plain for each in unlike)
+
+
 def test_json_is_one_document_with_the_result(run):
     status, text, events, _ = run("--format", "json", "--years", "2018..2020")
     assert status == 0

@@ -9,8 +9,9 @@ import typer
 
 from raykit.app import output
 from raykit.app.commands.measuring.compare import FailIf, TableFormat, show_arms
-from raykit.app.options import Context, Namespace, Yes, consent, runs_folder, where
+from raykit.app.options import Context, Namespace, Yes, consent, number, runs_folder, where
 from raykit.errors import UsageError
+from raykit.flows.ranges import SECONDS
 from raykit.measure.experiment.plan import Scaling
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ EPILOG = """Examples:
 """
 
 Many = list[str] | None
+MOST_RUNS, MOST_TASKS = 1_000, 1_000_000
 
 
 def register(app: typer.Typer) -> None:
@@ -53,10 +55,17 @@ def bench(
     ] = None,
     context: Context = None,
     namespace: Namespace = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Rounds: measured runs of each arm.")] = 6,
-    warm_up: Annotated[int, typer.Option(min=0, help="Unmeasured runs of each arm first.")] = 1,
+    repeat: Annotated[
+        int, typer.Option(min=1, max=MOST_RUNS, help="Rounds: measured runs of each arm.")
+    ] = 6,
+    warm_up: Annotated[
+        int, typer.Option(min=0, max=MOST_RUNS, help="Unmeasured runs of each arm first.")
+    ] = 1,
     cold: Annotated[
-        int, typer.Option(min=0, help="Runs on a cluster that was just made, kept apart.")
+        int,
+        typer.Option(
+            min=0, max=MOST_RUNS, help="Runs on a cluster that was just made, kept apart."
+        ),
     ] = 0,
     scaling: Annotated[
         Scaling | None,
@@ -65,7 +74,9 @@ def bench(
             "[default: strong where the job takes --tasks]"
         ),
     ] = None,
-    tasks_per_cpu: Annotated[int, typer.Option(min=1, help="Tasks for each task CPU.")] = 1,
+    tasks_per_cpu: Annotated[
+        int, typer.Option(min=1, max=MOST_TASKS, help="Tasks for each task CPU.")
+    ] = 1,
     p: Annotated[
         Many, typer.Option("--p", metavar="ARM=CPUS", help="Task CPUs of an autoscaled arm.")
     ] = None,
@@ -73,9 +84,13 @@ def bench(
         str | None, typer.Option("--id", help="Name of the experiment; again: it goes on.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the order within rounds; else random.")
+        int | None,
+        typer.Option(min=0, max=2**63 - 1, help="Of the order within rounds; else random."),
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for one run.")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", parser=number(SECONDS), help="For one run."),
+    ] = None,
     create_namespace: Annotated[
         bool, typer.Option("--create-namespace", help="Make the namespace where it is absent.")
     ] = False,

@@ -1,0 +1,85 @@
+"""A busy API server is asked again, as long as it asks for that and not for ever."""
+
+import pytest
+
+from raykit.errors import KubernetesError
+from raykit.kube import api_server
+from raykit.kube.connection import connect
+
+NODES = "/api/v1/nodes"
+CLUSTER = {
+    "apiVersion": "ray.io/v1",
+    "kind": "RayCluster",
+    "metadata": {"name": "c", "namespace": "ray"},
+    "spec": {"headGroupSpec": {"template": {"spec": {"containers": [{"name": "ray-head"}]}}}},
+}
+CLUSTERS = "/apis/ray.io/v1/namespaces/ray/rayclusters"
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """What was slept; time passes with it."""
+    slept = []
+
+    class Clock:
+        monotonic = staticmethod(lambda: sum(slept))
+        sleep = staticmethod(slept.append)
+
+    monkeypatch.setattr(api_server, "time", Clock)
+    return slept
+
+
+@pytest.fixture
+def connection(api, kubeconfig, pauses):
+    kubeconfig(api.url)
+    with connect() as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "pause"),
+    [
+        (429, "2", 2.0),
+        (429, None, api_server.PAUSE_SECONDS),
+        (429, "Fri, 27 Nov 2026 10:00:00 GMT", api_server.PAUSE_SECONDS),
+        (503, "3", 3.0),
+        (500, "0", 0.0),
+    ],
+)
+def test_a_request_that_was_turned_away_is_sent_again_when_the_api_server_says(
+    connection, api, pauses, status, retry_after, pause
+):
+    api.say(NODES, {"items": []})
+    api.turn_away(NODES, 2, status, retry_after)
+    assert connection.objects("Node") == []
+    assert pauses == [pause, pause]
+
+
+def test_what_changes_something_is_sent_again_too(connection, api, pauses):
+    api.keep("rayclusters")
+    api.turn_away(f"{CLUSTERS}/c", 1)
+    assert connection.apply(CLUSTER)["metadata"]["uid"] == "uid-c"
+    api.turn_away(f"{CLUSTERS}/c", 1)
+    assert connection.delete("RayCluster", "c", "ray") is True
+    assert [method for method, path, _ in api.asked if path.endswith("/c")] == [
+        "PATCH", "PATCH", "DELETE", "DELETE",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("retry_after", ["1", "4000", "99999999999999999999"])
+def test_an_api_server_that_stays_busy_is_given_up_after_a_bounded_time(
+    connection, api, pauses, retry_after
+):
+    api.turn_away(NODES, 1000, retry_after=retry_after)
+    with pytest.raises(KubernetesError) as busy:
+        connection.objects("Node")
+    assert "the API server of context kind-here is busy" in busy.value.what
+    assert busy.value.evidence == ("too many requests",)
+    assert sum(pauses) <= api_server.BUSY_SECONDS
+
+
+def test_a_fault_that_asks_for_no_repeat_is_final(connection, api, pauses):
+    api.turn_away(NODES, 1, 500)
+    with pytest.raises(KubernetesError):
+        connection.objects("Node")
+    assert pauses == []
