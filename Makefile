@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+USED   := $(VENV)/.usable
+PIP     = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CHECK_PYTHON = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint types unit contract local kind soak render kind-up kind-down clean
@@ -13,12 +16,19 @@ help: ## Print every target with its sentence
 install: $(STAMP) ## Make .venv and install raykit with what development needs
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(USED)
+
+$(USED): pyproject.toml constraints.txt
+	@$(CHECK_PYTHON)
+	@echo 'installing raykit and Ray in $(VENV): some 500 MB, a minute or two'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[local]'
 	@touch $@
 
-demo: install ## Run the tutorial's comparison on a local Ray: one minute to a result
+demo: $(USED) ## Run the tutorial's comparison on a local Ray: one minute to a result
 	@$(BIN)/raykit submit fib --on local
 	@echo '`raykit` is in $(BIN). Before you paste a line from above:  . $(BIN)/activate'
 
@@ -47,11 +57,11 @@ kind: install ## Run the tests on a real kind cluster
 soak: install ## Run the long tests: many seeds, many bit flips
 	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/unit tests/local -m 'not kind' --timeout 3600
 
-kind-up: install ## Start kind, install KubeRay, load the image, bring up a single-node Ray cluster
+kind-up: $(USED) ## Start kind, install KubeRay, load the image, bring up a single-node Ray cluster
 	@$(BIN)/raykit kind up
 	@echo '`raykit` is in $(BIN). Before you type it:  . $(BIN)/activate'
 
-kind-down: install ## Remove that kind cluster
+kind-down: $(USED) ## Remove that kind cluster
 	$(BIN)/raykit kind down
 
 render: install ## Render deploy/base, the schemas and the reference pages

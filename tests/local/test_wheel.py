@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from raykit import versions
+
 pytestmark = pytest.mark.local
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +26,7 @@ def wheel(tmp_path_factory):
         timeout=250,
     )
     assert built.returncode == 0, built.stderr
-    (path,) = folder.glob("raykit-*.whl")
+    (path,) = folder.glob("raykit_kube-*.whl")
     return path
 
 
@@ -41,7 +43,8 @@ def test_the_wheel_carries_the_kit_and_no_rubbish(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         entry_points = next(name for name in names if name.endswith("entry_points.txt"))
-        assert "raykit = raykit.app.main:main" in archive.read(entry_points).decode()
+        commands = archive.read(entry_points).decode().splitlines()
+    assert {"raykit = raykit.app.main:main", "kubectl-raykit = raykit.app.main:main"} <= {*commands}
     kit = {name.removeprefix("raykit/_kit/") for name in names if name.startswith("raykit/_kit/")}
     tracked = subprocess.run(
         ["git", "ls-files", "jobs", "Dockerfile", "deploy/kind.yaml", "deploy/clusters"],
@@ -94,7 +97,7 @@ def test_without_ray_the_command_that_installs_it_is_named(cli, installed, witho
     assert done.err.splitlines()[-3:] == [
         "error: a local Ray head needs the extra 'local': ray is not installed here",
         f"  Python {sys.version.split()[0]} at {sys.executable}",
-        "next: pip install 'raykit[local]'   (in a clone: make install)",
+        f"next: {versions.INSTALL_RAY}   (in a clone: make install)",
     ]
     assert cli("--help").code == 0
     assert cli("runs").out == "no runs yet; raykit submit fib makes the first\n"

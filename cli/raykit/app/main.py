@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         _check_surroundings(words)
         with _long_paths_refused():
-            app(args=words, prog_name="raykit")
+            app(args=words, prog_name=_program(sys.argv[0]))
     except RaykitError as error:
         output.show_error(_command(words), error, as_json)
         sys.exit(error.exit_code)
@@ -198,6 +198,11 @@ def _wants_json(words: Sequence[str]) -> bool:
     own = words[: words.index("--")] if "--" in words else words
     joined = " ".join(own)
     return any(form in joined for form in ("-o json", "--output json", "--output=json", "-ojson"))
+
+
+def _program(path: str) -> str:
+    """The name under which help speaks of this program: kubectl starts its plugins by a file's."""
+    return "kubectl raykit" if Path(path).stem == "kubectl-raykit" else "raykit"
 
 
 def _command(words: Sequence[str]) -> str:

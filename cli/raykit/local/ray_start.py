@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+from raykit import versions
 from raykit.errors import MissingError
 from raykit.manifests.ray_environment import FIXED_SIZE, RAY_ENVIRONMENT
 
@@ -48,7 +49,7 @@ def installed_ray() -> str:
         raise MissingError(
             f"a local Ray head needs the extra 'local': {missing.name} is not installed here",
             evidence=[f"Python {sys.version.split()[0]} at {sys.executable}"],
-            next="pip install 'raykit[local]'   (in a clone: make install)",
+            next=f"{versions.INSTALL_RAY}   (in a clone: make install)",
         ) from missing
 
 

@@ -36,7 +36,7 @@ from typing import IO, Any
 
 import psutil
 
-from raykit import processes
+from raykit import processes, versions
 from raykit.local import folders
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -100,7 +100,7 @@ class Supervisor:
         address = ADDRESS.search(self._session_file("logs/dashboard.log"))
         if not (address and self._session_file("dashboard_agent_listen_port_*[0-9a-f]")):
             if not address and STARTED in (self.folder / folders.LOG_NAME).read_text("utf-8"):
-                raise NotOursError("Ray started without its dashboard: pip install 'raykit[local]'")
+                raise NotOursError(f"Ray started without its dashboard: {versions.INSTALL_RAY}")
             return
         if not listens(int(address[2])):
             raise NotOursError(f"port {address[2]} belongs to a process that is not Ray's")

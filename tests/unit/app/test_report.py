@@ -78,7 +78,7 @@ def test_without_the_extra_it_says_what_to_install(raykit, runs, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     code, _, err = raykit("report", "try")
     assert code == 4
-    assert "pip install 'raykit[report]'" in err
+    assert "pip install 'matplotlib>=3.10,<4'" in err
 
 
 def test_a_record_keeps_each_list_of_numbers_on_one_line_and_reads_the_same(runs):

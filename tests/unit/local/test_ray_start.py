@@ -55,7 +55,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch, pa
     with pytest.raises(MissingError, match=f"{package} is not installed here") as caught:
         ray_start.installed_ray()
     assert caught.value.exit_code == 4
-    assert caught.value.next.startswith("pip install 'raykit[local]'")
+    assert caught.value.next.startswith("pip install 'ray[default]==")
 
 
 LIMITED = """

@@ -53,7 +53,7 @@ def check_installed() -> None:
         raise MissingError(
             "a report needs the extra 'report': matplotlib is not installed here",
             evidence=[str(missing)],
-            next="pip install 'raykit[report]'   (in a clone: make install)",
+            next="pip install 'matplotlib>=3.10,<4'   (in a clone: make install)",
         ) from missing
 
 

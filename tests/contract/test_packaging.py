@@ -1,0 +1,40 @@
+"""What is installed: the commands, and what the extras bring."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from raykit import versions
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(sys.prefix) / "bin"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_the_hint_that_installs_ray_names_all_that_the_extra_has():
+    extra = {
+        entry.split(">")[0].split("=")[0] for entry in PROJECT["optional-dependencies"]["local"]
+    }
+    words = versions.INSTALL_RAY.removeprefix("pip install ").replace("'", "").split()
+    assert {word.split("=")[0] for word in words} == names
+    assert words[0] in entries
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+def test_kubectl_finds_raykit_as_a_plugin_and_help_speaks_of_it_so():
+    env = os.environ | {"PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["kubectl", "raykit", "runs", "--help"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: kubectl raykit runs ")
