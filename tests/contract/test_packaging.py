@@ -18,11 +18,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def test_the_hint_that_installs_ray_names_all_that_the_extra_has():
-    extra = {
-        entry.split(">")[0].split("=")[0] for entry in PROJECT["optional-dependencies"]["local"]
-    }
+    entries = PROJECT["optional-dependencies"]["local"]
+    names = {re.split("[=>[]", entry)[0] for entry in entries}
     words = versions.INSTALL_RAY.removeprefix("pip install ").replace("'", "").split()
-    assert {word.split("=")[0] for word in words} == names
+    assert {re.split("[=[]", word)[0] for word in words} == names
     assert words[0] in entries
 
 
