@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from raykit import checks, kit
@@ -13,14 +13,15 @@ from raykit.checks import Check, Question, as_warning
 from raykit.containers import image
 from raykit.containers.checks import machine
 from raykit.errors import RaykitError
-from raykit.flows.clusters import kind, up
+from raykit.flows.clusters import images, kind, up
 from raykit.kube import kubeconfig
 from raykit.kube.checks import namespace, rights, rules
 from raykit.kube.checks.rules import Rule
 from raykit.kube.connection import Kubernetes, connect
-from raykit.kuberay.checks import definitions, operator, room, tools
+from raykit.kuberay.checks import definitions, operator, policies, room, tools
 from raykit.local import leftovers, ray_start
 from raykit.manifests.render import render, to_yaml
+from raykit.progress import Progress
 from raykit.spec.model import ClusterSpec
 
 SAMPLE = "multi-node.yaml"
@@ -30,11 +31,16 @@ AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `raykit doctor`. spec: None: a shape of the kit is tried in its place."""
+    """The arguments of `raykit doctor`.
+
+    spec: None: a shape of the kit is tried in its place. probe: whether pods may be started for a
+    few seconds, to see whether network policies are enforced.
+    """
 
     spec: ClusterSpec | None = None
     context: str | None = None
     namespace: str | None = None
+    probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,11 @@ def examine(request: Request) -> Report:
     """Run all checks together; a problem of one does not keep the others from being run."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         here = checks.started(pool, this_machine())
+        inside = _started_image(pool, request.spec)
         reached, connection = _reach(request)
         if connection is None:
-            return Report([("this machine", _results(here)), ("context", [reached])])
+            machine_only = [("this machine", _results(here)), ("context", [reached])]
+            return Report([*machine_only, *_image_group(inside)])
         cluster = _Cluster(connection, request)
         context = checks.started(pool, cluster.context())
         kuberay = checks.started(pool, cluster.kuberay())
@@ -72,12 +80,21 @@ def examine(request: Request) -> Report:
             ("context", [reached, *_results(context)]),
             ("KubeRay", _results(kuberay)),
             (f"namespace {cluster.namespace}", _results(place)),
+            *_image_group(inside),
         ]
     return Report(groups, cluster.role())
 
 
 def _results(started: Sequence[Future[Check]]) -> list[Check]:
     return [one.result() for one in started]
+
+
+def _started_image(pool: Executor, spec: ClusterSpec | None) -> Future[list[Check]] | None:
+    return pool.submit(images.check_for_doctor, images.wanted(None, spec)) if spec else None
+
+
+def _image_group(inside: Future[list[Check]] | None) -> list[tuple[str, list[Check]]]:
+    return [("image of the spec", inside.result())] if inside else []
 
 
 def this_machine() -> list[Question]:
@@ -109,7 +126,9 @@ class _Cluster:
         spec = request.spec or up.read_spec(kit.root() / "deploy" / "clusters" / SAMPLE)
         self.connection = connection
         self.namespace = request.namespace or spec.namespace or connection.namespace
-        self.items = render(spec, image=spec.image or image.reference())
+        self.image = spec.image or image.reference()
+        self.items = render(spec, image=self.image)
+        self.probe = request.probe
         self.lacking: Sequence[Rule] = ()
         self.user = ""
 
@@ -131,6 +150,7 @@ class _Cluster:
             Question(namespace.NAME, lambda: namespace.check(on, where)),
             Question(room.ADMISSION, lambda: room.admission(on, where, ray)),
             Question(room.QUOTA, lambda: room.quota(on, where, ray)),
+            *([Question(policies.NAME, self._policies)] if self.probe else []),
         ]
 
     def role(self) -> str:
@@ -138,6 +158,10 @@ class _Cluster:
         if not self.lacking:
             return ""
         return to_yaml(rules.roles(self.lacking, self.namespace, self.user or "NAME"))
+
+    def _policies(self) -> Check:
+        needed = any(item["kind"] == "NetworkPolicy" for item in self.items)
+        return policies.check(self.connection, self.namespace, self.image, needed, Progress())
 
     def _rights(self) -> Check:
         wanted = rules.of_kinds(item["kind"] for item in self.items)

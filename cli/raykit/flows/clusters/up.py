@@ -227,7 +227,7 @@ def _refuse_absent_image(context: Context, reference: str) -> None:
     if image.is_own(reference) and not context.takes_loaded_images:
         raise MissingError(
             f"the image {reference} is in no registry, and {context} is no kind cluster",
-            next="push it and name it: `image: REGISTRY/raykit:TAG` in the spec",
+            next="raykit image push REGISTRY/raykit -f SPEC   (writes its digest into the spec)",
         )
 
 

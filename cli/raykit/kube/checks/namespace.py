@@ -5,7 +5,7 @@ from __future__ import annotations
 from raykit import checks
 from raykit.checks import Check
 from raykit.kube.connection import Kubernetes
-from raykit.kube.errors import ForbiddenError
+from raykit.kube.errors import ForbiddenError, no_namespace
 
 NAME = "namespace"
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -17,11 +17,7 @@ def check(connection: Kubernetes, namespace: str) -> Check:
     except ForbiddenError as forbidden:
         return checks.skipped(NAME, forbidden.what, forbidden.evidence, forbidden.next)
     if item is None:
-        return checks.missing(
-            NAME,
-            f"there is no namespace {namespace} in context {connection.context}",
-            next="raykit up -f SPEC --create-namespace, or name another: --namespace NAME",
-        )
+        return checks.of_error(NAME, no_namespace(connection.about, namespace))
     if item["metadata"].get("deletionTimestamp"):
         what = f"the namespace {namespace} is being deleted"
         return checks.missing(NAME, what, next="wait, or name another: --namespace NAME")

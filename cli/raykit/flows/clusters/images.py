@@ -1,0 +1,130 @@
+"""`raykit image check` and `raykit image push`: whether an image fits, and a registry for ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from raykit import checks
+from raykit.checks import Check
+from raykit.containers import docker, image, registry
+from raykit.containers.checks import contents
+from raykit.errors import MissingError, UsageError
+from raykit.kube.connection import connect
+from raykit.kuberay.checks import short_pod
+from raykit.progress import Progress
+from raykit.spec import load
+from raykit.spec.model import ClusterSpec
+from raykit.versions import RAY
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image to check. ray: the version that it must have. pull_secrets: for a cluster."""
+
+    name: str
+    ray: str = RAY
+    pull_secrets: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """An image in a registry, with its digest. spec: the file that names it now, if any."""
+
+    image: str
+    source: str
+    spec: Path | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        spec = str(self.spec) if self.spec else None
+        return {"image": self.image, "source": self.source, "spec": spec}
+
+
+def wanted(name: str | None, spec: ClusterSpec | None) -> Wanted:
+    """The image that the user names, else the spec's, else raykit's own."""
+    chosen = name or (spec.image if spec else None) or image.reference()
+    if spec is None:
+        return Wanted(chosen)
+    return Wanted(chosen, spec.ray_version, tuple(spec.pull_secrets))
+
+
+def check_here(asked: Wanted) -> list[Check]:
+    """The checks of an image, run by docker.
+
+    Errors: MissingError (4) if docker or the image is absent, or if nothing runs in it.
+    """
+    inside, user = contents.by_docker(asked.name)
+    return [*contents.judge(asked.name, inside, asked.ray), contents.user(asked.name, user)]
+
+
+def check_for_doctor(asked: Wanted) -> list[Check]:
+    """The checks of an image where docker has it; one that is skipped elsewhere."""
+    try:
+        return check_here(asked)
+    except MissingError as error:
+        there = "or raykit image check -f SPEC --context CONTEXT, which runs a short pod"
+        next = f"{error.next}; {there}" if error.next else there
+        return [checks.skipped("image", f"not checked: {error.what}", error.evidence, next)]
+
+
+def check_there(
+    asked: Wanted, context: str | None, namespace: str | None, progress: Progress
+) -> list[Check]:
+    """The checks of an image, run in a short pod of a context; the pod is deleted.
+
+    Errors: KubernetesError (5) with the reason if the pod does not start; MissingError (4) if the
+    user may not create one, or if no shell runs in the image.
+    """
+    with connect(context) as connection:
+        place = namespace or connection.namespace
+        words = [contents.SHELL, "-c", contents.SCRIPT]
+        pod = short_pod.manifest(asked.name, words, asked.pull_secrets)
+        with progress.step("image-check", f"{asked.name} in namespace {place}"):
+            output = short_pod.output(connection, place, pod, progress)
+    if not contents.is_whole(output):
+        raise contents.no_shell(asked.name, output.splitlines()[-5:])
+    return contents.judge(asked.name, contents.parsed(output), asked.ray)
+
+
+def push(repository: str, spec: Path | None, progress: Progress) -> Pushed:
+    """Build raykit's own image if it must be, push it, and write its digest into a spec.
+
+    spec: the file whose `image` becomes the pushed one; None: no file is changed.
+    Errors: UsageError (2) for a bad repository or a spec without a line for the image, SpecError
+    (3) for the spec; else as `registry.push`.
+    """
+    source = image.reference()
+    to = registry.target(repository, source)
+    text = _readable(spec) if spec else ""
+    with progress.step("image-build", "image built"):
+        docker.engine()
+        image.build(source, progress)
+    with progress.step("image-push", f"{to} pushed"):
+        pushed = registry.push(source, to, progress)
+    if spec:
+        spec.write_text(with_image(text, pushed, str(spec)), "utf-8")
+    return Pushed(pushed, source, spec)
+
+
+def with_image(text: str, name: str, path: str) -> str:
+    """The text of a spec with another image; every other line stays as it is.
+
+    Errors: UsageError (2) if the spec's `image` is not on a line of its own.
+    """
+    line = f"image: {name}"
+    changed, count = re.subn(r"(?m)^image:.*$", lambda _: line, text, count=1)
+    if not count:
+        changed = re.sub(r"(?m)^name:.*$", lambda found: f"{found[0]}\n{line}", text, count=1)
+    if load.load(changed, path).image != name:
+        raise UsageError(f"{path} has no line `image:` to write to", next=f"write there: {line}")
+    return changed
+
+
+def _readable(spec: Path) -> str:
+    """The text of a valid spec in which the image can be replaced."""
+    load.load_file(spec)
+    text = spec.read_bytes().decode("utf-8")
+    with_image(text, "example.com/raykit:1", str(spec))
+    return text

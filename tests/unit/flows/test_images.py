@@ -1,0 +1,55 @@
+"""The image of a spec is replaced on its own line, and nothing else changes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raykit.errors import RaykitError, UsageError
+from raykit.flows.clusters import images
+from raykit.spec import load
+
+NEW = f"r.example/raykit:2.60.0-py311-0@sha256:{'0' * 64}"
+HEAD = "head: {taskCpus: 1, cpu: 100m, memory: 2Gi}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"name: c\nimage: raykit:1\n{HEAD}", f"name: c\nimage: {NEW}\n{HEAD}"),
+        (f"# image: x\nname: c\n{HEAD}", f"# image: x\nname: c\nimage: {NEW}\n{HEAD}"),
+        (f"image: 'a/b:1'  # ours\nname: c\n{HEAD}", f"image: {NEW}\nname: c\n{HEAD}"),
+    ],
+)
+def test_the_line_is_replaced_or_stands_below_the_name(before, after):
+    assert images.with_image(before, NEW, "c.yaml") == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{name: c, head: {taskCpus: 1, cpu: 100m, memory: 2Gi}}\n",
+        '"image": raykit:1\nname: c\n' + HEAD,
+    ],
+)
+def test_a_spec_without_such_a_line_is_left_alone(text):
+    with pytest.raises(RaykitError):
+        images.with_image(text, NEW, "c.yaml")
+
+
+def test_a_block_below_the_line_is_not_torn(tmp_path):
+    with pytest.raises(RaykitError):
+        images.with_image(f"name: c\nimage: >-\n  a/b:1\n{HEAD}", NEW, "c.yaml")
+
+
+@given(st.text(alphabet="# abc:\n\r\t'\"", max_size=40))
+def test_whatever_comments_a_spec_has_it_stays_a_spec_with_the_new_image(text):
+    comments = "".join(f"# {line}\n" for line in text.splitlines())
+    changed = images.with_image(f"{comments}name: c\n{comments}{HEAD}", NEW, "c.yaml")
+    assert load.load(changed, "c.yaml").image == NEW
+
+
+def test_a_bad_repository_is_refused_before_anything_is_built(raykit, tools):
+    tools()
+    code, _, said = raykit("image", "push", "https://r.example/raykit")
+    assert code == UsageError.exit_code
+    assert "no scheme" in said
