@@ -12,6 +12,7 @@ from raykit import kit, versions
 from raykit.manifests import schema
 from raykit.manifests.render import render
 from raykit.spec.load import load
+from tests.unit.manifests.network import Peer, allowed
 
 DEPLOY = Path(kit.root()) / "deploy"
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -158,6 +159,34 @@ def test_the_objects_of_an_overlay_are_in_its_namespace(environment):
     for each in build(DEPLOY / "overlays" / environment):
         if each["kind"] != "Namespace":
             assert each["metadata"]["namespace"] == f"raykit-{environment}"
+
+
+def of_prod(node_type, namespace="raykit-prod"):
+    return Peer(namespace, {"ray.io/cluster": "autoscaled", "ray.io/node-type": node_type})
+
+
+OPERATOR = Peer("ray-system", {"app.kubernetes.io/name": "kuberay-operator"})
+API_SERVER, INTERNET = Peer(address="192.0.2.10"), Peer(address="198.51.100.1")
+STRANGER = Peer("raykit-prod", {"app": "shop"})
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "port", "opens"),
+    [
+        (of_prod("worker"), of_prod("head"), 6379, True),
+        (of_prod("worker", "raykit-dev"), of_prod("head"), 6379, False),
+        (OPERATOR, of_prod("head"), 8265, True),
+        (API_SERVER, of_prod("head"), 8265, True),
+        (of_prod("head"), API_SERVER, 6443, True),
+        (STRANGER, of_prod("head"), 8265, False),
+        (STRANGER, of_prod("worker"), 10002, False),
+        (STRANGER, of_prod("worker"), 8080, True),
+        (INTERNET, of_prod("head"), 8265, False),
+        (of_prod("worker"), INTERNET, 443, False),
+    ],
+)
+def test_what_the_network_policies_of_prod_let_through(source, target, port, opens):
+    assert allowed(build(DEPLOY / "overlays" / "prod"), source, target, port) is opens
 
 
 def test_the_job_runs_on_the_cluster_of_the_dev_overlay_in_its_image():

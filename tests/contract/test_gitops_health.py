@@ -1,4 +1,4 @@
-"""Argo CD's health checks judge KubeRay's statuses: the Lua alone, as the controller runs it."""
+"""Argo CD's and Flux's health checks judge the same recorded objects: Lua and CEL, each alone."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,9 @@ import yaml
 from raykit import kit
 
 lua51 = pytest.importorskip("lupa.lua51", reason="lupa, of the extra dev, is not installed")
+cel = pytest.importorskip(
+    "cel_expr_python.cel", reason="cel-expr-python, of the extra dev, is not installed"
+)
 
 GITOPS = Path(kit.root()) / "deploy" / "gitops"
 CHECKS = sorted((GITOPS / "argocd" / "resource_customizations").rglob("health.lua"))
@@ -59,10 +62,55 @@ def test_the_config_map_carries_the_checks_as_they_are():
     assert data == expected
 
 
+def expressions():
+    """The health check expressions of Flux, by kind."""
+    texts = [(GITOPS / "flux" / name).read_text("utf-8") for name in ("clusters.yaml", "jobs.yaml")]
+    checks = [check for text in texts for check in yaml.safe_load(text)["spec"]["healthCheckExprs"]]
+    return {check["kind"]: check for check in checks}
+
+
+def flux(kind, manifest):
+    """The status that Flux gives an object, in the order of RFC 0009 of fluxcd/flux2."""
+    status, generation = manifest.get("status", {}), manifest["metadata"]["generation"]
+    if status.get("observedGeneration", generation) != generation:
+        return "InProgress"
+    checks = expressions()[kind]
+    for key, answer in (("inProgress", "InProgress"), ("failed", "Failed"), ("current", "Current")):
+        if holds(checks[key], manifest):
+            return answer
+    return "InProgress"
+
+
+def holds(expression, manifest):
+    """Whether a CEL expression is true; an error of CEL is an error here."""
+    variables = dict.fromkeys(("apiVersion", "kind", "metadata", "spec", "status"), cel.Type.DYN)
+    result = cel.NewEnv(variables=variables).compile(expression).eval(data=manifest)
+    assert result.type() == cel.Type.BOOL, f"{result.value()}: {expression}"
+    return result.value()
+
+
+# Argo CD's words in Flux's, which has none for suspension. A RayCluster that is suspended is as its
+# manifest says; a job that is suspended has not succeeded.
+TO_FLUX = {"Healthy": "Current", "Degraded": "Failed", "Progressing": "InProgress"}
+SUSPENDED = {"RayCluster": "Current", "RayJob": "InProgress"}
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "expected"), [case for case in ALL if case.id.partition("-")[0] in SUSPENDED]
+)
+def test_flux_judges_each_phase_as_argo_cd_does(check, path, expected):
+    kind = check.parent.name
+    words = TO_FLUX | {"Suspended": SUSPENDED[kind]}
+    assert flux(kind, yaml.safe_load(path.read_text("utf-8"))) == words[expected["status"]]
+
+
+def test_an_expression_that_reads_an_absent_status_is_an_error_here_as_it_is_in_flux():
+    with pytest.raises(AssertionError, match="status"):
+        holds("has(status.conditions)", {"metadata": {}})
+
+
 def test_flux_and_argo_cd_call_the_same_reasons_broken():
     lua = next(check for check in CHECKS if check.parent.name == "RayCluster").read_text("utf-8")
     table = lua.partition("local stuck = {")[2].partition("}")[0]
-    clusters = yaml.safe_load((GITOPS / "flux" / "clusters.yaml").read_text("utf-8"))
-    (exprs,) = clusters["spec"]["healthCheckExprs"]
-    named = exprs["failed"].partition("c.reason in [")[2].partition("]")[0]
+    named = expressions()["RayCluster"]["failed"].partition("c.reason in [")[2].partition("]")[0]
     assert set(re.findall(r"(\w+) = true", table)) == set(re.findall(r"'(\w+)'", named)) != set()

@@ -4,15 +4,14 @@ local deployment = status and status.jobDeploymentStatus or ""
 local job = status and status.jobStatus or ""
 local message = status and status.message or ""
 
-if deployment == "Failed" or deployment == "ValidationFailed" or job == "FAILED" then
-  local reason = status.reason or deployment
-  return { status = "Degraded", message = reason .. ": " .. message }
+if job == "FAILED" or job == "STOPPED" then
+  return { status = "Degraded", message = "ended as " .. job .. ": " .. message }
+end
+if deployment == "Failed" or deployment == "ValidationFailed" then
+  return { status = "Degraded", message = (status.reason or deployment) .. ": " .. message }
 end
 if deployment == "Complete" and job == "SUCCEEDED" then
   return { status = "Healthy", message = "succeeded" }
-end
-if deployment == "Complete" then
-  return { status = "Degraded", message = "ended as " .. job .. ": " .. message }
 end
 if deployment == "Suspended" then
   return { status = "Suspended", message = "suspended" }
