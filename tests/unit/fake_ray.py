@@ -156,7 +156,8 @@ class FakeRay:
     are closed without an answer; hang: path prefixes that are never answered; cuts: bytes after
     which log connections break, one each in turn; chunk: bytes that a log is sent in at a time.
     gate: a header and its value without which an ingress lets nothing through.
-    redirect: where every request is sent instead.
+    redirect: where every request is sent instead. turned_away: `Retry-After` of the next answers,
+    429 each, as of an API server before the head that is busy; None: without it.
     on_submit, on_rows: called when a job comes, or rows of the state API are asked for;
     holds_submit: a submission gets no answer; keeps_metadata: nor does it change the job.
     tasks, nodes, actors: fields of rows that differ from the usual; forgotten: tasks that Ray's
@@ -173,6 +174,7 @@ class FakeRay:
         self.closing = threading.Event()
         self.gate: tuple[str, str] | None = None
         self.redirect: str | None = None
+        self.turned_away: list[str | None] = []
         self.on_submit: Callable[[], None] = lambda: None
         self.on_rows: Callable[[], None] = lambda: None
         self.holds_submit = self.keeps_metadata = False
@@ -280,6 +282,14 @@ class FakeHandler(BaseHTTPRequestHandler):
             if path.startswith(prefix):
                 self._send(status, text.encode(), "text/html")
                 return
+        if self.ray.turned_away:
+            retry_after = self.ray.turned_away.pop()
+            self.send_response(429)
+            if retry_after is not None:
+                self.send_header("Retry-After", retry_after)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.ray.redirect:
             self.send_response(307)
             self.send_header("Location", self.ray.redirect)

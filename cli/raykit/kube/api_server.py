@@ -26,8 +26,8 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
 BUSY_SECONDS = 15.0
 """How long a request is sent again to an API server that is busy."""
 
-PAUSE_SECONDS = 1.0
-"""The pause before that, if the API server names none (`Retry-After`)."""
+PAUSE_SECONDS, SHORTEST_PAUSE = 1.0, 0.2
+"""The pause before that, if the API server names none (`Retry-After`), and the shortest one."""
 
 
 class ApiServer:
@@ -146,7 +146,8 @@ def _pause(status: int, retry_after: str | None) -> float | None:
     asked = (retry_after or "").strip()
     if status == errors.TOO_MANY or (status >= errors.SERVER_FAULT and asked):
         # Kubernetes sends whole seconds; a proxy before it may send a date.
-        return float(asked) if asked.isascii() and asked.isdigit() else PAUSE_SECONDS
+        seconds = float(asked) if asked.isascii() and asked.isdigit() else PAUSE_SECONDS
+        return max(seconds, SHORTEST_PAUSE)
     return None
 
 

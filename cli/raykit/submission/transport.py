@@ -32,6 +32,10 @@ from raykit.submission.answers import (
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
+BUSY_SECONDS, SHORTEST_PAUSE = 15.0, 0.2
+"""How long a request is sent again to an API server or ingress that turned it away, and the
+shortest pause before that."""
+
 LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
 RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
 BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
@@ -183,6 +187,13 @@ class Transport:
             if repeatable and response.status_code in REFUSED and self._renew(used):
                 opened.close()
                 response = opened.enter_context(send())
+            deadline = time.monotonic() + min(BUSY_SECONDS, self.read_seconds)
+            while repeatable and (pause := _pause(response)):
+                if time.monotonic() + pause > deadline:
+                    break
+                opened.close()
+                time.sleep(pause)
+                response = opened.enter_context(send())
             yield response
 
     def _renew(self, used: Endpoint) -> bool:
@@ -251,6 +262,17 @@ class Transport:
         reason = one_line(str(error))
         name = type(error).__name__
         return kind(what, evidence=[f"{name}: {reason}" if reason else name], next=next)
+
+
+def _pause(response: httpx2.Response) -> float | None:
+    """Seconds until a request that was turned away may be sent again; None for any other answer.
+
+    Ray's own 429 names no time: it lasts until somebody closes what is open on the head.
+    """
+    asked = response.headers.get("Retry-After", "")
+    if response.status_code != httpx2.codes.TOO_MANY_REQUESTS or not re.fullmatch("[0-9]+", asked):
+        return None
+    return max(float(asked), SHORTEST_PAUSE)
 
 
 def check_headers(endpoint: Endpoint) -> None:

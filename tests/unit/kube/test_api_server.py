@@ -43,7 +43,7 @@ def connection(api, kubeconfig, pauses):
         (429, None, api_server.PAUSE_SECONDS),
         (429, "Fri, 27 Nov 2026 10:00:00 GMT", api_server.PAUSE_SECONDS),
         (503, "3", 3.0),
-        (500, "0", 0.0),
+        (500, "0", api_server.SHORTEST_PAUSE),
     ],
 )
 def test_a_request_that_was_turned_away_is_sent_again_when_the_api_server_says(

@@ -165,6 +165,7 @@ def test_where_the_api_server_does_not_reach_the_head_kubectl_does(
     with reach.reach(small, Progress(notes)) as endpoint:
         assert endpoint.url == "http://127.0.0.1:40123"
         assert endpoint.headers == {"Authorization": "Bearer ray-token"}
+        assert endpoint.secrets == ("ray-token",)
     assert notes.texts == [
         "the API server does not reach the head (HTTP 502): kubectl port-forward"
     ]
@@ -172,6 +173,15 @@ def test_where_the_api_server_does_not_reach_the_head_kubectl_does(
         "kubectl --context kind-here --namespace ray port-forward --address 127.0.0.1 "
         "service/small-head-svc :8265"
     ]
+
+
+def test_a_head_that_is_not_up_yet_is_waited_for_on_the_short_way(cluster, api, monkeypatch):
+    small = cluster()
+    path = f"{PROXY}/api/gcs_healthz"
+    api.say(path, "no endpoints available", 503)
+    monkeypatch.setattr(reach.time, "sleep", lambda _: api.say(path, "success"))
+    with reach.reach(small, Progress()) as endpoint:
+        assert endpoint.url == api.url + PROXY
 
 
 def test_a_port_forward_that_ends_is_started_again_on_the_same_port(

@@ -12,8 +12,8 @@ import pytest
 
 from raykit.endpoint import Endpoint
 from raykit.errors import ConflictError, JobsApiError, MissingError, UsageError
-from raykit.submission import jobs_api
-from raykit.submission.answers import LostConnectionError, NotRayError
+from raykit.submission import jobs_api, transport
+from raykit.submission.answers import BusyHeadError, LostConnectionError, NotRayError
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 from tests.unit import fake_ray
@@ -103,6 +103,43 @@ def test_a_gateway_that_reaches_nothing_is_worth_another_try(ray, status):
     with pytest.raises(LostConnectionError) as caught:
         ray.api().details("job-1")
     assert caught.value.evidence == (f"HTTP {status}: bad gateway",)
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """What was slept between requests; time passes with it."""
+    slept = []
+
+    class Clock:
+        monotonic = staticmethod(lambda: sum(slept))
+        sleep = staticmethod(slept.append)
+
+    monkeypatch.setattr(transport, "time", Clock)
+    return slept
+
+
+def test_what_a_busy_api_server_turned_away_is_sent_again_when_it_says(ray, pauses):
+    ray.job()
+    ray.turned_away = ["0", "2"]
+    assert ray.api().details("job-1").status == "RUNNING"
+    ray.turned_away = ["1"]
+    ray.api().submit({"submission_id": "job-1", "metadata": {}})
+    assert pauses == [2.0, transport.SHORTEST_PAUSE, 1.0]
+
+
+@pytest.mark.parametrize("retry_after", ["1", "3600", "9" * 30])
+def test_an_api_server_that_stays_busy_is_given_up(ray, pauses, retry_after):
+    ray.turned_away = [retry_after] * 100
+    with pytest.raises(JobsApiError):
+        ray.api().jobs()
+    assert sum(pauses) <= transport.BUSY_SECONDS
+
+
+def test_rays_own_429_is_not_waited_for_here(ray, pauses):
+    ray.turned_away = [None]
+    with pytest.raises(BusyHeadError):
+        ray.api().jobs()
+    assert pauses == []
 
 
 def test_no_redirect_is_followed_and_no_token_goes_elsewhere(ray):
