@@ -202,7 +202,8 @@ def wrapped(text: str, indent: str = "") -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell in {"", "-"} or cell.split(" ")[0].rstrip("x%s").replace(".", "", 1).isdigit()
+    digits = cell.split(" ")[0].rstrip("x%s").replace(",", "").replace(".", "", 1)
+    return cell in {"", "-"} or digits.isdigit()
 
 
 class _Spinner:

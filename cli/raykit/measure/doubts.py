@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,24 @@ def find(records: Sequence[RunRecord], timings: Iterable[tuple[str, str, Timing]
         *(doubt for doubt in between if doubt is not None),
         *_of_samples(records, list(timings)),
         *(doubt for record in records for doubt in of_run(record)),
+    ]
+
+
+def of_experiment(records: Sequence[RunRecord]) -> list[Doubt]:
+    """The doubts of an experiment's runs, each kind once, with how many runs it touches.
+
+    Options that differ are no doubt: an experiment gives them.
+    """
+    found = [doubt for doubt in find(records, []) if doubt.name != "UNLIKE_ARGUMENTS"]
+    counts = Counter(doubt.name for doubt in found)
+    first: dict[str, Doubt] = {}
+    for doubt in found:
+        first.setdefault(doubt.name, doubt)
+    return [
+        doubt
+        if counts[name] == 1
+        else Doubt(name, f"{counts[name]} runs, such as {doubt.why}", doubt.advice)
+        for name, doubt in first.items()
     ]
 
 

@@ -195,7 +195,14 @@ class RunsFolder:
 
         Errors: UsageError (2) where several begin so.
         """
+        if self._is_id(word):
+            return word
         return run_ids.find(word, self.ids(), lambda name: self._peek(name, "submission_id"))
+
+    def _is_id(self, word: str) -> bool:
+        """Whether a word is a whole id: found without listing all runs, which may be thousands."""
+        plain = run_ids.is_plain(word) and not run_ids.is_last(word)
+        return plain and (self.path / word / RECORD).is_file()
 
     def _read(self, run_id: str) -> RunRecord:
         path = self.folder(run_id) / RECORD

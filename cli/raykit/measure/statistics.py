@@ -91,6 +91,27 @@ def paired_ratio(over: Sequence[float], under: Sequence[float]) -> Ratio | None:
     return _estimate(averages, _signed_rank_cut(len(logs)))
 
 
+def median_ratio(
+    over: Sequence[float], under: Sequence[float], level: float = LEVEL
+) -> Ratio | None:
+    """The median of over / under, a pair a round; None where a time is zero.
+
+    The interval is the sign test turned round: it holds whatever the noise, also where the two
+    sides are noisy in different ways, which Wilcoxon's does not promise.
+
+    Errors: ValueError for sequences of different lengths.
+    """
+    pairs = list(zip(over, under, strict=True))
+    if not pairs or any(a <= 0 or b <= 0 for a, b in pairs):
+        return None
+    return _estimate(sorted(_log(a, b) for a, b in pairs), _binomial_cut(len(pairs), tail(level)))
+
+
+def tail(level: float) -> float:
+    """The probability on each side of a two-sided interval."""
+    return (1 - level) / 2
+
+
 def independent_ratio(over: Sequence[float], under: Sequence[float]) -> Ratio | None:
     """over / under, measured apart, such as in two runs; None where a time is zero.
 
@@ -128,12 +149,12 @@ def _within(ordered: Sequence[float], cut: int) -> tuple[float, float] | None:
     return (ordered[cut - 1], ordered[-cut]) if cut else None
 
 
-def _cut(counts: Sequence[int]) -> int:
+def _cut(counts: Sequence[int], tail: float = TAIL) -> int:
     """How many of a statistic's lowest values lie within one tail of its null distribution."""
     total, below, cut = sum(counts), 0, 0
     for count in counts:
         below += count
-        if below > TAIL * total:
+        if below > tail * total:
             break
         cut += 1
     return cut
@@ -144,8 +165,8 @@ def _normal_cut(mean: float, variance: float) -> int:
 
 
 @cache
-def _binomial_cut(n: int) -> int:
-    return _cut([math.comb(n, k) for k in range(n + 1)])
+def _binomial_cut(n: int, tail: float = TAIL) -> int:
+    return _cut([math.comb(n, k) for k in range(n + 1)], tail)
 
 
 @cache

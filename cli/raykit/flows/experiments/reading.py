@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from raykit.measure.experiment import experiments
+from raykit.measure.experiment import break_even_result, experiments
 from raykit.measure.experiment.arms import ArmsCompared, compare_arms
+from raykit.measure.experiment.break_even_result import BreakEven
 from raykit.measure.experiment.experiments import Experiment
 from raykit.measure.records import RunRecord, RunsFolder
 
@@ -27,3 +28,8 @@ def compared(experiment: Experiment, runs: RunsFolder, baseline: str | None = No
     Errors: UsageError (2) for a baseline that is no arm, RecordError (7).
     """
     return compare_arms(experiment, records_of(experiment, runs), baseline)
+
+
+def searched(experiment: Experiment, runs: RunsFolder) -> BreakEven:
+    """What the runs of a search for the break-even size say. Errors: RecordError (7)."""
+    return break_even_result.of_experiment(experiment, records_of(experiment, runs))

@@ -10,7 +10,6 @@ the efficiency is T₁/Tₚ itself. Against a baseline of more CPUs both are rel
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -235,17 +234,7 @@ def _trend(arms: Sequence[ArmResult], p_base: float, scaling: Scaling) -> list[s
 
 def _doubts(records: Sequence[RunRecord], arms: Sequence[ArmResult]) -> list[Doubt]:
     """The doubts of all runs, each kind once, with how many runs it touches."""
-    found = [doubt for doubt in doubts.find(records, []) if doubt.name != "UNLIKE_ARGUMENTS"]
-    counts = Counter(doubt.name for doubt in found)
-    first: dict[str, Doubt] = {}
-    for doubt in found:
-        first.setdefault(doubt.name, doubt)
-    gathered = [
-        doubt
-        if counts[name] == 1
-        else Doubt(name, f"{counts[name]} runs, such as {doubt.why}", doubt.advice)
-        for name, doubt in first.items()
-    ]
+    gathered = doubts.of_experiment(records)
     few = min((arm.rounds for arm in arms), default=0)
     if few < ROUNDS_FOR_AN_INTERVAL:
         name = "SINGLE_SAMPLE" if few == 1 else "FEW_SAMPLES"

@@ -36,6 +36,8 @@ class Experiment:
     job: the job's name, and `arguments` as the user gave them. arms: by name, what is known of
     each: `p` (task CPUs), `tasks` (the number of tasks raykit asked for, or None), `on` (where it
     runs), `images` (digests). scaling: how the work follows p. started: Unix seconds.
+    break_even: of a search for the break-even size: `search` (what may be tried), `points` (a size
+    each), `limit` (a size that failed, or None), `answer` (None while it goes on); else None.
     """
 
     id: str
@@ -45,16 +47,20 @@ class Experiment:
     arms: dict[str, dict[str, Any]]
     started: float
     made: list[Made] = field(default_factory=list)
+    break_even: dict[str, Any] | None = None
     schema: int = SCHEMA
 
     def remaining(self) -> list[Step]:
         """The steps that have no run yet, in their order."""
         return self.plan.remaining([each.step for each in self.made])
 
-    def runs(self, arm: str, purpose: Purpose = Purpose.measured) -> list[tuple[int, str]]:
-        """Round and run id of each finished run of an arm, by round."""
-        own = [each for each in self.made if (each.step.arm, each.step.purpose) == (arm, purpose)]
-        return sorted((each.step.round, each.run) for each in own)
+    def runs(
+        self, arm: str, purpose: Purpose = Purpose.measured, size: int | None = None
+    ) -> list[tuple[int, str]]:
+        """Round and run id of each finished run of an arm, and of a size, by round."""
+        wanted = (arm, purpose, size)
+        own = [m for m in self.made if (m.step.arm, m.step.purpose, m.step.size) == wanted]
+        return sorted((made.step.round, made.run) for made in own)
 
     def differences(self, other: Experiment) -> list[str]:
         """What two definitions of an experiment do not have in common, a line each."""
@@ -77,7 +83,10 @@ class Experiment:
             raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
         plan = data["plan"]
         made = [
-            Made(Step(each["arm"], Purpose(each["purpose"]), each["round"]), each["run"])
+            Made(
+                Step(each["arm"], Purpose(each["purpose"]), each["round"], each.get("size")),
+                each["run"],
+            )
             for each in data["made"]
         ]
         return cls(
@@ -88,6 +97,7 @@ class Experiment:
             arms=data["arms"],
             started=data["started"],
             made=made,
+            break_even=data.get("break_even"),
         )
 
     def _definition(self) -> dict[str, Any]:
@@ -98,6 +108,7 @@ class Experiment:
             "scaling": str(self.scaling),
             "warm-ups": self.plan.warm_ups,
             "cold starts": self.plan.cold,
+            "break-even": (self.break_even or {}).get("search"),
         }
 
 

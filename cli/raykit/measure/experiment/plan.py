@@ -33,14 +33,16 @@ class Scaling(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One run to make. round: from 1 on, 0 for warm-ups."""
+    """One run to make. round: from 1 on, 0 for warm-ups. size: where the experiment varies it."""
 
     arm: str
     purpose: Purpose
     round: int
+    size: int | None = None
 
     def as_dict(self) -> dict[str, object]:
-        return {"arm": self.arm, "purpose": str(self.purpose), "round": self.round}
+        data = {"arm": self.arm, "purpose": str(self.purpose), "round": self.round}
+        return data if self.size is None else {**data, "size": self.size}
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import pytest
 
 from raykit.errors import ConflictError, JobFailedError, RecordError, UsageError
-from raykit.flows.experiments import bench
-from raykit.flows.experiments.bench import Arm, Ready, Request
+from raykit.flows.experiments import bench, making, readiness
+from raykit.flows.experiments.readiness import Ready
+from raykit.flows.experiments.request import Arm, Request
 from raykit.flows.session import Run
 from raykit.flows.targets.where import Where
 from raykit.measure.experiment import experiments
@@ -53,8 +54,8 @@ def lab(tmp_path, monkeypatch, make_record):
         error = made.failures.pop(len(made.ran), None)
         return Run(record, error)
 
-    monkeypatch.setattr(bench, "_asked", asked)
-    monkeypatch.setattr(bench.submit, "submit", submit)
+    monkeypatch.setattr(readiness, "asked", asked)
+    monkeypatch.setattr(making.submit, "submit", submit)
     return made
 
 
@@ -127,4 +128,4 @@ def test_the_outline_runs_and_writes_nothing(lab):
     ("seconds", "text"), [(40.2, "40 s"), (89, "89 s"), (720, "12 min"), (4800, "1 h 20 min")]
 )
 def test_time_left_is_said_in_words(seconds, text):
-    assert bench.duration(seconds) == text
+    assert making.duration(seconds) == text

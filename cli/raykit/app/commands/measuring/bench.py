@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raykit.app import output
+from raykit.app.commands.measuring import break_even as break_even_command
 from raykit.app.commands.measuring.compare import FailIf, TableFormat, show_arms
-from raykit.app.options import Context, Namespace, Yes, consent, number, runs_folder, where
+from raykit.app.options import (
+    Context,
+    Namespace,
+    Yes,
+    consent,
+    number,
+    refuse,
+    runs_folder,
+    where,
+)
 from raykit.errors import UsageError
 from raykit.flows.ranges import SECONDS
 from raykit.measure.experiment.plan import Scaling
 
 if TYPE_CHECKING:
-    from raykit.flows.experiments.bench import Arm
+    from raykit.flows.experiments.request import Arm
     from raykit.measure.experiment.experiments import Experiment
 
 EPILOG = """Examples:
@@ -25,8 +36,13 @@ EPILOG = """Examples:
   raykit bench fib -f deploy/clusters/scaled.yaml --workers 1,2,4
   raykit bench gsod --on one --on two -- --data ~/gsod --years 1950..2020
   raykit bench fib --on one --on two --id mine         again: continues where it stopped
+  raykit bench fib --break-even                        at which size do tasks win?
+  raykit bench fib --break-even --on one -- --returns sequence
   raykit bench fib --on one --on two --dry-run         what would run, and for how long
 """
+
+OF_ARMS = ("workers", "cold", "scaling", "tasks_per_cpu", "baseline", "fail_if")
+"""Options that compare arms, which a search for the break-even size has none of."""
 
 Many = list[str] | None
 MOST_RUNS, MOST_TASKS = 1_000, 1_000_000
@@ -38,6 +54,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
+    command: typer.Context,
     job: Annotated[str, typer.Argument(metavar="JOB", help="A job of raykit's, or a file.")],
     arguments: Annotated[
         Many, typer.Argument(metavar="[-- JOB OPTIONS]", help="Passed to the job.")
@@ -55,9 +72,18 @@ def bench(
     ] = None,
     context: Context = None,
     namespace: Namespace = None,
+    break_even: Annotated[
+        bool, typer.Option("--break-even", help="Find the size at which tasks begin to win.")
+    ] = False,
+    sizes: Annotated[
+        str, typer.Option(metavar="SMALLEST..LARGEST", help="Sizes that --break-even may try.")
+    ] = "1000..1000000",
     repeat: Annotated[
-        int, typer.Option(min=1, max=MOST_RUNS, help="Rounds: measured runs of each arm.")
-    ] = 6,
+        int | None,
+        typer.Option(
+            min=1, max=MOST_RUNS, help="Rounds: measured runs of each arm. [default: 6; 8 a size]"
+        ),
+    ] = None,
     warm_up: Annotated[
         int, typer.Option(min=0, max=MOST_RUNS, help="Unmeasured runs of each arm first.")
     ] = 1,
@@ -104,24 +130,29 @@ def bench(
         TableFormat, typer.Option("-o", "--output", help="How to print the result.")
     ] = TableFormat.text,
 ) -> None:
-    """Run one job on several clusters in turn, and compare them.
+    """Run one job on several clusters in turn, and compare them; or find its break-even size.
 
     Every round runs each arm once, in random order, so that whatever the machine does meanwhile
     meets all arms alike. Each run leaves a record; the experiment can be interrupted and repeated.
     """
     from raykit.flows.experiments import bench as flow
     from raykit.flows.experiments import reading
+    from raykit.flows.experiments.request import Request
     from raykit.measure.experiment import conditions
     from raykit.progress import Progress
     from raykit.submission import entrypoints
 
+    if break_even:
+        refuse(command, "--break-even compares the two modes of a job", *OF_ARMS)
+    else:
+        refuse(command, "it is for --break-even", "sizes")
     given = tuple(arguments or ())
-    request = flow.Request(
+    request = Request(
         entrypoint=lambda words: entrypoints.find(job, words),
         job=entrypoints.find(job, given).name,
         arguments=given,
         arms=_arms(on or [], specs or [], workers, context, namespace),
-        rounds=repeat,
+        rounds=repeat or (break_even_command.ROUNDS if break_even else 6),
         warm_ups=warm_up,
         cold=cold,
         scaling=scaling or (Scaling.strong if _takes_tasks(job) else Scaling.given),
@@ -133,6 +164,11 @@ def bench(
         create_namespace=create_namespace,
         confirm=consent(yes),
     )
+    if break_even:
+        request = replace(request, arms=_one_arm(request.arms))
+        break_even_command.run(request, sizes, dry_run, output_format)
+        return
+    _refuse_fewer_than_two(request.arms)
     wanted = [conditions.parse(text) for text in fail_if or []]
     if baseline is not None and baseline not in [arm.name for arm in request.arms]:
         names = ", ".join(arm.name for arm in request.arms)
@@ -158,7 +194,7 @@ def _arms(
 ) -> tuple[Arm, ...]:
     """The arms that the options name, in their order: places first, then specs."""
     from raykit.flows.clusters import up
-    from raykit.flows.experiments.bench import Arm
+    from raykit.flows.experiments.request import Arm
 
     arms = [Arm(word, where(word, context, namespace), f"--on {word}") for word in on]
     for path in specs:
@@ -175,13 +211,29 @@ def _arms(
         raise UsageError("an arm is named twice", evidence=[", ".join(names)])
     if workers and not specs:
         raise UsageError("--workers needs a spec", next="raykit bench JOB -f SPEC --workers 1,2,4")
+    return tuple(arms)
+
+
+def _refuse_fewer_than_two(arms: tuple[Arm, ...]) -> None:
     if len(arms) < 2:
         raise UsageError(
             "a comparison needs two arms",
-            evidence=[f"named: {', '.join(names) or 'none'}"],
+            evidence=[f"named: {', '.join(arm.name for arm in arms) or 'none'}"],
             next="raykit bench JOB --on A --on B, or -f SPEC --workers 1,2",
         )
-    return tuple(arms)
+
+
+def _one_arm(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """The one place of a search; without `--on` it is where `raykit submit` would run."""
+    from raykit.flows.experiments.request import Arm
+
+    if len(arms) > 1:
+        raise UsageError(
+            "--break-even searches at one place",
+            evidence=[f"named: {', '.join(arm.name for arm in arms)}"],
+            next="raykit bench JOB --break-even --on PLACE, for each place",
+        )
+    return arms or (Arm("here", where(None, None, None), "without --on"),)
 
 
 def _counts(workers: str | None) -> list[int | None]:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import runs_folder
+from raykit.app.options import refuse, runs_folder
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:
     from raykit.measure.compare import Arm, Comparison
     from raykit.measure.experiment.arms import ArmsCompared
     from raykit.measure.experiment.conditions import Condition
+    from raykit.measure.experiment.experiments import Experiment
+    from raykit.measure.records import RunsFolder
 
 
 class TableFormat(StrEnum):
@@ -50,6 +52,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
+    context: typer.Context,
     runs: Annotated[
         list[str],
         typer.Argument(metavar="RUN RUN...|EXPERIMENT", help="Run ids, or one of `raykit bench`."),
@@ -76,10 +79,23 @@ def compare(
     wanted = [conditions.parse(text) for text in fail_if or []]
     folder = runs_folder()
     experiment = reading.find(folder, runs[0]) if len(runs) == 1 else None
+    if experiment is not None and experiment.break_even is not None:
+        _show_search(context, experiment, folder, output_format)
+        return
     if experiment is not None:
         show_arms(reading.compared(experiment, folder, baseline), "compare", wanted, output_format)
         return
     _compare_runs(runs, baseline, unlike, wanted, output_format)
+
+
+def _show_search(
+    context: typer.Context, experiment: Experiment, folder: RunsFolder, output_format: TableFormat
+) -> None:
+    from raykit.app.commands.measuring import break_even
+    from raykit.flows.experiments import reading
+
+    refuse(context, "the experiment is a search for a size", "baseline", "unlike", "fail_if")
+    break_even.show(reading.searched(experiment, folder), "compare", output_format)
 
 
 def _compare_runs(

@@ -1,0 +1,69 @@
+"""One run of an experiment: tried again where it fails, and announced with the time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from raykit.errors import RaykitError
+from raykit.flows import submit
+from raykit.flows.experiments.request import Request
+from raykit.flows.session import Run
+from raykit.flows.targets.where import Where
+from raykit.measure.experiment.plan import Purpose, Step
+from raykit.measure.records import RunsFolder
+from raykit.progress import Progress, Silent
+
+TRIES = 2
+"""A run that fails is tried once more; a second failure ends the experiment, to be resumed."""
+
+TRIED_AGAIN = (20, 6, 5)
+"""Exit codes that may pass by: the job failed, the head did not answer, a cluster was not ready."""
+
+
+def make(
+    name: str,
+    place: Callable[[], Where],
+    arguments: Sequence[str],
+    request: Request,
+    runs: RunsFolder,
+    progress: Progress,
+) -> str:
+    """The id of one run that succeeded. name: of its arm; place: where to run, asked at each try.
+
+    Errors: those of submitting, the job's own, after the second try.
+    """
+    last: RaykitError | None = None
+    for _ in range(TRIES):
+        run = _submit(place(), arguments, request, runs)
+        if run.error is None:
+            return run.record.id
+        last = run.error
+        progress.note(f"{name}: {last.what}")
+        if last.exit_code not in TRIED_AGAIN:
+            break
+    assert last is not None
+    raise last
+
+
+def _submit(where: Where, arguments: Sequence[str], request: Request, runs: RunsFolder) -> Run:
+    """One run, unseen: its output is in its record."""
+    entrypoint = request.entrypoint(arguments)
+    return submit.submit(
+        submit.Request(entrypoint, where, timeout=request.timeout), runs, Progress(Silent())
+    )
+
+
+def announcement(step: Step, index: int, count: int, left: float | None) -> str:
+    what = f"round {step.round}" if step.purpose is Purpose.measured else str(step.purpose)
+    time_left = "" if left is None else f", about {duration(left)} left"
+    return f"[{index + 1}/{count}] {what}: {step.arm}{time_left}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `40 s`, `12 min`, `1 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
