@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from raykit.app import output
+from raykit.measure.cost import COUNTED
 from raykit.measure.experiment.arms import ArmResult, ArmsCompared, values
 
 LEGEND = (
@@ -30,6 +31,7 @@ def as_text(compared: ArmsCompared) -> str:
         f"{compared.job}; {compared.scaling} scaling; baseline: {compared.baseline}",
         output.table(HEADER, [_row(arm) for arm in compared.arms]),
         output.wrapped(LEGEND.format(efficiency=EFFICIENCY[compared.scaling])),
+        *([] if compared.price is None else [output.wrapped(_counted(compared.price))]),
     ]
     beside = _beside(compared.arms)
     if beside:
@@ -64,6 +66,9 @@ def as_markdown(compared: ArmsCompared) -> str:
     lines += [
         "| " + " | ".join(_escaped(cell) for cell in _row(arm)) + " |" for arm in compared.arms
     ]
+    if compared.price is not None:
+        costs = [f"- {arm.name}: {_shown_cost(arm)} a run" for arm in compared.arms]
+        lines += ["", *costs, "", _counted(compared.price)]
     if compared.doubts:
         lines += ["", *(f"- `{doubt.name}`: {doubt.why}" for doubt in compared.doubts)]
     return "\n".join(lines)
@@ -77,6 +82,14 @@ def as_csv(compared: ArmsCompared) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().rstrip("\n")
+
+
+def _shown_cost(arm: ArmResult) -> str:
+    return "unknown" if arm.cost is None else f"{arm.cost:.3g}"
+
+
+def _counted(price: float) -> str:
+    return COUNTED.format(price=price)
 
 
 def _row(arm: ArmResult) -> list[str]:
@@ -95,14 +108,18 @@ def _row(arm: ArmResult) -> list[str]:
 
 
 def _beside(arms: Sequence[ArmResult]) -> list[str]:
-    """What only some arms have: serial fractions, cold starts, retries."""
+    """What only some arms have: serial fractions, overhead a task, cold starts, costs, retries."""
     lines = []
     for arm in arms:
         facts = []
         if arm.serial_fraction is not None:
             facts.append(f"serial fraction {arm.serial_fraction:.2f} (Karp-Flatt, p = {arm.p:g})")
+        if arm.task_overhead is not None:
+            facts.append(f"overhead {1000 * arm.task_overhead:.0f} CPU ms a task")
         if arm.cold is not None:
             facts.append(f"{arm.cold.n} cold starts, T {arm.cold.seconds:.3f} s")
+        if arm.cost is not None:
+            facts.append(f"cost {_shown_cost(arm)} a run")
         if arm.retried:
             facts.append(f"{arm.retried} tasks tried again")
         if facts:

@@ -41,5 +41,8 @@ SECONDS = Range(0, 366 * 86_400)
 AMOUNT = Range(0, 1_000_000)
 """CPUs or GPUs of one driver."""
 
+PRICE = Range(0, 1_000_000)
+"""A CPU hour, in any currency."""
+
 BYTES = Range(0, 2**63 - 1)
 """Memory, as Kubernetes and Ray count it."""

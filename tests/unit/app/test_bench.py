@@ -18,6 +18,7 @@ workers: [{name: small, replicas: 1, taskCpus: 1, memory: 2Gi}]
         (["-f", "SPEC", "--workers", "1,x"], "whole numbers of workers"),
         (["-f", "SPEC", "--workers", "1,1"], "whole numbers of workers"),
         (["-f", "SPEC", "--workers", "0,1"], "whole numbers of workers"),
+        (["--on", "a", "--on", "b", "--cold", "1"], "--cold would do nothing"),
         (["--on", "a", "--on", "b", "--p", "a"], "an arm and its task CPUs"),
         (["--on", "a", "--on", "b", "--p", "a=nan"], "an arm and its task CPUs"),
     ],
@@ -30,9 +31,10 @@ def test_options_that_make_no_experiment_are_refused(raykit, tmp_path, words, sa
     assert (code, said in err) == (2, True), err
 
 
-def test_a_number_of_workers_is_an_arm_of_its_own(raykit, tmp_path):
+def test_a_number_of_workers_is_an_arm_of_its_own(raykit, tmp_path, monkeypatch):
     spec = tmp_path / "shape.yaml"
     spec.write_text(SPEC)
+    monkeypatch.setenv("RAYKIT_RUNS", str(tmp_path))
     words = ["-f", spec, "--workers", "1,2", "--dry-run", "--seed", "4", "--id", "x"]
     code, out, err = raykit("bench", "fib", *words, "--", "--size", "9")
     assert code == 0, err
@@ -44,6 +46,7 @@ def test_a_number_of_workers_is_an_arm_of_its_own(raykit, tmp_path):
         "shape-1  shape-1  1      2     0\n"
         "shape-2  shape-2  2      2     0\n"
         "14 runs to make\n"
+        "how long: unknown, no run of fib is on record here\n"
     )
 
 
@@ -80,6 +83,26 @@ def test_a_condition_that_holds_ends_with_10_after_the_table(raykit, measured):
     assert code == 10
     assert "| two | 2 | 6 |" in out
     assert "speedup<2.5 holds for two" in err
+
+
+def test_a_price_adds_the_cost_of_a_run_and_says_what_is_counted(raykit, measured):
+    out = raykit("compare", "try", "--price", "3600")[1]
+    assert "two: cost 20 a run" in out
+    assert "CPUs requested" in out
+    assert max(map(len, out.splitlines())) <= 80
+    rows = raykit("compare", "try", "--price", "3600", "-o", "csv")[1].splitlines()
+    assert rows[1].endswith(",20.0")  # two CPUs, ten seconds, 1 a CPU second
+    page = raykit("compare", "try", "--price", "3600", "-o", "markdown")[1]
+    assert "- two: 20 a run" in page
+
+
+@pytest.mark.parametrize("price", ["nan", "-1", "inf", "much"])
+def test_a_price_is_a_number(raykit, measured, price):
+    assert raykit("compare", "try", "--price", price)[0] == 2
+
+
+def test_without_a_price_nothing_is_said_of_costs(raykit, measured):
+    assert "cost" not in raykit("compare", "try")[1]
 
 
 def test_the_table_as_csv_has_a_row_an_arm(raykit, measured):

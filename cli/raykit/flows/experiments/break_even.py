@@ -171,6 +171,7 @@ class _Measuring:
     runs: RunsFolder
     progress: Progress
     took: list[float] = field(default_factory=list)
+    noted: set[str] = field(default_factory=set)
 
     def measure(self, size: int) -> Point | Limit:
         """All rounds of a size. Errors: what the job raises at the first of all sizes."""
@@ -210,7 +211,7 @@ class _Measuring:
         words = (SIZE_OPTION, str(step.size), MODE_OPTION, step.arm)
         arguments = (*self.request.arguments, *words)
         began = time.monotonic()
-        run = making.make(
+        record = making.make(
             f"{step.arm} at {step.size:,}",
             lambda: self.ready.where,
             arguments,
@@ -219,8 +220,9 @@ class _Measuring:
             self.progress,
         )
         self.took.append(time.monotonic() - began)
-        self.experiment.made.append(Made(step, run))
+        self.experiment.made.append(Made(step, record.id))
         experiments.write(self.runs, self.experiment)
+        making.note_doubts(record, self.noted, self.progress)
 
     def _announcement(self, step: Step) -> str:
         sizes = len(dict.fromkeys([*self._sizes(), step.size]))

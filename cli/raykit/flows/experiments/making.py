@@ -9,8 +9,9 @@ from raykit.flows import submit
 from raykit.flows.experiments.request import Request
 from raykit.flows.session import Run
 from raykit.flows.targets.where import Where
+from raykit.measure import doubts
 from raykit.measure.experiment.plan import Purpose, Step
-from raykit.measure.records import RunsFolder
+from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress, Silent
 
 TRIES = 2
@@ -18,6 +19,9 @@ TRIES = 2
 
 TRIED_AGAIN = (20, 6, 5)
 """Exit codes that may pass by: the job failed, the head did not answer, a cluster was not ready."""
+
+WORTH_A_NOTE = ("BUSY_MACHINE", "THROTTLED", "DISTURBED")
+"""Doubts that a user can do something about while an experiment runs."""
 
 
 def make(
@@ -27,8 +31,8 @@ def make(
     request: Request,
     runs: RunsFolder,
     progress: Progress,
-) -> str:
-    """The id of one run that succeeded. name: of its arm; place: where to run, asked at each try.
+) -> RunRecord:
+    """One run that succeeded. name: of its arm; place: where to run, asked at each try.
 
     Errors: those of submitting, the job's own, after the second try.
     """
@@ -36,13 +40,21 @@ def make(
     for _ in range(TRIES):
         run = _submit(place(), arguments, request, runs)
         if run.error is None:
-            return run.record.id
+            return run.record
         last = run.error
         progress.note(f"{name}: {last.what}")
         if last.exit_code not in TRIED_AGAIN:
             break
     assert last is not None
     raise last
+
+
+def note_doubts(record: RunRecord, noted: set[str], progress: Progress) -> None:
+    """Say at once what may spoil the whole experiment, each kind once. noted: kinds said so far."""
+    for doubt in doubts.of_run(record):
+        if doubt.name in WORTH_A_NOTE and doubt.name not in noted:
+            noted.add(doubt.name)
+            progress.note(f"{doubt.name}: {doubt.why}; {doubt.advice}")
 
 
 def _submit(where: Where, arguments: Sequence[str], request: Request, runs: RunsFolder) -> Run:

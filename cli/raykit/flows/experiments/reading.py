@@ -22,12 +22,17 @@ def records_of(experiment: Experiment, runs: RunsFolder) -> dict[str, RunRecord]
     return {made.run: runs.read(made.run) for made in experiment.made}
 
 
-def compared(experiment: Experiment, runs: RunsFolder, baseline: str | None = None) -> ArmsCompared:
-    """The arms of an experiment side by side.
+def compared(
+    experiment: Experiment,
+    runs: RunsFolder,
+    baseline: str | None = None,
+    price: float | None = None,
+) -> ArmsCompared:
+    """The arms of an experiment side by side. price: of a CPU hour, for what each run cost.
 
     Errors: UsageError (2) for a baseline that is no arm, RecordError (7).
     """
-    return compare_arms(experiment, records_of(experiment, runs), baseline)
+    return compare_arms(experiment, records_of(experiment, runs), baseline, price)
 
 
 def searched(experiment: Experiment, runs: RunsFolder) -> BreakEven:

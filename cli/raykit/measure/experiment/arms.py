@@ -11,29 +11,34 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from raykit.errors import RecordError, UsageError
-from raykit.measure import doubts
-from raykit.measure.compare import SAME_MACHINE_SAYS, outcome, refuse_unlike, times
+from raykit.measure import cost, facts
+from raykit.measure.compare import refuse_unlike, times
 from raykit.measure.doubts import Doubt
+from raykit.measure.experiment import outlook as outlook_of_arms
+from raykit.measure.experiment import verdict
 from raykit.measure.experiment.experiments import Experiment
+from raykit.measure.experiment.outlook import Outlook
 from raykit.measure.experiment.plan import Purpose, Scaling
 from raykit.measure.records import RunRecord
 from raykit.measure.statistics import Ratio, Timing, paired_ratio, serial_fraction
 from raykit.measure.strip.tasks import LOCAL_ARM
 
-ROUNDS_FOR_AN_INTERVAL = 6
 PHASES = ("submit", "driver-start", "first-task", "run")
-MORE_OVERHEAD, SERIAL_PART = "overhead that grows with p", "a serial part of the work"
 
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One arm. seconds: T; overhead: what each run took beyond T, median seconds; cold: medians of
-    its cold starts; took, speedup, efficiency: against the baseline, None for the baseline;
-    samples: T of each run, by round."""
+    """One arm.
+
+    seconds: T; overhead: what each run took beyond T, median seconds; cold: medians of its cold
+    starts; took, speedup, efficiency: against the baseline, None for the baseline. task_overhead:
+    CPU seconds beyond the baseline's for each task, where that has one task CPU and the work is the
+    same; cost: of one run, the median. samples: T of each run, by round.
+    """
 
     name: str
     p: float
@@ -48,11 +53,17 @@ class ArmResult:
     efficiency: Ratio | None = None
     serial_fraction: float | None = None
     samples: tuple[float, ...] = ()
+    task_overhead: float | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
 class ArmsCompared:
-    """An experiment's arms. baseline: the name of the arm that the others are compared with."""
+    """An experiment's arms. baseline: the name of the arm that the others are compared with.
+
+    outlook: how far the job scales, from four sizes on; price: of a CPU hour, None where nobody
+    asked for costs.
+    """
 
     experiment: str
     job: str
@@ -62,12 +73,23 @@ class ArmsCompared:
     sentences: list[str]
     phases: dict[str, list[float | None]]
     doubts: list[Doubt]
+    outlook: Outlook | None = None
+    price: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as JSON data."""
+        return {**asdict(self), "outlook": self.outlook.as_dict() if self.outlook else None}
 
 
 def compare_arms(
-    experiment: Experiment, records: Mapping[str, RunRecord], baseline: str | None = None
+    experiment: Experiment,
+    records: Mapping[str, RunRecord],
+    baseline: str | None = None,
+    price: float | None = None,
 ) -> ArmsCompared:
-    """Compare the arms of an experiment. records: by run id; baseline: by default the first arm.
+    """Compare the arms of an experiment.
+
+    records: by run id; baseline: by default the first arm; price: of a CPU hour, for the costs.
 
     Errors: UsageError (2) for an arm that is not there, RecordError (7) where runs are missing or
     did unlike work.
@@ -80,7 +102,7 @@ def compare_arms(
     p_base = float(experiment.arms[base_name]["p"])
     arms = [
         _against(
-            _measured(experiment, name, runs, records),
+            _measured(experiment, name, runs, records, price),
             runs,
             base if name != base_name else None,
             experiment.scaling,
@@ -88,17 +110,43 @@ def compare_arms(
         )
         for name, runs in by_arm.items()
     ]
-    found = _doubts(flat, arms)
+    found = verdict.find_doubts(flat, arms)
+    outlook = _outlook(experiment, by_arm, p_base)
+    checked = outlook_of_arms.checks(
+        experiment.predictions, {arm.p: arm.speedup for arm in arms if arm.speedup}
+    )
     return ArmsCompared(
         experiment=experiment.id,
         job=" ".join([experiment.job["name"], *experiment.job["arguments"]]),
         scaling=str(experiment.scaling),
         baseline=base_name,
         arms=arms,
-        sentences=[*_sentences(arms, base_name, found), *_trend(arms, p_base, experiment.scaling)],
+        sentences=[
+            *verdict.sentences(arms, base_name, found),
+            *verdict.trend(arms, p_base, experiment.scaling),
+            *checked,
+            *(outlook.sentences if outlook else []),
+        ],
         phases=_phases(by_arm),
-        doubts=found,
+        doubts=[*found, *(outlook.doubts if outlook else [])],
+        outlook=outlook,
+        price=price,
     )
+
+
+def _outlook(
+    experiment: Experiment, by_arm: Mapping[str, Mapping[int, RunRecord]], p_base: float
+) -> Outlook | None:
+    """How far the job scales; None with weak scaling, with few sizes, or where two arms share p."""
+    sizes = {float(experiment.arms[name]["p"]): runs for name, runs in by_arm.items()}
+    if experiment.scaling is Scaling.weak or len(sizes) < len(by_arm) or min(sizes) < 1:
+        return None
+    rounds = {
+        p: {number: time_of(record) for number, record in runs.items()} for p, runs in sizes.items()
+    }
+    cuts = {facts.tasks_of_work(record) for runs in by_arm.values() for record in runs.values()}
+    tasks = cuts.pop() if len(cuts) == 1 else None
+    return outlook_of_arms.look(rounds, p_base, tasks, experiment.plan.seed)
 
 
 def _baseline(experiment: Experiment, wanted: str | None) -> str:
@@ -138,6 +186,7 @@ def _measured(
     name: str,
     runs: Mapping[int, RunRecord],
     records: Mapping[str, RunRecord],
+    price: float | None,
 ) -> ArmResult:
     seconds = [time_of(record) for record in runs.values()]
     walls = [
@@ -156,6 +205,7 @@ def _measured(
         cold=Timing.of([time_of(record) for record in cold]) if cold else None,
         retried=sum(int(record.tasks.get("retried") or 0) for record in runs.values()),
         samples=tuple(seconds),
+        cost=None if price is None else _cost(list(runs.values()), price),
     )
 
 
@@ -199,73 +249,27 @@ def _against(
         speedup=speedup,
         efficiency=speedup.divided(per) if per > 0 else None,
         serial_fraction=serial_fraction(speedup.value, arm.p) if strong_from_one else None,
+        task_overhead=_task_overhead(runs, base, arm.p, shared) if strong_from_one else None,
     )
 
 
-def _sentences(arms: Sequence[ArmResult], base: str, found: Sequence[Doubt]) -> list[str]:
-    """One sentence an arm, the answer first."""
-    one_machine = any(doubt.name == "SAME_MACHINE" for doubt in found)
-    sentences = []
-    for arm in arms:
-        if arm.took is None:
-            continue
-        rounds = f"{arm.rounds} round{'s' if arm.rounds != 1 else ''}"
-        sentences.append(
-            f"{arm.name} took {arm.took} of {base}'s time ({rounds}): "
-            f"{outcome(arm.took.inverted())}."
-        )
-    return [*sentences, *([SAME_MACHINE_SAYS] if one_machine and sentences else [])]
+def _task_overhead(
+    runs: Mapping[int, RunRecord],
+    base: Mapping[int, RunRecord],
+    p: float,
+    rounds: Sequence[int],
+) -> float | None:
+    """(p Tp - T1) / tasks, the median of the rounds; None where the tasks are not known."""
+    tasks = facts.tasks_of_work(runs[rounds[0]])
+    if not tasks:
+        return None
+    spent = [p * time_of(runs[number]) - time_of(base[number]) for number in rounds]
+    return statistics.median(spent) / tasks
 
 
-def _trend(arms: Sequence[ArmResult], p_base: float, scaling: Scaling) -> list[str]:
-    """What Karp and Flatt's fraction does as p grows; it takes two arms to see."""
-    points = sorted((arm.p, arm.serial_fraction) for arm in arms if arm.serial_fraction is not None)
-    if scaling is Scaling.weak or p_base != 1 or len(points) < 2:
-        return []
-    first, last = points[0][1], points[-1][1]
-    rises = last > 1.25 * first and last - first > 0.02
-    why = MORE_OVERHEAD if rises else SERIAL_PART
-    verb = "rises" if rises else "stays about the same"
-    return [
-        f"The serial fraction {verb} ({first:.2f} at p = {points[0][0]:g}, {last:.2f} at "
-        f"p = {points[-1][0]:g}): that points to {why}."
-    ]
-
-
-def _doubts(records: Sequence[RunRecord], arms: Sequence[ArmResult]) -> list[Doubt]:
-    """The doubts of all runs, each kind once, with how many runs it touches."""
-    gathered = doubts.of_experiment(records)
-    few = min((arm.rounds for arm in arms), default=0)
-    if few < ROUNDS_FOR_AN_INTERVAL:
-        name = "SINGLE_SAMPLE" if few == 1 else "FEW_SAMPLES"
-        gathered.insert(
-            0,
-            Doubt(
-                name,
-                f"{few} round{'s' if few != 1 else ''}; a ratio has its interval from "
-                f"{ROUNDS_FOR_AN_INTERVAL} on",
-                f"repeat the command with --repeat {ROUNDS_FOR_AN_INTERVAL} and the same --id",
-            ),
-        )
-    for arm in arms:
-        if arm.efficiency and arm.efficiency.value >= doubts.SUPERLINEAR:
-            gathered.append(
-                Doubt(
-                    "SUPERLINEAR",
-                    f"{arm.name}: an efficiency of {arm.efficiency.value:.2f}",
-                    "more than its CPUs can give: look at load, caches and first runs",
-                )
-            )
-    short = [arm.name for arm in arms if arm.seconds.seconds < doubts.TOO_SHORT_SECONDS]
-    if short:
-        gathered.append(
-            Doubt(
-                "TOO_SHORT",
-                f"under {doubts.TOO_SHORT_SECONDS:g} s: {', '.join(short)}",
-                "give the job more work; Ray's own overhead decides at this length",
-            )
-        )
-    return gathered
+def _cost(records: Sequence[RunRecord], price: float) -> float | None:
+    costs = [own for record in records if (own := cost.of_run(record, price)) is not None]
+    return statistics.median(costs) if costs else None
 
 
 def _phases(by_arm: Mapping[str, Mapping[int, RunRecord]]) -> dict[str, list[float | None]]:
@@ -296,7 +300,9 @@ def values(compared: ArmsCompared) -> list[dict[str, Any]]:
             "speedup": arm.speedup.value if arm.speedup else None,
             "efficiency": arm.efficiency.value if arm.efficiency else None,
             "overhead": arm.overhead,
+            "task_overhead": arm.task_overhead,
             "retried": arm.retried,
+            **({} if compared.price is None else {"cost": arm.cost}),
         }
         for arm in compared.arms
     ]

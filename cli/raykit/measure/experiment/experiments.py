@@ -9,11 +9,13 @@ that an experiment that broke off continues where it stopped.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from raykit.errors import RecordError
+from raykit.measure.experiment.outlook import Prediction
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
 from raykit.measure.records import RunsFolder, write_atomically
 
@@ -36,6 +38,7 @@ class Experiment:
     job: the job's name, and `arguments` as the user gave them. arms: by name, what is known of
     each: `p` (task CPUs), `tasks` (the number of tasks raykit asked for, or None), `on` (where it
     runs), `images` (digests). scaling: how the work follows p. started: Unix seconds.
+    predictions: what was expected of sizes that were not measured yet.
     break_even: of a search for the break-even size: `search` (what may be tried), `points` (a size
     each), `limit` (a size that failed, or None), `answer` (None while it goes on); else None.
     """
@@ -48,6 +51,7 @@ class Experiment:
     started: float
     made: list[Made] = field(default_factory=list)
     break_even: dict[str, Any] | None = None
+    predictions: list[Prediction] = field(default_factory=list)
     schema: int = SCHEMA
 
     def remaining(self) -> list[Step]:
@@ -68,6 +72,11 @@ class Experiment:
         return [
             f"{key}: {theirs[key]}, not {mine[key]}" for key in mine if mine[key] != theirs[key]
         ]
+
+    def without(self, arms: Iterable[str]) -> Experiment:
+        """The same experiment as if it did not have these arms."""
+        left = {name: arm for name, arm in self.arms.items() if name not in set(arms)}
+        return replace(self, arms=left, plan=replace(self.plan, arms=tuple(left)))
 
     def as_dict(self) -> dict[str, Any]:
         """The experiment as JSON data, `schema` first."""
@@ -98,6 +107,7 @@ class Experiment:
             started=data["started"],
             made=made,
             break_even=data.get("break_even"),
+            predictions=[Prediction.from_dict(each) for each in data.get("predictions", [])],
         )
 
     def _definition(self) -> dict[str, Any]:

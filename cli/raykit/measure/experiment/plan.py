@@ -11,7 +11,7 @@ import hashlib
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -51,6 +51,7 @@ class Plan:
 
     arms: their names; rounds: measured runs of each arm; warm_ups and cold: unmeasured and
     cold-start runs of each arm, before the rounds; seed: of the order within each round.
+    joined: the first round of each arm that was added later; the others were there from round 1.
     """
 
     arms: tuple[str, ...]
@@ -58,6 +59,14 @@ class Plan:
     warm_ups: int = 1
     cold: int = 0
     seed: int = 0
+    joined: Mapping[str, int] = field(default_factory=dict)
+
+    def adding(self, arms: Sequence[str], rounds: int) -> Plan:
+        """The plan with more arms: they and all others run so many rounds together, after the
+        rounds that are planned already."""
+        first = self.rounds + 1
+        joined = {**self.joined, **dict.fromkeys(arms, first)}
+        return replace(self, arms=(*self.arms, *arms), rounds=self.rounds + rounds, joined=joined)
 
     def steps(self) -> list[Step]:
         """All runs, in their order."""
@@ -73,6 +82,7 @@ class Plan:
             Step(arm, Purpose.measured, number)
             for number in range(1, self.rounds + 1)
             for arm in self._shuffled(str(number))
+            if self.joined.get(arm, 1) <= number
         ]
         return cold + warm_ups + measured
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from raykit.measure.statistics import Z
 
 SIZES_FOR_A_LAW = 4
+NO_COHERENCE = 1e-9
+"""Below this a coefficient is rounding: its peak would lie beyond 30,000 task CPUs."""
 RESAMPLES = 2000
 TRIMMED = 6
 """One round in so many is left out at each end of the mean: a single stray run moves nothing."""
@@ -42,7 +44,7 @@ class Law:
         """The p at which T is least; infinite where more always helps."""
         if self.contention >= 1:
             return 1.0
-        if self.coherence <= 0:
+        if self.coherence < NO_COHERENCE:
             return math.inf
         return max(math.sqrt((1 - self.contention) / self.coherence), 1.0)
 

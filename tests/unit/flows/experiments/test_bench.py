@@ -3,7 +3,7 @@
 import pytest
 
 from raykit.errors import ConflictError, JobFailedError, RecordError, UsageError
-from raykit.flows.experiments import bench, making, readiness
+from raykit.flows.experiments import bench, making, readiness, reading
 from raykit.flows.experiments.readiness import Ready
 from raykit.flows.experiments.request import Arm, Request
 from raykit.flows.session import Run
@@ -26,6 +26,7 @@ def lab(tmp_path, monkeypatch, make_record):
             self.runs = RunsFolder(tmp_path)
             self.p = {"one": 1.0, "two": 2.0}
             self.ran, self.failures, self.images = [], {}, {}
+            self.timed, self.count = False, 0
 
         def request(self, **changed):
             fields = {
@@ -50,7 +51,14 @@ def lab(tmp_path, monkeypatch, make_record):
 
     def submit(request, runs, progress):
         made.ran.append((request.where.on, *request.entrypoint.words))
-        record = make_record(id=f"run-{len(made.ran)}")
+        made.count += 1
+        record = make_record(id=f"run-{made.count}")
+        if made.timed:
+            seconds = 10 / made.p[request.where.on] + 0.1 + made.count % 3 / 100
+            span = {"name": "tasks", "arm": "tasks", "start": 0.0, "seconds": seconds}
+            record.spans, record.status, record.ended = [span], "SUCCEEDED", record.started + 12
+            record.results = [{"work": {"tasks": 24}, "data": {}}]
+            runs.write(record)
         error = made.failures.pop(len(made.ran), None)
         return Run(record, error)
 
@@ -118,10 +126,48 @@ def test_tasks_that_are_given_twice_are_refused(lab):
 
 
 def test_the_outline_runs_and_writes_nothing(lab):
-    planned = bench.outline(lab.request(cold=1), Progress())
+    planned = bench.outline(lab.request(cold=1), lab.runs, Progress())
     assert {step.purpose for step in planned.remaining()} == set(Purpose)
     assert lab.ran == []
     assert list(lab.runs.path.iterdir()) == []
+
+
+def test_arms_that_join_run_with_all_others_in_rounds_of_their_own(lab):
+    lab.bench(tasks_per_cpu=2)
+    lab.ran.clear()
+    lab.p["four"] = 4.0
+    four = Arm("four", Where({}, "four"), "--on four")
+    done = lab.bench(arms=(*ARMS, four))
+    assert [number for number, _ in done.runs("four")] == [3, 4]
+    assert [number for number, _ in done.runs("one")] == [1, 2, 3, 4]
+    assert len(lab.ran) == 1 + 6
+    assert {words[1:] for words in lab.ran} == {("--size", "9", "--tasks", "4")}
+    lab.ran.clear()
+    assert lab.bench(arms=(*ARMS, four)).remaining() == []
+    assert lab.ran == []
+
+
+def test_an_arm_with_more_cpus_than_the_work_has_tasks_cannot_join(lab):
+    lab.bench()
+    lab.p["four"] = 4.0
+    with pytest.raises(UsageError, match="into 2 tasks"):
+        lab.bench(arms=(*ARMS, Arm("four", Where({}, "four"), "--on four")))
+
+
+def test_a_prediction_is_kept_before_its_size_is_measured(lab, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: None)  # a hundred records
+    lab.p = {"p1": 1.0, "p2": 2.0, "p3": 3.0, "p4": 4.0, "p8": 8.0}
+    lab.timed = True
+    arms = tuple(Arm(name, Where({}, name), f"--on {name}") for name in lab.p)
+    done = lab.bench(arms=arms[:4], rounds=6, tasks_per_cpu=6)
+    (kept,) = experiments.read(lab.runs, "try").predictions
+    assert (kept.p, kept.sizes) == (8.0, (1.0, 2.0, 3.0, 4.0))
+    assert done.predictions == [kept]
+    lab.bench(arms=arms, rounds=6, tasks_per_cpu=6)
+    again = experiments.read(lab.runs, "try")
+    sentences = reading.compared(again, lab.runs).sentences
+    assert any(text.startswith("Predicted ") and "p = 8" in text for text in sentences)
+    assert [each.p for each in again.predictions] == [8.0, 16.0]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,23 @@ def test_a_serial_part_and_growing_overhead_are_told_apart(lab):
     assert "overhead that grows with p" in rising.sentences[-1]
 
 
+def test_overhead_is_given_for_each_task_where_the_baseline_has_one_cpu(lab):
+    work = {"results": [{"work": {"tasks": 4}, "data": {}}]}
+    times = {"one": [4.0] * 6, "two": [2.2] * 6}
+    result = compared(lab(times, one=work, two=work))
+    assert result.arms[0].task_overhead is None
+    assert result.arms[1].task_overhead == pytest.approx((2 * 2.2 - 4.0) / 4)
+
+
+def test_from_four_sizes_on_the_sentences_say_how_far_it_scales(lab):
+    four = {str(p): [s * (0.1 + 0.9 / p) for s in SIX] for p in (1, 2, 4, 8)}
+    result = compared(lab(four))
+    assert any(text.startswith("Universal Scalability Law") for text in result.sentences)
+    assert result.as_dict()["outlook"]["prediction"]["p"] == 16
+    weak = compared(lab(four, scaling=Scaling.weak))
+    assert weak.outlook is None
+
+
 def test_weak_scaling_compares_times_and_not_cpus(lab):
     result = compared(lab({"one": SIX, "two": SIX}, scaling=Scaling.weak))
     assert result.arms[1].efficiency.value == pytest.approx(1.0)

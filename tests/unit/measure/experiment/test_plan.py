@@ -52,6 +52,14 @@ def test_more_rounds_keep_the_order_of_the_finished_ones():
     assert long.steps()[: len(short.steps())] == short.steps()
 
 
+def test_arms_that_join_share_their_rounds_with_all_others():
+    plan = Plan(("a", "b"), 2, 0, seed=3)
+    grown = plan.adding(("c",), 3)
+    assert grown.steps()[: len(plan.steps())] == plan.steps()
+    rounds = [(step.round, step.arm) for step in grown.steps()]
+    assert sorted(rounds)[4:] == [(number, arm) for number in (3, 4, 5) for arm in "abc"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [

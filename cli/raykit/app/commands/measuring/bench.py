@@ -10,7 +10,7 @@ import typer
 
 from raykit.app import output
 from raykit.app.commands.measuring import break_even as break_even_command
-from raykit.app.commands.measuring.compare import FailIf, TableFormat, show_arms
+from raykit.app.commands.measuring.compare import FailIf, Price, TableFormat, show_arms
 from raykit.app.options import (
     Context,
     Namespace,
@@ -28,6 +28,7 @@ from raykit.measure.experiment.plan import Scaling
 if TYPE_CHECKING:
     from raykit.flows.experiments.request import Arm
     from raykit.measure.experiment.experiments import Experiment
+    from raykit.measure.records import RunsFolder
 
 EPILOG = """Examples:
 
@@ -41,7 +42,7 @@ EPILOG = """Examples:
   raykit bench fib --on one --on two --dry-run         what would run, and for how long
 """
 
-OF_ARMS = ("workers", "cold", "scaling", "tasks_per_cpu", "baseline", "fail_if")
+OF_ARMS = ("workers", "cold", "scaling", "tasks_per_cpu", "baseline", "fail_if", "price")
 """Options that compare arms, which a search for the break-even size has none of."""
 
 Many = list[str] | None
@@ -125,6 +126,7 @@ def bench(
         str | None, typer.Option("--baseline", help="The arm to compare with; else the first.")
     ] = None,
     fail_if: FailIf = None,
+    price: Price = None,
     yes: Yes = False,
     output_format: Annotated[
         TableFormat, typer.Option("-o", "--output", help="How to print the result.")
@@ -169,20 +171,19 @@ def bench(
         break_even_command.run(request, sizes, dry_run, output_format)
         return
     _refuse_fewer_than_two(request.arms)
+    if cold:
+        _refuse_cold_places(request.arms)
     wanted = [conditions.parse(text) for text in fail_if or []]
     if baseline is not None and baseline not in [arm.name for arm in request.arms]:
         names = ", ".join(arm.name for arm in request.arms)
         raise UsageError(f"--baseline {baseline}: there is no such arm", evidence=[names])
-    progress = Progress(output.Screen())
+    folder, progress = runs_folder(), Progress(output.Screen())
     if dry_run:
-        planned = flow.outline(request, progress)
-        as_json = output_format is TableFormat.json
-        output.show("bench", planned.as_dict() if as_json else planned, as_json, _outline)
+        _show_outline(flow.outline(request, folder, progress), folder, output_format)
         return
-    folder = runs_folder()
     done = flow.bench(request, folder, progress)
     output.aside(f"experiment {done.id}: raykit compare {done.id} shows it again")
-    show_arms(reading.compared(done, folder, baseline), "bench", wanted, output_format)
+    show_arms(reading.compared(done, folder, baseline, price), "bench", wanted, output_format)
 
 
 def _arms(
@@ -212,6 +213,17 @@ def _arms(
     if workers and not specs:
         raise UsageError("--workers needs a spec", next="raykit bench JOB -f SPEC --workers 1,2,4")
     return tuple(arms)
+
+
+def _refuse_cold_places(arms: tuple[Arm, ...]) -> None:
+    """Only what raykit brings up from a spec can it end and bring up again."""
+    standing = [arm.asked for arm in arms if arm.spec is None]
+    if standing:
+        raise UsageError(
+            "--cold would do nothing: a cold start needs a spec to bring the cluster up from",
+            evidence=standing,
+            next="raykit bench JOB -f SPEC --workers 1,2 --cold 1",
+        )
 
 
 def _refuse_fewer_than_two(arms: tuple[Arm, ...]) -> None:
@@ -267,6 +279,20 @@ def _takes_tasks(job: str) -> bool:
     from raykit.flows.experiments.bench import TASKS_OPTION
 
     return job in kit.jobs() and kit.takes_option(job, TASKS_OPTION)
+
+
+def _show_outline(planned: Experiment, folder: RunsFolder, output_format: TableFormat) -> None:
+    from raykit.flows.experiments import estimates
+
+    usual = estimates.usual(folder, planned.job["name"], planned.job["arguments"])
+    left = len(planned.remaining())
+    if output_format is TableFormat.json:
+        seconds = None if usual is None else left * usual.seconds
+        data = {**planned.as_dict(), "runs_to_make": left, "seconds": seconds}
+        output.show("bench", data, True, str)
+        return
+    how_long = estimates.in_words(left, usual, planned.job["name"])
+    output.show("bench", planned, False, lambda plan: f"{_outline(plan)}\n{how_long}")
 
 
 def _outline(experiment: Experiment) -> str:

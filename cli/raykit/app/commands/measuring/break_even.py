@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from raykit.measure.experiment.break_even import Search
     from raykit.measure.experiment.break_even_result import BreakEven
     from raykit.measure.experiment.experiments import Experiment
+    from raykit.measure.records import RunsFolder
 
 ROUNDS = 8
 """The fewest that can decide anything at ten sizes."""
@@ -30,8 +31,7 @@ def run(request: Request, sizes: str, dry_run: bool, output_format: TableFormat)
     folder, progress = runs_folder(), Progress(output.Screen())
     if dry_run:
         planned = flow.outline(request, search, folder, progress)
-        as_json = output_format is TableFormat.json
-        output.show("bench", planned.as_dict() if as_json else planned, as_json, outline)
+        _show_outline(planned, folder, output_format)
         return
     done = flow.bench(request, search, folder, progress)
     output.aside(f"experiment {done.id}: raykit compare {done.id} shows it again")
@@ -73,13 +73,26 @@ def show(found: BreakEven, command: str, output_format: TableFormat) -> None:
     output.show(command, found, False, text)
 
 
-def outline(experiment: Experiment) -> str:
-    """What a search may run at most, as text."""
+def _show_outline(planned: Experiment, folder: RunsFolder, output_format: TableFormat) -> None:
+    from raykit.flows.experiments import estimates
     from raykit.measure.experiment.break_even_result import search_of
 
-    search, arm = search_of(experiment), experiment.arms["tasks"]
-    each = 2 * search.rounds
-    most = search.most_sizes * each + 2 * experiment.plan.warm_ups
+    search = search_of(planned)
+    most = 2 * (search.most_sizes * search.rounds + planned.plan.warm_ups)
+    usual = estimates.usual(folder, planned.job["name"], planned.job["arguments"])
+    left = most - len(planned.made)
+    if output_format is TableFormat.json:
+        seconds = None if usual is None else left * usual.seconds
+        data = {**planned.as_dict(), "most_runs": most, "most_seconds": seconds}
+        output.show("bench", data, True, str)
+        return
+    how_long = estimates.in_words(left, usual, planned.job["name"], most=True)
+    output.show("bench", planned, False, lambda plan: f"{_outline(plan, search, most)}\n{how_long}")
+
+
+def _outline(experiment: Experiment, search: Search, most: int) -> str:
+    """What a search may run at most, as text."""
+    arm = experiment.arms["tasks"]
     job = " ".join([experiment.job["name"], *experiment.job["arguments"]])
     done = f"; {len(experiment.made)} are made" if experiment.made else ""
     return "\n".join(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import refuse, runs_folder
+from raykit.app.options import number, refuse, runs_folder
 from raykit.errors import UsageError
+from raykit.flows.ranges import PRICE
 
 if TYPE_CHECKING:
     from raykit.measure.compare import Arm, Comparison
@@ -34,6 +35,16 @@ FailIf = Annotated[
     list[str] | None,
     typer.Option(
         "--fail-if", metavar="CONDITION", help="Exit 10 where it holds, such as 'speedup<1.5'."
+    ),
+]
+
+Price = Annotated[
+    float | None,
+    typer.Option(
+        "--price",
+        metavar="PRICE",
+        parser=number(PRICE),
+        help="Of a CPU hour, in no currency: adds costs.",
     ),
 ]
 
@@ -65,6 +76,7 @@ def compare(
         bool, typer.Option("--unlike", help="Also runs of different work, images or Ray.")
     ] = False,
     fail_if: FailIf = None,
+    price: Price = None,
     output_format: Annotated[
         TableFormat, typer.Option("-o", "--output", help="How to print the result.")
     ] = TableFormat.text,
@@ -83,8 +95,10 @@ def compare(
         _show_search(context, experiment, folder, output_format)
         return
     if experiment is not None:
-        show_arms(reading.compared(experiment, folder, baseline), "compare", wanted, output_format)
+        compared = reading.compared(experiment, folder, baseline, price)
+        show_arms(compared, "compare", wanted, output_format)
         return
+    refuse(context, "only an experiment has costs beside its arms", "price")
     _compare_runs(runs, baseline, unlike, wanted, output_format)
 
 
@@ -94,7 +108,9 @@ def _show_search(
     from raykit.app.commands.measuring import break_even
     from raykit.flows.experiments import reading
 
-    refuse(context, "the experiment is a search for a size", "baseline", "unlike", "fail_if")
+    refuse(
+        context, "the experiment is a search for a size", "baseline", "unlike", "fail_if", "price"
+    )
     break_even.show(reading.searched(experiment, folder), "compare", output_format)
 
 
@@ -143,7 +159,7 @@ def show_arms(
     except ConditionError as error:
         failed = error
     if output_format is TableFormat.json:
-        output.show_envelope(command, asdict(compared), failed)
+        output.show_envelope(command, compared.as_dict(), failed)
         raise typer.Exit(failed.exit_code if failed else 0)
     text = {
         TableFormat.markdown: arms_page.as_markdown,
