@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import typer
+
 from raykit.app import output
+from raykit.app.options import Format
+from raykit.errors import RaykitError
 
 STYLES = {"ok": output.GREEN, "warn": output.BOLD, "fail": output.RED, "skipped": output.DIM}
 INDENT = " " * 10
 
 Row = dict[str, Any]
+
+
+def show(
+    command: str,
+    data: Row,
+    error: RaykitError | None,
+    output_format: Format,
+    text: Callable[[Row], str],
+) -> None:
+    """Print the checks, then end as the failed ones say. text: makes the page of the data.
+
+    Errors: `error`.
+    """
+    if output_format is Format.json:
+        output.show_envelope(command, data, error)
+        raise typer.Exit(error.exit_code if error else 0)
+    output.show(command, data, False, text)
+    if error:
+        raise error
 
 
 def lines(rows: Sequence[Row]) -> list[str]:

@@ -11,7 +11,7 @@ from raykit.checks.check import (
     skipped,
     warning,
 )
-from raykit.checks.running import Question, answer, exit_code, started
+from raykit.checks.running import Question, answer, failure, started
 
 __all__ = [
     "Check",
@@ -19,7 +19,7 @@ __all__ = [
     "State",
     "answer",
     "as_warning",
-    "exit_code",
+    "failure",
     "missing",
     "of_error",
     "ok",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from raykit.checks.check import Check, State, of_error
-from raykit.errors import RaykitError
+from raykit.errors import KubernetesError, MissingError, RaykitError
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,17 @@ def started(pool: Executor, questions: Sequence[Question]) -> list[Future[Check]
     return [pool.submit(answer, question) for question in questions]
 
 
-def exit_code(results: Iterable[Check]) -> int:
-    """The exit code of several checks: 0 if none failed, 4 if something is missing, else 5.
+def failure(results: Sequence[Check]) -> RaykitError | None:
+    """The error of several checks; None if none failed.
 
-    What is missing comes first: it often causes the refusals.
+    It is a MissingError (4) if something is missing, else a KubernetesError (5): what is missing
+    often causes the refusals, so it comes first.
     """
-    return min((check.exit_code for check in results if check.state is State.fail), default=0)
+    failed = [check for check in results if check.state is State.fail]
+    if not failed:
+        return None
+    missing = [check for check in failed if check.exit_code == MissingError.exit_code]
+    error = MissingError if missing else KubernetesError
+    names = ", ".join(check.name for check in failed)
+    what = f"{len(failed)} of {len(results)} checks failed: {names}"
+    return error(what, next=next((check.next for check in missing or failed if check.next), ""))

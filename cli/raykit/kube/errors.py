@@ -117,7 +117,7 @@ def no_namespace(context: Context, name: str) -> MissingError:
     """The error for a namespace that does not exist."""
     return MissingError(
         f"there is no namespace {name} in context {context}",
-        next="run it again with --create-namespace, or name another: --namespace NAME",
+        next="raykit up -f SPEC --create-namespace, or name another: --namespace NAME",
     )
 
 

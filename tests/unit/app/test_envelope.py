@@ -78,6 +78,8 @@ def raykit(tmp_path, monkeypatch, capsys, make_record):
         (("data", "list", "--data", "."), "data list", 0),
         (("data", "verify", "1980", "--data", "."), "data verify", 9),
         (("status",), "status", 0),
+        (("doctor",), "doctor", 0),
+        (("doctor", "--context", "absent"), "doctor", 4),
         (("up", "--on", "elsewhere"), "up", 2),
         (("up", "--on", "local", "--name", "Not a name"), "up", 2),
         (("down", "nobody", "--on", "local"), "down", 4),

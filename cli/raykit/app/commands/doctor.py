@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from raykit.app import checks_page, output
+from raykit.app import checks_page
 from raykit.app.options import Context, Format, Namespace, Output
 
 EPILOG = """Ends with 0 if nothing failed, 4 if something is missing, 5 if Kubernetes refuses.
@@ -53,8 +53,7 @@ def doctor(
         check_namespace(namespace)
     request = flow.Request(read_spec(spec) if spec else None, context, namespace, probe)
     report = flow.examine(request)
-    output.show("doctor", report.as_dict(), output_format is Format.json, _page)
-    raise typer.Exit(report.exit_code)
+    checks_page.show("doctor", report.as_dict(), report.error, output_format, _page)
 
 
 def _page(data: dict[str, Any]) -> str:

@@ -76,8 +76,8 @@ def check(
     else:
         results = flow.check_here(asked)
     data = {"image": asked.name, "checks": [result.as_dict() for result in results]}
-    output.show("image check", data, output_format is Format.json, _checks)
-    raise typer.Exit(checks.exit_code(results))
+    error = checks.failure(results)
+    checks_page.show("image check", data, error, output_format, _checks)
 
 
 @image.command()

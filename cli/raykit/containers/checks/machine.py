@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 
 from raykit import checks
 from raykit.checks import Check
 from raykit.containers import docker, kind
 from raykit.containers.docker import Engine
+from raykit.errors import MissingError
 
 GIB = kind.GIB
 LEAST_MEMORY, LEAST_DISK = 4 * GIB, 10 * GIB
@@ -16,24 +16,20 @@ LEAST_MEMORY, LEAST_DISK = 4 * GIB, 10 * GIB
 USE = "raykit kind, raykit image, and up on a kind cluster"
 
 
-def engine() -> Check:
-    """Whether the docker engine answers. Errors: as `docker.engine`."""
-    found = docker.engine()
+def engine() -> list[Check]:
+    """The engine, and what its machine offers. Without an engine only that is said."""
+    try:
+        found = docker.engine()
+    except MissingError as error:
+        return [checks.as_warning(checks.of_error("docker", error), USE)]
     size = f"{found.cpus} CPUs, {found.memory / GIB:.1f} GiB"
-    return checks.ok("docker", f"docker {found.version}: {size}, {found.architecture}")
+    answers = checks.ok("docker", f"docker {found.version}: {size}, {found.architecture}")
+    return [answers, memory(found), disk(found), cgroups(found)]
 
 
 def kind_version() -> Check:
     """Whether raykit supports the kind on PATH. Errors: as `kind.check_version`."""
     return checks.ok("kind", f"kind {kind.check_version()}")
-
-
-def of_engine(name: str, judge: Callable[[Engine], Check]) -> Check:
-    """A check of the engine's machine; skipped where no engine answers, which `engine` reports."""
-    answer = checks.answer(checks.Question(name, lambda: judge(docker.engine())))
-    if answer.exit_code:
-        return checks.skipped(name, "the docker engine does not answer")
-    return answer
 
 
 def memory(found: Engine) -> Check:

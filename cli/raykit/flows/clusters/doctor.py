@@ -27,6 +27,7 @@ from raykit.spec.model import ClusterSpec
 SAMPLE = "multi-node.yaml"
 """The shape that is tried where no spec is named: a head and a group of workers."""
 AT_ONCE = 16
+ROLE_HINT = "ask an administrator to apply the roles that raykit doctor prints"
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Report:
     role: str = ""
 
     @property
-    def exit_code(self) -> int:
-        return checks.exit_code(check for _, group in self.groups for check in group)
+    def error(self) -> RaykitError | None:
+        return checks.failure([check for _, group in self.groups for check in group])
 
     def as_dict(self) -> dict[str, object]:
         rows = [{"group": title, **one.as_dict()} for title, group in self.groups for one in group]
@@ -66,17 +67,19 @@ def examine(request: Request) -> Report:
     """Run all checks together; a problem of one does not keep the others from being run."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         here = checks.started(pool, this_machine())
+        docker = pool.submit(machine.engine)
         inside = _started_image(pool, request.spec)
         reached, connection = _reach(request)
         if connection is None:
-            machine_only = [("this machine", _results(here)), ("context", [reached])]
-            return Report([*machine_only, *_image_group(inside)])
+            machine_only = [("this machine", _results(here)), ("docker", docker.result())]
+            return Report([*machine_only, ("context", [reached]), *_image_group(inside)])
         cluster = _Cluster(connection, request)
         context = checks.started(pool, cluster.context())
         kuberay = checks.started(pool, cluster.kuberay())
         place = checks.started(pool, cluster.place())
         groups = [
             ("this machine", _results(here)),
+            ("docker", docker.result()),
             ("context", [reached, *_results(context)]),
             ("KubeRay", _results(kuberay)),
             (f"namespace {cluster.namespace}", _results(place)),
@@ -102,10 +105,6 @@ def this_machine() -> list[Question]:
     return [
         _for_some("python", _python, "--on local"),
         _for_some("raykit", _raykit, "make, and scripts that call raykit"),
-        _for_some("docker", machine.engine, machine.USE),
-        Question("docker-memory", lambda: machine.of_engine("docker-memory", machine.memory)),
-        Question("docker-disk", lambda: machine.of_engine("docker-disk", machine.disk)),
-        Question("cgroups", lambda: machine.of_engine("cgroups", machine.cgroups)),
         Question("inotify", machine.inotify),
         _for_some("kind", machine.kind_version, "raykit kind, raykit image load"),
         _for_some("helm", tools.helm, "raykit kind up"),
@@ -167,7 +166,7 @@ class _Cluster:
         wanted = rules.of_kinds(item["kind"] for item in self.items)
         found = rights.read(self.connection, wanted, self.namespace)
         self.lacking, self.user = found.missing, found.user
-        return rights.judge(found, self.namespace, "an administrator applies the roles below")
+        return rights.judge(found, self.namespace, ROLE_HINT)
 
 
 def _reach(request: Request) -> tuple[Check, Kubernetes | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -23,6 +24,7 @@ from raykit.progress import Progress, Task, together
 NAME = "raykit"
 SPEC = "single-node.yaml"
 ANSWER_SECONDS = 60.0
+DOCTOR = "raykit doctor   (after that, to see that all is there)"
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,23 @@ def load_image(name: str, progress: Progress) -> tuple[str, list[str]]:
 def preflight() -> None:
     """Check docker, kind, Helm, and that `raykit` on PATH is this one.
 
-    Errors: MissingError (4) for the first that is missing or does not fit.
+    Errors: MissingError (4) for what is missing or does not fit, all at once.
     """
-    require_this_raykit()
-    docker.engine()
-    kind.check_version()
-    operator.check_helm()
+    needs = (require_this_raykit, docker.engine, kind.check_version, operator.check_helm)
+    errors = [error for need in needs if (error := _error_of(need))]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        evidence = [f"{error.what}; next: {error.next}" for error in errors]
+        raise MissingError(f"{len(errors)} things are missing", evidence=evidence, next=DOCTOR)
+
+
+def _error_of(need: Callable[[], object]) -> MissingError | None:
+    try:
+        need()
+    except MissingError as error:
+        return error
+    return None
 
 
 def require_this_raykit() -> None:
