@@ -5,23 +5,19 @@ import importlib.util
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
-import yaml
 
 from raykit import kit
 from raykit.manifests import schema
 from raykit.manifests.render import render
 from raykit.spec.load import load_file, overridden
+from tests.contract.crds import ABSENT, CRDS, PLURALS, crd_schema, validator
 
 ROOT = Path(kit.root())
-CRDS = ROOT.parent / "shared" / "kuberay"
 DERIVED = ROOT / "cli" / "raykit" / "manifests" / "crd"
 CLUSTERS = sorted((ROOT / "deploy" / "clusters").glob("*.yaml"))
 
-pytestmark = pytest.mark.skipif(
-    not CRDS.is_dir(), reason="KubeRay's CRDs lie beside the checkout in CI only"
-)
+pytestmark = pytest.mark.skipif(not CRDS.is_dir(), reason=ABSENT)
 
 
 @pytest.fixture(scope="module")
@@ -34,40 +30,10 @@ def script():
     return module
 
 
-def strict(node):
-    """An openAPIV3Schema as a JSON schema that refuses what it does not know."""
-    if not isinstance(node, dict):
-        return node
-    made = dict(node)
-    if made.get("x-kubernetes-int-or-string"):
-        made.pop("type", None)
-        made["anyOf"] = [{"type": "integer"}, {"type": "string"}]
-    if "properties" in made:
-        made["properties"] = {key: strict(value) for key, value in made["properties"].items()}
-        if not made.get("x-kubernetes-preserve-unknown-fields"):
-            made["additionalProperties"] = False
-    for key in ("items", "additionalProperties"):
-        if isinstance(made.get(key), dict):
-            made[key] = strict(made[key])
-    return made
-
-
 @pytest.fixture(scope="module", params=schema.versions())
 def crd(request):
     """A KubeRay version and a strict validator of its RayCluster."""
     return request.param, validator(request.param, "rayclusters")
-
-
-def crd_schema(version, plural):
-    """KubeRay's own schema of a resource."""
-    path = CRDS / f"crds-{version}" / f"ray.io_{plural}.yaml"
-    document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    (v1,) = [each for each in document["spec"]["versions"] if each["name"] == "v1"]
-    return v1["schema"]["openAPIV3Schema"]
-
-
-def validator(version, plural):
-    return jsonschema.Draft202012Validator(strict(crd_schema(version, plural)))
 
 
 @pytest.mark.parametrize("version", schema.versions())
@@ -142,9 +108,8 @@ def defaulted(value, node):
 @pytest.mark.parametrize("version", schema.versions())
 def test_the_api_server_has_nothing_to_add_to_what_is_rendered(version):
     """What it added would differ from git for ever, and Argo CD would never call it Synced."""
-    plurals = {"RayCluster": "rayclusters", "RayJob": "rayjobs"}
     for manifest in manifests(version):
-        held = defaulted(manifest, crd_schema(version, plurals[manifest["kind"]]))
+        held = defaulted(manifest, crd_schema(version, PLURALS[manifest["kind"]]))
         for cluster in (held["spec"], held["spec"].get("rayClusterSpec") or {}):
             if cluster.get("enableInTreeAutoscaling"):
                 for group in cluster["workerGroupSpecs"]:

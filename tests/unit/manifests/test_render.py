@@ -1,6 +1,5 @@
 """Manifests: the same bytes for the same spec, and pods that Pod Security `restricted` admits."""
 
-import copy
 import os
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from raykit.manifests import schema
 from raykit.manifests.render import render, to_yaml
 from raykit.spec import names, quantity
 from raykit.spec.load import load, load_file
+from tests.unit.manifests.kuberay_pods import pods_of
 
 CLUSTERS = Path(kit.root()) / "deploy" / "clusters"
 GOLDEN = Path(__file__).parent / "golden"
@@ -45,17 +45,8 @@ def templates(made):
 
 
 def as_kuberay_makes_them(made):
-    """The pods, with the containers that KubeRay adds: in workers the init container that waits
-    for the head, with a copy of the Ray container's settings; in the head the autoscaler."""
-    head, *workers = copy.deepcopy(templates(made))
-    options = made["spec"].get("autoscalerOptions")
-    if made["spec"].get("enableInTreeAutoscaling"):
-        head["containers"].append({"name": "autoscaler", **options})
-    for worker in workers:
-        ray = worker["containers"][0]
-        waiting = {key: ray[key] for key in ("image", "securityContext", "env", "volumeMounts")}
-        worker["initContainers"] = [{"name": "wait-gcs-ready", **waiting}]
-    return [head, *workers]
+    """The specs of the pods, with the containers that KubeRay adds."""
+    return [pod["spec"] for pod in pods_of(made)]
 
 
 def violations(pod):

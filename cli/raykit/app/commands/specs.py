@@ -96,6 +96,14 @@ def render(
         output.show("render", objects, as_json, lambda made: to_yaml(made)[:-1], exact=True)
 
 
+class Level(StrEnum):
+    """The levels of Pod Security."""
+
+    privileged = "privileged"
+    baseline = "baseline"
+    restricted = "restricted"
+
+
 class Style(StrEnum):
     """How `validate` prints its verdicts."""
 
@@ -112,14 +120,21 @@ def validate(
         list[Path] | None, typer.Option("-f", "--file", help="The same; - is standard input.")
     ] = None,
     kuberay: KubeRay = None,
+    pod_security: Annotated[
+        Level | None,
+        typer.Option(
+            help="Level that all pods must meet. [default: that of Namespaces in the files]"
+        ),
+    ] = None,
     format: Annotated[
         Style, typer.Option("-o", "--output", help="github: beside the lines of a change.")
     ] = Style.text,
 ) -> None:
     """Say everything that is wrong with specs and manifests, with its line.
 
-    Checks specs, the rules of KubeRay's controller, and manifests against the schema of KubeRay's
-    resources, also manifests that raykit did not write. Ends with 3 where something is wrong.
+    Checks specs, the rules of KubeRay's operator, manifests against the schema of KubeRay's
+    resources, and the Pod Security of their pods, also of manifests that raykit did not write.
+    Ends with 3 where something is wrong.
     """
     from raykit.flows.validating import report
     from raykit.flows.validating.validate import validate
@@ -127,8 +142,9 @@ def validate(
     given = [*(paths or []), *(file or [])]
     if not given:
         raise UsageError("nothing to validate", next="raykit validate FILE, a folder, or -f -")
-    judged = validate(given, kuberay)
+    judged = validate(given, kuberay, pod_security)
     options = ["--kuberay", kuberay] if kuberay else []
+    options += ["--pod-security", pod_security] if pod_security else []
     names = [word for each in given for word in ("-f", str(each))]
     again = shlex.join(["raykit", "validate", *names, *options])
     refused = report.refusal(judged.files, again)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from raykit import kit
@@ -10,62 +11,98 @@ from raykit.flows.validating import inputs
 from raykit.flows.validating.inputs import Input
 from raykit.flows.validating.report import Judged, Report
 from raykit.manifests import schema
-from raykit.manifests.judging import checking, reading, resource
+from raykit.manifests.judging import checking, pod_security, reading, resource
+from raykit.manifests.judging.reading import Manifests
+from raykit.manifests.judging.rules.values import at
 from raykit.spec import load
 from raykit.spec.rules import jobs
 
 
-def validate(paths: Iterable[Path], kuberay: str | None = None) -> Report:
+@dataclass(frozen=True)
+class Standard:
+    """What files are judged by.
+
+    kuberay: in place of the version that a spec names, or of raykit's own for manifests.
+    pod_security: a level that all pods must meet. enforced: the level of each namespace of the
+    files that states one; its pods must meet that too.
+    """
+
+    kuberay: str | None = None
+    pod_security: str | None = None
+    enforced: Mapping[str, str] = field(default_factory=dict)
+
+    def level(self, namespace: object) -> str | None:
+        """The Pod Security level of a namespace; None if nothing states one."""
+        stated = self.enforced.get(namespace) if isinstance(namespace, str) else None
+        return pod_security.stricter(self.pod_security, stated)
+
+
+def validate(paths: Iterable[Path], kuberay: str | None = None, level: str | None = None) -> Report:
     """Judge files, the YAML files of folders, and `-`, standard input.
 
     In folders, files that are neither are passed over; a file that is named must be one of the two.
-    kuberay: in place of the version that a spec names, or of raykit's own for manifests.
+    kuberay, level: as `kuberay` and `pod_security` of `Standard`.
 
     Errors: UsageError (2) where something cannot be read, or the version is not known.
     """
     if kuberay is not None:
         schema.require_known(kuberay)
     given = inputs.collect(paths)
-    return Report([_judge(text, kuberay) for text in given.texts], given.charts)
+    read = [(text, _manifests_of(text)) for text in given.texts]
+    enforced = {
+        name: level
+        for _, manifests in read
+        if manifests is not None
+        for name, level in manifests.enforced.items()
+    }
+    standard = Standard(kuberay, level, enforced)
+    return Report([_judge(*each, standard) for each in read], given.charts)
 
 
-def _judge(text: Input, kuberay: str | None) -> Judged:
-    kind = reading.kind_of(text.data)
-    if kind == reading.MANIFESTS:
-        return _manifests(text, kuberay or schema.DEFAULT)
-    if kind == reading.SPEC or text.named:
-        return _spec(text, kuberay)
-    return Judged(text.file, reading.OTHER, kuberay or schema.DEFAULT)
+def _manifests_of(text: Input) -> Manifests | None:
+    """The manifests of a text; None if it is something else."""
+    if reading.kind_of(text.data) != reading.MANIFESTS:
+        return None
+    return reading.read(text.data)
 
 
-def _manifests(text: Input, kuberay: str) -> Judged:
-    found = reading.read(text.data)
-    problems, warnings = list(found.problems), []
-    for item in found.resources:
-        verdict = resource.judge(item.value, kuberay)
+def _judge(text: Input, manifests: Manifests | None, standard: Standard) -> Judged:
+    if manifests is not None:
+        return _manifests(text, manifests, standard)
+    if text.named or reading.kind_of(text.data) == reading.SPEC:
+        return _spec(text, standard)
+    return Judged(text.file, reading.OTHER, standard.kuberay or schema.DEFAULT)
+
+
+def _manifests(text: Input, manifests: Manifests, standard: Standard) -> Judged:
+    version = standard.kuberay or schema.DEFAULT
+    problems, warnings = list(manifests.problems), []
+    for item in manifests.resources:
+        level = standard.level(at(item.value, "metadata", "namespace"))
+        verdict = resource.judge(item.value, version, level)
         problems += [item.document.locate(each, key=True) for each in verdict.problems]
         warnings += [item.document.locate(each, key=True) for each in verdict.warnings]
     return Judged(
         text.file,
         reading.MANIFESTS,
-        kuberay,
-        len(found.resources),
-        found.others,
+        version,
+        len(manifests.resources),
+        manifests.others,
         tuple(problems),
         tuple(warnings),
     )
 
 
-def _spec(text: Input, kuberay: str | None) -> Judged:
+def _spec(text: Input, standard: Standard) -> Judged:
     report = load.inspect(text.data)
     if report.spec is None:
-        version = kuberay or schema.DEFAULT
+        version = standard.kuberay or schema.DEFAULT
         return Judged(
             text.file, reading.SPEC, version, problems=report.problems, warnings=report.warnings
         )
-    version = kuberay or report.spec.kuberay
+    version = standard.kuberay or report.spec.kuberay
     carried = kit.jobs()
-    verdict = checking.judge(report.spec, version)
+    verdict = checking.judge(report.spec, version, standard.level(report.spec.namespace))
     problems = [*jobs.unknown(report.spec, carried), *verdict.problems]
     warnings = [*jobs.doubtful(report.spec, carried), *verdict.warnings]
     return Judged(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from raykit import versions
 from raykit.manifests import schema
-from raykit.manifests.judging import origin, resource
+from raykit.manifests.judging import origin, pod_security, resource
+from raykit.manifests.judging.pod_security import RESTRICTED
 from raykit.manifests.judging.verdict import Verdict
 from raykit.manifests.render import render
 from raykit.objects import Object
@@ -15,9 +16,11 @@ from raykit.spec.problems import Problem, dotted
 _ANY_IMAGE = f"raykit:{versions.RAY}"
 
 
-def judge(spec: ClusterSpec, kuberay: str) -> Verdict:
+def judge(spec: ClusterSpec, kuberay: str, level: str | None = None) -> Verdict:
     """The verdict on a spec's manifests for a KubeRay version; the paths are those of the spec.
 
+    level: the Pod Security level that the namespace enforces. None: raykit promises pods that
+    `restricted` admits, so that what breaks this promise is a warning.
     Errors: UsageError (2) for a KubeRay version that is not known.
     """
     schema.require_known(kuberay)
@@ -25,9 +28,10 @@ def judge(spec: ClusterSpec, kuberay: str) -> Verdict:
     warnings: list[Problem] = []
     for manifest in render(spec, image=_ANY_IMAGE):
         if schema.is_rays(manifest):
-            verdict = resource.judge(manifest, kuberay)
+            verdict = resource.judge(manifest, kuberay, level)
+            doubts = pod_security.problems(manifest, RESTRICTED) if level is None else ()
             problems += [_in_spec(spec, manifest, each) for each in verdict.problems]
-            warnings += [_in_spec(spec, manifest, each) for each in verdict.warnings]
+            warnings += [_in_spec(spec, manifest, each) for each in (*verdict.warnings, *doubts)]
     return Verdict(tuple(problems), tuple(warnings))
 
 

@@ -29,15 +29,15 @@ _CLUSTERS: dict[str, Path] = {
     "RayService": ("spec", "rayClusterConfig"),
     "RayCronJob": ("spec", "jobTemplate", "rayClusterSpec"),
 }
-_JOBS: dict[str, Path] = {"RayJob": ("spec",), "RayCronJob": ("spec", "jobTemplate")}
+JOBS: dict[str, Path] = {"RayJob": ("spec",), "RayCronJob": ("spec", "jobTemplate")}
 
 
 def problems(manifest: Object, kuberay: str) -> list[Problem]:
     """What the operator refuses in a resource of the group ray.io/v1."""
     kind = text(manifest, "kind")
     found = [*_name(manifest, kind, kuberay)]
-    if kind in _JOBS:
-        found += job.problems(mapping(manifest, *_JOBS[kind]), _JOBS[kind])
+    if kind in JOBS:
+        found += job.problems(mapping(manifest, *JOBS[kind]), JOBS[kind])
     if kind == "RayCronJob":
         found += cron.problems(manifest, kuberay)
     own = cluster_of(manifest)

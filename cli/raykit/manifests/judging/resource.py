@@ -1,10 +1,11 @@
-"""Judge one of KubeRay's resources by a version of KubeRay: its schema, and its operator."""
+"""Judge one of KubeRay's resources by a KubeRay version: its schema, its operator, its pods."""
 
 from __future__ import annotations
 
 from raykit.manifests import schema
 from raykit.manifests.judging import kuberay as operator
-from raykit.manifests.judging.verdict import Verdict
+from raykit.manifests.judging import pod_security
+from raykit.manifests.judging.verdict import Verdict, first_of_each_path
 from raykit.objects import Object
 from raykit.spec.problems import Problem
 
@@ -18,9 +19,10 @@ _OF_THE_SERVER = frozenset(
 """Metadata that the API server writes: objects as `kubectl get -o yaml` prints them have it."""
 
 
-def judge(manifest: Object, kuberay: str) -> Verdict:
+def judge(manifest: Object, kuberay: str, level: str | None = None) -> Verdict:
     """The verdict on a manifest of KubeRay's group.
 
+    level: the Pod Security level that its namespace enforces, if that is known.
     Errors: UsageError (2) for a KubeRay version that is not known.
     """
     warnings = []
@@ -31,13 +33,9 @@ def judge(manifest: Object, kuberay: str) -> Verdict:
         warnings.append(Problem(("apiVersion",), message))
     applied = _as_applied(manifest)
     problems = schema.check(applied, kuberay) + operator.problems(applied, kuberay)
+    problems += pod_security.problems(applied, level) if level else ()
     warnings += operator.warnings(applied, kuberay)
-    return Verdict(_one_each(problems), _one_each(warnings))
-
-
-def _one_each(found: list[Problem]) -> tuple[Problem, ...]:
-    """The first problem of each path: schema and operator often mean the same."""
-    return tuple({problem.path: problem for problem in reversed(found)}.values())[::-1]
+    return Verdict(first_of_each_path(problems), first_of_each_path(warnings))
 
 
 def _as_applied(manifest: Object) -> Object:

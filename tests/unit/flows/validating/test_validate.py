@@ -57,3 +57,58 @@ def test_a_helm_template_that_is_named_says_what_to_do(judged):
     one = judged("{{- if .Values.a }}\napiVersion: v1\nkind: A\n{{- end }}\n")
     (problem,) = one.problems
     assert "helm template CHART | raykit validate -f -" in problem.message
+
+
+NAMESPACE = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: team, labels: {pod-security.kubernetes.io/enforce: restricted}}
+"""
+BARE = """\
+apiVersion: ray.io/v1
+kind: RayCluster
+metadata: {name: c, namespace: team}
+spec:
+  headGroupSpec:
+    rayStartParams: {}
+    template:
+      spec:
+        hostNetwork: true
+        containers: [{name: ray-head, image: a}]
+"""
+
+
+def said(one):
+    return [report.place(each) for each in one.problems]
+
+
+def test_pods_must_meet_the_level_that_their_namespace_states(judged, tmp_path):
+    assert said(judged(BARE)) == []
+    both = judged(f"{NAMESPACE}---\n{BARE}")
+    assert len(both.problems) == 5
+    assert said(both)[0].startswith(
+        "13:9: spec.headGroupSpec.template.spec.hostNetwork: must not be true (Pod Security "
+    )
+    (tmp_path / "namespace.yaml").write_text(NAMESPACE)
+    (tmp_path / "cluster.yaml").write_text(BARE)
+    files = validate([tmp_path / "namespace.yaml", tmp_path / "cluster.yaml"]).files
+    assert [len(each.problems) for each in files] == [0, 5]
+    (tmp_path / "cluster.yaml").write_text(BARE.replace("team", "other"))
+    files = validate([tmp_path / "namespace.yaml", tmp_path / "cluster.yaml"]).files
+    assert [len(each.problems) for each in files] == [0, 0]
+
+
+def test_a_level_may_be_asked_for_and_the_stricter_one_counts(judged):
+    assert len(judged(BARE, level="baseline").problems) == 1
+    assert len(judged(BARE, level="restricted").problems) == 5
+    assert len(judged(f"{NAMESPACE}---\n{BARE}", level="privileged").problems) == 5
+
+
+def test_a_spec_that_breaks_restricted_is_doubted_and_refused_where_it_is_stated(judged):
+    spec = HEAD + "  patch: {spec: {hostNetwork: true}}\n"
+    one = judged(spec)
+    assert one.problems == ()
+    (doubt,) = [each for each in one.warnings if "Pod Security" in each.message]
+    assert report.place(doubt).startswith("5:31: head.patch.spec.hostNetwork: must not be true")
+    assert len(judged(spec, level="restricted").problems) == 1
+    assert not any("Pod Security" in each.message for each in judged(HEAD).warnings)
