@@ -64,8 +64,9 @@ kind-up: $(USED) ## Start kind, install KubeRay, load the image, bring up a sing
 kind-down: $(USED) ## Remove that kind cluster
 	$(BIN)/raykit kind down
 
-render: install ## Render deploy/base, the schemas and the reference pages
+render: install ## Render deploy/base, the job of deploy/gitops, the schemas and the reference pages
 	$(BIN)/python scripts/render_base.py
+	$(BIN)/python scripts/render_job.py
 	$(BIN)/python scripts/render_reference.py
 
 clean: ## Remove .venv and caches; run records stay

@@ -115,3 +115,15 @@ def test_the_ray_of_a_spec_that_names_none_is_that_of_raykits_own_image():
 def test_the_committed_base_has_not_drifted():
     done = run("--check")
     assert done.returncode == 0, done.stdout
+
+
+def test_the_committed_job_is_what_its_spec_renders_to(tmp_path):
+    script = ROOT / "scripts" / "render_job.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), "run make render"
+    job = tmp_path / "fib.yaml"
+    words = [sys.executable, script, "--folder", tmp_path]
+    assert subprocess.run(words, capture_output=True, text=True).stdout == f"{job}\n"
+    job.write_text(job.read_text("utf-8").replace("backoffLimit: 0", "backoffLimit: 2"))
+    drifted = subprocess.run([*words, "--check"], capture_output=True, text=True)
+    assert (drifted.returncode, "+  backoffLimit: 0" in drifted.stdout) == (8, True)

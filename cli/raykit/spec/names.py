@@ -10,6 +10,11 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 MANAGED_BY = "raykit"
 HASH_ANNOTATION = "raykit.io/spec-hash"
+"""An annotation of each RayCluster that raykit renders: a hash of what it rendered.
+
+It marks the cluster as raykit's, whatever a Kustomize overlay changes afterwards. It decides no
+change: `raykit up` compares the objects themselves.
+"""
 TOKEN_KEY = "auth_token"
 
 LONGEST_CLUSTER = 53

@@ -82,3 +82,12 @@ def test_a_change_of_many_lines_is_shortened():
     shown = change.shortened(found.lines)
     assert len(shown) == change.MOST_LINES + 1
     assert shown[-1] == "and 18 more"
+
+
+def test_the_hash_annotation_of_a_base_hides_no_change_of_an_overlay():
+    overlay = copy.deepcopy(rendered())
+    overlay["spec"]["headGroupSpec"]["template"]["spec"]["nodeSelector"] = {"pool": "ray"}
+    assert overlay["metadata"]["annotations"] == rendered()["metadata"]["annotations"]
+    found = change.between(rendered(), overlay)
+    assert found.restarts
+    assert found.lines == ["head.nodeSelector: added"]

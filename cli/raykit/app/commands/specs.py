@@ -149,7 +149,11 @@ def validate(
     again = shlex.join(["raykit", "validate", *names, *options])
     refused = report.refusal(judged.files, again)
     if format is Style.json:
-        data = {"files": [file.as_dict() for file in judged.files], "charts": judged.charts}
+        data = {
+            "files": [file.as_dict() for file in judged.files],
+            "charts": judged.charts,
+            "unbuilt": judged.unbuilt,
+        }
         output.show_envelope("validate", data, refused)
         raise typer.Exit(refused.exit_code if refused else 0)
     if format is Style.github:
@@ -220,6 +224,7 @@ def _passed_over(report: Report) -> list[str]:
         (sum(judged.others for judged in report.files), "object", "s of other kinds"),
         (sum(judged.kind == "other" for judged in report.files), "other file", "s"),
         (report.charts, "Helm chart", "s: judge what `helm template` prints"),
+        (report.unbuilt, "overlay", "s: kubectl, which builds them, is not on PATH"),
     )
     parts = [_counted(*each) for each in counts if each[0]]
     return [f"passed over: {', '.join(parts)}"] if parts else []

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from raykit.errors import UsageError
+from raykit.flows.validating import kustomize
 from raykit.manifests.judging import reading
 from raykit.spec import load
 
-STDIN = "-"
+STDIN, _STDIN_NAME = "-", "stdin"
 SUFFIXES = frozenset({".yaml", ".yml"})
 MOST_ENTRIES = 20_000
 CHART, TESTDATA = "Chart.yaml", "testdata"
@@ -19,37 +20,66 @@ CHART, TESTDATA = "Chart.yaml", "testdata"
 
 @dataclass(frozen=True)
 class Input:
-    """One text to judge. named: the user named it, so that it must be a spec or manifests."""
+    """One text to judge.
+
+    named: the user named it, so that it must be a spec or manifests. patch: a kustomization uses it
+    as a patch. built: it is the output of a kustomization; error: why there is none.
+    """
 
     file: str
     data: bytes
     named: bool
+    patch: bool = False
+    built: bool = False
+    error: str = ""
 
 
 @dataclass
 class Inputs:
-    """All texts, in order. charts: how many Helm charts the folders hold, which are passed over."""
+    """All texts, in order.
+
+    charts: how many Helm charts the folders hold, which are passed over. unbuilt: how many
+    kustomizations are judged only by their files, since kubectl is absent.
+    """
 
     texts: list[Input] = field(default_factory=list)
     charts: int = 0
+    unbuilt: int = 0
 
 
 def collect(paths: Iterable[Path]) -> Inputs:
-    """Read files, the YAML files of folders, and `-`, standard input.
+    """Read files, the YAML files of folders, and `-`, standard input; build kustomizations.
 
     Errors: UsageError (2) where something cannot be read.
     """
     inputs = Inputs()
     for path in dict.fromkeys(paths):
         if str(path) == STDIN:
-            inputs.texts.append(Input("stdin", _standard_input(), True))
+            inputs.texts.append(Input(_STDIN_NAME, _standard_input(), True))
         elif path.is_dir():
             files, charts = _yaml_files(path)
             inputs.texts += [_read(file, False) for file in files]
             inputs.charts += charts
         else:
             inputs.texts.append(_read(path, True))
+    _build(inputs)
     return inputs
+
+
+def _build(inputs: Inputs) -> None:
+    """Put the output of each kustomization that changes its resources in its place."""
+    files = [Path(text.file) for text in inputs.texts if text.file != _STDIN_NAME]
+    changing = kustomize.changing(files)
+    if not kustomize.can_build():
+        inputs.unbuilt, changing = len(changing), []
+    built = {str(file): kustomize.build(file) for file in changing}
+    patches = kustomize.patches(files)
+    for place, text in enumerate(inputs.texts):
+        if text.file in built:
+            made = built[text.file]
+            inputs.texts[place] = Input(text.file, made.output, False, False, True, made.error)
+        elif not text.named and Path(text.file).resolve() in patches:
+            inputs.texts[place] = replace(text, patch=True)
 
 
 def _read(path: Path, named: bool) -> Input:

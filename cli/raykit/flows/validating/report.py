@@ -42,10 +42,11 @@ class Judged:
 
 @dataclass(frozen=True)
 class Report:
-    """The verdicts on all files, and how many Helm charts were passed over."""
+    """The verdicts on all files. charts, unbuilt: as for `Inputs`."""
 
     files: Sequence[Judged]
     charts: int = 0
+    unbuilt: int = 0
 
 
 def refusal(files: Sequence[Judged], again: str) -> SpecError | None:

@@ -15,6 +15,8 @@ from raykit.manifests.judging import checking, pod_security, reading, resource
 from raykit.manifests.judging.reading import Manifests
 from raykit.manifests.judging.rules.values import at
 from raykit.spec import load
+from raykit.spec.problems import Path as Place
+from raykit.spec.problems import Problem
 from raykit.spec.rules import jobs
 
 
@@ -56,12 +58,24 @@ def validate(paths: Iterable[Path], kuberay: str | None = None, level: str | Non
         for name, level in manifests.enforced.items()
     }
     standard = Standard(kuberay, level, enforced)
-    return Report([_judge(*each, standard) for each in read], given.charts)
+    from_files = {
+        text.file: _judge(text, manifests, standard) for text, manifests in read if not text.built
+    }
+    said = {
+        (problem.path, problem.message)
+        for judged in from_files.values()
+        for problem in (*judged.problems, *judged.warnings)
+    }
+    files = [
+        from_files.get(text.file) or _built(text, manifests or Manifests(), standard, said)
+        for text, manifests in read
+    ]
+    return Report(files, given.charts, given.unbuilt)
 
 
 def _manifests_of(text: Input) -> Manifests | None:
     """The manifests of a text; None if it is something else."""
-    if reading.kind_of(text.data) != reading.MANIFESTS:
+    if text.patch or reading.kind_of(text.data) != reading.MANIFESTS:
         return None
     return reading.read(text.data)
 
@@ -69,7 +83,7 @@ def _manifests_of(text: Input) -> Manifests | None:
 def _judge(text: Input, manifests: Manifests | None, standard: Standard) -> Judged:
     if manifests is not None:
         return _manifests(text, manifests, standard)
-    if text.named or reading.kind_of(text.data) == reading.SPEC:
+    if not text.patch and (text.named or reading.kind_of(text.data) == reading.SPEC):
         return _spec(text, standard)
     return Judged(text.file, reading.OTHER, standard.kuberay or schema.DEFAULT)
 
@@ -90,6 +104,36 @@ def _manifests(text: Input, manifests: Manifests, standard: Standard) -> Judged:
         manifests.others,
         tuple(problems),
         tuple(warnings),
+    )
+
+
+def _built(
+    text: Input, manifests: Manifests, standard: Standard, said: set[tuple[Place, str]]
+) -> Judged:
+    """The verdict on what a kustomization makes: only what none of its files has by itself.
+
+    said: path and message of everything that is said of files. The output has no lines.
+    """
+    version = standard.kuberay or schema.DEFAULT
+    problems = [Problem((), f"does not build: {text.error}")] if text.error else []
+    warnings: list[Problem] = []
+    for item in manifests.resources:
+        level = standard.level(at(item.value, "metadata", "namespace"))
+        verdict = resource.judge(item.value, version, level)
+        name = f"{item.value.get('kind')} {at(item.value, 'metadata', 'name')}, as built"
+        for found, into in ((verdict.problems, problems), (verdict.warnings, warnings)):
+            into += [
+                Problem(each.path, f"{each.message} ({name})")
+                for each in found
+                if (each.path, each.message) not in said
+            ]
+    return Judged(
+        text.file,
+        reading.MANIFESTS,
+        version,
+        len(manifests.resources),
+        problems=tuple(problems),
+        warnings=tuple(warnings),
     )
 
 

@@ -1,0 +1,124 @@
+"""Kustomizations below a folder, built by `kubectl kustomize`, so that what they change is judged.
+
+A build reads nothing from the network: kustomizations that name remote resources are left out.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from raykit import processes
+from raykit.errors import RaykitError
+
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+CHANGING = (
+    *("components", "images", "namePrefix", "nameSuffix", "patches", "patchesJson6902"),
+    *("patchesStrategicMerge", "replacements", "replicas", "transformers"),
+)
+"""Keys with which objects come out otherwise than they stand in files."""
+HOLDING = ("resources", "components", "bases")
+PATCHING = ("patches", "patchesJson6902", "patchesStrategicMerge")
+NEEDS_MORE = ("helmCharts", "helmChartInflationGenerator", "generators")
+SECONDS = 60
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The output of a kustomization. error: why it does not build; then there is no output."""
+
+    file: Path
+    output: bytes = b""
+    error: str = ""
+
+
+def patches(files: Iterable[Path]) -> set[Path]:
+    """The files that kustomizations among some files use as patches: no manifests by themselves."""
+    found = set()
+    for file in files:
+        if file.name in NAMES:
+            found |= {(file.parent / name).resolve() for name in _patch_files(_read(file))}
+    return found
+
+
+def changing(files: Iterable[Path]) -> list[Path]:
+    """The kustomizations that change what they hold, and that can be built here."""
+    return [
+        file
+        for file in files
+        if file.name in NAMES
+        and _read(file).get("kind", "Kustomization") == "Kustomization"
+        and any(_read(file).get(key) for key in CHANGING)
+        and _is_local(file, set())
+    ]
+
+
+def can_build() -> bool:
+    """Whether kubectl, which builds kustomizations, is on PATH."""
+    return shutil.which("kubectl") is not None
+
+
+def build(file: Path) -> Built:
+    """Build one kustomization. Raises nothing: the result has the error."""
+    words = ["kubectl", "kustomize", str(file.parent)]
+    try:
+        done = processes.run(words, check=False, timeout=SECONDS)
+    except RaykitError as error:
+        return Built(file, error=error.what)
+    if done.returncode == 0:
+        return Built(file, done.stdout.encode())
+    lines = done.stderr.strip().splitlines() or ["kubectl kustomize gives no reason"]
+    return Built(file, error=lines[-1])
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A kustomization; empty where it cannot be read: building says why."""
+    try:
+        data = yaml.load(file.read_bytes(), _LOADER)
+    except (OSError, yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _patch_files(kustomization: dict[str, Any]) -> Sequence[str]:
+    found = []
+    for key in PATCHING:
+        for patch in _texts_and_mappings(kustomization.get(key)):
+            name = patch if isinstance(patch, str) else patch.get("path")
+            if isinstance(name, str) and "\n" not in name and "\0" not in name:
+                found.append(name)
+    return found
+
+
+def _texts_and_mappings(value: Any) -> list[Any]:
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, str | dict)]
+
+
+def _is_local(file: Path, seen: set[Path]) -> bool:
+    """Whether a kustomization, with all that it holds, lies in files of this machine."""
+    kustomization = _read(file)
+    if any(kustomization.get(key) for key in NEEDS_MORE):
+        return False
+    for key in HOLDING:
+        for name in _texts_and_mappings(kustomization.get(key)):
+            if not isinstance(name, str) or "\0" in name:
+                continue
+            place = file.parent / name
+            if not place.exists():
+                # A missing file is the user's mistake, which the build reports; a URL is neither.
+                if ":" in name or "?" in name or name.startswith("github.com/"):
+                    return False
+                continue
+            inner = next((place / each for each in NAMES if (place / each).is_file()), None)
+            if inner is not None and inner.resolve() not in seen:
+                seen.add(inner.resolve())
+                if not _is_local(inner, seen):
+                    return False
+    return True
