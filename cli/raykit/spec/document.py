@@ -57,8 +57,9 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
-        """The place of a path's value. If it is absent: the key of its nearest parent.
+        """The place of a path's value.
 
+        If it is absent: the key of its nearest parent, or that parent if it is an item of a list.
         key: the place of its key instead.
         """
         if key and path in self.keys:
@@ -69,6 +70,8 @@ class Document:
             path = path[:-1]
             if path in self.keys:
                 return self.keys[path]
+            if path and isinstance(path[-1], int) and path in self.values:
+                return self.values[path]
         return self.values.get((), Mark(1, 1))
 
     def locate(self, problem: Problem, *, key: bool = False) -> Problem:
