@@ -72,6 +72,8 @@ def test_an_operator_without_replicas_is_started_by_the_advice(lab, namespace):
 
 def test_a_quota_and_pod_security_are_judged_as_the_api_server_would(lab, namespace, spec):
     lab.kubectl("create", "quota", "tight", "-n", namespace, "--hard=limits.memory=1Gi,pods=9")
+    counted = "--for=jsonpath={.status.hard.pods}=9"
+    lab.kubectl("wait", "resourcequota/tight", "-n", namespace, counted, "--timeout=30s")
     path = spec("large")
     checks, _ = examined(lab, "-n", namespace, "-f", path, code=5)
     assert checks["quota"]["evidence"] == [
@@ -92,7 +94,8 @@ def test_an_image_is_checked_by_docker_and_by_a_short_pod(lab, namespace):
     assert lab.objects("pods", "-n", namespace) == []
     words = ("-n", namespace, "quay.io/kuberay/operator:v1.6.2")
     refused = lab.raykit("image", "check", *words, code=5).stderr
-    assert "the pod raykit-check-" in refused
+    assert "the command in the pod raykit-check-" in refused
+    assert '"sh"' in refused, "that image has no shell"
     assert lab.objects("pods", "-n", namespace) == [], "also after a failure"
 
 

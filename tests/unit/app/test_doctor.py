@@ -272,6 +272,19 @@ def test_all_problems_come_at_once_on_a_page_of_80_columns(cluster, whole, rayki
     assert yaml.safe_load_all(role)
 
 
+def test_an_image_that_no_node_can_have_fails_with_the_text_of_up(
+    cluster, whole, examined, raykit, tmp_path
+):
+    path = tmp_path / "c.yaml"
+    path.write_text("name: c\nhead: {taskCpus: 1, cpu: 100m, memory: 2Gi}\n")
+    code, checks, _ = examined("-f", path)
+    assert (code, checks["image-source"]["state"]) == (4, "fail")
+    code, _, said = raykit("up", "-f", path, "--yes")
+    assert code == 4
+    assert checks["image-source"]["what"] in said
+    assert "raykit image push REGISTRY/raykit -f SPEC" in said
+
+
 def test_a_spec_that_is_invalid_is_refused_first(raykit, tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text("name: c\nhed: {}\n")

@@ -53,3 +53,12 @@ def test_a_bad_repository_is_refused_before_anything_is_built(raykit, tools):
     code, _, said = raykit("image", "push", "https://r.example/raykit")
     assert code == UsageError.exit_code
     assert "no scheme" in said
+
+
+@pytest.mark.parametrize("name", ["bad image", "--privileged", "https://r.example/ray"])
+def test_what_is_no_image_is_not_given_to_docker(raykit, tools, name):
+    folder = tools(docker="echo")
+    code, _, said = raykit("image", "check", "--", name)
+    assert code == UsageError.exit_code
+    assert "is no image reference" in said
+    assert not (folder / "called").exists()

@@ -127,12 +127,13 @@ class _Cluster:
         self.namespace = request.namespace or spec.namespace or connection.namespace
         self.image = spec.image or image.reference()
         self.items = render(spec, image=self.image)
-        self.probe = request.probe
+        self.probe, self.has_spec = request.probe, request.spec is not None
         self.lacking: Sequence[Rule] = ()
         self.user = ""
 
     def context(self) -> list[Question]:
-        return [Question(rights.NAME, self._rights)]
+        source = [Question("image-source", self._image_source)] if self.has_spec else []
+        return [Question(rights.NAME, self._rights), *source]
 
     def kuberay(self) -> list[Question]:
         on, where = self.connection, self.namespace
@@ -157,6 +158,11 @@ class _Cluster:
         if not self.lacking:
             return ""
         return to_yaml(rules.roles(self.lacking, self.namespace, self.user or "NAME"))
+
+    def _image_source(self) -> Check:
+        """Errors: MissingError (4) as `up` has it, for an image that is in no registry."""
+        up.refuse_absent_image(self.connection.about, self.image)
+        return checks.ok("image-source", f"nodes of this context can have {self.image}")
 
     def _policies(self) -> Check:
         needed = any(item["kind"] == "NetworkPolicy" for item in self.items)

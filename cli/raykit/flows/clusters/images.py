@@ -17,6 +17,7 @@ from raykit.kuberay.checks import short_pod
 from raykit.progress import Progress
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
+from raykit.spec.rules import images as references
 from raykit.versions import RAY
 
 
@@ -43,7 +44,15 @@ class Pushed:
 
 
 def wanted(name: str | None, spec: ClusterSpec | None) -> Wanted:
-    """The image that the user names, else the spec's, else raykit's own."""
+    """The image that the user names, else the spec's, else raykit's own.
+
+    Errors: UsageError (2) if `name` is no image reference.
+    """
+    if name:
+        try:
+            references.reference(name)
+        except ValueError as wrong:
+            raise UsageError(str(wrong), next="raykit image check REGISTRY/NAME:TAG") from wrong
     chosen = name or (spec.image if spec else None) or image.reference()
     if spec is None:
         return Wanted(chosen)

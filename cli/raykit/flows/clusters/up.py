@@ -67,7 +67,7 @@ def up(request: Request, progress: Progress) -> Cluster:
         spec = in_namespace(request.spec, connection)
         context = consent.describe(connection)
         reference = spec.image or image.reference()
-        _refuse_absent_image(context, reference)
+        refuse_absent_image(context, reference)
     with consent.one_at_a_time(connection, spec.name, spec.namespace, request.timeout, progress):
         to_do = Plan(render(spec, image=reference))
         existing = _existing(connection, spec)
@@ -222,7 +222,7 @@ def _is_there(connection: Kubernetes, namespace: str) -> bool:
         return True
 
 
-def _refuse_absent_image(context: Context, reference: str) -> None:
+def refuse_absent_image(context: Context, reference: str) -> None:
     """Errors: MissingError (4) for raykit's own image if the context takes no loaded images."""
     if image.is_own(reference) and not context.takes_loaded_images:
         raise MissingError(

@@ -126,5 +126,9 @@ def wait(
 def _ends(pod: Object) -> list[str]:
     """How the pod's containers ended, one line each."""
     states = (pod.get("status") or {}).get("containerStatuses", [])
-    ends = [(state.get("state") or {}).get("terminated") or {} for state in states]
-    return [f"exit {end.get('exitCode')}: {end.get('reason', '')}" for end in ends if end]
+    return [_end(end) for state in states if (end := (state.get("state") or {}).get("terminated"))]
+
+
+def _end(terminated: Object) -> str:
+    said = [str(terminated[key]) for key in ("reason", "message") if terminated.get(key)]
+    return ": ".join([f"exit {terminated.get('exitCode')}", *said])
