@@ -39,3 +39,13 @@ def test_a_token_that_was_rotated_is_read_again_once_and_both_are_secrets(ray):
     assert seen == ["asked"]
     assert {"old-token", "new-token"} <= set(known())
     assert ray.requests[-1][2]["Authorization"] == "Bearer new-token"
+
+
+def test_a_log_is_read_with_the_renewed_token_too(ray):
+    renewed = Endpoint(ray.url, headers={"Authorization": "Bearer new-token"})
+    headers = {"Authorization": "Bearer old-token"}
+    api = ray.api(headers=headers, renew=lambda: renewed)
+    job = ray.job(log=b"line\n")
+    ray.token = "new-token"
+    with api.log_file(job.node, job.id) as chunks:
+        assert b"".join(chunks) == b"line\n"
