@@ -159,13 +159,6 @@ class RunsFolder:
         finally:
             os.close(descriptor)
 
-    def is_followed(self, run_id: str) -> bool:
-        """Whether some raykit on this machine follows the run's job right now."""
-        if not self.folder(run_id).is_dir():
-            return False
-        with self.followed(run_id) as free:
-            return not free
-
     def write(self, record: RunRecord) -> Path:
         """Write record.json atomically and durably; its path.
 

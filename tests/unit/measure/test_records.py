@@ -258,8 +258,7 @@ def test_a_whole_id_comes_before_what_only_begins_so(runs, make_record):
 
 
 def test_one_raykit_at_a_time_follows_a_run(runs):
-    assert not runs.is_followed("run-1")
     with runs.followed("run-1") as first, runs.followed("run-1") as second:
         assert (first, second) == (True, False)
-        assert runs.is_followed("run-1")
-    assert not runs.is_followed("run-1")
+    with runs.followed("run-1") as later:
+        assert later
