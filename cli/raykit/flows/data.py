@@ -110,9 +110,12 @@ def verify(words: Sequence[str], folder: Path | None) -> Outcome:
 
 
 def _read(path: Path, year: int) -> str:
-    """Read an archive as the job does; its SHA-256. Errors: DataError (9)."""
+    """Read an archive as the job does; its SHA-256.
+
+    Errors: DataError (9), MissingError (4) if the reader itself fails.
+    """
     words = [sys.executable, "-P", str(kit.root() / "jobs"), "gsod.verify", str(path.parent)]
-    done = processes.run([*words, str(year)], error=DataError)
+    done = processes.run([*words, str(year)], error=MissingError)
     verdict = json.loads(done.stdout)
     if "problem" in verdict:
         raise corrupt(path, verdict["problem"], *verdict["evidence"])
