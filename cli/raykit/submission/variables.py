@@ -98,11 +98,7 @@ def shown(word: str) -> str:
 
 def _assignment(line: str) -> dict[str, str]:
     """The variable of one line. Errors: ValueError with the reason, but never with the value."""
-    name, equals, value = (
-        re.sub(r"export\s+", "", line, count=1).partition("=")
-        if (line.startswith("export"))
-        else line.partition("=")
-    )
+    name, equals, value = re.sub(r"\Aexport\s+", "", line).partition("=")
     if not equals:
         raise ValueError("has no =")
     if not ENV_NAME.fullmatch(name):

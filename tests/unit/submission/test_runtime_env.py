@@ -66,6 +66,14 @@ def test_what_ray_would_ignore_or_choke_on_is_refused_by_name(data, told):
     assert told in refused(data)
 
 
+@pytest.mark.parametrize("nest", [lambda inside: [inside], lambda inside: {"a": inside}])
+def test_what_is_nested_beyond_sense_is_refused_and_not_walked(nest):
+    deep = "x"
+    for _ in range(500):
+        deep = nest(deep)
+    assert any("is nested too deeply" in line for line in refused({"config": deep}))
+
+
 def test_every_problem_is_told_at_once():
     assert len(refused({"a": 1, "b": 2, "env_vars": {"X": 1, "Y": 2}})) == 4
 

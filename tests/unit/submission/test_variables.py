@@ -36,6 +36,7 @@ def refused(read, content):
         ("# comment\n\nA=1\n", {"A": "1"}),
         ("export A=1\nexport  B=2\n", {"A": "1", "B": "2"}),
         ("export=1\nexporter=2\n", {"export": "1", "exporter": "2"}),
+        ("exporter=export x\nexport A=export b\n", {"exporter": "export x", "A": "export b"}),
         ("\ufeffA=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
         ("A='b c'\nB=\"d # e\"\nC=it's\n", {"A": "b c", "B": "d # e", "C": "it's"}),
         (
@@ -52,7 +53,7 @@ def test_a_file_is_read_as_shells_that_only_assign(read, content, expected):
 
 
 def test_every_line_that_would_vanish_is_refused_by_its_number(read):
-    content = "A=1\nA B=1\n1X=1\nÄ=1\nB\n=C\nexport D\nE = 1\nF='open\nG=x # y\n"
+    content = "A=1\nA B=1\n1X=1\nÄ=1\nB\n=C\nexport D\nE = 1\nF='open\nG=x # y\nH='a'b'c'\n"
     assert refused(read, content) == [
         "line 2: 'A B' is not a variable name",
         "line 3: '1X' is not a variable name",
@@ -63,6 +64,7 @@ def test_every_line_that_would_vanish_is_refused_by_its_number(read):
         "line 8: 'E ' is not a variable name",
         "line 9: the value of F has quotes inside it or only on one side",
         "line 10: the value of G holds ` #`: quote it, or drop the comment",
+        "line 11: the value of H has quotes inside it or only on one side",
     ]
 
 
