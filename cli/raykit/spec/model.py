@@ -1,7 +1,7 @@
-"""The spec: what a person writes to describe one Ray cluster.
+"""The spec: the fields with which people describe one Ray cluster.
 
-Keys are camelCase, as in Kubernetes manifests. `taskCpus` is Ray's `num-cpus`: the CPUs offered to
-tasks, apart from what a pod requests (`cpu`) and may use (`cpuLimit`).
+Keys are camelCase, as in Kubernetes manifests. `taskCpus` is Ray's `num-cpus`, the CPUs offered to
+tasks; `cpu` is what a pod requests, `cpuLimit` what it may use at most.
 """
 
 from __future__ import annotations
@@ -43,36 +43,40 @@ NVIDIA = "nvidia.com/gpu"
 
 
 class Pods(Part):
-    """What the head and each worker group say of their pods."""
+    """The fields that the head and each worker group have for their pods."""
 
     cpu: Quantity | None = None
     """CPUs that each pod requests. [default: the task CPUs, at least 1]"""
     cpu_limit: Quantity | None = None
-    """CPUs that each pod may use; left out, no limit: a limit slows tasks down on an idle node."""
+    """CPUs that each pod may use at most. Without it there is no limit; a limit slows tasks down
+    even on an idle Kubernetes node."""
     memory: Quantity
-    """Memory that each pod requests and may use: one value, since memory cannot be taken back."""
+    """Memory that each pod requests and may use at most; one value, since Kubernetes cannot take
+    memory back."""
     shared_memory: Quantity | None = None
-    """Size of /dev/shm, where Ray's object store lies; a part of memory. [default: 30 % of it]"""
+    """Size of /dev/shm for Ray's object store; it counts as memory. [default: 30 % of memory]"""
     tmp_storage: Quantity = "10Gi"
     """Size of /tmp: Ray's logs, spilled objects, packages."""
     ephemeral_storage: Quantity | None = None
-    """Local disk that each pod requests and may use, /tmp included; left out, no bound."""
+    """Local disk that each pod requests and may use at most, /tmp included; without it, no
+    limit."""
     gpu: Annotated[int, Field(ge=1, le=64)] | None = None
-    """GPUs of each pod: gives the resource, Ray's num-gpus, and the toleration that clouds use."""
+    """GPUs of each pod; sets the resource, Ray's num-gpus, and the toleration that clouds use."""
     gpu_resource: str = NVIDIA
-    """Resource that a GPU is, such as amd.com/gpu."""
+    """Name of the GPU's resource, such as amd.com/gpu."""
     accelerators: dict[str, Annotated[int, Field(ge=1, le=1024)]] = {}
-    """Other accelerators of each pod by resource, such as google.com/tpu: 4; each is tolerated."""
+    """Other accelerators of each pod by resource, such as google.com/tpu: 4; sets tolerations,
+    too."""
     env: Env = {}
     """Environment variables of the Ray container."""
     env_from: list[EnvFrom] = []
     """Environment variables from Secrets and ConfigMaps."""
     volumes: list[Volume] = []
-    """What is mounted into the Ray container besides /dev/shm and /tmp."""
+    """Volumes of the Ray container besides /dev/shm and /tmp."""
     node_selector: Labels = {}
     """Labels that a Kubernetes node must have."""
     tolerations: list[Toleration] = []
-    """Taints that do not keep these pods away."""
+    """Taints that these pods tolerate."""
     affinity: dict[str, Any] = {}
     """A Kubernetes affinity, as in a pod's spec."""
     topology_spread: list[TopologySpread] = []
@@ -96,26 +100,26 @@ class Pods(Part):
     ray_labels: Labels = {}
     """Labels of the Ray nodes, for scheduling by label."""
     patch: dict[str, Any] = {}
-    """Last resort: merged into the pod template after everything else. Lists of named things
-    merge by name, null removes a key."""
+    """Last resort: fields merged into the rendered pod template. Lists of named items merge by
+    name; null removes a key."""
 
 
 class Head(Pods):
     """The head group."""
 
     task_cpus: Count | None = None
-    """CPUs that the head offers to tasks: 0 where there are workers, else at least 1."""
+    """CPUs that the head offers to tasks: 0 if there are workers, else at least 1."""
 
 
 class WorkerGroup(Pods):
-    """A worker group: pods alike, each a Ray node."""
+    """A worker group: pods with the same fields; each is a Ray node."""
 
     name: GroupName
     """Name of the group."""
     task_cpus: Annotated[int, Field(ge=1, le=4096)] = 1
     """CPUs that each pod offers to tasks."""
     replicas: Count | None = None
-    """Pods in the group; not given where the autoscaler decides. [default: 1]"""
+    """Number of pods; leave it out if the autoscaler decides. [default: 1]"""
     min_replicas: Count = 0
     """Fewest pods that the autoscaler keeps."""
     max_replicas: Count | None = None
@@ -130,38 +134,38 @@ class ClusterSpec(Part):
     name: ClusterName
     """Name of the RayCluster, at most 53 characters."""
     namespace: NamespaceName | None = None
-    """Namespace; left out, that of the context or of --namespace."""
+    """Namespace. [default: that of --namespace, else the context's]"""
     ray_version: RayVersion = versions.RAY
     """Version of Ray in the image. KubeRay needs it to turn authentication on."""
     kuberay: KubeRayVersion = versions.KUBERAY
     """Version of KubeRay that the spec is checked against."""
     image: Image | None = None
-    """Image of the Ray pods; left out, raykit's own, which carries the jobs."""
+    """Image of the Ray pods. [default: raykit's own, which holds the jobs]"""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] | None = None
-    """When kubelets pull it. [default: IfNotPresent]"""
+    """When kubelets pull the image. [default: IfNotPresent]"""
     pull_secrets: list[ObjectName] = []
     """Secrets with which kubelets log in to the registry."""
     auth: Auth = Auth()
-    """Who may speak to Ray."""
+    """Who may use Ray."""
     autoscaling: Autoscaling = Autoscaling()
     """Ray's autoscaler."""
     upgrade: Literal["Recreate", "None"] = "Recreate"
-    """What an edit does to running pods. Recreate: they are replaced, and running jobs are lost.
-    None: they stay as they are until they are restarted."""
+    """What a change of the spec does to running pods. Recreate: KubeRay replaces them, and running
+    jobs are lost. None: they stay until you delete them."""
     suspend: bool = False
     """End all pods and keep the RayCluster."""
     queue: LabelValue | None = None
     """Kueue's LocalQueue that admits the cluster."""
     disruption_budget: bool = False
-    """Render a PodDisruptionBudget: a drained Kubernetes node waits while the head runs on it."""
+    """Render a PodDisruptionBudget: draining a Kubernetes node waits while the head runs on it."""
     network_policy: NetworkPolicy = NetworkPolicy()
-    """Who may reach the pods, and whom they may reach."""
+    """Which addresses may reach the pods, and which the pods may reach."""
     monitoring: Monitoring = Monitoring()
     """Metrics for Prometheus."""
     head: Head
     """The head group."""
     workers: list[WorkerGroup] = []
-    """Worker groups; without any, the head takes the tasks itself."""
+    """Worker groups; without any, the head runs the tasks."""
     jobs: list[Job] = []
     """Jobs that come with the cluster."""
 

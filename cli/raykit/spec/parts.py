@@ -1,4 +1,4 @@
-"""Parts of a spec that say where pods run, what they mount, and what else belongs to a cluster."""
+"""Parts of a spec: placement, volumes, authentication, autoscaling, network, monitoring, jobs."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from raykit.spec.fields import (
 
 
 class Toleration(Part):
-    """A Kubernetes toleration, key by key."""
+    """A Kubernetes toleration, with the same keys."""
 
     key: str | None = None
-    """Taint that is tolerated; left out, with operator Exists, any."""
+    """Key of the taint; without it, and with operator Exists, any taint."""
     operator: Literal["Exists", "Equal"] = "Equal"
-    """Whether the taint's value counts."""
+    """Equal: the taint's value must be equal. Exists: any value."""
     value: str | None = None
     """The taint's value, with operator Equal."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """Effect of the taint; left out, any."""
+    """Effect of the taint; without it, any effect."""
     toleration_seconds: Count | None = None
-    """Seconds to stay on a node after a NoExecute taint appears; left out, for ever."""
+    """Seconds to stay on a node after a NoExecute taint appears; without it, for ever."""
 
 
 class TopologySpread(Part):
     """Spread a group's pods over zones or Kubernetes nodes."""
 
     topology_key: str = "kubernetes.io/hostname"
-    """Node label whose values are the places to spread over."""
+    """Label of Kubernetes nodes; pods are spread over its values."""
     max_skew: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Most pods by which one place may be ahead of another."""
+    """The most pods that one value may have more than another."""
     when_unsatisfiable: Literal["ScheduleAnyway", "DoNotSchedule"] = "ScheduleAnyway"
-    """Whether a pod that would break the spread is still placed. ScheduleAnyway, so that a small
+    """Whether a pod that would break the spread is still placed. With ScheduleAnyway a small
     cluster still starts."""
 
 
@@ -59,7 +59,7 @@ class EnvFrom(Part):
     config_map: ObjectName | None = None
     """Name of a ConfigMap of the namespace; every key becomes a variable."""
     prefix: str = ""
-    """Put before each variable's name."""
+    """Text put before each variable's name."""
 
 
 class CsiVolume(Part):
@@ -72,12 +72,12 @@ class CsiVolume(Part):
 
 
 class Volume(Part):
-    """Something mounted into the Ray container: exactly one source."""
+    """A volume of the Ray container, with exactly one source."""
 
     name: VolumeName
     """Name of the volume in the pod."""
     mount_path: MountPath
-    """Where it is mounted."""
+    """Path in the container."""
     read_only: bool = False
     """Mount it read-only."""
     claim: ObjectName | None = None
@@ -87,33 +87,33 @@ class Volume(Part):
     config_map: ObjectName | None = None
     """Source: a ConfigMap of the namespace."""
     scratch: Quantity | None = None
-    """Source: empty space on the Kubernetes node of this size, gone with the pod."""
+    """Source: an empty volume of this size on the Kubernetes node; it is deleted with the pod."""
     csi: CsiVolume | None = None
     """Source: a storage driver, such as a read-only mount of a bucket."""
 
 
 class Auth(Part):
-    """Who may speak to Ray."""
+    """Who may use Ray."""
 
     mode: Literal["token", "disabled"] = "token"
-    """token: a token guards the head: anyone who reaches it can run code. disabled: no guard."""
+    """token: the head asks for a token. disabled: anyone who reaches the head can run code."""
     secret_name: ObjectName | None = None
-    """An existing Secret whose key auth_token holds the token; left out, KubeRay makes one."""
+    """A Secret with the token under the key auth_token. [default: KubeRay makes one]"""
 
 
 class Autoscaling(Part):
     """Ray's autoscaler (version 2)."""
 
     enabled: bool = False
-    """Let Ray start and end workers as tasks ask for them."""
+    """Let Ray start and end workers according to its tasks."""
     idle_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
     """Seconds without work after which a worker ends. [default: 60]"""
     upscaling_mode: Literal["Default", "Aggressive", "Conservative"] | None = None
-    """How many workers are asked for at once; left out, KubeRay's own default."""
+    """How fast workers are added. [default: KubeRay's own]"""
     cpu: Quantity = "100m"
     """CPUs that the autoscaler's container requests."""
     memory: Quantity = "512Mi"
-    """Memory that the autoscaler's container requests and may use."""
+    """Memory that the autoscaler's container requests and may use at most."""
 
 
 class AllowedEgress(Part):
@@ -122,7 +122,7 @@ class AllowedEgress(Part):
     cidr: Cidr
     """Range of addresses."""
     ports: list[Annotated[int, Field(ge=1, le=65535)]] = []
-    """TCP ports; left out, all."""
+    """TCP ports. [default: all]"""
 
 
 class AllowedClient(Part):
@@ -131,32 +131,32 @@ class AllowedClient(Part):
     namespace: NamespaceName
     """Their namespace."""
     pod_labels: Labels = {}
-    """Labels that they carry; left out, all pods of the namespace."""
+    """Labels that they must have. [default: all pods of the namespace]"""
 
 
 class NetworkPolicy(Part):
-    """Plain NetworkPolicies: only the cluster itself, the operator and what is named get in."""
+    """NetworkPolicies that let in only the cluster itself, the operator and the named clients."""
 
     enabled: bool = False
-    """Render them. They act where the cluster's network plugin enforces NetworkPolicy."""
+    """Render them. They work only if the cluster's network plugin enforces NetworkPolicy."""
     operator_namespace: NamespaceName = "ray-system"
-    """Namespace of KubeRay's operator, whose pods ask the head's dashboard."""
+    """Namespace of KubeRay's operator, whose pods request the head's dashboard."""
     api_server: list[Cidr] = []
-    """Addresses of the API server: its service proxy is how raykit reaches the head, and the
-    autoscaler speaks to it."""
+    """Addresses of the API server. raykit reaches the head through its service proxy, and the
+    autoscaler uses it."""
     clients: list[AllowedClient] = []
     """Further pods that may reach the head."""
     egress: list[AllowedEgress] = []
     """Addresses that pods may reach besides each other and DNS, such as a data source."""
     open_egress: bool = False
-    """Let pods reach any address; then `egress` has nothing to add."""
+    """Let pods reach any address; `egress` is then not needed."""
 
 
 class Monitoring(Part):
     """A PodMonitor for Prometheus' operator."""
 
     enabled: bool = False
-    """Render it. The cluster must have the PodMonitor resource."""
+    """Render the PodMonitor. The Kubernetes cluster must have that resource."""
     interval: Duration = "30s"
     """Time between two scrapes."""
     labels: Labels = {}
@@ -164,33 +164,34 @@ class Monitoring(Part):
 
 
 class Job(Part):
-    """A job that comes with the cluster: a RayJob, run once for each content."""
+    """A job that comes with the cluster: a RayJob, which runs once for each content."""
 
     name: JobName
-    """Name within the cluster. The RayJob's is CLUSTER-NAME-HASH, so that a change runs it again
-    and a repetition does not."""
+    """Name within the cluster. The RayJob's name is CLUSTER-NAME-HASH with a hash of its content,
+    so that a changed job runs again and an unchanged one does not."""
     job: str | None = None
     """One of raykit's jobs, such as fib."""
     entrypoint: list[str] | None = None
-    """Or a command, word by word."""
+    """A command instead of `job`, word by word."""
     arguments: list[str] = []
     """Options for the job, word by word."""
     env: Env = {}
     """Environment variables of the job."""
     own_cluster: bool = False
-    """Run it on a cluster of its own, which ends with it, instead of on this spec's."""
+    """Run it on a cluster of its own, which ends with the job, instead of on this cluster."""
     deadline_seconds: Seconds | None = None
-    """Seconds after which the job is ended."""
+    """Seconds after which KubeRay ends the job."""
     start_deadline_seconds: Seconds | None = None
-    """Seconds within which the job must have begun to run."""
+    """Seconds within which the job must start."""
     ttl_seconds: Count | None = None
     """Seconds for which a finished RayJob with a cluster of its own stays, so that its result can
-    be collected. [default: 86400, a day] On the spec's cluster it stays until it is deleted."""
+    be collected. [default: 86400, a day] Without a cluster of its own it stays until it is
+    deleted."""
 
 
 class Container(Part):
-    """Another container of the pod. Fields are Kubernetes' own; raykit adds a security context
-    that Pod Security `restricted` takes."""
+    """Another container of the pod. raykit adds a security context that passes Pod Security
+    `restricted`."""
 
     name: VolumeName
     """Its name."""
