@@ -1,11 +1,11 @@
-"""Runs side by side: first whether they did the same work, then the time of each arm.
+"""Compares runs: first whether they did the same work, then the time of each arm.
 
-T is the median of a run's spans that carry an `arm`, one timing an arm. A job that names no arm is
-measured by its makespan (first task start to last task end, Ray's task events), and one without
-tasks by the phase `run`. Which of them a row shows is in its `source`.
+T is the median of a run's spans with an `arm`, one timing for each arm. A job without arms is
+measured by its makespan (first task start to last task end, from Ray's task events), a job without
+tasks by the phase `run`. `source` says which of them it is.
 
-speedup S = T₁/Tₚ, where T₁ is the same run's arm `local`, on one task CPU; efficiency E = S/p. The
-ratio to the baseline compares the same arm of two runs, and only where their work is the same.
+speedup S = T₁/Tₚ, where T₁ is the same run's arm `local` on one task CPU; efficiency E = S/p. The
+ratio to the baseline compares the same arm of two runs, and only if their work is the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNLIKE_WORK, NOTHING_SHARED = "did unlike work", "have no time in common"
 
 @dataclass(frozen=True)
 class Arm:
-    """One timed way of one run, with what it gave; samples: its seconds, in order."""
+    """One arm of one run, with its timing and ratios. samples: its seconds, in order."""
 
     run: str
     name: str
@@ -48,8 +48,8 @@ class Arm:
 class Verdict:
     """Whether one run was faster than the baseline.
 
-    arm: the one compared, None where none is; took: the run's time over the baseline's;
-    outcome: a word of FASTER to NOTHING_SHARED; one_machine: the Ray nodes shared one.
+    outcome: one of the words FASTER to NOTHING_SHARED. arm: the compared one; None without any.
+    took: the run's time over the baseline's. one_machine: the Ray nodes shared a machine.
     """
 
     run: str
@@ -60,7 +60,7 @@ class Verdict:
     one_machine: bool = False
 
     def words(self, run: str, baseline: str) -> str:
-        """The verdict as a sentence in which the runs have these names."""
+        """The verdict as a sentence. run, baseline: names for the runs."""
         if self.took is None:
             return f"{run} and {baseline} {self.outcome}: no ratio."
         of_what = f"{run} took {self.took} of {baseline}'s time ({self.arm})"
@@ -69,7 +69,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side. runs: the baseline first; phases: seconds by name, a column a run."""
+    """Compared runs. runs: the baseline first. phases: seconds by name, one value for each run."""
 
     baseline: str
     job: str
@@ -92,19 +92,20 @@ class _Measured:
 def compare(records: Sequence[RunRecord], *, unlike: bool = False) -> Comparison:
     """Compare finished runs of one job; the first is the baseline.
 
-    unlike: take runs of different work, image or Ray too. Different work still gives no ratio.
+    unlike: also accept runs with different work, images or Ray versions; different work still gives
+    no ratio.
 
-    Errors: RecordError (7) where runs cannot be compared, with every reason.
+    Errors: RecordError (7) with every reason why the runs cannot be compared.
     """
     differences = _differences(records) if unlike else refuse_unlike(records)
     measured = [_measure(record) for record in records]
     other_work = {run for run, lines in differences if lines}
     arms = [
-        _over_baseline(arm, each, measured[0])
-        if each is not measured[0] and each.record.id not in other_work
+        _over_baseline(arm, run, measured[0])
+        if run is not measured[0] and run.record.id not in other_work
         else arm
-        for each in measured
-        for arm in each.arms
+        for run in measured
+        for arm in run.arms
     ]
     found = doubts.find(records, [(arm.run, arm.name, arm.timing) for arm in arms])
     return Comparison(
@@ -122,9 +123,9 @@ def compare(records: Sequence[RunRecord], *, unlike: bool = False) -> Comparison
 
 
 def refuse_unlike(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
-    """The differences of work, which are none where this returns.
+    """Check that the runs can be compared; return their differences in work, which are empty then.
 
-    Errors: RecordError (7) where runs did not succeed or differ in job, work, image or Ray.
+    Errors: RecordError (7) if runs did not succeed, or differ in job, work, image or Ray version.
     """
     differences = _differences(records)
     _refuse_unlike(records, differences)
@@ -132,21 +133,21 @@ def refuse_unlike(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
 
 
 def _differences(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
-    """What each run does not have in common with the first. Errors: RecordError (7)."""
+    """Each run's differences in work from the first. Errors: RecordError (7)."""
     _refuse_what_gave_nothing(records)
     return [(record.id, unlike_work(records[0], record)) for record in records[1:]]
 
 
 def unlike_work(base: RunRecord, other: RunRecord) -> list[str]:
-    """What two runs do not have in common of what they were to do, a line each.
+    """The differences in work between two runs, one line each.
 
-    Where both jobs say what they did, that alone counts: other options may mean equal work.
+    If both jobs say what they did, only that counts: different options may mean equal work.
     """
     mine, theirs = facts.work(base), facts.work(other)
     if mine is None or theirs is None:
         same = base.job["arguments"] == other.job["arguments"]
-        asked = [" ".join(map(str, each.job["arguments"])) or "none" for each in (base, other)]
-        return [] if same else [f"options: {asked[0]} against {asked[1]}"]
+        options = [" ".join(map(str, run.job["arguments"])) or "none" for run in (base, other)]
+        return [] if same else [f"options: {options[0]} against {options[1]}"]
     return [
         f"{key}: {_short(mine.get(key))} against {_short(theirs.get(key))}"
         for key in dict.fromkeys((*mine, *theirs))
@@ -181,9 +182,9 @@ def _ended_well(record: RunRecord) -> bool:
 def _refuse_unlike(
     records: Sequence[RunRecord], differences: Sequence[tuple[str, list[str]]]
 ) -> None:
-    """Errors: RecordError (7) where the runs differ in work, image or Ray version."""
+    """Errors: RecordError (7) if the runs differ in work, image or Ray version."""
     problems = [f"{run}: {line}" for run, lines in differences for line in lines]
-    advice = "raykit compare --unlike shows them, without a ratio where the work differs"
+    advice = "raykit compare --unlike shows them, without a ratio if the work differs"
     other_tasks = any(line.startswith("tasks:") for _, lines in differences for line in lines)
     if other_tasks and all(facts.takes(record, "tasks") for record in records):
         most = max(facts.tasks_of_work(record) or 1 for record in records)
@@ -228,7 +229,7 @@ def _of_work(
 
 
 def times(record: RunRecord) -> tuple[dict[str, list[float]], str]:
-    """Seconds of each arm of a run, in order, and where they come from: SPANS and its like."""
+    """The seconds of each arm of a run, in order, and their source, such as SPANS."""
     samples = facts.samples(record)
     if samples:
         return samples, SPANS
@@ -285,7 +286,7 @@ def _over_baseline(arm: Arm, own: _Measured, base: _Measured) -> Arm:
 def _verdict(
     run: str, base: str, arms: Sequence[Arm], other_work: bool, found: Sequence[Doubt]
 ) -> Verdict:
-    """By the run's first arm that is not the local one."""
+    """The verdict on a run, from its first arm that is not the local one."""
     if other_work:
         return Verdict(run, base, UNLIKE_WORK)
     compared = [arm for arm in arms if arm.run == run and arm.over_baseline]
@@ -299,7 +300,7 @@ def _verdict(
 
 
 def outcome(over: Ratio) -> str:
-    """What a ratio of the baseline's time to a run's says: a word of FASTER to TOO_SELDOM."""
+    """The verdict of a ratio of the baseline's time to a run's: FASTER, SLOWER or undecided."""
     if over.low is None:
         return TOO_SELDOM
     if not over.decided:
@@ -321,9 +322,9 @@ def _summary(record: RunRecord) -> dict[str, Any]:
 
 
 def _phases(records: Sequence[RunRecord]) -> dict[str, list[float | None]]:
-    """Seconds of each phase, a column a run; None where a run has no such phase.
+    """The seconds of each phase, one value for each run; None if a run has no such phase.
 
-    How the cluster came up, once, stands before what this submission took.
+    The phases in which the cluster came up are before those of the submission.
     """
     by_run: list[Mapping[str, float]] = [
         {

@@ -1,4 +1,4 @@
-"""Doubts about a measurement, as named values, each with what to do about it."""
+"""Finds reasons to doubt a measurement; each doubt has a name, its evidence, and advice."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from raykit.measure.strip.tasks import LOCAL_ARM
 
 TOO_SHORT_SECONDS = 0.1
 ROUNDS_FOR_A_SPEEDUP, ROUNDS_FOR_A_RATIO = 6, 4
-"""So many samples carry a 95 % interval: pairs in one run, and in each of two runs."""
+"""The fewest samples for a 95 % interval: rounds of one run, and samples in each of two runs."""
 SLOW_FIRST_FACTOR = 1.5
 THROTTLED_SECONDS = 0.05
 BUSY_LOAD = 0.5
-"""The share of its CPUs that a machine's load may take before a job begins."""
+"""The load, as a share of a machine's CPUs, that is no reason to doubt when a job begins."""
 BUSY_PRESSURE = 0.5
-"""The share of a job's time in which somebody on the machine may wait for a CPU."""
+"""The share of a job's time in which programs may wait for a CPU without a reason to doubt."""
 LEAST_OBSERVED_SECONDS = 0.5
 SUPERLINEAR = 1.005
-"""An efficiency from here on prints as more than 1.00."""
+"""The lowest efficiency that prints as more than 1.00."""
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """name: such as SINGLE_SAMPLE; why: the evidence; advice: what to do about it."""
+    """A doubt. name: such as SINGLE_SAMPLE; why: the evidence; advice: what to do about it."""
 
     name: str
     why: str
@@ -35,13 +35,13 @@ class Doubt:
 
 
 def of_run(record: RunRecord) -> list[Doubt]:
-    """Every doubt about the numbers of one run."""
+    """All doubts about one run's numbers."""
     rules = (_truncated, _busy, _superlinear, _throttled, _disturbed, _first_slow)
     return [doubt for rule in rules if (doubt := rule(record)) is not None]
 
 
 def find(records: Sequence[RunRecord], timings: Iterable[tuple[str, str, Timing]]) -> list[Doubt]:
-    """Every doubt about runs side by side; timings are (run, arm, timing)."""
+    """All doubts about compared runs. timings: run, arm and timing of each arm."""
     between = [_same_machine(records), *(_unlike(records, *rule) for rule in LIKENESS)]
     return [
         *(doubt for doubt in between if doubt is not None),
@@ -81,9 +81,9 @@ def _same_machine(records: Sequence[RunRecord]) -> Doubt | None:
 
 
 def _shares_one_machine(record: RunRecord) -> bool:
-    """Whether several Ray nodes are known to be on one machine.
+    """Whether several Ray nodes are known to run on one machine.
 
-    Pods are looked at before the job: one that an autoscaler adds later may be anywhere.
+    The record has the pods from before the job: one that an autoscaler adds later may be anywhere.
     """
     ray_nodes, pods = len(record.tasks.get("nodes") or {}), record.cluster.get("pods")
     all_seen = pods is None or len(pods) >= ray_nodes
@@ -133,7 +133,7 @@ def _unlike(
     advice: str,
     of: Callable[[RunRecord], str | None],
 ) -> Doubt | None:
-    """A doubt where runs differ in something; what is unknown of a run is not compared."""
+    """A doubt if the runs differ in a property; runs of which it is unknown are not compared."""
     values = list(dict.fromkeys(value for record in records if (value := of(record)) is not None))
     if len(values) < 2:
         return None
@@ -143,15 +143,15 @@ def _unlike(
 def _of_samples(
     records: Sequence[RunRecord], timings: Sequence[tuple[str, str, Timing]]
 ) -> list[Doubt]:
-    found = []
+    doubts = []
     single = sorted({arm for _, arm, timing in timings if timing.n == 1})
     few = sorted({arm for _, arm, timing in timings if 1 < timing.n < ROUNDS_FOR_A_SPEEDUP})
     if single:
-        found.append(
+        doubts.append(
             Doubt("SINGLE_SAMPLE", f"measured once: {', '.join(single)}", _repeat(records[0]))
         )
     if few:
-        found.append(
+        doubts.append(
             Doubt(
                 "FEW_SAMPLES",
                 f"fewer than {ROUNDS_FOR_A_SPEEDUP} rounds: {', '.join(few)}; a speedup has its "
@@ -162,18 +162,18 @@ def _of_samples(
         )
     short = sorted({arm for _, arm, timing in timings if timing.seconds < TOO_SHORT_SECONDS})
     if short:
-        found.append(
+        doubts.append(
             Doubt(
                 "TOO_SHORT",
                 f"under {TOO_SHORT_SECONDS:g} s: {', '.join(short)}",
-                "give the job more work; Ray's own overhead decides at this length",
+                "give the job more work; at this length Ray's own overhead decides",
             )
         )
-    return found
+    return doubts
 
 
 def _repeat(record: RunRecord) -> str:
-    """How to measure a job more often: by its own option where it has one."""
+    """The command that measures a job more often: with the job's own option if it has one."""
     if facts.takes(record, "repeat"):
         return f"raykit submit {record.job['name']} -- --repeat {ROUNDS_FOR_A_SPEEDUP}"
     return "raykit bench runs a job again and again"
@@ -187,26 +187,28 @@ def _truncated(record: RunRecord) -> Doubt | None:
     return Doubt(
         "TRUNCATED",
         f"{record.id}: Ray reported {record.tasks['count']:,} of {whole:,} tasks",
-        "no makespan is taken from a part; let the job time itself (jobs/timing.py)",
+        "a part gives no makespan; let the job time itself (jobs/timing.py)",
     )
 
 
 def _busy(record: RunRecord) -> Doubt | None:
-    """Others wanted the machine's CPUs: before the job began, or while it ran."""
+    """Other programs used the machine's CPUs before the job began or while it ran."""
     machine = facts.head_machine(record)
     cpus, load = machine.get("cpu_count"), machine.get("load")
     reasons = []
     if isinstance(cpus, int) and isinstance(load, int | float) and load > BUSY_LOAD * cpus:
         reasons.append(f"a load of {load:.1f} on {cpus} CPUs when it began")
-    waited, lasted = facts.growth(record, "cpu_pressure_seconds"), facts.growth(record, "time")
-    if waited and lasted and lasted >= LEAST_OBSERVED_SECONDS and waited > BUSY_PRESSURE * lasted:
-        reasons.append(f"programs waited for a CPU {min(waited / lasted, 1):.0%} of the time")
+    pressure, seconds = facts.growth(record, "cpu_pressure_seconds"), facts.growth(record, "time")
+    if pressure and seconds and seconds >= LEAST_OBSERVED_SECONDS:
+        share = min(pressure / seconds, 1)
+        if share > BUSY_PRESSURE:
+            reasons.append(f"programs waited for a CPU {share:.0%} of the time")
     if not reasons:
         return None
     return Doubt(
         "BUSY_MACHINE",
         f"{record.id}: {'; '.join(reasons)}",
-        "end what else runs on the machine, then run it again",
+        "end other programs on the machine, then run it again",
     )
 
 
@@ -220,14 +222,14 @@ def _superlinear(record: RunRecord) -> Doubt | None:
         if speedup and speedup.value / usable >= SUPERLINEAR:
             return Doubt(
                 "SUPERLINEAR",
-                f"{record.id}: a speedup of {speedup.value:.2f} where {usable:g} CPUs could work",
-                "the arms did not meet the same conditions; repeat it on a machine at rest",
+                f"{record.id}: a speedup of {speedup.value:.2f} on {usable:g} usable CPUs",
+                "the arms had different conditions; repeat it on an idle machine",
             )
     return None
 
 
 def _first_slow(record: RunRecord) -> Doubt | None:
-    """The first of several samples of an arm stands out: something was still warming up."""
+    """The first of several samples of an arm is much slower: something was still warming up."""
     for arm, samples in sorted(facts.samples(record).items()):
         if len(samples) > 2 and samples[0] > SLOW_FIRST_FACTOR * max(samples[1:]):
             return Doubt(
@@ -256,11 +258,11 @@ def _disturbed(record: RunRecord) -> Doubt | None:
 
 def _throttled(record: RunRecord) -> Doubt | None:
     """A CPU limit held the driver's container back between the job's start and its result."""
-    held = facts.growth(record, "throttled_seconds")
-    if held is None or held < THROTTLED_SECONDS:
+    seconds = facts.growth(record, "throttled_seconds")
+    if seconds is None or seconds < THROTTLED_SECONDS:
         return None
     return Doubt(
         "THROTTLED",
-        f"{record.id}: its CPU limit held the driver's container back for {held:.2f} s",
+        f"{record.id}: its CPU limit held the driver's container back for {seconds:.2f} s",
         "raise the CPU limit or leave it out; requests alone share the CPUs",
     )

@@ -1,11 +1,11 @@
-"""Run records: what one submission of one job on one cluster was, and what it measured.
+"""Run records: one submission of one job on one cluster, and what was measured.
 
-    runs/<id>/record.json    everything below, written atomically, schema-versioned
-    runs/<id>/driver.log     the driver's log, byte for byte, but for known secrets
-    runs/<id>/events.jsonl   the job's timing events, a line each, appended as they come
+    runs/<id>/record.json    the fields of RunRecord, written atomically, schema-versioned
+    runs/<id>/driver.log     the driver's log, byte for byte except for known secrets
+    runs/<id>/events.jsonl   the job's timing events, one a line, appended as they arrive
 
-A record is written before the job is submitted and again at its end: one that was never finished
-says so. While a job is followed, its run's folder is locked.
+A record is written before the job is submitted, with the status UNFINISHED, and again at its end.
+While raykit follows a job, its run's folder is locked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SCHEMA = 1
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
 UNFINISHED, NOT_SUBMITTED = "UNFINISHED", "NOT_SUBMITTED"
 PROBE_BYTES = 1 << 16
-"""What must fit before a run starts: about what its record and a short log take."""
+"""Bytes that the disk must have room for before a run starts: about a record and a short log."""
 
 NUMBERS = re.compile(r"\[\n\s+([-+.\deE]+(?:,\n\s+[-+.\deE]+)*)\n\s+\]")
 
@@ -39,15 +39,15 @@ NUMBERS = re.compile(r"\[\n\s+([-+.\deE]+(?:,\n\s+[-+.\deE]+)*)\n\s+\]")
 class RunRecord:
     """One run. Times are Unix seconds, lengths seconds; statuses are Ray's words.
 
-    status: Ray's job status, or UNFINISHED where raykit did not see the end,
-    NOT_SUBMITTED where Ray never took the job.
+    status: Ray's job status; UNFINISHED if raykit did not see the end, NOT_SUBMITTED if Ray did
+    not accept the job.
     started: when the submission began; ended: when raykit had seen its end, or None.
-    target: where it ran and why there; machine: CPU model and count where the head runs;
+    target: where it ran and why there; machine: CPU model and count of raykit's own machine;
     cluster: its Kubernetes nodes (name, boot id, CPU limits), image and its digest, or empty;
     phases: raykit's own; spans, results, errors: the job's, from its timing lines;
-    tasks: what Ray's task events say (see strip.summarise); log: bytes, sha256 and source.
-    clock: how far the head's clock is ahead of ours, where it could be told (clocks.Offset).
-    cause: why the job did not succeed, a word of flows.outcome, or None.
+    tasks: a summary of Ray's task events (strip.summarise); log: bytes, sha256 and source.
+    clock: how far the head's clock is ahead of ours, if that is known (clocks.Offset).
+    cause: why the job did not succeed, a word of measure.outcome, or None.
     """
 
     id: str
@@ -77,7 +77,7 @@ class RunRecord:
     schema: int = SCHEMA
 
     def add_event(self, event: Mapping[str, Any]) -> None:
-        """File one timing event of the job under its kind."""
+        """Add one timing event of the job."""
         body = {key: value for key, value in event.items() if key not in ("raykit", "event")}
         match event["event"]:
             case "start":
@@ -96,7 +96,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
-        """The record of JSON data; fields that a newer raykit added are refused by name."""
+        """The record of JSON data. Errors: ValueError for unknown or mistyped fields, by name."""
         known = {item.name for item in fields(cls)}
         unknown = sorted(set(data) - known)
         if unknown:
@@ -107,18 +107,21 @@ class RunRecord:
 
 
 class RunsFolder:
-    """The folder that holds run records: `./runs`, or what RAYKIT_RUNS names."""
+    """The folder of run records: `./runs`, or the one that RAYKIT_RUNS names."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def chosen(cls, environ: Mapping[str, str], folder: Path | str | None = None) -> RunsFolder:
-        """The folder given, else the one that RAYKIT_RUNS of an environment names, else ./runs."""
+        """The given folder, else that of RAYKIT_RUNS in the environment, else ./runs."""
         return cls(Path(folder or environ.get("RAYKIT_RUNS") or "runs").resolve())
 
     def check_writable(self) -> None:
-        """Errors: MissingError (4) where no record could be written; nothing is left behind."""
+        """Check that a record can be written, and leave nothing behind.
+
+        Errors: MissingError (4) if not.
+        """
         probe = self.path / f".write-{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -134,9 +137,9 @@ class RunsFolder:
             ) from error
 
     def folder(self, run_id: str) -> Path:
-        """Where a run is kept: the one place that turns a name into a path.
+        """A run's folder. Only this method turns a name into a path.
 
-        Errors: RecordError (7) for a name that is no plain one; it may come from another machine.
+        Errors: RecordError (7) for a name that is not plain; names may come from other machines.
         """
         if not run_ids.is_plain(run_id):
             raise RecordError(
@@ -148,7 +151,7 @@ class RunsFolder:
 
     @contextlib.contextmanager
     def followed(self, run_id: str) -> Iterator[bool]:
-        """Hold a run while its job is followed; False where another raykit on this machine does."""
+        """Lock a run while its job is followed; False if another raykit here follows it."""
         try:
             self.folder(run_id).mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder(run_id), os.O_RDONLY)
@@ -160,9 +163,9 @@ class RunsFolder:
             os.close(descriptor)
 
     def write(self, record: RunRecord) -> Path:
-        """Write record.json atomically and durably; its path.
+        """Write record.json atomically and durably; return its path.
 
-        Errors: RecordError (7) with the path, where the disk refuses.
+        Errors: RecordError (7) with the path, if the disk refuses.
         """
         path = self.folder(record.id) / RECORD
         text = json.dumps(redacted(record.as_dict()), indent=2, allow_nan=False) + "\n"
@@ -170,10 +173,10 @@ class RunsFolder:
         return path
 
     def read(self, run_id: str) -> RunRecord:
-        """One record by a word, as `find` takes it.
+        """The record that a word names, as in `find`.
 
-        Errors: RecordError (7) where it is missing, cut short or of another schema; UsageError (2)
-        where the word names several.
+        Errors: RecordError (7) if it is missing, cut short or of another schema; UsageError (2) if
+        the word names several.
         """
         found = self.find(run_id)
         if found is None:
@@ -181,12 +184,12 @@ class RunsFolder:
         return self._read(found)
 
     def find(self, word: str) -> str | None:
-        """The id of the run that a word names, None where there is none.
+        """The id of the run that a word names; None if there is none.
 
-        A word is a run's id, a submission id (its newest run), `last` or `last~N`, or the beginning
-        of an id, of four characters or more, that no other run shares.
+        A word is a run's id, a submission id (its newest run), `last` or `last~N`, or at least four
+        characters with which only one id begins.
 
-        Errors: UsageError (2) where several begin so.
+        Errors: UsageError (2) if several ids begin with the word.
         """
         if self._is_id(word):
             return word
@@ -212,9 +215,9 @@ class RunsFolder:
             ) from error
 
     def log(self, run_id: str) -> bytes:
-        """The driver log as it was saved.
+        """The saved driver log.
 
-        Errors: RecordError (7) where it is missing or unreadable.
+        Errors: RecordError (7) if it is missing or unreadable.
         """
         path = self.folder(run_id) / LOG
         try:
@@ -227,7 +230,7 @@ class RunsFolder:
             ) from error
 
     def ids(self) -> list[str]:
-        """Ids of all runs, oldest first; of those that began in one second by their records."""
+        """The ids of all runs, oldest first; within one second, in the order of their records."""
         names = [entry.parent.name for entry in self.path.glob(f"*/{RECORD}")]
         seconds = {name: run_ids.started(name) for name in names}
         shared = Counter(seconds.values())
@@ -242,7 +245,7 @@ class RunsFolder:
         return sorted(names, key=moment)
 
     def records(self) -> Iterator[tuple[str, RunRecord | RecordError]]:
-        """All runs, oldest first, with the error in place of a record that cannot be read."""
+        """The ids and records of all runs, oldest first; an error in place of an unreadable one."""
         for run_id in self.ids():
             try:
                 yield run_id, self._read(run_id)
@@ -259,7 +262,7 @@ class RunsFolder:
         )
 
     def _started(self, run_id: str) -> float:
-        """When a run began, Unix seconds; where its record cannot say, when it was last written."""
+        """A run's start in Unix seconds; if its record is unreadable, when it was last written."""
         exact = self._peek(run_id, "started")
         if isinstance(exact, int | float):
             return float(exact)
@@ -269,7 +272,7 @@ class RunsFolder:
             return 0.0
 
     def _peek(self, run_id: str, field_name: str) -> object:
-        """One field of a record as it stands there; None where it cannot be read."""
+        """One field of a record's file, unchecked; None if it cannot be read."""
         try:
             return json.loads((self.path / run_id / RECORD).read_bytes())[field_name]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -285,7 +288,7 @@ def _numbers_on_one_line(text: str) -> str:
 
 
 def _locked(descriptor: int) -> bool:
-    """Take the lock of a run's folder; True also where the file system knows no locks."""
+    """Take the lock of a run's folder; also True if the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -296,7 +299,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _check_shape(data: Mapping[str, Any]) -> None:
-    """ValueError where a field is of another kind than a record's: it is damaged, not old."""
+    """Errors: ValueError if fields have other types than a record's: the record is damaged."""
     wrong = [
         name for name, kind in _KINDS.items() if name in data and not isinstance(data[name], kind)
     ]
@@ -320,9 +323,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file of a run whole or not at all, and durably.
+    """Write a file of a run completely or not at all, and durably.
 
-    Errors: RecordError (7) with the path, where the disk refuses.
+    Errors: RecordError (7) with the path, if the disk refuses.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -343,7 +346,7 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> RecordError:
-    """The error for a file of a run that the disk refused."""
+    """The error for a run's file that the disk refuses."""
     return RecordError(
         f"{path} could not be written",
         evidence=[error.strerror or str(error)],

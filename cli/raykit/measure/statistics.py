@@ -1,7 +1,7 @@
-"""What a few timings say: medians, ratios, and intervals that assume no shape of the noise.
+"""Medians and ratios of a few timings, with intervals that assume no distribution of the noise.
 
-All intervals hold at least 95 % for independent samples, whatever their distribution. Where that
-many samples cannot carry one, there is none: None, never a wider guess.
+All intervals cover at least 95 % for independent samples of any distribution. With too few samples
+an interval is None; it is never a guess.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LEVEL = 0.95
 TAIL = (1 - LEVEL) / 2
 Z = statistics.NormalDist().inv_cdf(1 - TAIL)
 MOST_EXACT = 50
-"""Above so many samples the exact count takes seconds; the normal approximation then agrees."""
+"""Above so many samples exact counting takes seconds, and the normal approximation agrees."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Timing:
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> Timing:
-        """Errors: ValueError without samples."""
+        """The timing of samples in seconds. Errors: ValueError without samples."""
         if not samples:
             raise ValueError("no samples")
         low, high = _within(sorted(samples), _binomial_cut(len(samples))) or (None, None)
@@ -43,25 +43,25 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ratio:
-    """One time over another; low, high: its 95 % interval, None where the samples are too few."""
+    """One time over another. low, high: its 95 % interval; None with too few samples."""
 
     value: float
     low: float | None = None
     high: float | None = None
 
     def divided(self, by: float) -> Ratio:
-        """The ratio per `by`, such as an efficiency per task CPU."""
+        """The ratio divided by a number, such as a speedup by the task CPUs."""
         ends = (None if end is None else end / by for end in (self.low, self.high))
         return Ratio(self.value / by, *ends)
 
     def inverted(self) -> Ratio:
-        """The ratio the other way round."""
+        """The inverse ratio."""
         ends = (None if end is None else 1 / end for end in (self.high, self.low))
         return Ratio(1 / self.value, *ends)
 
     @property
     def decided(self) -> bool:
-        """Whether the interval leaves out 1: noise alone does not explain the difference."""
+        """Whether the interval excludes 1, so that noise alone does not explain the difference."""
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
 
     def __str__(self) -> str:
@@ -71,16 +71,16 @@ class Ratio:
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> Ratio | None:
-    """The ratio of two arms of one run: in pairs where every round timed both."""
+    """The ratio of two arms of one run, paired if every round timed both."""
     paired = len(over) == len(under)
     return paired_ratio(over, under) if paired else independent_ratio(over, under)
 
 
 def paired_ratio(over: Sequence[float], under: Sequence[float]) -> Ratio | None:
-    """over / under, measured in turn, a pair a round; None where a time is zero.
+    """over / under, measured in turn, one pair a round; None if a time is zero.
 
-    Hodges and Lehmann's estimate on logarithms; the interval is Wilcoxon's signed-rank test turned
-    round, exact up to 50 rounds, from six on.
+    Hodges and Lehmann's estimate on logarithms, with the interval that belongs to Wilcoxon's
+    signed-rank test: from six rounds on, exact up to 50.
 
     Errors: ValueError for sequences of different lengths.
     """
@@ -113,10 +113,10 @@ def tail(level: float) -> float:
 
 
 def independent_ratio(over: Sequence[float], under: Sequence[float]) -> Ratio | None:
-    """over / under, measured apart, such as in two runs; None where a time is zero.
+    """over / under, measured independently, such as in two runs; None if a time is zero.
 
-    Hodges and Lehmann's estimate on logarithms; the interval is Mann and Whitney's test turned
-    round, exact up to 50 samples, from four against four on.
+    Hodges and Lehmann's estimate on logarithms, with the interval that belongs to Mann and
+    Whitney's test: from four samples in each on, exact up to 50.
     """
     if not over or not under or min(*over, *under) <= 0:
         return None
@@ -127,7 +127,7 @@ def independent_ratio(over: Sequence[float], under: Sequence[float]) -> Ratio | 
 def serial_fraction(speedup: float, p: float) -> float | None:
     """Karp and Flatt's (1/S − 1/p)/(1 − 1/p).
 
-    None where it means nothing: on one task CPU, and outside 1 ≤ S ≤ p.
+    None on one task CPU and outside 1 ≤ S ≤ p, where it means nothing.
     """
     if p <= 1 or not 1 <= speedup <= p:
         return None
@@ -145,12 +145,12 @@ def _estimate(ordered: Sequence[float], cut: int) -> Ratio:
 
 
 def _within(ordered: Sequence[float], cut: int) -> tuple[float, float] | None:
-    """The values that are left when `cut` - 1 go from each end; None for a cut of 0."""
+    """The first and last value without the `cut` - 1 at each end; None for a cut of 0."""
     return (ordered[cut - 1], ordered[-cut]) if cut else None
 
 
 def _cut(counts: Sequence[int], tail: float = TAIL) -> int:
-    """How many of a statistic's lowest values lie within one tail of its null distribution."""
+    """The number of a statistic's lowest values within one tail of its null distribution."""
     total, below, cut = sum(counts), 0, 0
     for count in counts:
         below += count
@@ -171,7 +171,7 @@ def _binomial_cut(n: int, tail: float = TAIL) -> int:
 
 @cache
 def _signed_rank_cut(n: int) -> int:
-    """Of Wilcoxon's W, the sum of those ranks 1 to n that have a positive sign."""
+    """The cut of Wilcoxon's W, the sum of the ranks 1 to n with a positive sign."""
     if n > MOST_EXACT:
         return _normal_cut(n * (n + 1) / 4, n * (n + 1) * (2 * n + 1) / 24)
     counts = [1]
@@ -182,7 +182,7 @@ def _signed_rank_cut(n: int) -> int:
 
 @cache
 def _rank_sum_cut(n: int, m: int) -> int:
-    """Of Mann and Whitney's U: how many of the n·m pairs are in order.
+    """The cut of Mann and Whitney's U, the number of the n·m pairs that are in order.
 
     Its counts are the coefficients of the Gaussian binomial of n + m over n.
     """

@@ -1,4 +1,4 @@
-"""The strip as text: a title, a row a lane, what its signs mean, what was cut."""
+"""Draws the strip as text: a title, one row a lane, a legend, and how many rows are not shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from raykit.measure.strip.lanes import ACTOR, CPU, MORE, TOUCHING
 
 MOST_LINES = 10
 FRAME = 3
-"""Lines beside the rows: the title, the legend, and what was cut."""
+"""Lines besides the rows: the title, the legend, and the number of rows not shown."""
 LABEL_WIDTH = 28
 LEAST_COLUMNS = 10
 FULL, PART, IDLE, FAILED, ENDED, ABSENT = "█", "▒", "·", "!", "x", " "
@@ -24,7 +24,7 @@ Lane = Mapping[str, Any]
 
 
 def draw(summary: Mapping[str, Any], width: int = 80) -> list[str]:
-    """The strip's lines, at most ten of `width` columns; none without measured tasks."""
+    """The strip's lines: at most ten of at most `width` columns; none without measured tasks."""
     lanes = [] if summary.get("dropped") else summary.get("lanes") or []
     if not lanes:
         return []
@@ -47,7 +47,7 @@ def counted(tasks: int) -> str:
 
 
 def _labels(lanes: Sequence[Lane], room: int) -> list[str]:
-    """One label a row, all of one length; a node's name that is too long loses its beginning."""
+    """One label a row, all of one length; the beginning of a long node's name is cut off."""
     labels = []
     for lane in lanes:
         where = place(lane)
@@ -67,7 +67,7 @@ def place(lane: Lane) -> str:
 
 
 class _Bar:
-    """One row's cells, each a stretch of the whole time."""
+    """The cells of one row; each covers the same part of the whole time."""
 
     def __init__(self, summary: Mapping[str, Any], lane: Lane, span: float, columns: int) -> None:
         self.first, self.cell, self.columns = summary["first_start"], span / columns, columns
@@ -94,7 +94,7 @@ class _Bar:
         return int((moment - self.first) / self.cell)
 
     def _covered(self, intervals: Sequence[Sequence[float]]) -> list[float]:
-        """The share of each cell that the intervals cover; a moment covers a trace of its cell."""
+        """The share of each cell that intervals cover; an empty interval covers a trace of it."""
         covered = [0.0] * self.columns
         for start, end in intervals:
             low = max(min(self._column(start), self.columns - 1), 0)
@@ -107,7 +107,7 @@ class _Bar:
 
 
 def _legend(lanes: Sequence[Lane], drawn: str, width: int) -> list[str]:
-    """The signs and rows that occur, and what the share at the end is a share of."""
+    """What the signs, rows and percentages that occur mean."""
     meanings = [f"{sign} {meaning}" for sign, meaning in MEANINGS.items() if sign in drawn]
     kinds = {lane.get("kind", CPU) for lane in lanes}
     if ACTOR in kinds:

@@ -1,7 +1,7 @@
-"""What a record keeps of a job's tasks: which ran where and when, on nodes that were there then.
+"""Summarises a job's tasks for its record: which ran where and when, and on which Ray nodes.
 
-Built from Ray's task events alone, so it serves any job. Times are Unix seconds on the clocks of
-the Ray nodes. A part of the events is no measurement: where Ray cut them off only counts are kept.
+The source is Ray's task events, so it works for any job. Times are Unix seconds on the clocks of
+the Ray nodes. If Ray left out events, only counts are kept: a part of them measures nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from raykit.measure.strip.nodes import Node, most_offered, offered_seconds, pres
 MOST_LANES = 100
 MOST_NAMES = 20
 CELLS = 400
-"""A record keeps a lane's busy time as finely as a strip of so many columns can show."""
+"""A record keeps a lane's busy time as precisely as a strip of so many columns can show."""
 NORMAL, ACTOR, CREATION = "NORMAL_TASK", "ACTOR_TASK", "ACTOR_CREATION_TASK"
 LOCAL_ARM = "local"
 Row = Mapping[str, Any]
@@ -31,8 +31,9 @@ Row = Mapping[str, Any]
 class Task:
     """One attempt of one task.
 
-    created: when its submitter made it, on the submitter's clock; cpus: what it held while it ran,
-    for an actor's method what its actor holds; actor: the actor's id, None for a plain task.
+    start, end: on the Ray node's clock. cpus: those that it held while it ran; for an actor's
+    method, those of its actor. actor: the actor's id; None for a plain task. created: on the
+    submitter's clock.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Arm:
-    """One timing of one way, as the job gave it: Unix start on the driver's clock, seconds."""
+    """One timing of an arm by the job itself. start: Unix seconds on the driver's clock."""
 
     name: str
     start: float
@@ -56,7 +57,7 @@ class Arm:
 
 
 def parse(rows: Sequence[Row], now: float, actors: Sequence[Row] = ()) -> list[Task]:
-    """The tasks that ran, from rows of Ray's state API; one that still runs ends at `now`."""
+    """The tasks that ran, from rows of Ray's state API; tasks that still run end at `now`."""
     homes = _homes(rows, actors)
     holds = {row["actor_id"]: _cpus_asked(row, 0.0) for row in rows if row.get("type") == CREATION}
     ran = (row for row in rows if row.get("type") in (NORMAL, ACTOR, CREATION))
@@ -67,7 +68,7 @@ def parse(rows: Sequence[Row], now: float, actors: Sequence[Row] = ()) -> list[T
 
 
 def lacks_nodes(rows: Sequence[Row]) -> bool:
-    """Whether some row that ran names no Ray node, nor does another row of its actor."""
+    """Whether a task ran of which neither its own row nor one of its actor names the Ray node."""
     homes = _homes(rows, ())
     return any(
         row.get("start_time_ms") and not row.get("node_id") and row.get("actor_id") not in homes
@@ -100,8 +101,8 @@ def _task(row: Row, now: float, homes: Mapping[str, str], holds: Mapping[str, fl
 
 
 def _cpus_asked(row: Row, unknown: float) -> float:
-    asked = row.get("required_resources")
-    return unknown if asked is None else float(asked.get("CPU", 0.0))
+    resources = row.get("required_resources")
+    return unknown if resources is None else float(resources.get("CPU", 0.0))
 
 
 def summarise(
@@ -114,14 +115,14 @@ def summarise(
     arms: Sequence[Arm] = (),
     actors: Sequence[Row] = (),
 ) -> dict[str, Any]:
-    """What a record keeps of a job's tasks.
+    """The summary of a job's tasks for its record.
 
-    rows: of Ray's state API; dropped: rows that Ray did not return; nodes, actors: Ray's rows;
-    now: the end of what still runs; during: the job's start and end; arms: its own timings.
-    Returns counts, names, the nodes that were there, and the most task CPUs they offered at once.
-    Where tasks ran and no row is missing also: first start, last end, makespan; seconds of CPUs
-    held and offered; the busiest lanes with their busy intervals and their tasks (see
-    `_one_by_one`); what ran in each arm.
+    rows, nodes, actors: of Ray's state API. dropped: number of task rows that Ray left out. now:
+    the end of tasks that still run. during: the job's start and end. arms: its own timings.
+    Returns counts, names, the nodes that existed, and the most task CPUs that they offered at once.
+    If tasks ran and no row is missing, also: first start, last end, makespan; seconds of CPUs held
+    and offered; the busiest lanes with their busy intervals and tasks (see `_one_by_one`); the
+    tasks of each arm.
     """
     tasks = parse(rows, now, actors)
     there = present(nodes, *during)
@@ -179,7 +180,7 @@ def _measured(tasks: Sequence[Task], nodes: Sequence[Node]) -> dict[str, Any]:
 
 
 def _held(lane: Lane) -> float:
-    """CPU seconds: an actor holds its CPUs, a CPU may be held in part."""
+    """The CPU seconds that a lane's tasks held; a task may hold a part of a CPU."""
     if lane.kind == ACTOR_LANE:
         return lane.busy * lane.holds
     return sum(min(task.cpus, 1.0) * (task.end - task.start) for task in lane.tasks)
@@ -218,7 +219,7 @@ def _one_by_one(lane: Lane, first: float, names: Sequence[str]) -> list[list[int
 
 
 def _joined(intervals: Sequence[tuple[float, float]], gap: float) -> list[list[float]]:
-    """Busy intervals, those closer than `gap` joined: a record stays small."""
+    """Busy intervals, joined if they are closer than `gap`, so that a record stays small."""
     joined: list[list[float]] = []
     for start, end in intervals:
         if joined and start - joined[-1][1] <= gap:
@@ -239,10 +240,10 @@ def _most_at_once(tasks: Sequence[Task]) -> int:
 
 
 def one_submitted_after_another(tasks: Sequence[Task]) -> bool:
-    """Whether each of three or more plain tasks was only made when the one before had ended.
+    """Whether each of three or more plain tasks was created only after the one before had ended.
 
-    Ends are on the clock of a Ray node, creations on the driver's: where a task seems to start
-    before it was made, the clocks disagree and nothing is claimed.
+    Ends are on a Ray node's clock, creations on the driver's. If a task seems to start before it
+    was created, the clocks disagree and the answer is no.
     """
     if len(tasks) < 3 or any(task.actor or task.created is None for task in tasks):
         return False
@@ -254,9 +255,9 @@ def one_submitted_after_another(tasks: Sequence[Task]) -> bool:
 
 
 def _in_arms(tasks: Sequence[Task], arms: Sequence[Arm]) -> dict[str, Any]:
-    """Seconds, tasks and CPU seconds of each arm but the local one.
+    """Seconds, tasks and CPU seconds of each arm except the local one.
 
-    A task belongs to the arm in which it was made: the driver's clock timed both.
+    A task belongs to the arm in which it was created: both times are on the driver's clock.
     """
     timed = sorted((arm for arm in arms if arm.name != LOCAL_ARM), key=lambda arm: arm.start)
     found: dict[str, dict[str, float]] = {}
