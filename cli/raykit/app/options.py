@@ -1,13 +1,15 @@
-"""Options that several commands share: one meaning each, everywhere."""
+"""Options that several commands share, with the same meaning in all of them."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -77,6 +79,33 @@ Name = Annotated[str | None, typer.Option("--name", help="Name of the cluster.")
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change.")]
 
 
+TARGET_OPTIONS = {"on": On, "context": Context, "namespace": Namespace, "header": Headers, "ca": Ca}
+
+
+def on_target(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that name a target in place of its parameter `where`."""
+
+    @functools.wraps(command)
+    def run(*, header: list[str] | None, **arguments: Any) -> None:
+        named = {name: arguments.pop(name) for name in TARGET_OPTIONS if name != "header"}
+        command(where=where(**named, headers=header), **arguments)
+
+    own = inspect.signature(command, locals={"Where": object}, eval_str=True)
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in TARGET_OPTIONS.items()
+    ]
+    parameters = [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in own.parameters.values()
+        for option in (options if parameter.name == "where" else [parameter])
+    ]
+    # Typer reads the options of a command from its signature.
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
 def where(
     on: str | None,
     context: str | None,
@@ -84,21 +113,21 @@ def where(
     headers: list[str] | None = None,
     ca: Path | None = None,
 ) -> Where:
-    """The place that a command's options and the environment name."""
+    """What a command's options and the environment say about the target."""
     from raykit.flows.targets.where import Where
 
     return Where(os.environ, on, context, namespace, tuple(headers or ()), ca)
 
 
 def runs_folder() -> RunsFolder:
-    """Where records are kept: RAYKIT_RUNS, else ./runs."""
+    """The folder of run records: RAYKIT_RUNS, else ./runs."""
     from raykit.measure.records import RunsFolder
 
     return RunsFolder.chosen(os.environ)
 
 
 def consent(yes: bool) -> Callable[[str], bool]:
-    """Asks on a terminal; elsewhere only `--yes` is a yes."""
+    """A function that asks for consent on a terminal; without one, only `--yes` consents."""
 
     def ask(question: str) -> bool:
         if yes or not sys.stdin.isatty():
@@ -109,9 +138,10 @@ def consent(yes: bool) -> Callable[[str], bool]:
 
 
 def refuse(context: typer.Context, because: str, *names: str) -> None:
-    """Refuse options that would do nothing beside others. names: of the command's parameters.
+    """Refuse options that would do nothing.
 
-    Errors: UsageError (2) with those that the command line has.
+    because: the reason. names: of the command's parameters.
+    Errors: UsageError (2) with those options that the user gave.
     """
     flags = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
     given = [name for name in names if _is_given(context, name)]

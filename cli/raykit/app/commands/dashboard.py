@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raykit.app import output
-from raykit.app.options import Ca, Context, Format, Headers, Namespace, On, Output, where
+from raykit.app.options import Format, Output, on_target
+
+if TYPE_CHECKING:
+    from raykit.flows.targets.where import Where
 
 
 def register(app: typer.Typer) -> None:
     app.command("dashboard")(dashboard)
 
 
+@on_target
 def dashboard(
-    on: On = None,
-    context: Context = None,
-    namespace: Namespace = None,
-    header: Headers = None,
-    ca: Ca = None,
+    where: Where,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     output_format: Output = Format.text,
 ) -> None:
@@ -35,5 +35,4 @@ def dashboard(
         data = {"url": address}
         output.show("dashboard", data, output_format is Format.json, lambda shown: shown["url"])
 
-    target = where(on, context, namespace, header, ca)
-    flow.show(target, Progress(output.Screen()), announce, browser=browser)
+    flow.show(where, Progress(output.Screen()), announce, browser=browser)

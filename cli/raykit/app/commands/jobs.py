@@ -10,22 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import (
-    Ca,
-    Context,
-    Format,
-    Headers,
-    Namespace,
-    On,
-    Output,
-    Timeout,
-    runs_folder,
-    where,
-)
+from raykit.app.options import Format, Output, Timeout, on_target, runs_folder
 from raykit.errors import JobsApiError
 
 if TYPE_CHECKING:
     from raykit.flows.jobs import Stopped
+    from raykit.flows.targets.where import Where
     from raykit.submission.jobs_api import JobDetails
 
 Job = Annotated[
@@ -43,32 +33,25 @@ def register(app: typer.Typer) -> None:
     app.command("stop")(stop)
 
 
+@on_target
 def ps(
-    on: On = None,
-    context: Context = None,
-    namespace: Namespace = None,
-    header: Headers = None,
-    ca: Ca = None,
+    where: Where,
     output_format: Output = Format.text,
 ) -> None:
     """List the jobs that a head knows, whoever submitted them."""
     from raykit.flows import jobs
     from raykit.progress import Progress
 
-    place = where(on, context, namespace, header, ca)
-    listed = jobs.jobs(place, Progress(output.Screen()))
+    listed = jobs.jobs(where, Progress(output.Screen()))
     as_json = output_format is Format.json
     data: Any = [asdict(job) for job in listed] if as_json else listed
     output.show("ps", data, as_json, _as_table)
 
 
+@on_target
 def attach(
     job: Job,
-    on: On = None,
-    context: Context = None,
-    namespace: Namespace = None,
-    header: Headers = None,
-    ca: Ca = None,
+    where: Where,
     timeout: Timeout = None,
     output_format: Output = Format.text,
 ) -> None:
@@ -79,18 +62,14 @@ def attach(
 
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
-    place = where(on, context, namespace, header, ca)
-    run = jobs.attach(job, place, runs_folder(), Progress(screen), timeout)
+    run = jobs.attach(job, where, runs_folder(), Progress(screen), timeout)
     finish(run, "attach", as_json, screen)
 
 
+@on_target
 def logs(
     job: Job,
-    on: On = None,
-    context: Context = None,
-    namespace: Namespace = None,
-    header: Headers = None,
-    ca: Ca = None,
+    where: Where,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on until the job ends.")
     ] = False,
@@ -100,26 +79,20 @@ def logs(
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
-    place = where(on, context, namespace, header, ca)
-    jobs.log(job, place, runs_folder(), progress, output.raw, following=follow)
+    jobs.log(job, where, runs_folder(), progress, output.raw, following=follow)
 
 
+@on_target
 def stop(
     job: Job,
-    on: On = None,
-    context: Context = None,
-    namespace: Namespace = None,
-    header: Headers = None,
-    ca: Ca = None,
+    where: Where,
     output_format: Output = Format.text,
 ) -> None:
     """Stop a job, and see that it has stopped."""
     from raykit.flows import jobs
     from raykit.progress import Progress
 
-    stopped = jobs.stop(
-        job, where(on, context, namespace, header, ca), runs_folder(), Progress(output.Screen())
-    )
+    stopped = jobs.stop(job, where, runs_folder(), Progress(output.Screen()))
     error = None if stopped.confirmed else _still_there(stopped)
     if output_format is Format.json:
         output.show_envelope("stop", asdict(stopped), error)

@@ -9,24 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import (
-    Ca,
-    Context,
-    Format,
-    Headers,
-    Namespace,
-    On,
-    Output,
-    Timeout,
-    number,
-    runs_folder,
-    where,
-)
+from raykit.app.options import Format, Output, Timeout, number, on_target, runs_folder
 from raykit.errors import UsageError
 from raykit.flows.ranges import AMOUNT, BYTES
 
 if TYPE_CHECKING:
     from raykit.flows.session import Run
+    from raykit.flows.targets.where import Where
     from raykit.submission.entrypoints import Entrypoint
 
 EPILOG = """Examples:
@@ -58,16 +47,13 @@ def register(app: typer.Typer) -> None:
     app.command("submit", epilog=EPILOG)(submit)
 
 
+@on_target
 def submit(
+    where: Where,
     job: Annotated[
         str | None, typer.Argument(metavar="JOB", help="A job of raykit's, or a file.")
     ] = None,
     arguments: Args = None,
-    on: On = None,
-    context: Context = None,
-    namespace: Namespace = None,
-    header: Headers = None,
-    ca: Ca = None,
     entrypoint: Annotated[
         bool, typer.Option("--entrypoint", help="Run the words behind -- as a command.")
     ] = False,
@@ -118,7 +104,7 @@ def submit(
     base = environments.read_file(runtime_env) if runtime_env else {}
     request = Request(
         _entrypoint(job, arguments or [], environments.working_dir(base, working_dir), entrypoint),
-        where(on, context, namespace, header, ca),
+        where,
         id=_checked_id(submission_id),
         runtime_env=environments.merged(base, variables, pip or []),
         resources=_resources(num_cpus, num_gpus, memory),
