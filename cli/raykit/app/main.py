@@ -1,4 +1,4 @@
-"""The `raykit` command: its topics, and the one place where errors are caught."""
+"""The `raykit` command: registers all commands, and catches all errors."""
 
 from __future__ import annotations
 
@@ -117,47 +117,47 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         output.show_error(_command(words), stopped, as_json)
         sys.exit(stopped.exit_code)
     except SystemExit as ended:
-        # Typer has said on stderr what is wrong; JSON readers get their one envelope too.
+        # Typer has printed what is wrong to stderr; JSON readers get their envelope, too.
         if as_json and ended.code == UsageError.exit_code:
             wrong = UsageError("wrong usage", next=f"raykit {_command(words)} --help")
             output.show_error(_command(words), wrong, as_json)
         raise
     except Exception as bug:
         if as_json:
-            found = RaykitError("a bug in raykit", evidence=[f"{type(bug).__name__}: {bug}"])
-            output.show_error(_command(words), found, as_json)
+            error = RaykitError("a bug in raykit", evidence=[f"{type(bug).__name__}: {bug}"])
+            output.show_error(_command(words), error, as_json)
         raise
     finally:
-        # What is left goes with the process: to look for cycles in it first takes 50 ms.
+        # Skip the final garbage collection; it would add 50 ms to every command.
         gc.freeze()
     sys.exit(0)
 
 
 @contextlib.contextmanager
 def _long_paths_refused() -> Iterator[None]:
-    """Errors: UsageError (2) where any path of the user's is longer than the system takes."""
+    """Errors: UsageError (2) if a path of the user is longer than the system allows."""
     try:
         yield
     except OSError as refused:
         if refused.errno != errno.ENAMETOOLONG:
             raise
         raise UsageError(
-            "a path is longer than this system takes",
+            "a path is longer than this system allows",
             evidence=[output.shortened(str(refused.filename), 80)],
             next="name a shorter path, or cd nearer to it",
         ) from refused
 
 
 def _check_surroundings(words: Sequence[str]) -> None:
-    """Refuse at the door what no command could send, show or write.
+    """Check arguments, variables and the current folder, which every command uses.
 
-    Errors: UsageError (2) for bytes that are not UTF-8, MissingError (4) for a folder that is gone.
+    Errors: UsageError (2) if one is not UTF-8, MissingError (4) if the folder was deleted.
     """
     try:
         here = str(Path.cwd())
     except OSError as gone:
         raise MissingError(
-            "the current folder is gone or cannot be read",
+            "the current folder was deleted or cannot be read",
             evidence=[str(gone)],
             next="cd to another folder, then run the same command again",
         ) from gone
@@ -182,7 +182,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _handle_signals() -> None:
-    """Ctrl-C, SIGTERM and a closed terminal interrupt; `nohup` asks to go on without a terminal."""
+    """Let Ctrl-C, SIGTERM and a closed terminal interrupt; but not the last one under `nohup`."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -28,6 +29,17 @@ BUSY_SECONDS = 15.0
 
 PAUSE_SECONDS, SHORTEST_PAUSE = 1.0, 0.2
 """The pause before that, if the API server names none (`Retry-After`), and the shortest one."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to the API server. path: with its leading slash. body: sent as JSON."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+    body: Object | None = None
 
 
 class ApiServer:
@@ -84,38 +96,29 @@ class ApiServer:
                 timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             )
 
-    def answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: Object | None = None,
-    ) -> tuple[int, bytes]:
-        """Status and body of a request."""
+    def answer(self, request: Request) -> tuple[int, bytes]:
+        """Status and body of the answer to a request."""
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
-            status, data, pause = self._answered(method, path, query, headers, body)
+            status, data, pause = self._answered(request)
             if status == errors.UNAUTHORIZED and self._renewed():
-                status, data, pause = self._answered(method, path, query, headers, body)
+                status, data, pause = self._answered(request)
             if pause is None or time.monotonic() + pause > deadline:
                 return status, data
             time.sleep(pause)
 
-    def _answered(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        headers: Mapping[str, str] | None,
-        body: Object | None,
-    ) -> tuple[int, bytes, float | None]:
-        """Status and body of one request; seconds until it is to be sent again, if at all."""
+    def _answered(self, request: Request) -> tuple[int, bytes, float | None]:
+        """Status and body of one answer; seconds until the request may be sent again, or None."""
         with (
             self._understood(),
             self._translated(),
-            self._client.stream(method, path, params=query, headers=headers, json=body) as answer,
+            self._client.stream(
+                request.method,
+                request.path,
+                params=request.query,
+                headers=request.headers,
+                json=request.body,
+            ) as answer,
         ):
             pause = _pause(answer.status_code, answer.headers.get("Retry-After"))
             return answer.status_code, answers.body(answer.iter_bytes()), pause

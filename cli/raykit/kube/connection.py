@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from raykit.errors import KubernetesError
 from raykit.kube import answers, errors
 from raykit.kube.access import Access, access
-from raykit.kube.api_server import CONNECT_SECONDS, READ_SECONDS, ApiServer, is_loopback
+from raykit.kube.api_server import CONNECT_SECONDS, READ_SECONDS, ApiServer, Request, is_loopback
 from raykit.kube.kinds import EVERYWHERE, KINDS, RAY_API, selectors
 from raykit.objects import Object
 
@@ -40,8 +40,9 @@ class Kubernetes(ApiServer):
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """One object; None if it does not exist."""
-        content = self._asked("GET", KINDS[kind].path(namespace, name), may_be_absent=True)
-        return None if content is None else self._made(kind, content)
+        request = Request("GET", KINDS[kind].path(namespace, name))
+        content = self._content(request, may_be_absent=True)
+        return None if content is None else self._object(kind, content)
 
     def objects(
         self,
@@ -75,7 +76,7 @@ class Kubernetes(ApiServer):
         headers = {"Accept": METADATA_ONLY} if metadata_only else {}
         path = KINDS[kind].path(namespace)
         for _ in range(MOST_PAGES):
-            content = self._asked("GET", path, query=query, headers=headers)
+            content = self._content(Request("GET", path, query, headers))
             assert content is not None
             with self._understood():
                 page = answers.items("Metadata" if metadata_only else kind, content)
@@ -95,7 +96,7 @@ class Kubernetes(ApiServer):
         Errors: ConflictError (8) if another owner has set a field to another value.
         """
         kind, metadata = KINDS[item["kind"]], item["metadata"]
-        content = self._asked(
+        request = Request(
             "PATCH",
             kind.path(metadata.get("namespace"), metadata["name"]),
             query={
@@ -106,8 +107,7 @@ class Kubernetes(ApiServer):
             headers={"Content-Type": APPLY_PATCH},
             body=item,
         )
-        assert content is not None
-        return self._made(item["kind"], content)
+        return self._stored(item["kind"], request)
 
     def create(
         self, item: Object, namespace: str | None = None, *, dry_run: bool = False
@@ -117,25 +117,26 @@ class Kubernetes(ApiServer):
         item: its `apiVersion` may be left out. dry_run: change nothing; admission still decides.
         """
         kind = KINDS[item["kind"]]
-        content = self._asked(
+        request = Request(
             "POST",
             kind.path(namespace),
             query={"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})},
             body={"apiVersion": kind.api_version, **item},
         )
-        assert content is not None
-        return self._made(item["kind"], content)
+        return self._stored(item["kind"], request)
 
     def annotate(
         self, kind: str, name: str, namespace: str, annotations: Mapping[str, str]
     ) -> None:
         """Set annotations of one object, separately from the fields that raykit applies."""
-        self._asked(
-            "PATCH",
-            KINDS[kind].path(namespace, name),
-            query={"fieldManager": FIELD_MANAGER},
-            headers={"Content-Type": MERGE_PATCH},
-            body={"metadata": {"annotations": dict(annotations)}},
+        self._content(
+            Request(
+                "PATCH",
+                KINDS[kind].path(namespace, name),
+                query={"fieldManager": FIELD_MANAGER},
+                headers={"Content-Type": MERGE_PATCH},
+                body={"metadata": {"annotations": dict(annotations)}},
+            )
         )
 
     def delete(
@@ -154,7 +155,8 @@ class Kubernetes(ApiServer):
         policy: Object = {"propagationPolicy": "Foreground"}
         if grace_seconds is not None:
             policy["gracePeriodSeconds"] = grace_seconds
-        return self._asked("DELETE", path, body=policy, may_be_absent=True) is not None
+        request = Request("DELETE", path, body=policy)
+        return self._content(request, may_be_absent=True) is not None
 
     def changes(
         self,
@@ -186,24 +188,24 @@ class Kubernetes(ApiServer):
         """
         path = f"{KINDS['Pod'].path(namespace, pod)}/log"
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        status, data = self.answer("GET", path, query={**query, "limitBytes": str(2**16)})
+        status, data = self.answer(Request("GET", path, {**query, "limitBytes": str(2**16)}))
         return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
     def status_of(self, path: str) -> int:
         """The HTTP status of GET on a path of the API server, such as a service proxy."""
-        return self.answer("GET", path)[0]
+        return self.answer(Request("GET", path))[0]
 
     def serves(self, api_version: str, plural: str) -> bool:
         """Whether the API server knows a resource, such as `ray.io/v1` and `rayclusters`."""
-        content = self._asked("GET", f"/apis/{api_version}", may_be_absent=True)
+        content = self._content(Request("GET", f"/apis/{api_version}"), may_be_absent=True)
         known = (content or {}).get("resources") or []
         return isinstance(known, list) and any(
             isinstance(item, dict) and item.get("name") == plural for item in known
         )
 
     def version(self) -> str:
-        """The API server's version. Ask this first: its errors show what is wrong with the way."""
-        content = self._asked("GET", "/version")
+        """The API server's version. Ask for it first: its errors show what is wrong."""
+        content = self._content(Request("GET", "/version"))
         version = (content or {}).get("gitVersion")
         if not isinstance(version, str):
             raise errors.not_kubernetes(
@@ -211,22 +213,19 @@ class Kubernetes(ApiServer):
             )
         return version
 
-    def _made(self, kind: str, content: Object) -> Object:
+    def _object(self, kind: str, content: Object) -> Object:
         with self._understood():
             return answers.one(kind, content)
 
-    def _asked(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: Object | None = None,
-        may_be_absent: bool = False,
-    ) -> Object | None:
+    def _stored(self, kind: str, request: Request) -> Object:
+        """Send an object; return it as the API server stores it."""
+        content = self._content(request)
+        assert content is not None
+        return self._object(kind, content)
+
+    def _content(self, request: Request, *, may_be_absent: bool = False) -> Object | None:
         """The JSON object that answers a request; None for 404 with `may_be_absent`."""
-        status, data = self.answer(method, path, query=query, headers=headers, body=body)
+        status, data = self.answer(request)
         if status in OK:
             with self._understood():
                 return answers.parsed(data)
@@ -234,7 +233,7 @@ class Kubernetes(ApiServer):
         if may_be_absent and status == errors.NOT_FOUND and data.strip() == NO_SUCH_ADDRESS:
             return None
         if message is None and status != errors.UNAUTHORIZED:
-            evidence = f"{method} {path}: HTTP {status}: {answers.quoted(data)}"
+            evidence = f"{request.method} {request.path}: HTTP {status}: {answers.quoted(data)}"
             raise errors.not_kubernetes(self.about, self.access.server, evidence)
         if status == errors.NOT_FOUND and may_be_absent:
             return None

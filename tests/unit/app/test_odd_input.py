@@ -144,7 +144,7 @@ def test_a_folder_that_is_gone_is_4(tmp_path):
     line = f'mkdir gone; cd gone; rmdir ../gone; exec "{sys.executable}" -P -m raykit runs'
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 4
-    assert done.stderr.startswith("error: the current folder is gone")
+    assert done.stderr.startswith("error: the current folder was deleted")
 
 
 def test_other_variables_may_hold_any_bytes(world):

@@ -144,8 +144,8 @@ class Scripted(Kubernetes):
         super().__init__(access)
         self.answers = answers
 
-    def answer(self, method, path, **_):
-        return self.answers.get(path, (404, b'{"kind": "Status", "message": "none"}'))
+    def answer(self, request):
+        return self.answers.get(request.path, (404, b'{"kind": "Status", "message": "none"}'))
 
 
 def reads(answers):
@@ -284,8 +284,8 @@ def test_a_list_is_read_page_by_page(monkeypatch):
     connection = Scripted(as_bytes(ANSWERS))
     asked = []
 
-    def answered(method, path, *, query, **_):
-        asked.append(query.get("continue"))
+    def answered(request):
+        asked.append(request.query.get("continue"))
         more = {"continue": str(len(asked))} if len(asked) < 3 else {}
         return 200, json.dumps({"metadata": more, "items": [NODE]}).encode()
 
@@ -298,7 +298,7 @@ def test_a_list_without_end_is_refused(monkeypatch):
     connection = Scripted({})
     pages = itertools.count()
 
-    def answered(*_, **__):
+    def answered(_request):
         metadata = {"continue": str(next(pages))}
         return 200, json.dumps({"metadata": metadata, "items": []}).encode()
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from raykit.progress import Progress
 
 ELSEWHERE = ("context", "namespace", "replicas", "create_namespace", "timeout", "yes")
-"""Options of `up` that a head on this machine has no use for."""
+"""Options of `up` that do nothing for a head on this machine."""
 
 MOST_NODES = 64
 
@@ -67,7 +67,7 @@ def up(
         typer.Option(min=0, max=2**31 - 1, help="Replicas of the spec's one worker group."),
     ] = None,
     create_namespace: Annotated[
-        bool, typer.Option("--create-namespace", help="Make the namespace where it is absent.")
+        bool, typer.Option("--create-namespace", help="Make the namespace if it does not exist.")
     ] = False,
     timeout: Annotated[
         float,
@@ -81,15 +81,15 @@ def up(
     """Bring up the Ray cluster of a spec, and wait until it is ready.
 
     Run it again after a change of the spec: it says what changes and which pods restart, and asks
-    where jobs run or raykit did not make the Kubernetes cluster. Where a Ray cluster cannot become
-    ready, the reason comes from its pods and events.
+    if jobs run or raykit did not make the Kubernetes cluster. If a Ray cluster cannot become ready,
+    it says why, from pods and events.
     """
     from raykit.flows.clusters import up as flow
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
     if on is not None:
-        _refuse_other_places(on)
+        _refuse_other_targets(on)
         refuse(options, "a head on this machine takes no spec", "spec")
         refuse(options, "a head on this machine is in no Kubernetes context", *ELSEWHERE)
         _up_local(name or on, nodes, progress, output_format)
@@ -123,20 +123,20 @@ def status(
     namespace: Namespace = None,
     output_format: Output = Format.text,
 ) -> None:
-    """Show local heads and RayClusters, whoever made them, and why one is not ready.
+    """Show local heads and all RayClusters, and why some are not ready.
 
-    raykit changes and deletes only what it made: see the column MADE BY.
+    raykit changes and deletes only clusters that it made: see the column MADE BY.
     """
     from raykit.flows.clusters import status as flow
 
-    found = flow.status(where(on, context, namespace))
+    shown = flow.status(where(on, context, namespace))
     if output_format is Format.json:
-        output.show_envelope("status", found.as_dict(), found.error)
-        raise typer.Exit(found.error.exit_code if found.error else 0)
-    if found.clusters or found.local or not found.error:
-        output.show("status", found.as_dict(), False, _table)
-    if found.error:
-        raise found.error
+        output.show_envelope("status", shown.as_dict(), shown.error)
+        raise typer.Exit(shown.error.exit_code if shown.error else 0)
+    if shown.clusters or shown.local or not shown.error:
+        output.show("status", shown.as_dict(), False, _table)
+    if shown.error:
+        raise shown.error
 
 
 def down(
@@ -157,17 +157,17 @@ def down(
 ) -> None:
     """Delete a cluster, by name or by spec, or end a local head.
 
-    A cluster is looked for where `raykit up` puts it: in --namespace, else the spec's namespace,
-    else the context's, else raykit. NAMESPACE/NAME and CONTEXT:NAMESPACE/NAME are names too.
+    The cluster must be in the namespace of `raykit up`: that of --namespace, else the spec's, else
+    the context's, else raykit. NAME may also be NAMESPACE/NAME or CONTEXT:NAMESPACE/NAME.
     """
     from raykit.flows.clusters import down as flow
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
     if on is not None:
-        _refuse_other_places(on)
-        place = ("spec", "context", "namespace", "yes")
-        refuse(options, "a head on this machine has a name alone", *place)
+        _refuse_other_targets(on)
+        of_clusters = ("spec", "context", "namespace", "yes")
+        refuse(options, "a head on this machine has only a name", *of_clusters)
         gone = flow.of_head(name or on, progress)
     elif spec is not None and name is None:
         gone = flow.of_spec(spec, context, namespace, consent(yes), progress)
@@ -192,11 +192,11 @@ def _up_local(name: str, nodes: int, progress: Progress, output_format: Format) 
     output.show("up", data, output_format is Format.json, _is_up)
 
 
-def _refuse_other_places(on: str) -> None:
+def _refuse_other_targets(on: str) -> None:
     if on != "local":
         raise UsageError(
-            f"--on {on}: up and down know --on local alone",
-            next="a Kubernetes context is chosen by --context, a cluster by its name",
+            f"--on {on}: up and down take only --on local",
+            next="choose a Kubernetes context with --context, a cluster by its name",
         )
 
 

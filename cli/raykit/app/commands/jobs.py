@@ -1,4 +1,4 @@
-"""`raykit ps`, `attach`, `logs`, `stop`: look after jobs, also those that others submitted."""
+"""`raykit ps`, `attach`, `logs` and `stop`: for all jobs of a head, also of other users."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ps(
     where: Where,
     output_format: Output = Format.text,
 ) -> None:
-    """List the jobs that a head knows, whoever submitted them."""
+    """List all jobs that a head knows, also those of other users."""
     from raykit.flows import jobs
     from raykit.progress import Progress
 
@@ -55,7 +55,7 @@ def attach(
     timeout: Timeout = None,
     output_format: Output = Format.text,
 ) -> None:
-    """Follow a job to its end, wherever it was left, and complete its record."""
+    """Follow a job to its end, and complete its record."""
     from raykit.app.commands.submit import finish
     from raykit.flows import jobs
     from raykit.progress import Progress
@@ -74,7 +74,7 @@ def logs(
         bool, typer.Option("-f", "--follow", help="Go on until the job ends.")
     ] = False,
 ) -> None:
-    """Print a job's log as it is on the head, byte for byte but for the token."""
+    """Print a job's log as it is on the head, byte for byte except for secrets."""
     from raykit.flows import jobs
     from raykit.progress import Progress
 
@@ -88,21 +88,21 @@ def stop(
     where: Where,
     output_format: Output = Format.text,
 ) -> None:
-    """Stop a job, and see that it has stopped."""
+    """Stop a job, and check that it has stopped."""
     from raykit.flows import jobs
     from raykit.progress import Progress
 
     stopped = jobs.stop(job, where, runs_folder(), Progress(output.Screen()))
-    error = None if stopped.confirmed else _still_there(stopped)
+    error = None if stopped.confirmed else _not_stopped(stopped)
     if output_format is Format.json:
         output.show_envelope("stop", asdict(stopped), error)
         raise typer.Exit(error.exit_code if error else 0)
     if error:
         raise error
-    output.show("stop", stopped, False, lambda done: f"{done.submission_id}: {done.status}")
+    output.show("stop", stopped, False, lambda job: f"{job.submission_id}: {job.status}")
 
 
-def _still_there(stopped: Stopped) -> JobsApiError:
+def _not_stopped(stopped: Stopped) -> JobsApiError:
     return JobsApiError(
         f"Ray says that it stopped {stopped.submission_id}, but it is {stopped.status}",
         next="raykit ps shows it; a job that stays PENDING ends with its head",

@@ -1,4 +1,4 @@
-"""`raykit submit`: run a job and see it through."""
+"""`raykit submit`: run a job to its end."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ EPILOG = """Examples:
   raykit submit --entrypoint -- echo hi  any command
   raykit submit fib --on single-node     a cluster, by name
 
-Jobs of raykit's: fib, gsod, objects and sklearn. `raykit submit gsod -- --help` lists
-the options of one.
+raykit's own jobs: fib, gsod, objects and sklearn. `raykit submit gsod -- --help`
+lists the options of one.
 """
 
 Many = list[str] | None
@@ -89,26 +89,26 @@ def submit(
     ] = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Run a job on a Ray cluster and see it through to its end.
+    """Run a job on a Ray cluster and follow it to its end.
 
-    The job's output is shown as it comes. Its timing, its log and what the cluster did are kept
-    in ./runs (or RAYKIT_RUNS). The exit code tells how the job ended.
+    The job's output is shown as it arrives. Its timing, its log and what the cluster did are kept
+    in ./runs (or RAYKIT_RUNS). The exit code says how the job ended.
     """
     from raykit.flows.submit import Request, submit
     from raykit.progress import Progress
     from raykit.submission import runtime_env as environments
-    from raykit.submission import variables as words
+    from raykit.submission import variables
 
-    variables = words.env_file(env_file) if env_file else {}
-    variables |= words.pairs(env or [], "--env")
+    env_vars = variables.env_file(env_file) if env_file else {}
+    env_vars |= variables.pairs(env or [], "--env")
     base = environments.read_file(runtime_env) if runtime_env else {}
     request = Request(
         _entrypoint(job, arguments or [], environments.working_dir(base, working_dir), entrypoint),
         where,
         id=_checked_id(submission_id),
-        runtime_env=environments.merged(base, variables, pip or []),
+        runtime_env=environments.merged(base, env_vars, pip or []),
         resources=_resources(num_cpus, num_gpus, memory),
-        metadata=words.pairs(metadata or [], "--metadata"),
+        metadata=variables.pairs(metadata or [], "--metadata"),
         timeout=timeout,
         follow=follow,
         stop_on_interrupt=stop_on_interrupt,
