@@ -6,10 +6,8 @@ import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from raykit.measure.strip.tasks import Task
+from raykit.measure.strip.tasks import Task
 
 TOUCHING = 0.0015
 """Ray's task times are whole milliseconds: a task that starts one later does not overlap."""
