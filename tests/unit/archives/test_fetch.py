@@ -1,13 +1,11 @@
-"""`raykit data`: archives over real HTTP on loopback, cut, revised, wrong; and on disk."""
+"""Archives are fetched whole or not at all, and broken transfers are resumed."""
 
 import contextlib
 import gzip
-import hashlib
 import json
 import shlex
 import signal
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,60 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raykit.archives import fetch as fetching
-from raykit.archives.store import Store, whole_archive, years
+from raykit.archives.store import Store
 from raykit.errors import ConflictError, DataError, MissingError, UsageError
-
-SAMPLE = Path(__file__).parents[3] / "jobs" / "data" / "gsod" / "2020.tar.gz"
-WHOLE = SAMPLE.read_bytes()
-DIGEST = hashlib.sha256(WHOLE).hexdigest()
-
-
-class Archive(BaseHTTPRequestHandler):
-    """Serves one file with ranges; the server's `plan` says what goes wrong, request by request."""
-
-    def do_GET(self):
-        server = self.server
-        server.ranges.append(self.headers.get("Range"))
-        step = server.plan.pop(0) if server.plan else {}
-        body, etag = step.get("body", server.body), step.get("etag", server.etag)
-        if "status" in step:
-            self.send_error(step["status"])
-            return
-        begin = 0
-        if self.headers.get("Range") and self.headers.get("If-Range") == etag:
-            begin = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-        self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(body) - begin))
-        self.send_header("ETag", etag)
-        self.end_headers()
-        end = step.get("cut", len(body))
-        self.wfile.write(body[begin:end])
-
-    def log_message(self, *words):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(fetching, "FIRST_PAUSE_SECONDS", 0.001)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Archive)
-    server.body, server.etag, server.plan, server.ranges = WHOLE, '"one"', [], []
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{server.server_address[1]}/archive"
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "gsod")
-
-
-def fetched(store, server, *wanted, **options):
-    return fetching.fetch(store, list(wanted or [2020]), server.url, **options)
+from tests.unit.archives.noaa import DIGEST, SAMPLE, WHOLE, Archive, fetched
 
 
 def test_an_archive_is_fetched_and_sealed_with_its_size_and_hash(store, server):
@@ -107,16 +54,6 @@ def test_a_file_that_was_revised_meanwhile_is_fetched_from_its_beginning(store, 
     (found,) = fetched(store, server)
     assert found.error is None
     assert store.archive(2020).read_bytes() == revised
-
-
-def test_a_half_written_file_is_never_taken_for_a_whole_one(store, server):
-    server.plan = [{"cut": 1000 + 100 * step} for step in range(fetching.ATTEMPTS)]
-    (found,) = fetched(store, server)
-    assert isinstance(found.error, MissingError)
-    assert not store.archive(2020).exists()
-    assert [entry.state for entry in store.entries()] == ["partial"]
-    assert fetched(store, server)[0].error is None
-    assert store.archive(2020).read_bytes() == WHOLE
 
 
 def test_a_busy_server_is_asked_again(store, server):
@@ -158,35 +95,6 @@ def test_nothing_answering_is_said_with_the_address(store, server, monkeypatch):
     (found,) = fetching.fetch(store, [2020], "http://127.0.0.1:1/archive")
     assert isinstance(found.error, MissingError)
     assert "http://127.0.0.1:1/archive/2020.tar.gz" in found.error.what
-
-
-def read(path, _year):
-    return whole_archive(path)
-
-
-def test_verify_tells_missing_changed_and_whole_apart(store, server):
-    fetched(store, server, 2020, 2021, parallel=2)
-    store.archive(2021).write_bytes(SAMPLE.with_name("2024.tar.gz").read_bytes())
-    found = dict(store.verify([2019, 2020, 2021], read))
-    assert found[2020] is None
-    assert "is missing" in found[2019].what
-    assert "not what was fetched" in found[2021].what
-
-
-def test_every_sample_archive_is_whole():
-    for path in SAMPLE.parent.glob("*.tar.gz"):
-        assert whole_archive(path) == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_years_are_words_and_ranges_each_once():
-    assert years(["1980", "2020", "1979..1981"]) == [1979, 1980, 1981, 2020]
-
-
-@pytest.mark.parametrize("word", ["80", "1928", "2026", "1990..1980", "1980-1990", "x"])
-def test_what_is_no_year_of_gsod_is_refused(word):
-    with pytest.raises(UsageError) as refused:
-        years(["2020", word])
-    assert refused.value.evidence == (word,)
 
 
 class Stalling(Archive):
@@ -299,37 +207,3 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path, server):
             fetching.fetch(Store(folder), [2020], server.url)
         assert str(folder) in caught.value.what
         assert "--data" in caught.value.next
-
-
-def test_odd_files_of_the_folder_break_nothing(store):
-    store.make()
-    (store.folder / "2001.tar.gz").symlink_to("nowhere")
-    (store.folder / "2002.tar.gz").mkdir()
-    (store.folder / "2003.tar.gz").write_bytes(WHOLE)
-    (store.folder / "2003.tar.gz.json").write_text("[" * 100_000)
-    (store.folder / "2004.tar.gz").write_bytes(b"")
-    seal = {
-        "year": 2004,
-        "url": "",
-        "size": 0,
-        "sha256": 3,
-        "etag": None,
-        "last_modified": None,
-        "fetched": 0,
-    }
-    (store.folder / "2004.tar.gz.json").write_text(json.dumps(seal))
-    (store.folder / "２００５.tar.gz").touch()
-    assert [(entry.year, entry.state) for entry in store.entries()] == [
-        (2001, "unreadable"),
-        (2002, "unsealed"),
-        (2003, "unsealed"),
-        (2004, "unsealed"),
-    ]
-    wrong = {year for year, error in store.verify([], read) if error}
-    assert wrong == {2001, 2002, 2004}
-
-
-def test_commands_that_are_named_can_be_pasted(tmp_path):
-    store = Store(tmp_path / "my data")
-    ((_, error),) = store.verify([2020], read)
-    assert shlex.split(error.next)[-1] == str(tmp_path / "my data")
