@@ -124,8 +124,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         raise
     except Exception as bug:
         if as_json:
-            error = RaykitError("a bug in raykit", evidence=[f"{type(bug).__name__}: {bug}"])
-            output.show_error(_command(words), error, as_json)
+            reported = RaykitError("a bug in raykit", evidence=[f"{type(bug).__name__}: {bug}"])
+            output.show_error(_command(words), reported, as_json)
         raise
     finally:
         # Skip the final garbage collection; it would add 50 ms to every command.
