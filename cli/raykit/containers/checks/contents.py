@@ -34,6 +34,7 @@ test -f {kit.IN_IMAGE}/jobs/__main__.py && echo kit
 python -c "{READ_PYTHON}" 2> /dev/null
 echo end"""
 RUN_SECONDS = 60.0
+MOST_LINES = 5
 AS_RENDERED = ("--user", "1000", "--read-only", "--cap-drop", "ALL", "--network", "none")
 """How raykit's pods run: no root, nothing to write to but /tmp."""
 
@@ -63,7 +64,8 @@ def by_docker(name: str) -> tuple[Contents, str]:
         *words, SHELL, name, "-c", SCRIPT, check=False, timeout=RUN_SECONDS, error=MissingError
     )
     if done.returncode or not is_whole(done.stdout):
-        raise no_shell(name, done.evidence())
+        said = done.stderr.splitlines() or done.stdout.splitlines()
+        raise no_shell(name, [f"$ docker run --rm --entrypoint {SHELL} {name}", *said[:MOST_LINES]])
     return parsed(done.stdout), str((found[0].get("Config") or {}).get("User") or "")
 
 

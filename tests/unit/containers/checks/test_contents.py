@@ -112,8 +112,9 @@ image) echo '[{{"Config": null}}]';;
 run) echo '{said}' >&2; exit 127;;
 esac"""
     )
-    with pytest.raises(MissingError, match=why):
+    with pytest.raises(MissingError, match=why) as refused:
         contents.by_docker("me/ray:1")
+    assert refused.value.evidence == ("$ docker run --rm --entrypoint sh me/ray:1", said)
 
 
 @given(st.text(max_size=200))
