@@ -188,7 +188,17 @@ def test_fields_are_tried_elsewhere_where_the_namespace_does_not_exist(cluster, 
     code, checks, _ = examined("-n", "new")
     assert checks["namespace"]["what"] == "there is no namespace new in context prod"
     assert "--create-namespace" in checks["namespace"]["next"]
-    assert code == 4
+    assert (code, checks["kuberay-fields"]["state"]) == (4, "ok")
+    tried = [path for method, path, _ in cluster.asked if method == "PATCH"]
+    assert tried == [f"{RAY}/namespaces/default/rayclusters/multi-node"]
+
+
+def test_fields_are_tried_by_who_may_not_read_namespaces(cluster, whole, examined):
+    said = 'User "jane" cannot get resource "namespaces" in API group "" in the namespace "raykit"'
+    cluster.refuse("/api/v1/namespaces/raykit", 403, said)
+    code, checks, _ = examined()
+    assert (code, checks["namespace"]["state"]) == (0, "skipped")
+    assert checks["kuberay-fields"]["state"] == "ok"
 
 
 @pytest.mark.parametrize(
