@@ -64,6 +64,23 @@ def fast(monkeypatch):
 
 
 @pytest.fixture
+def sleeps_of(monkeypatch):
+    """`sleeps_of(module)`: the seconds that it sleeps from now on; time passes only by these."""
+
+    def watch(module):
+        slept = []
+
+        class Clock:
+            monotonic = staticmethod(lambda: sum(slept))
+            sleep = staticmethod(slept.append)
+
+        monkeypatch.setattr(module, "time", Clock)
+        return slept
+
+    return watch
+
+
+@pytest.fixture
 def tools(tmp_path, monkeypatch):
     """Puts stub programs, and nothing else, on PATH; `tools(docker="exit 1")`."""
     folder = tmp_path / "bin"

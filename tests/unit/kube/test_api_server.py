@@ -17,16 +17,8 @@ CLUSTERS = "/apis/ray.io/v1/namespaces/ray/rayclusters"
 
 
 @pytest.fixture
-def pauses(monkeypatch):
-    """What was slept; time passes with it."""
-    slept = []
-
-    class Clock:
-        monotonic = staticmethod(lambda: sum(slept))
-        sleep = staticmethod(slept.append)
-
-    monkeypatch.setattr(api_server, "time", Clock)
-    return slept
+def pauses(sleeps_of):
+    return sleeps_of(api_server)
 
 
 @pytest.fixture

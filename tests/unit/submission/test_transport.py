@@ -106,16 +106,8 @@ def test_a_gateway_that_reaches_nothing_is_worth_another_try(ray, status):
 
 
 @pytest.fixture
-def pauses(monkeypatch):
-    """What was slept between requests; time passes with it."""
-    slept = []
-
-    class Clock:
-        monotonic = staticmethod(lambda: sum(slept))
-        sleep = staticmethod(slept.append)
-
-    monkeypatch.setattr(transport, "time", Clock)
-    return slept
+def pauses(sleeps_of):
+    return sleeps_of(transport)
 
 
 def test_what_a_busy_api_server_turned_away_is_sent_again_when_it_says(ray, pauses):
