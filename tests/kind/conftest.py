@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kind.life import restricted_namespace
+
 NAME = "raykit-test"
 TOOLS = ("docker", "kind", "helm", "kubectl")
 SCRIPTS = Path(sys.prefix) / "bin"
@@ -114,12 +116,8 @@ def lab(kind_env):
 def namespace(lab, request):
     """A namespace that enforces Pod Security `restricted`, gone after the test."""
     readable = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:40]
-    name = f"t-{readable.strip('-')}-{os.urandom(2).hex()}"
-    lab.kubectl("create", "namespace", name)
-    lab.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
-    yield name
-    lab.kubectl("delete", "raycluster", "--all", "-n", name, "--wait=false")
-    lab.kubectl("delete", "namespace", name, "--wait=false")
+    with restricted_namespace(lab, readable.strip("-")) as name:
+        yield name
 
 
 @pytest.fixture

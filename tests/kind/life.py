@@ -1,0 +1,117 @@
+"""What tests ask of a cluster that a tool of the user's applies, changes and removes."""
+
+import os
+import re
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+KINDS = "rayclusters,rayjobs,pods,services,jobs,secrets,configmaps,roles,rolebindings"
+
+
+@contextmanager
+def restricted_namespace(lab, words):
+    """A namespace that enforces Pod Security `restricted`, gone after the block."""
+    name = f"t-{words}-{os.urandom(2).hex()}"
+    lab.kubectl("create", "namespace", name)
+    lab.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    try:
+        yield name
+    finally:
+        lab.kubectl("delete", "raycluster", "--all", "-n", name, "--wait=false")
+        lab.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def readme_block(number):
+    """The lines of a block of commands in the README's section on GitOps."""
+    section = (ROOT / "README.md").read_text("utf-8").partition("## GitOps and Helm")[2]
+    return re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)[number].splitlines()
+
+
+def run_line(lab, line, folder):
+    """Run a line of the README as a reader does: in a shell, with the cluster's context chosen."""
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=lab.env, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def rendered(lab, spec, namespace, kind):
+    """The objects of a kind that `raykit render` prints for a file."""
+    printed = lab.raykit("render", "-f", spec, "--namespace", namespace).stdout
+    return [each for each in yaml.safe_load_all(printed) if each and each["kind"] == kind]
+
+
+def heads(lab, namespace, name):
+    """The heads of a RayCluster by uid: whether each is ready. An old one may still be ending."""
+    selector = f"ray.io/cluster={name},ray.io/node-type=head"
+    return {
+        pod["metadata"]["uid"]: any(
+            each["type"] == "Ready" and each["status"] == "True"
+            for each in pod["status"].get("conditions", [])
+        )
+        for pod in lab.objects("pods", "-n", namespace, "-l", selector)
+    }
+
+
+def replaced(lab, namespace, name, before):
+    """Whether a RayCluster has one head, a ready one, and none of those that it had before."""
+    now = heads(lab, namespace, name)
+    return list(now.values()) == [True] and not set(now) & set(before)
+
+
+def versions(lab, namespace):
+    """The resourceVersion of each object that a manifest may hold."""
+    return {
+        (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
+        for each in lab.objects("rayclusters,rayjobs", "-n", namespace)
+    }
+
+
+def runs(lab, namespace):
+    """When each RayJob of a namespace started, by uid: a job that runs again shows here."""
+    return {
+        job["metadata"]["uid"]: job["status"]["startTime"]
+        for job in lab.objects("rayjobs", "-n", namespace)
+    }
+
+
+def jobs_ended(lab, namespace):
+    """How each RayJob of a namespace ended; None for one that has not."""
+    jobs = lab.objects("rayjobs", "-n", namespace)
+    return [job.get("status", {}).get("jobStatus") for job in jobs]
+
+
+def left(lab, namespace):
+    """What is in a namespace but for what Kubernetes puts into every one."""
+    found = lab.objects(KINDS, "-n", namespace)
+    names = [(item["kind"], item["metadata"]["name"]) for item in found]
+    return [name for name in names if name != ("ConfigMap", "kube-root-ca.crt")]
+
+
+def sleeper(lab, target):
+    """A job that runs until its cluster goes, and raykit, which follows it."""
+    words = ["raykit", "submit", "--entrypoint", "--on", target, "--"]
+    child = subprocess.Popen(
+        [*words, "python", "-uc", "import time; print('sleeping'); time.sleep(600)"],
+        env=lab.env,
+        cwd=lab.env["HOME_OF_TESTS"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in child.stdout:
+        if "sleeping" in line:
+            return child
+    raise AssertionError(child.communicate()[1])
+
+
+def ended_with_its_cluster(sleeping):
+    """Check what raykit says of a job whose head was replaced."""
+    out, err = sleeping.communicate(timeout=180)
+    assert sleeping.returncode == 20, out + err
+    assert "FAILED: the head was lost, and its driver with it" in err
