@@ -118,6 +118,22 @@ def test_no_service_account_token_where_drivers_and_tasks_run(name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
+def test_nothing_is_written_to_an_image_and_no_addresses_of_services_leak_in(name):
+    for pod in as_kuberay_makes_them(shape(name)):
+        assert pod["enableServiceLinks"] is False
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_what_the_api_server_would_add_is_rendered():
+    """Otherwise Argo CD sees a difference for ever."""
+    made = shape("multi-node")
+    assert [group["numOfHosts"] for group in made["spec"]["workerGroupSpecs"]] == [1]
+    ports = [port for pod in templates(made) for port in pod["containers"][0]["ports"]]
+    assert {port["protocol"] for port in ports} == {"TCP"}
+
+
+@pytest.mark.parametrize("name", SHAPES)
 def test_memory_is_bounded_and_what_is_written_is_sized(name):
     for pod in templates(shape(name)):
         ray = pod["containers"][0]
