@@ -17,7 +17,13 @@ from pathlib import Path
 import yaml
 
 KINDS = ("rayclusters", "rayjobs")
-SPEC_KEYS = ("enableInTreeAutoscaling", "suspend", "submissionMode", "backoffLimit")
+SPEC_KEYS = (
+    "enableInTreeAutoscaling",
+    "suspend",
+    "upgradeStrategy",
+    "submissionMode",
+    "backoffLimit",
+)
 FIELD_KEYS = ("manager", "operation", "subresource")
 
 

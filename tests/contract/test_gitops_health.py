@@ -95,13 +95,18 @@ TO_FLUX = {"Healthy": "Current", "Degraded": "Failed", "Progressing": "InProgres
 SUSPENDED = {"RayCluster": "Current", "RayJob": "InProgress"}
 
 
+# Flux looks at observedGeneration before it asks, and KubeRay leaves it where no pod is replaced.
+ONLY_ARGO_CD = {"changed-without-upgrade"}
+
+
 @pytest.mark.parametrize(
     ("check", "path", "expected"), [case for case in ALL if case.id.partition("-")[0] in SUSPENDED]
 )
 def test_flux_judges_each_phase_as_argo_cd_does(check, path, expected):
     kind = check.parent.name
     words = TO_FLUX | {"Suspended": SUSPENDED[kind]}
-    assert flux(kind, yaml.safe_load(path.read_text("utf-8"))) == words[expected["status"]]
+    judged = flux(kind, yaml.safe_load(path.read_text("utf-8")))
+    assert judged == ("InProgress" if path.stem in ONLY_ARGO_CD else words[expected["status"]])
 
 
 def test_an_expression_that_reads_an_absent_status_is_an_error_here_as_it_is_in_flux():

@@ -17,6 +17,7 @@ TOOL = life.ROOT.parent / "shared" / "kindlab" / "gitops"
 SOMEBODY = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.com")
 ARGO_NAMESPACE, FLUX_NAMESPACE = "argocd", "flux-system"
 REFRESH = "argocd.argoproj.io/refresh"
+KUSTOMIZATIONS = "kustomizations.kustomize.toolkit.fluxcd.io"
 RECONCILE = "reconcile.fluxcd.io/requestedAt"
 
 
@@ -212,17 +213,18 @@ class Flux:
         assert done.returncode == 0, done.stderr
         self.refresh()
 
-    def refresh(self):
-        self.asked = str(time.time_ns())
-        self.lab.kubectl(
-            "annotate", "kustomizations.kustomize.toolkit.fluxcd.io", "--all", "--overwrite",
-            "-n", FLUX_NAMESPACE, f"{RECONCILE}={self.asked}",
-        )  # fmt: skip
+    def refresh(self, which="--all"):
+        """Ask for a reconciliation now, as `flux reconcile` does."""
+        words = ("annotate", KUSTOMIZATIONS, which, "--overwrite", "-n", FLUX_NAMESPACE)
+        self.lab.kubectl(*words, f"{RECONCILE}={time.time_ns()}")
 
     def compared(self):
-        found = self.lab.objects("kustomizations.kustomize.toolkit.fluxcd.io", "-n", FLUX_NAMESPACE)
-        handled = [each["status"].get("lastHandledReconcileAt") for each in found]
-        return set(handled) == {self.asked}
+        """Whether each reconciliation that was asked for is done."""
+        return all(
+            each["status"].get("lastHandledReconcileAt")
+            == each["metadata"]["annotations"][RECONCILE]
+            for each in self.lab.objects(KUSTOMIZATIONS, "-n", FLUX_NAMESPACE)
+        )
 
     def apply_again(self):
         """Apply the same commit once more; returns a test whether that is done."""
@@ -230,11 +232,13 @@ class Flux:
         return self.compared
 
     def condition(self, name):
-        words = ("kustomizations.kustomize.toolkit.fluxcd.io", "-n", FLUX_NAMESPACE)
-        found = [each for each in self.lab.objects(*words) if each["metadata"]["name"] == name]
-        conditions = found[0].get("status", {}).get("conditions", []) if found else []
-        ready = [each for each in conditions if each["type"] == "Ready"]
-        return (found[0]["status"], ready[0]) if ready else ({}, {})
+        """Status and Ready condition of a Kustomization; asks again where it waits for another."""
+        found = self.lab.objects(KUSTOMIZATIONS, "-n", FLUX_NAMESPACE)
+        (status,) = [each.get("status", {}) for each in found if each["metadata"]["name"] == name]
+        ready = [each for each in status.get("conditions", []) if each["type"] == "Ready"]
+        if ready and ready[0]["reason"] == "DependencyNotReady":
+            self.refresh(name)
+        return (status, ready[0]) if ready else ({}, {"status": "", "reason": ""})
 
     def ready(self, name="raykit-clusters"):
         status, ready = self.condition(name)

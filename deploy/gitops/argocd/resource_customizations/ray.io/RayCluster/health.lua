@@ -1,10 +1,13 @@
--- Progressing until KubeRay has seen this very manifest; then what its conditions say.
+-- Progressing until KubeRay has seen this very manifest; then what its conditions say. Without Recreate an
+-- edit replaces no pod, and KubeRay does not note that it has seen it.
 local hs = { status = "Progressing", message = "KubeRay has not looked at it yet" }
 local status = obj.status
 if status == nil then
   return hs
 end
-if status.observedGeneration ~= nil and status.observedGeneration < obj.metadata.generation then
+local strategy = obj.spec.upgradeStrategy or {}
+local seen = status.observedGeneration or obj.metadata.generation
+if strategy.type == "Recreate" and seen < obj.metadata.generation then
   hs.message = "KubeRay has not looked at the change yet"
   return hs
 end
