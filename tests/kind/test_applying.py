@@ -15,7 +15,7 @@ import pytest
 from tests import registry
 from tests.kind import life
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 CHART = life.ROOT / "charts" / "raykit"
 SPEC = {
@@ -118,12 +118,12 @@ def tools(lab, tmp_path_factory):
 def test_each_tool_brings_up_the_same_cluster(lab, tools, soon):
     specs = []
     for tool in tools:
-        soon(partial(life.replaced, lab, tool.namespace, "same", ()), 180)
+        soon(partial(life.replaced, lab, tool.namespace, "same", ()), 300)
         (cluster,) = lab.objects("rayclusters", "-n", tool.namespace)
         (expected,) = life.rendered(lab, tool.written(SPEC), tool.namespace, "RayCluster")
         assert cluster["spec"] == expected["spec"]
         specs.append(cluster["spec"])
-        soon(lambda tool=tool: life.jobs_ended(lab, tool.namespace) == ["SUCCEEDED"], 120)
+        soon(lambda tool=tool: life.jobs_ended(lab, tool.namespace) == ["SUCCEEDED"], 240)
     assert specs == specs[:1] * len(tools)
 
 
@@ -152,7 +152,7 @@ def test_an_upgrade_replaces_the_pods_and_ends_the_jobs_that_run_on_them(lab, to
         tool.apply(EDITED)
     for tool, before, sleeping in zip(tools, heads, sleepers, strict=True):
         new = partial(life.replaced, lab, tool.namespace, "same", before)
-        soon(new, 180)
+        soon(new, 300)
         life.ended_with_its_cluster(sleeping)
 
 
@@ -160,7 +160,7 @@ def test_removal_leaves_nothing(lab, tools, soon):
     for tool in tools:
         tool.remove()
     for tool in tools:
-        soon(lambda tool=tool: life.left(lab, tool.namespace) == [], 120)
+        soon(lambda tool=tool: life.left(lab, tool.namespace) == [], 240)
 
 
 def test_the_lines_of_the_readme_do_what_it_says(lab, tmp_path, soon):
@@ -172,6 +172,6 @@ def test_the_lines_of_the_readme_do_what_it_says(lab, tmp_path, soon):
             printed = life.run_line(lab, line, tmp_path)
             if line.startswith("raykit submit"):
                 assert "Speedup" in printed
-        soon(lambda: life.left(lab, "ray") == [], 120)
+        soon(lambda: life.left(lab, "ray") == [], 240)
     finally:
         lab.kubectl("delete", "namespace", "ray", "--ignore-not-found", "--wait=false")

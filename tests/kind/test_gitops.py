@@ -17,7 +17,7 @@ import yaml
 from tests.kind import life
 from tests.kind.controllers import TOOL, Argo, Flux, fork, lacking
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 SMALL = "name: single-node\nhead: {taskCpus: 1, cpu: 100m, memory: 1536Mi"
 ELASTIC = """name: autoscaled
@@ -97,7 +97,7 @@ def committed(both, edit):
         each.commit()
 
 
-def all_ready(both, soon, name="raykit-clusters", seconds=180):
+def all_ready(both, soon, name="raykit-clusters", seconds=300):
     for each in both:
         soon(lambda each=each: each.ready(name), seconds)
 
@@ -118,14 +118,14 @@ def test_jobs_in_git_have_run_once(lab, both, soon):
     for each in both:
         assert life.jobs_ended(lab, each.namespace) == ["SUCCEEDED"] * 2
         # The cluster of the one that had its own is gone: its time to live is 0.
-        soon(lambda each=each: names(lab, each) == {"single-node"}, 60)
+        soon(lambda each=each: names(lab, each) == {"single-node"}, 180)
 
 
 def test_an_unchanged_tree_changes_no_object(lab, both, soon):
     before = [life.versions(lab, each.namespace) for each in both]
     for _ in range(2):
         for done in [each.apply_again() for each in both]:
-            soon(done, 60)
+            soon(done, 180)
     assert [life.versions(lab, each.namespace) for each in both] == before
 
 
@@ -135,7 +135,7 @@ def test_an_edit_rolls_the_pods_and_ends_the_jobs_that_run_on_them(lab, both, so
     sleepers = [life.sleeper(lab, f"{each.namespace}/single-node") for each in both]
     committed(both, lambda fork: render_base(lab, fork, SMALL + ", env: {EDITED: '1'}}\n"))
     for each, before, sleeping in zip(both, heads, sleepers, strict=True):
-        soon(partial(life.replaced, lab, each.namespace, "single-node", before), 180)
+        soon(partial(life.replaced, lab, each.namespace, "single-node", before), 300)
         life.ended_with_its_cluster(sleeping)
     all_ready(both, soon)
     # The commit ran none of the jobs again.
@@ -151,8 +151,8 @@ def test_a_broken_commit_is_shown_with_its_reason_and_takes_the_head_away(lab, b
         both, lambda fork: fork.edit("overlays/dev/kustomization.yaml", "newTag: ", "newTag: no")
     )
     argo, flux = both
-    assert "ImagePull" in soon(argo.unhealthy, 90)
-    assert "RayCluster/gitops-flux/single-node status: 'Failed'" in soon(flux.unhealthy, 90)
+    assert "ImagePull" in soon(argo.unhealthy, 240)
+    assert "RayCluster/gitops-flux/single-node status: 'Failed'" in soon(flux.unhealthy, 240)
     for each in both:
         row = lab.json("status", "-n", each.namespace)["clusters"][0]
         assert "cannot be had" in row["reasons"][0]["what"]
@@ -169,7 +169,7 @@ def test_a_commit_that_cannot_be_built_changes_nothing_in_the_cluster(lab, both,
         both, lambda fork: fork.edit("overlays/dev/kustomization.yaml", "quota.yaml", "no.yaml")
     )
     for each in both:
-        assert "no.yaml" in soon(each.unbuildable, 60)
+        assert "no.yaml" in soon(each.unbuildable, 180)
     assert [heads_of(lab, each) for each in both] == before
     for each in both:
         each.fork.git("revert", "--no-edit", "HEAD")
@@ -182,7 +182,7 @@ def test_where_nothing_is_upgraded_a_broken_commit_leaves_the_running_head(lab, 
     render_base(lab, argo.fork, SMALL + "}\nupgrade: None\n")
     argo.fork.edit("overlays/dev/kustomization.yaml", "newTag: ", "newTag: no")
     argo.commit()
-    soon(argo.ready, 90)
+    soon(argo.ready, 240)
     (cluster,) = rayclusters(lab, argo)
     assert cluster["spec"]["upgradeStrategy"] == {"type": "None"}
     assert heads_of(lab, argo) == before
@@ -197,14 +197,14 @@ def test_replicas_of_the_autoscaler_are_its_own_and_what_left_git_is_pruned(lab,
     committed(both, edit)
     all_ready(both, soon)
     for each in both:
-        soon(lambda each=each: names(lab, each) == {"autoscaled"}, 60)
+        soon(lambda each=each: names(lab, each) == {"autoscaled"}, 180)
         words = ("submit", "--entrypoint", "--on", f"{each.namespace}/autoscaled", "--")
         assert "42" in lab.raykit(*words, "python", "-c", ASKS_FOR_A_WORKER).stdout
     for each in both:
         assert replicas(lab, each) == 1
         each.refresh()
     for each in both:
-        soon(each.compared, 60)
+        soon(each.compared, 180)
         assert each.ready()
         assert replicas(lab, each) == 1
 
@@ -229,4 +229,4 @@ def test_what_is_removed_from_git_leaves_nothing(lab, both, soon):
 
     committed(both, edit)
     for each in both:
-        soon(lambda each=each: life.left(lab, each.namespace) == [], 90)
+        soon(lambda each=each: life.left(lab, each.namespace) == [], 240)
