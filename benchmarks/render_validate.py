@@ -3,29 +3,59 @@
     python benchmarks/render_validate.py [--runs 7]
 
 Prints the seconds of `raykit render` and `raykit validate` with 50 worker groups against `raykit
---help`, the seconds a group from 10 to 1,000 groups, and the seconds of `helm template` with the
-largest chart case: 50 groups and 20 jobs.
+--help`, how they grow from 10 to 1,000 groups, and the seconds of `helm template` with the largest
+chart case: 50 groups, and 20 jobs with clusters of their own. Beside wall time stands the processor
+time of the process, which a busy machine changes less.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pairs import in_turn, report, seconds
+from pairs import seconds
 
 ROOT = Path(__file__).parents[1]
 RAYKIT = str(Path(sys.executable).parent / "raykit")
 GROUPS = 50
 SIZES = (10, 30, 100, 300, 1000)
 JOBS = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sizes = {size: written(folder, str(size), spec(size)) for size in (GROUPS, *SIZES)}
+        commands = {
+            "raykit --help": [RAYKIT, "--help"],
+            f"raykit render, {GROUPS} groups": [RAYKIT, "render", "-f", sizes[GROUPS]],
+            f"raykit validate, {GROUPS} groups": [RAYKIT, "validate", "-f", sizes[GROUPS]],
+        }
+        if shutil.which("helm"):
+            chart = str(ROOT / "charts" / "raykit")
+            given = written(folder, "values", values())
+            commands |= {
+                "helm version": ["helm", "version"],
+                f"helm template, {GROUPS} groups, {JOBS} jobs": [
+                    *("helm", "template", "many", chart, "-f", given)
+                ],
+            }
+        for what, (wall, processor) in in_rounds(commands, runs).items():
+            print(f"{what}: {shown(wall)}, processor {shown(processor)}, n = {runs}")
+        for command in ("render", "validate"):
+            growth(command, {size: sizes[size] for size in SIZES}, runs)
 
 
 def spec(groups: int) -> dict[str, Any]:
@@ -41,9 +71,21 @@ def spec(groups: int) -> dict[str, Any]:
         }
         for at in range(groups)
     ]
-    return {"name": "many", "image": "registry.example.com/ray:1", "head": {"memory": "2Gi"}} | {
-        "workers": workers
-    }
+    head = {"memory": "2Gi"}
+    return {"name": "many", "image": "registry.example.com/ray:1", "head": head, "workers": workers}
+
+
+def values() -> dict[str, Any]:
+    """The values of the largest chart case."""
+    data = spec(GROUPS)
+    del data["name"]
+    # The chart's own values give the head task CPUs; null takes them away.
+    data["head"] = {**data["head"], "taskCpus": None}
+    jobs = [
+        {"name": f"job-{at}", "job": "fib", "arguments": ["--size", str(at)], "ownCluster": True}
+        for at in range(JOBS)
+    ]
+    return {**data, "jobs": jobs}
 
 
 def written(folder: Path, name: str, data: dict[str, Any]) -> str:
@@ -53,57 +95,46 @@ def written(folder: Path, name: str, data: dict[str, Any]) -> str:
     return str(path)
 
 
-def values() -> dict[str, Any]:
-    """The values of the largest chart case."""
-    data = spec(GROUPS)
-    del data["name"]
-    jobs = [
-        {"name": f"job-{at}", "job": "fib", "arguments": ["--size", str(at)], "ownCluster": True}
-        for at in range(JOBS)
-    ]
-    return {**data, "jobs": jobs}
+def in_rounds(
+    commands: dict[str, list[str]], runs: int
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Wall and processor seconds of each command, all commands in turn, after one warm-up."""
+    taken: dict[str, tuple[list[float], list[float]]] = {what: ([], []) for what in commands}
+    for at in range(runs + 1):
+        for what, argv in commands.items():
+            before = children()
+            wall = seconds(argv)
+            if at:
+                taken[what][0].append(wall)
+                taken[what][1].append(children() - before)
+    return taken
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=7)
-    runs = parser.parse_args().runs
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        many = written(folder, "many", spec(GROUPS))
-        for words in (["render", "-f", many], ["validate", "-f", many]):
-            ours, theirs = in_turn([RAYKIT, *words], [RAYKIT, "--help"], runs)
-            print(report(f"{words[0]} with {GROUPS} groups against --help", ours, theirs))
-        for command in ("render", "validate"):
-            growth(command, {size: written(folder, str(size), spec(size)) for size in SIZES}, runs)
-        if shutil.which("helm"):
-            chart(written(folder, "values", values()), runs)
-        else:
-            print("helm is not on PATH: the chart is left out")
+def children() -> float:
+    """Processor seconds of the child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def shown(samples: Sequence[float]) -> str:
+    """A median with its spread."""
+    return f"{statistics.median(samples):.3f} s ({min(samples):.3f} to {max(samples):.3f})"
 
 
 def growth(command: str, files: dict[int, str], runs: int) -> None:
-    """Print the seconds of each size, and the seconds of a further group between two sizes."""
-    taken: dict[int, list[float]] = {size: [] for size in files}
-    for _ in range(runs):
-        for size, path in files.items():
-            taken[size].append(seconds([RAYKIT, command, "-f", path]))
-    medians = {size: statistics.median(samples) for size, samples in taken.items()}
+    """Print the processor seconds of each size, and those of a further group between two sizes."""
+    commands = {str(size): [RAYKIT, command, "-f", path] for size, path in files.items()}
+    medians = {
+        int(size): statistics.median(processor)
+        for size, (_, processor) in in_rounds(commands, runs).items()
+    }
     parts = [f"{size}: {median:.3f} s" for size, median in medians.items()]
-    print(f"{command}, groups and seconds: {', '.join(parts)}")
-    sizes = list(medians)
+    print(f"{command}, processor seconds by groups: {', '.join(parts)}")
     slopes = [
-        1000 * (medians[more] - medians[less]) / (more - less) for less, more in pairwise(sizes)
+        f"{1000 * (medians[more] - medians[less]) / (more - less):.2f}"
+        for less, more in pairwise(medians)
     ]
-    print(f"{command}, ms a further group: {', '.join(f'{slope:.2f}' for slope in slopes)}")
-
-
-def chart(path: str, runs: int) -> None:
-    """Print the seconds of `helm template` with the largest chart case."""
-    words = ["helm", "template", "many", str(ROOT / "charts" / "raykit"), "-f", path]
-    ours, theirs = in_turn(words, ["helm", "version"], runs)
-    print(report(f"helm template, {GROUPS} groups and {JOBS} jobs, against helm version",
-                 ours, theirs))  # fmt: skip
+    print(f"{command}, ms of processor time a further group: {', '.join(slopes)}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ STDIN, _STDIN_NAME = "-", "stdin"
 SUFFIXES = frozenset({".yaml", ".yml"})
 MOST_ENTRIES = 20_000
 CHART, TESTDATA = "Chart.yaml", "testdata"
+DEEPEST_IN_CHART = 2
+"""Levels below a chart's folder at which a folder that the user names counts as the chart's."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def _yaml_files(folder: Path) -> tuple[list[Path], int]:
     manifests only when Helm fills them in.
     Errors: UsageError (2) for a folder that cannot be listed, or that holds too many entries.
     """
+    if any((parent / CHART).is_file() for parent in folder.resolve().parents[:DEEPEST_IN_CHART]):
+        return [], 1
     files: list[Path] = []
     waiting, seen, charts = [folder], 0, 0
     while waiting:

@@ -36,6 +36,13 @@ def test_a_chart_is_passed_over_with_everything_in_it(tree):
     assert tree("b.yaml", *(f"charts/mine/{each}" for each in files)) == (["b.yaml"], 1)
 
 
+def test_a_folder_of_a_chart_is_passed_over_too(tree, tmp_path):
+    tree("mine/Chart.yaml", "mine/templates/a.yaml", "mine/templates/tests/b.yaml")
+    for below in ("templates", "templates/tests"):
+        given = inputs.collect([tmp_path / "mine" / below])
+        assert (given.texts, given.charts) == ([], 1)
+
+
 def test_templates_without_a_chart_are_files_like_others(tree):
     assert tree("templates/a.yaml") == (["templates/a.yaml"], 0)
 
