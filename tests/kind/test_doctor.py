@@ -25,7 +25,9 @@ def stranger(lab, namespace):
     lab.kubectl("config", "set-context", name, *words)
     yield name
     lab.kubectl("config", "delete-context", name)
-    lab.kubectl("delete", "clusterrole,clusterrolebinding", "raykit", "--ignore-not-found")
+    for item in (*lab.objects("clusterrolebindings"), *lab.objects("clusterroles")):
+        if item["metadata"]["name"].startswith("raykit-"):
+            lab.kubectl("delete", item["kind"], item["metadata"]["name"])
 
 
 def test_a_cluster_of_kind_up_is_whole_and_its_namespace_takes_the_pods(lab, namespace, spec):

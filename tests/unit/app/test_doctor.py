@@ -139,7 +139,8 @@ def test_missing_rights_are_printed_as_a_role_to_apply(cluster, whole, examined)
     assert (code, checks["rights"]["state"]) == (4, "fail")
     assert checks["rights"]["what"] == "jane lacks rights in namespace raykit"
     granted, binding = yaml.safe_load_all(role)
-    assert granted["metadata"] == {"name": "raykit", "namespace": "raykit"}
+    assert granted["metadata"]["namespace"] == "raykit"
+    assert binding["roleRef"]["name"] == granted["metadata"]["name"]
     assert granted["rules"] == [
         {"apiGroups": ["ray.io"], "resources": ["rayclusters"], "verbs": ["create", "patch"]},
         {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},

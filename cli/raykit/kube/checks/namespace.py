@@ -15,7 +15,7 @@ def check(connection: Kubernetes, namespace: str) -> Check:
     try:
         item = connection.get("Namespace", namespace)
     except ForbiddenError as forbidden:
-        return checks.skipped(NAME, forbidden.what, forbidden.evidence, forbidden.next)
+        return checks.skipped(NAME, forbidden.what, forbidden.evidence)
     if item is None:
         return checks.of_error(NAME, no_namespace(connection.about, namespace))
     if item["metadata"].get("deletionTimestamp"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from raykit.manifests.metadata import hash_of
 from raykit.objects import Object
 
 CHANGES = ("get", "list", "create", "patch", "delete")
@@ -101,6 +102,7 @@ def roles(rules: Sequence[Rule], namespace: str, user: str) -> list[Object]:
     """The roles that grant these rules, and the bindings that give them to a user.
 
     A Role for what is in the namespace, a ClusterRole for the rest; each only if it has rules.
+    Their name has a hash of the rules and the user: applying them replaces no earlier grant.
     """
     objects: list[Object] = []
     for everywhere in (False, True):
@@ -114,13 +116,14 @@ def _role(rules: list[Object], namespace: str | None, user: str) -> list[Object]
     kind = "Role" if namespace else "ClusterRole"
     version = {"apiVersion": "rbac.authorization.k8s.io/v1"}
     place = {"namespace": namespace} if namespace else {}
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": ROLE_NAME}
+    name = f"{ROLE_NAME}-{hash_of({'rules': rules, 'user': user}, 8)}"
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
     return [
-        {**version, "kind": kind, "metadata": {"name": ROLE_NAME, **place}, "rules": rules},
+        {**version, "kind": kind, "metadata": {"name": name, **place}, "rules": rules},
         {
             **version,
             "kind": f"{kind}Binding",
-            "metadata": {"name": ROLE_NAME, **place},
+            "metadata": {"name": name, **place},
             "roleRef": reference,
             "subjects": [_subject(user)],
         },

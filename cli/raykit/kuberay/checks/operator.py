@@ -22,7 +22,7 @@ def check(connection: Kubernetes, namespace: str) -> Check:
     try:
         deployment = operator.find(connection, namespace)
     except ForbiddenError as forbidden:
-        return checks.skipped(NAME, forbidden.what, forbidden.evidence, forbidden.next)
+        return checks.skipped(NAME, forbidden.what, forbidden.evidence)
     findings = operator.faults(connection, deployment, namespace)
     if findings or deployment is None:
         return _failed(findings)

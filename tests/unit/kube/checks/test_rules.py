@@ -29,6 +29,13 @@ def test_what_is_outside_of_the_namespace_takes_a_cluster_role():
     ]
 
 
+def test_another_user_or_other_rules_replace_no_earlier_grant():
+    granted = [rules.roles(*words) for words in ([[PODS], "ray", "jane"], [[PODS], "ray", "bob"])]
+    names = {item["metadata"]["name"] for objects in granted for item in objects}
+    assert len(names) == 2
+    assert rules.roles([PODS], "ray", "jane") == granted[0]
+
+
 def test_both_are_one_yaml_to_apply():
     text = to_yaml(rules.roles([PODS, NODES], "ray", "jane"))
     kinds = [item["kind"] for item in yaml.safe_load_all(text)]
