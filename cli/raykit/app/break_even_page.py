@@ -17,41 +17,41 @@ LEGEND = (
 )
 
 
-def as_text(found: BreakEven) -> str:
+def as_text(result: BreakEven) -> str:
     """The search for a terminal."""
     parts = [
-        *(output.wrapped(sentence) for sentence in found.sentences),
+        *(output.wrapped(sentence) for sentence in result.sentences),
         "",
-        f"{found.job}; on {found.on}; p = {found.p:g} task CPUs",
+        f"{result.job}; on {result.on}; p = {result.p:g} task CPUs",
     ]
-    if found.points:
-        parts.append(output.table(HEADER, [_row(point) for point in found.points]))
-        parts.append(output.wrapped(_legend(found)))
-    if found.doubts:
+    if result.points:
+        parts.append(output.table(HEADER, [_row(point) for point in result.points]))
+        parts.append(output.wrapped(_legend(result)))
+    if result.doubts:
         parts += ["", "doubts:"]
         parts += [
             output.wrapped(f"{doubt.name}: {doubt.why}; {doubt.advice}", "  ")
-            for doubt in found.doubts
+            for doubt in result.doubts
         ]
     return "\n".join(parts)
 
 
-def as_markdown(found: BreakEven) -> str:
+def as_markdown(result: BreakEven) -> str:
     """The search for a pull request or a document."""
-    lines = [f"**{found.sentences[0]}**", *found.sentences[1:], ""]
-    lines += [f"`{found.job}`, on `{found.on}`, p = {found.p:g} task CPUs", ""]
+    lines = [f"**{result.sentences[0]}**", *result.sentences[1:], ""]
+    lines += [f"`{result.job}`, on `{result.on}`, p = {result.p:g} task CPUs", ""]
     lines += ["| " + " | ".join(name.lower() for name in HEADER) + " |"]
     lines += ["|---:" * (len(HEADER) - 1) + "|---|"]
-    lines += ["| " + " | ".join(_row(point)) + " |" for point in found.points]
-    lines += ["", _legend(found)]
-    if found.doubts:
-        lines += ["", *(f"- `{doubt.name}`: {doubt.why}" for doubt in found.doubts)]
+    lines += ["| " + " | ".join(_row(point)) + " |" for point in result.points]
+    lines += ["", _legend(result)]
+    if result.doubts:
+        lines += ["", *(f"- `{doubt.name}`: {doubt.why}" for doubt in result.doubts)]
     return "\n".join(lines)
 
 
-def as_csv(found: BreakEven) -> str:
+def as_csv(result: BreakEven) -> str:
     """The sizes as CSV, numbers in full."""
-    rows = values(found)
+    rows = values(result)
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
@@ -60,8 +60,8 @@ def as_csv(found: BreakEven) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _legend(found: BreakEven) -> str:
-    return LEGEND.format(level=found.level, sizes=found.search.most_sizes)
+def _legend(result: BreakEven) -> str:
+    return LEGEND.format(level=result.level, sizes=result.search.most_sizes)
 
 
 def _row(point: Point) -> list[str]:

@@ -107,18 +107,18 @@ def compare(records: Sequence[RunRecord], *, unlike: bool = False) -> Comparison
         for run in measured
         for arm in run.arms
     ]
-    found = doubts.find(records, [(arm.run, arm.name, arm.timing) for arm in arms])
+    reasons = doubts.find(records, [(arm.run, arm.name, arm.timing) for arm in arms])
     return Comparison(
         baseline=records[0].id,
         job=str(records[0].job["name"]),
         runs=[_summary(record) for record in records],
         verdicts=[
-            _verdict(record.id, records[0].id, arms, record.id in other_work, found)
+            _verdict(record.id, records[0].id, arms, record.id in other_work, reasons)
             for record in records[1:]
         ],
         arms=arms,
         phases=_phases(records),
-        doubts=[*_of_work(records, differences), *found],
+        doubts=[*_of_work(records, differences), *reasons],
     )
 
 
@@ -210,22 +210,22 @@ def _ray(record: RunRecord) -> tuple[str, ...]:
 def _of_work(
     records: Sequence[RunRecord], differences: Sequence[tuple[str, list[str]]]
 ) -> list[Doubt]:
-    found = [
+    reasons = [
         Doubt("UNLIKE_WORK", f"{run}: {'; '.join(lines)}", "no ratio is given between unlike work")
         for run, lines in differences
         if lines
     ]
     silent = [record.id for record in records if facts.work(record) is None]
     counts = {str(record.tasks.get("names")) for record in records}
-    if silent and not found and len(counts) > 1:
-        found.append(
+    if silent and not reasons and len(counts) > 1:
+        reasons.append(
             Doubt(
                 "UNKNOWN_WORK",
                 "the runs made different numbers of tasks, and the job does not say what it did",
                 "let its result line carry `work` (jobs/timing.py)",
             )
         )
-    return found
+    return reasons
 
 
 def times(record: RunRecord) -> tuple[dict[str, list[float]], str]:
@@ -284,7 +284,7 @@ def _over_baseline(arm: Arm, own: _Measured, base: _Measured) -> Arm:
 
 
 def _verdict(
-    run: str, base: str, arms: Sequence[Arm], other_work: bool, found: Sequence[Doubt]
+    run: str, base: str, arms: Sequence[Arm], other_work: bool, reasons: Sequence[Doubt]
 ) -> Verdict:
     """The verdict on a run, from its first arm that is not the local one."""
     if other_work:
@@ -294,7 +294,7 @@ def _verdict(
     for arm in parallel or compared:
         over = arm.over_baseline
         if over is not None:
-            one_machine = any(doubt.name == "SAME_MACHINE" for doubt in found)
+            one_machine = any(doubt.name == "SAME_MACHINE" for doubt in reasons)
             return Verdict(run, base, outcome(over), arm.name, over.inverted(), one_machine)
     return Verdict(run, base, NOTHING_SHARED)
 

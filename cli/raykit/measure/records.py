@@ -178,10 +178,10 @@ class RunsFolder:
         Errors: RecordError (7) if it is missing, cut short or of another schema; UsageError (2) if
         the word names several.
         """
-        found = self.find(run_id)
-        if found is None:
+        known_id = self.find(run_id)
+        if known_id is None:
             raise self.missing(run_id)
-        return self._read(found)
+        return self._read(known_id)
 
     def find(self, word: str) -> str | None:
         """The id of the run that a word names; None if there is none.
@@ -284,7 +284,7 @@ def _numbers_on_one_line(text: str) -> str:
 
     No text within JSON holds a line break, so that none is taken for a list.
     """
-    return NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+    return NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text)
 
 
 def _locked(descriptor: int) -> bool:

@@ -19,12 +19,12 @@ USE = "raykit kind, raykit image, and up on a kind cluster"
 def engine() -> list[Check]:
     """The engine, and what its machine offers. Without an engine only that is said."""
     try:
-        found = docker.engine()
+        engine = docker.engine()
     except MissingError as error:
         return [checks.as_warning(checks.of_error("docker", error), USE)]
-    size = f"{found.cpus} CPUs, {found.memory / GIB:.1f} GiB"
-    answers = checks.ok("docker", f"docker {found.version}: {size}, {found.architecture}")
-    return [answers, memory(found), disk(found), cgroups(found)]
+    size = f"{engine.cpus} CPUs, {engine.memory / GIB:.1f} GiB"
+    answers = checks.ok("docker", f"docker {engine.version}: {size}, {engine.architecture}")
+    return [answers, memory(engine), disk(engine), cgroups(engine)]
 
 
 def kind_version() -> Check:
@@ -32,9 +32,9 @@ def kind_version() -> Check:
     return checks.ok("kind", f"kind {kind.check_version()}")
 
 
-def memory(found: Engine) -> Check:
-    has = f"the docker engine has {found.memory / GIB:.1f} GiB of memory"
-    if found.memory >= LEAST_MEMORY:
+def memory(engine: Engine) -> Check:
+    has = f"the docker engine has {engine.memory / GIB:.1f} GiB of memory"
+    if engine.memory >= LEAST_MEMORY:
         return checks.ok("docker-memory", has)
     return checks.warning(
         "docker-memory",
@@ -44,23 +44,25 @@ def memory(found: Engine) -> Check:
     )
 
 
-def disk(found: Engine) -> Check:
+def disk(engine: Engine) -> Check:
     """Free space where the engine keeps images; it may be on another machine than this one."""
     try:
-        free = shutil.disk_usage(found.root).free
+        free = shutil.disk_usage(engine.root).free
     except OSError:
-        return checks.skipped("docker-disk", f"the engine's disk is not here: {found.root}")
-    has = f"{free / GIB:.0f} GiB are free in {found.root}"
+        return checks.skipped("docker-disk", f"the engine's disk is not here: {engine.root}")
+    has = f"{free / GIB:.0f} GiB are free in {engine.root}"
     if free >= LEAST_DISK:
         return checks.ok("docker-disk", has)
     needs = f"the images of Ray and kind need {LEAST_DISK // GIB} GiB"
     return checks.warning("docker-disk", has, [needs], "docker system prune   (asks first)")
 
 
-def cgroups(found: Engine) -> Check:
+def cgroups(engine: Engine) -> Check:
     """Whether kubelets start: from Kubernetes 1.35 on they refuse cgroup v1 by default."""
-    if found.cgroup_version != "1":
-        return checks.ok("cgroups", f"the docker engine uses cgroup v{found.cgroup_version or '2'}")
+    if engine.cgroup_version != "1":
+        return checks.ok(
+            "cgroups", f"the docker engine uses cgroup v{engine.cgroup_version or '2'}"
+        )
     return checks.warning(
         "cgroups",
         "the docker engine uses cgroup v1: kubelets of Kubernetes 1.35 and newer may not start",

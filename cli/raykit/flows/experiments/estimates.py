@@ -35,25 +35,25 @@ def usual(runs: RunsFolder, job: str, arguments: Sequence[str]) -> Usual | None:
 
 
 def _ended(runs: RunsFolder, job: str) -> list[RunRecord]:
-    found: list[RunRecord] = []
+    records: list[RunRecord] = []
     for run_id in reversed(runs.ids()[-NEWEST:]):
         try:
             record = runs.read(run_id)
         except RaykitError:
             continue
         if record.job["name"] == job and record.status == "SUCCEEDED":
-            found.append(record)
-        if len(found) == ENOUGH:
+            records.append(record)
+        if len(records) == ENOUGH:
             break
-    return found
+    return records
 
 
-def in_words(count: int, found: Usual | None, job: str, most: bool = False) -> str:
+def in_words(count: int, usual: Usual | None, job: str, most: bool = False) -> str:
     """How long so many runs take, as a line. most: `count` is the most that there can be."""
     from raykit.flows.experiments.making import duration
 
-    if found is None:
+    if usual is None:
         return f"how long: unknown, no run of {job} is on record here"
-    earlier = "1 earlier run" if found.runs == 1 else f"{found.runs} earlier runs"
+    earlier = "1 earlier run" if usual.runs == 1 else f"{usual.runs} earlier runs"
     about = "at most about" if most else "about"
-    return f"how long: {about} {duration(count * found.seconds)}, by {earlier} of {job}"
+    return f"how long: {about} {duration(count * usual.seconds)}, by {earlier} of {job}"

@@ -35,20 +35,20 @@ JOBS: dict[str, Path] = {"RayJob": ("spec",), "RayCronJob": ("spec", "jobTemplat
 def problems(manifest: Object, kuberay: str) -> list[Problem]:
     """What the operator refuses in a resource of the group ray.io/v1."""
     kind = text(manifest, "kind")
-    found = [*_name(manifest, kind, kuberay)]
+    wrong = [*_name(manifest, kind, kuberay)]
     if kind in JOBS:
-        found += job.problems(mapping(manifest, *JOBS[kind]), JOBS[kind])
+        wrong += job.problems(mapping(manifest, *JOBS[kind]), JOBS[kind])
     if kind == "RayCronJob":
-        found += cron.problems(manifest, kuberay)
+        wrong += cron.problems(manifest, kuberay)
     own = cluster_of(manifest)
     if own is not None:
-        found += cluster.problems(own, kuberay)
-        found += fault_tolerance.problems(own)
-        found += isolation.problems(own)
-        found += _made_by_another(own, kind)
+        wrong += cluster.problems(own, kuberay)
+        wrong += fault_tolerance.problems(own)
+        wrong += isolation.problems(own)
+        wrong += _made_by_another(own, kind)
     if kind == "RayService" and own is not None:
-        found += service.problems(manifest, own, kuberay)
-    return found
+        wrong += service.problems(manifest, own, kuberay)
+    return wrong
 
 
 def warnings(manifest: Object, kuberay: str) -> list[Problem]:

@@ -155,9 +155,9 @@ def _sentences(answer: Answer | None, finished: bool, records: Sequence[RunRecor
 def _doubts(
     records: Sequence[RunRecord], points: Sequence[Point], answer: Answer | None
 ) -> list[Doubt]:
-    found = doubts.of_experiment(records)
+    reasons = doubts.of_experiment(records)
     if answer is not None and answer.mixed:
-        found.insert(
+        reasons.insert(
             0,
             Doubt(
                 "NO_SINGLE_BREAK_EVEN",
@@ -168,17 +168,17 @@ def _doubts(
     short = [p for p in points if min(p.local_seconds, p.tasks_seconds) < TOO_SHORT_SECONDS]
     if short:
         sizes = ", ".join(f"{point.size:,}" for point in sorted(short, key=lambda p: p.size))
-        found.append(
+        reasons.append(
             Doubt(
                 "TOO_SHORT",
                 f"under {TOO_SHORT_SECONDS:g} s at {sizes}",
                 "the answer is about Ray's overhead there, which differs between machines",
             )
         )
-    return found
+    return reasons
 
 
-def values(found: BreakEven) -> list[dict[str, Any]]:
+def values(result: BreakEven) -> list[dict[str, Any]]:
     """The sizes as rows of plain values, for CSV."""
     return [
         {
@@ -191,5 +191,5 @@ def values(found: BreakEven) -> list[dict[str, Any]]:
             "ratio_high": point.ratio.high,
             "winner": str(point.winner),
         }
-        for point in found.points
+        for point in result.points
     ]

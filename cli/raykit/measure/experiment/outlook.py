@@ -1,6 +1,6 @@
 """How far an experiment's job scales: a law through its arms, where it ends, what comes next.
 
-From four sizes on. Nothing is said beyond twice the largest p that was measured, nor beyond the
+From four sizes on. It says nothing beyond twice the largest p that was measured, nor beyond the
 number of tasks that the work is cut into. A prediction that an experiment has kept is held against
 the arm of that p once it is measured.
 """
@@ -84,8 +84,8 @@ def _look(samples: usl.Samples, base_p: float, tasks: int | None, seed: int) -> 
     law, largest = usl.of_rounds(samples), max(samples)
     furthest = 2 * largest
 
-    def speedup(found: Law) -> float:
-        return found.seconds(base_p) / found.seconds(furthest)
+    def speedup(law: Law) -> float:
+        return law.seconds(base_p) / law.seconds(furthest)
 
     contention, coherence, peak, next_speedup = usl.estimates(
         samples,
@@ -152,10 +152,10 @@ def _end(high: float, furthest: float) -> str:
     return f"{high:.3g}" if high <= furthest else f"beyond {furthest:g}"
 
 
-def _next_says(found: Prediction) -> str:
+def _next_says(prediction: Prediction) -> str:
     return (
-        f"The next doubling, to p = {found.p:g}, would give a speedup of {_interval(found)} "
-        f"over p = {found.base_p:g}, if nothing else comes to limit it."
+        f"The next doubling, to p = {prediction.p:g}, would give a speedup of "
+        f"{_interval(prediction)} over p = {prediction.base_p:g}, if nothing else limits it."
     )
 
 
@@ -167,35 +167,37 @@ def _too_few_tasks(tasks: int, furthest: float) -> str:
 
 
 def _check_says(kept: Prediction, measured: Ratio) -> str:
-    said = f"Predicted {_interval(kept)} for p = {kept.p:g}, measured {measured}"
+    sentence = f"Predicted {_interval(kept)} for p = {kept.p:g}, measured {measured}"
     if kept.low is None or kept.high is None:
-        return f"{said}."
+        return f"{sentence}."
     low = measured.value if measured.low is None else measured.low
     high = measured.value if measured.high is None else measured.high
     if low <= kept.high and kept.low <= high:
-        return f"{said}: as predicted."
+        return f"{sentence}: as predicted."
     side = "more" if low > kept.high else "less"
-    return f"{said}: {side} than predicted, so the law of the smaller sizes does not hold there."
+    return (
+        f"{sentence}: {side} than predicted, so the law of the smaller sizes does not hold there."
+    )
 
 
-def _interval(found: Prediction) -> str:
-    return _shown(Estimate(found.speedup, found.low, found.high), 2)
+def _interval(prediction: Prediction) -> str:
+    return _shown(Estimate(prediction.speedup, prediction.low, prediction.high), 2)
 
 
-def _shown(found: Estimate, digits: int) -> str:
-    text = f"{found.value:.{digits}f}"
-    if found.low is None or found.high is None:
+def _shown(estimate: Estimate, digits: int) -> str:
+    text = f"{estimate.value:.{digits}f}"
+    if estimate.low is None or estimate.high is None:
         return text
-    return f"{text} ({found.low:.{digits}f}-{found.high:.{digits}f})"
+    return f"{text} ({estimate.low:.{digits}f}-{estimate.high:.{digits}f})"
 
 
 def _doubts(law: Law, samples: usl.Samples, tasks: int | None) -> list[Doubt]:
-    found = []
+    reasons = []
     plain = {p: usl.middle(own) for p, own in samples.items()}
     worst = max(plain, key=lambda p: abs(law.seconds(p) / plain[p] - 1))
     miss = abs(law.seconds(worst) / plain[worst] - 1)
     if miss > POOR_FIT:
-        found.append(
+        reasons.append(
             Doubt(
                 "POOR_FIT",
                 f"the law misses the time at p = {worst:g} by {miss:.0%}",
@@ -205,18 +207,18 @@ def _doubts(law: Law, samples: usl.Samples, tasks: int | None) -> list[Doubt]:
     uneven = [p for p in samples if tasks and p < tasks and tasks % p]
     if uneven:
         sizes = ", ".join(f"{p:g}" for p in uneven)
-        found.append(
+        reasons.append(
             Doubt(
                 "UNEVEN_TASKS",
                 f"{tasks} tasks do not divide among p = {sizes} evenly",
                 "some CPUs wait in the last round: choose a number of tasks that every p divides",
             )
         )
-    return found
+    return reasons
 
 
-def _finite(found: Estimate) -> dict[str, float | None]:
+def _finite(estimate: Estimate) -> dict[str, float | None]:
     return {
         name: value if value is not None and math.isfinite(value) else None
-        for name, value in asdict(found).items()
+        for name, value in asdict(estimate).items()
     }

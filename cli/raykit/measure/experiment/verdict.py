@@ -18,19 +18,19 @@ ROUNDS_FOR_AN_INTERVAL = 6
 MORE_OVERHEAD, SERIAL_PART = "overhead that grows with p", "a serial part of the work"
 
 
-def sentences(arms: Sequence[ArmResult], base: str, found: Sequence[Doubt]) -> list[str]:
+def sentences(arms: Sequence[ArmResult], base: str, reasons: Sequence[Doubt]) -> list[str]:
     """One sentence an arm, the answer first."""
-    one_machine = any(doubt.name == "SAME_MACHINE" for doubt in found)
-    said = []
+    one_machine = any(doubt.name == "SAME_MACHINE" for doubt in reasons)
+    lines = []
     for arm in arms:
         if arm.took is None:
             continue
         rounds = f"{arm.rounds} round{'s' if arm.rounds != 1 else ''}"
-        said.append(
+        lines.append(
             f"{arm.name} took {arm.took} of {base}'s time ({rounds}): "
             f"{outcome(arm.took.inverted())}."
         )
-    return [*said, *([SAME_MACHINE_SAYS] if one_machine and said else [])]
+    return [*lines, *([SAME_MACHINE_SAYS] if one_machine and lines else [])]
 
 
 def trend(arms: Sequence[ArmResult], p_base: float, scaling: Scaling) -> list[str]:

@@ -54,17 +54,17 @@ def _bars(record: RunRecord) -> list[Bar]:
     The cluster came up before, at any time: its phases are set right before the submission.
     """
     up = record.cluster.get("bring_up") or []
-    found = [Bar(p["name"], p["start"], p["seconds"], CLUSTER, p["source"]) for p in up]
-    if found:
-        gap = record.started - max(bar.start + bar.seconds for bar in found)
-        found = [Bar(b.name, b.start + gap, b.seconds, b.kind, b.source) for b in found]
-    found += [Bar(p.name, p.start, p.seconds, RAYKIT, p.source) for p in record.phases]
-    found += [
+    bars = [Bar(p["name"], p["start"], p["seconds"], CLUSTER, p["source"]) for p in up]
+    if bars:
+        gap = record.started - max(bar.start + bar.seconds for bar in bars)
+        bars = [Bar(b.name, b.start + gap, b.seconds, b.kind, b.source) for b in bars]
+    bars += [Bar(p.name, p.start, p.seconds, RAYKIT, p.source) for p in record.phases]
+    bars += [
         Bar(str(span["name"]), float(span["start"]), float(span["seconds"]), JOB, "job")
         for span in _longest(record.spans)
     ]
-    first = min((bar.start for bar in found), default=0.0)
-    return [Bar(b.name, b.start - first, b.seconds, b.kind, b.source) for b in found]
+    first = min((bar.start for bar in bars), default=0.0)
+    return [Bar(b.name, b.start - first, b.seconds, b.kind, b.source) for b in bars]
 
 
 def _longest(spans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

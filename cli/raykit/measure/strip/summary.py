@@ -178,9 +178,9 @@ def _in_arms(tasks: Sequence[Task], arms: Sequence[Arm]) -> dict[str, Any]:
     A task belongs to the arm in which it was created: both times are on the driver's clock.
     """
     timed = sorted((arm for arm in arms if arm.name != LOCAL_ARM), key=lambda arm: arm.start)
-    found: dict[str, dict[str, float]] = {}
+    totals: dict[str, dict[str, float]] = {}
     for arm in timed:
-        own = found.setdefault(arm.name, dict.fromkeys(("times", "seconds", "tasks", "cpus"), 0))
+        own = totals.setdefault(arm.name, dict.fromkeys(("times", "seconds", "tasks", "cpus"), 0))
         own["times"] += 1
         own["seconds"] += arm.seconds
     starts = [arm.start - TOUCHING for arm in timed]
@@ -189,7 +189,7 @@ def _in_arms(tasks: Sequence[Task], arms: Sequence[Arm]) -> dict[str, Any]:
         index = bisect_right(starts, made) - 1
         if index < 0 or made > timed[index].start + timed[index].seconds:
             continue
-        own = found[timed[index].name]
+        own = totals[timed[index].name]
         own["tasks"] += 1
         own["cpus"] += task.cpus * (task.end - task.start)
-    return found
+    return totals

@@ -133,9 +133,9 @@ def _compare_runs(
     if baseline is not None:
         first = folder.read(baseline)
         records = [first, *(record for record in records if record.id != first.id)]
-    found = compare_records(records, unlike=unlike)
+    comparison = compare_records(records, unlike=unlike)
     as_json = output_format is TableFormat.json
-    data: Any = asdict(found) if as_json else found
+    data: Any = asdict(comparison) if as_json else comparison
     output.show("compare", data, as_json, as_text)
 
 
@@ -170,26 +170,26 @@ def show_arms(
         raise failed
 
 
-def as_text(found: Comparison) -> str:
+def as_text(comparison: Comparison) -> str:
     """The comparison as plain text; runs are lettered, so that it fits 80 columns."""
-    letters = {run["id"]: _letter(index) for index, run in enumerate(found.runs)}
-    base = letters[found.baseline]
+    letters = {run["id"]: _letter(index) for index, run in enumerate(comparison.runs)}
+    base = letters[comparison.baseline]
     parts = [
         *(
             output.wrapped(verdict.words(letters[verdict.run], letters[verdict.baseline]))
-            for verdict in found.verdicts
+            for verdict in comparison.verdicts
         ),
         "",
-        _runs(found, letters),
+        _runs(comparison, letters),
         "",
-        _arms(found.arms, letters, base),
+        _arms(comparison.arms, letters, base),
         output.wrapped(LEGEND.format(base=base), ""),
         "",
-        _phases(found, letters),
+        _phases(comparison, letters),
     ]
-    if found.doubts:
+    if comparison.doubts:
         parts += ["", "doubts:"]
-        for doubt in found.doubts:
+        for doubt in comparison.doubts:
             text = f"{doubt.name}: {_lettered(doubt.why, letters)}; {doubt.advice}"
             parts.append(output.wrapped(text, "  "))
     return "\n".join(parts)
@@ -207,7 +207,7 @@ def _lettered(why: str, letters: dict[str, str]) -> str:
     return f"{letters.get(run, run)}{colon}{rest}"
 
 
-def _runs(found: Comparison, letters: dict[str, str]) -> str:
+def _runs(comparison: Comparison, letters: dict[str, str]) -> str:
     rows = [
         (
             letters[run["id"]],
@@ -215,9 +215,9 @@ def _runs(found: Comparison, letters: dict[str, str]) -> str:
             run["on"] or "-",
             f"{run['p']:g}",
             run["ray_nodes"],
-            output.shortened(" ".join([found.job, *run["arguments"]]), JOB_WIDTH),
+            output.shortened(" ".join([comparison.job, *run["arguments"]]), JOB_WIDTH),
         )
-        for run in found.runs
+        for run in comparison.runs
     ]
     return output.table(["", "RUN", "ON", "P", "RAY NODES", "JOB"], rows)
 
@@ -240,9 +240,9 @@ def _arms(arms: list[Arm], letters: dict[str, str], base: str) -> str:
     return output.table(header, rows)
 
 
-def _phases(found: Comparison, letters: dict[str, str]) -> str:
+def _phases(comparison: Comparison, letters: dict[str, str]) -> str:
     rows = [
         (name, *("-" if seconds is None else f"{seconds:.2f}" for seconds in row))
-        for name, row in found.phases.items()
+        for name, row in comparison.phases.items()
     ]
     return output.table(["PHASE (s)", *letters.values()], rows)

@@ -27,7 +27,7 @@ def list_runs(context: typer.Context, output_format: Output = Format.text) -> No
     """List the runs, oldest first."""
     if context.invoked_subcommand:
         return
-    rows = [_row(run_id, found) for run_id, found in runs_folder().records()]
+    rows = [_row(run_id, record) for run_id, record in runs_folder().records()]
     output.show("runs", rows, output_format is Format.json, _as_table)
 
 
@@ -50,15 +50,15 @@ def show(
     output.show("runs show", data, as_json, _as_page)
 
 
-def _row(run_id: str, found: RunRecord | RaykitError) -> dict[str, Any]:
-    if isinstance(found, RaykitError):
+def _row(run_id: str, record: RunRecord | RaykitError) -> dict[str, Any]:
+    if isinstance(record, RaykitError):
         return {"id": run_id, "status": "UNREADABLE", "job": "", "on": "", "seconds": None}
-    seconds = found.ended - found.started if found.ended else None
+    seconds = record.ended - record.started if record.ended else None
     return {
         "id": run_id,
-        "status": found.status,
-        "job": " ".join([found.job["name"], *found.job["arguments"]]),
-        "on": str(found.target.get("cluster") or found.target.get("kind", "")),
+        "status": record.status,
+        "job": " ".join([record.job["name"], *record.job["arguments"]]),
+        "on": str(record.target.get("cluster") or record.target.get("kind", "")),
         "seconds": seconds,
     }
 

@@ -21,28 +21,28 @@ def at(value: Any, *path: str | int) -> Any:
 
 def mapping(value: Any, *path: str | int) -> dict[str, Any]:
     """The mapping at a path; empty where there is none."""
-    found = at(value, *path)
-    return found if isinstance(found, dict) else {}
+    part = at(value, *path)
+    return part if isinstance(part, dict) else {}
 
 
 def items(value: Any, *path: str | int) -> list[tuple[int, dict[str, Any]]]:
     """The mappings in the list at a path, with their positions."""
-    found = at(value, *path)
-    if not isinstance(found, list):
+    part = at(value, *path)
+    if not isinstance(part, list):
         return []
-    return [(place, item) for place, item in enumerate(found) if isinstance(item, dict)]
+    return [(place, item) for place, item in enumerate(part) if isinstance(item, dict)]
 
 
 def text(value: Any, *path: str | int) -> str:
     """The text at a path; empty where there is none."""
-    found = at(value, *path)
-    return found if isinstance(found, str) else ""
+    part = at(value, *path)
+    return part if isinstance(part, str) else ""
 
 
 def number(value: Any, *path: str | int) -> int | None:
     """The whole number at a path; None where there is none."""
-    found = at(value, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    part = at(value, *path)
+    return part if isinstance(part, int) and not isinstance(part, bool) else None
 
 
 def variables(container: Any) -> Iterator[tuple[int, str, str]]:
