@@ -45,12 +45,12 @@ REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ETIMEDOUT)
 
 
 def width() -> int:
-    """Columns to fill: the terminal's, at most 100; 80 where there is none."""
+    """Columns to fill: the terminal's, at most 100; 80 without a terminal."""
     return min(shutil.get_terminal_size((80, 24)).columns, 100)
 
 
 def styled(text: str, code: str, stream: TextIO) -> str:
-    """The text in a style where the stream is a terminal and NO_COLOR is unset."""
+    """The text in a style if the stream is a terminal and NO_COLOR is unset."""
     if not stream.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\x1b[{code}m{text}\x1b[0m"
@@ -76,7 +76,7 @@ def show(
 
     exact: the result is what the user wrote, such as a manifest, and goes out as it is.
 
-    Errors: RecordError (7) where a disk or a paused reader refuses it.
+    Errors: RecordError (7) if a disk or a paused reader refuses it.
     """
     if as_json:
         _deliver(envelope(command, data if exact else redacted(data)) + "\n")
@@ -85,9 +85,9 @@ def show(
 
 
 def show_envelope(command: str, data: object, error: RaykitError | None) -> None:
-    """Print the envelope of a result that may have gone wrong.
+    """Print the envelope of a result, an error, or both.
 
-    Errors: RecordError (7) where a disk refuses a result that went well.
+    Errors: RecordError (7) if a disk refuses a result that went well.
     """
     text = envelope(command, redacted(data), error)
     if error is None:
@@ -99,13 +99,13 @@ def show_envelope(command: str, data: object, error: RaykitError | None) -> None
 def raw(data: bytes) -> None:
     """Print a log's bytes as they are.
 
-    Errors: RecordError (7) where a disk refuses them.
+    Errors: RecordError (7) if a disk refuses them.
     """
     _deliver(data)
 
 
 def aside(text: str) -> None:
-    """Print what is for the user's eyes beside a result, on stderr."""
+    """Print text for people, which is not part of the result, to stderr."""
     if text:
         _say(plain(text))
 
@@ -115,7 +115,7 @@ def show_error(
 ) -> None:
     """Print an error: the envelope on stdout, or what, evidence and next on stderr.
 
-    shown: whether a line of evidence was just on the screen; then it is not repeated.
+    shown: whether a line of evidence is already on the screen; then it is not repeated.
     """
     if as_json and not _is_refused(error):
         show_envelope(command, None, error)
@@ -278,17 +278,17 @@ class Screen:
         return failure is not None and failure.errno in REFUSED
 
     def end_line(self) -> None:
-        """Begin a new line where the job's output left one open on the same terminal."""
+        """Begin a new line if the job's output left one open on the same terminal."""
         if self.tail and not self.tail.endswith(b"\n") and self._shares_stderr():
             self.tail += b"\n"
             _write(sys.stderr, "\n")
 
     def has_shown(self, line: str) -> bool:
-        """Whether the job has just printed this line, where the user reads errors too."""
+        """Whether the job has just printed this line on the terminal that shows errors."""
         if not self._shares_stderr():
             return False
         shown = self.tail.decode("utf-8", "replace").splitlines()
-        return bool(line.strip()) and any(each.rstrip().endswith(line.strip()) for each in shown)
+        return bool(line.strip()) and any(text.rstrip().endswith(line.strip()) for text in shown)
 
     def _say(self, text: str) -> None:
         self.end_line()

@@ -97,7 +97,7 @@ def forwarded(cluster: Cluster, port: int) -> Endpoint:
 def ended(cluster: Cluster) -> Ended | None:
     """Why the head of a cluster will not answer again; None while KubeRay can bring it back.
 
-    Errors: MissingError (4), KubernetesError (5) where Kubernetes cannot be asked.
+    Errors: MissingError (4), KubernetesError (5) if Kubernetes cannot be asked.
     """
     with connect(cluster.connection.context) as connection:
         item = connection.get("RayCluster", cluster.name, cluster.namespace)

@@ -17,7 +17,7 @@ COUNTED = (
 
 
 def of_run(record: RunRecord, price: float) -> float | None:
-    """The cost of one run. price: of a CPU hour. None where its end or its CPUs are unknown."""
+    """The cost of one run. price: of a CPU hour. None if its end or its CPUs are unknown."""
     cpus = requested_cpus(record)
     if cpus is None or record.ended is None:
         return None

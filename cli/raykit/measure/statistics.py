@@ -94,7 +94,7 @@ def paired_ratio(over: Sequence[float], under: Sequence[float]) -> Ratio | None:
 def median_ratio(
     over: Sequence[float], under: Sequence[float], level: float = LEVEL
 ) -> Ratio | None:
-    """The median of over / under, a pair a round; None where a time is zero.
+    """The median of over / under, a pair a round; None if a time is zero.
 
     The interval is the sign test turned round: it holds whatever the noise, also where the two
     sides are noisy in different ways, which Wilcoxon's does not promise.

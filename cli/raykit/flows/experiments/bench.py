@@ -82,7 +82,7 @@ def _begin_or_resume(request: Request, runs: RunsFolder, arms: Mapping[str, Read
 def _extended(known: Experiment, added: Mapping[str, dict[str, Any]], rounds: int) -> Experiment:
     """The experiment with more arms, in new rounds of all arms; they do the work of the others.
 
-    Errors: UsageError (2) where that work has fewer tasks than a new arm has task CPUs.
+    Errors: UsageError (2) if that work has fewer tasks than a new arm has task CPUs.
     """
     if known.scaling is Scaling.strong:
         tasks_of_all = next(iter(known.arms.values()))["tasks"]

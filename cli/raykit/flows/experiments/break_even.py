@@ -49,7 +49,7 @@ def bench(request: Request, search: Search, runs: RunsFolder, progress: Progress
 
 
 def check_job(entrypoint: Entrypoint) -> None:
-    """Errors: UsageError (2) where the source of a job names no `--size` or no `--mode`."""
+    """Errors: UsageError (2) if the source of a job names no `--size` or no `--mode`."""
     missing = [o for o in (SIZE_OPTION, MODE_OPTION) if not _names(entrypoint, o)]
     if missing:
         suited = [

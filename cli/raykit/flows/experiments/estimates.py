@@ -22,7 +22,7 @@ class Usual:
 
 
 def usual(runs: RunsFolder, job: str, arguments: Sequence[str]) -> Usual | None:
-    """What a run of a job usually takes; None where none has ended well here.
+    """What a run of a job usually takes; None if none has ended well here.
 
     Runs that were given all of the arguments count before others.
     """

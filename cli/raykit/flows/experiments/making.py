@@ -1,4 +1,4 @@
-"""One run of an experiment: tried again where it fails, and announced with the time left."""
+"""Makes one run of an experiment: announces it with the time left, and tries again if it fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arms made ready: brought up where they have a spec, and asked what they offer."""
+"""Makes arms ready: brings up those with a spec, and asks all for their task CPUs and images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from raykit.progress import Progress
 
 @dataclass(frozen=True)
 class Ready:
-    """An arm that can be submitted to. p: its task CPUs; images: digests, where they are known."""
+    """An arm that is up. p: its task CPUs; images: their digests, if they are known."""
 
     where: Where
     p: float
@@ -28,7 +28,7 @@ class Ready:
 
 
 def ready(arm: Arm, request: Request, progress: Progress) -> Ready:
-    """Bring the arm up where it has a spec, and ask how many task CPUs it offers."""
+    """Bring the arm up if it has a spec, and ask how many task CPUs it offers."""
     where = arm.where
     if arm.spec is not None:
         where = _bring_up(arm, request, progress)

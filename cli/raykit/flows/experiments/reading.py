@@ -10,15 +10,15 @@ from raykit.measure.records import RunRecord, RunsFolder
 
 
 def find(runs: RunsFolder, word: str) -> Experiment | None:
-    """The experiment of that id; None where the word names none, such as a run.
+    """The experiment of that id; None if the word names none, such as a run.
 
-    Errors: RecordError (7) where its file is damaged.
+    Errors: RecordError (7) if its file is damaged.
     """
     return experiments.read(runs, word)
 
 
 def records_of(experiment: Experiment, runs: RunsFolder) -> dict[str, RunRecord]:
-    """The records of an experiment by run id. Errors: RecordError (7) where one is missing."""
+    """The records of an experiment by run id. Errors: RecordError (7) if one is missing."""
     return {made.run: runs.read(made.run) for made in experiment.made}
 
 

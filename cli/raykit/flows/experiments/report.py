@@ -27,7 +27,7 @@ class Report:
 def report(word: str, runs: RunsFolder, baseline: str | None = None) -> Report:
     """The report of the run or experiment that a word names.
 
-    Errors: MissingError (4) without the extra `report`; RecordError (7) where there is no such run
+    Errors: MissingError (4) without the extra `report`; RecordError (7) if there is no such run
     or experiment, or its records cannot be compared; UsageError (2) for a baseline that is no arm.
     """
     check_installed()
@@ -41,7 +41,7 @@ def report(word: str, runs: RunsFolder, baseline: str | None = None) -> Report:
 
 
 def write(document: str, path: Path) -> None:
-    """Write a document whole or not at all. Errors: RecordError (7) where the disk refuses."""
+    """Write a document whole or not at all. Errors: RecordError (7) if the disk refuses."""
     write_atomically(path, document.encode())
 
 

@@ -52,7 +52,7 @@ class Inputs:
 def collect(paths: Iterable[Path]) -> Inputs:
     """Read files, the YAML files of folders, and `-`, standard input; build kustomizations.
 
-    Errors: UsageError (2) where something cannot be read.
+    Errors: UsageError (2) if something cannot be read.
     """
     inputs = Inputs()
     for path in dict.fromkeys(paths):
@@ -89,7 +89,7 @@ def _read(path: Path, named: bool) -> Input:
 
 
 def _standard_input() -> bytes:
-    """Errors: UsageError (2) where there is none, as after `<&-`."""
+    """Errors: UsageError (2) if there is none, as after `<&-`."""
     try:
         if sys.stdin is None:
             raise OSError("it is closed")

@@ -78,7 +78,7 @@ def build(file: Path) -> Built:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """A kustomization; empty where it cannot be read: building says why."""
+    """A kustomization; empty if it cannot be read: building says why."""
     try:
         data = yaml.load(file.read_bytes(), _LOADER)
     except (OSError, yaml.YAMLError, ValueError, OverflowError, RecursionError):

@@ -50,7 +50,7 @@ class Report:
 
 
 def refusal(files: Sequence[Judged], again: str) -> SpecError | None:
-    """The error that lists every problem as FILE:LINE:COLUMN; None where nothing is wrong."""
+    """The error that lists every problem as FILE:LINE:COLUMN; None if nothing is wrong."""
     lines = [f"{judged.file}:{place(wrong)}" for judged in files for wrong in judged.problems]
     if not lines:
         return None

@@ -45,7 +45,7 @@ def validate(paths: Iterable[Path], kuberay: str | None = None, level: str | Non
     In folders, files that are neither are passed over; a file that is named must be one of the two.
     kuberay, level: as `kuberay` and `pod_security` of `Standard`.
 
-    Errors: UsageError (2) where something cannot be read, or the version is not known.
+    Errors: UsageError (2) if something cannot be read, or the version is not known.
     """
     if kuberay is not None:
         schema.require_known(kuberay)

@@ -25,7 +25,7 @@ class Rights:
 
 
 def whoami(connection: Kubernetes) -> str:
-    """The user's name as the API server knows it; empty where it does not say."""
+    """The user's name as the API server knows it; empty if it does not say."""
     try:
         review = connection.create({"kind": "SelfSubjectReview"})
     except RaykitError:

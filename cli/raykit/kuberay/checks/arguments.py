@@ -26,7 +26,7 @@ def shown(deployment: Object) -> str:
 
 
 def watched(deployment: Object) -> list[str] | None:
-    """The namespaces that the operator watches, empty for all; None where a file says it."""
+    """The namespaces that the operator watches, empty for all; None if a file says it."""
     given = _value(arguments(deployment), WATCH)
     if given is None and _value(arguments(deployment), CONFIG) is not None:
         return None

@@ -58,7 +58,7 @@ def _pods(base: Path, pods: Pods, manifest: Object, field: Path, inner: Path) ->
 
 
 def _in_pod(inner: Path) -> Path:
-    """A path below a pod's spec, as the spec names it; empty where raykit itself writes it."""
+    """A path below a pod's spec, as the spec names it; empty if raykit itself writes it."""
     key, rest = inner[:1], inner[1:]
     if key and key[0] in SAME_NAME:
         return inner

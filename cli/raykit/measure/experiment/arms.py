@@ -61,7 +61,7 @@ class ArmResult:
 class ArmsCompared:
     """An experiment's arms. baseline: the name of the arm that the others are compared with.
 
-    outlook: how far the job scales, from four sizes on; price: of a CPU hour, None where nobody
+    outlook: how far the job scales, from four sizes on; price: of a CPU hour, None if nobody
     asked for costs.
     """
 
@@ -91,7 +91,7 @@ def compare_arms(
 
     records: by run id; baseline: by default the first arm; price: of a CPU hour, for the costs.
 
-    Errors: UsageError (2) for an arm that is not there, RecordError (7) where runs are missing or
+    Errors: UsageError (2) for an arm that is not there, RecordError (7) if runs are missing or
     did unlike work.
     """
     base_name = _baseline(experiment, baseline)
@@ -259,7 +259,7 @@ def _task_overhead(
     p: float,
     rounds: Sequence[int],
 ) -> float | None:
-    """(p Tp - T1) / tasks, the median of the rounds; None where the tasks are not known."""
+    """(p Tp - T1) / tasks, the median of the rounds; None if the tasks are not known."""
     tasks = facts.tasks_of_work(runs[rounds[0]])
     if not tasks:
         return None

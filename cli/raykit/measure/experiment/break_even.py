@@ -45,7 +45,7 @@ class Winner(StrEnum):
 class Search:
     """What may be tried: sizes from smallest to largest, rounds for each, at most so many sizes.
 
-    Errors: ValueError where the range is empty or so few rounds can decide nothing.
+    Errors: ValueError if the range is empty or so few rounds can decide nothing.
     """
 
     smallest: int
@@ -121,7 +121,7 @@ class Answer:
 def point(
     search: Search, size: int, local: Sequence[float], tasks: Sequence[float]
 ) -> Point | None:
-    """What was measured at one size, a pair a round; None where a time is zero."""
+    """What was measured at one size, a pair a round; None if a time is zero."""
     ratio = median_ratio(local, tasks, search.level)
     if ratio is None:
         return None
@@ -130,7 +130,7 @@ def point(
 
 
 def next_size(search: Search, points: Sequence[Point], limit: Limit | None = None) -> int | None:
-    """The size to measure next; None where the search is over."""
+    """The size to measure next; None if the search is over."""
     if not points:
         return _between(search.smallest, search.largest) or search.largest
     low, high = _bounds(points)
@@ -141,7 +141,7 @@ def next_size(search: Search, points: Sequence[Point], limit: Limit | None = Non
 
 
 def answer(search: Search, points: Sequence[Point], limit: Limit | None = None) -> Answer:
-    """What the sizes that were measured say. Errors: ValueError where there are none."""
+    """What the sizes that were measured say. Errors: ValueError if there are none."""
     if not points:
         raise ValueError("no size was measured")
     low, high = _bounds(points)
@@ -182,7 +182,7 @@ def _outwards(
 
 
 def _inwards(points: Sequence[Point], low: int | None, high: int | None) -> int | None:
-    """The middle of the widest gap next to a bound; None where all are close."""
+    """The middle of the widest gap next to a bound; None if all are close."""
     gaps = [gap for gap in _gaps(points, low, high) if gap[1] > CLOSE * gap[0]]
     for gap in sorted(gaps, key=lambda gap: gap[0] / gap[1]):
         middle = _between(*gap)
@@ -202,7 +202,7 @@ def _gaps(points: Sequence[Point], low: int | None, high: int | None) -> list[tu
 
 
 def _between(low: int, high: int) -> int | None:
-    """The geometric mean in as few digits as lie between both; None where no number does."""
+    """The geometric mean in as few digits as lie between both; None if no number does."""
     mean = math.sqrt(low * high)
     for digits in range(2, 20):
         size = _rounded(mean, digits)

@@ -56,7 +56,7 @@ class BreakEven:
 def of_experiment(experiment: Experiment, records: Mapping[str, RunRecord]) -> BreakEven:
     """The search of an experiment. records: of its runs, by id.
 
-    Errors: RecordError (7) where a run is missing or was not timed.
+    Errors: RecordError (7) if a run is missing or was not timed.
     """
     search, limit = search_of(experiment), limit_of(experiment)
     sizes = list(dict.fromkeys(m.step.size for m in experiment.made if m.step.size is not None))
@@ -85,7 +85,7 @@ def of_experiment(experiment: Experiment, records: Mapping[str, RunRecord]) -> B
 
 
 def search_of(experiment: Experiment) -> Search:
-    """What the search may try. Errors: RecordError (7) where the experiment is no search."""
+    """What the search may try. Errors: RecordError (7) if the experiment is no search."""
     try:
         return Search(**(experiment.break_even or {})["search"])
     except (KeyError, TypeError, ValueError) as error:
@@ -97,7 +97,7 @@ def search_of(experiment: Experiment) -> Search:
 
 
 def limit_of(experiment: Experiment) -> Limit | None:
-    """The size at which the job failed; None where none did."""
+    """The size at which the job failed; None if none did."""
     limit = (experiment.break_even or {}).get("limit")
     return Limit(int(limit["size"]), str(limit["why"])) if limit else None
 
@@ -107,7 +107,7 @@ def measured(
 ) -> Point | None:
     """One size, from the rounds that both modes finished; None before all rounds are there.
 
-    Errors: RecordError (7) where a run is missing or was not timed.
+    Errors: RecordError (7) if a run is missing or was not timed.
     """
     runs = {mode: dict(experiment.runs(mode, size=size)) for mode in (LOCAL, TASKS)}
     rounds = sorted(set(runs[LOCAL]) & set(runs[TASKS]))

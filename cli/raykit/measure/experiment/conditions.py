@@ -49,7 +49,7 @@ def parse(text: str) -> Condition:
 def check(conditions: Sequence[Condition], rows: Sequence[Mapping[str, Any]]) -> None:
     """Hold every condition against every row that has a value for it.
 
-    rows: with the key `arm` and values by name, None where there is none.
+    rows: with the key `arm` and values by name, None if there is none.
 
     Errors: ConditionError (10) naming each arm for which one holds, and each condition that no arm
     has a value for: what was not measured has not passed.

@@ -123,7 +123,7 @@ class Experiment:
 
 
 def write(runs: RunsFolder, experiment: Experiment) -> Path:
-    """Write an experiment's file. Errors: RecordError (7) where the disk refuses."""
+    """Write an experiment's file. Errors: RecordError (7) if the disk refuses."""
     text = json.dumps(experiment.as_dict(), indent=2, allow_nan=False) + "\n"
     path = runs.folder(experiment.id) / FILE
     write_atomically(path, text.encode())
@@ -131,9 +131,9 @@ def write(runs: RunsFolder, experiment: Experiment) -> Path:
 
 
 def read(runs: RunsFolder, experiment_id: str) -> Experiment | None:
-    """The experiment of that id; None where there is none.
+    """The experiment of that id; None if there is none.
 
-    Errors: RecordError (7) where its file is damaged or of another schema.
+    Errors: RecordError (7) if its file is damaged or of another schema.
     """
     path = runs.folder(experiment_id) / FILE
     try:

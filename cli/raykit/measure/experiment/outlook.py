@@ -1,4 +1,4 @@
-"""How far an experiment's job scales: a law through its arms, where it ends, what comes next.
+"""Says how far an experiment's job scales: fits a law to its arms, and predicts the next size.
 
 From four sizes on. It says nothing beyond twice the largest p that was measured, nor beyond the
 number of tasks that the work is cut into. A prediction that an experiment has kept is held against
@@ -45,8 +45,8 @@ class Prediction:
 class Outlook:
     """The law of an experiment's arms.
 
-    sizes: the p it was fitted to; peak: the p beyond which more CPUs slow the job, inf where none
-    does; prediction: for twice the largest size, None where nothing can be said.
+    sizes: the p it was fitted to; peak: the p beyond which more CPUs slow the job, inf if none
+    does; prediction: for twice the largest size, None if nothing can be said.
     """
 
     sizes: list[float]
@@ -69,7 +69,7 @@ def look(
     """The outlook of arms; None for fewer than four sizes.
 
     rounds: seconds by p and round; base_p: of the baseline; tasks: into how many the work is cut,
-    None where that is unknown; seed: of the bootstrap.
+    None if that is unknown; seed: of the bootstrap.
     """
     if len(rounds) < SIZES_FOR_A_LAW:
         return None

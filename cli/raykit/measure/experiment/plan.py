@@ -107,7 +107,7 @@ class Plan:
 def seconds_left(steps: Sequence[Step], seconds: Mapping[str, Sequence[float]]) -> float | None:
     """How long runs will take, from how long runs of each arm took so far (by arm, whole runs).
 
-    An arm that has not run yet counts as the mean of the others; None where no arm has run.
+    An arm that has not run yet counts as the mean of the others; None if no arm has run.
     """
     known = {arm: statistics.median(own) for arm, own in seconds.items() if own}
     if not known:

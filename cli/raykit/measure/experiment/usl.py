@@ -41,7 +41,7 @@ class Law:
 
     @property
     def peak(self) -> float:
-        """The p at which T is least; infinite where more always helps."""
+        """The p at which T is least; infinite if more always helps."""
         if self.contention >= 1:
             return 1.0
         if self.coherence < NO_COHERENCE:
@@ -51,7 +51,7 @@ class Law:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % interval, None where the rounds are too few. The ends may be inf."""
+    """A number and its 95 % interval, None if the rounds are too few. The ends may be inf."""
 
     value: float
     low: float | None = None
@@ -117,7 +117,7 @@ def _ends(values: Sequence[float], tail: float) -> tuple[float, float]:
 def _least_squares(
     rows: Sequence[tuple[float, float]], kept: tuple[int, ...]
 ) -> tuple[float, tuple[float, float, float]] | None:
-    """Squared error and coefficients with only those kept; None where one is not above 0."""
+    """Squared error and coefficients with only those kept; None if one is not above 0."""
     columns = (0, *kept)
     terms = [[(1.0, p - 1, p * (p - 1))[column] / (p * t) for column in columns] for p, t in rows]
     size = range(len(columns))
@@ -133,7 +133,7 @@ def _least_squares(
 
 
 def _solve(square: list[list[float]], right: list[float]) -> list[float] | None:
-    """A small linear system by Gauss; None where it is singular."""
+    """A small linear system by Gauss; None if it is singular."""
     rows = [[*row, value] for row, value in zip(square, right, strict=True)]
     for index in range(len(rows)):
         pivot = max(range(index, len(rows)), key=lambda r: abs(rows[r][index]))

@@ -20,7 +20,7 @@ RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 def of_search(found: Mapping[str, Any] | None) -> Plot | None:
-    """The sizes that a search measured (`Experiment.break_even`); None where there are none."""
+    """The sizes that a search measured (`Experiment.break_even`); None if there are none."""
     points = sorted((found or {}).get("points") or [], key=lambda point: point["size"])
     if not points:
         return None

@@ -44,7 +44,7 @@ class Piece:
 
 
 def of_tasks(summary: Mapping[str, Any], id_: str, title: str, about: str = "") -> Plot | None:
-    """The tasks of one run, from its record's summary; None where nothing was measured."""
+    """The tasks of one run, from its record's summary; None if nothing was measured."""
     lanes = [] if summary.get("dropped") else summary.get("lanes") or []
     if not lanes:
         return None

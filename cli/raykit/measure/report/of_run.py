@@ -19,7 +19,7 @@ ENDINGS = {
 
 
 def page(record: RunRecord, log: bytes | None, again: Sequence[str]) -> str:
-    """The document. log: the driver's, None where it is gone; again: commands to repeat the run."""
+    """The document. log: the driver's, None if it is gone; again: commands to repeat the run."""
     found = doubts.of_run(record)
     job = " ".join(map(str, [record.job["name"], *record.job["arguments"]]))
     tasks = gantt.of_tasks(record.tasks, "gantt", "Tasks over time")

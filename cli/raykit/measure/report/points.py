@@ -41,7 +41,7 @@ def of_samples(samples: Mapping[str, Sequence[float]], what: str) -> Plot | None
 
 
 def interval(timing: Timing) -> str:
-    """A median's interval in brackets; empty where there is none."""
+    """A median's interval in brackets; empty if there is none."""
     if timing.low is None or timing.high is None:
         return ""
     return f" ({timing.low:.3f}-{timing.high:.3f})"

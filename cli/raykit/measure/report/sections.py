@@ -19,7 +19,7 @@ GIB = 1 << 30
 
 
 def figure(id_: str, title: str, *plots: Plot | None) -> list[Section]:
-    """A section of plots; none where there is no plot."""
+    """A section of plots; none if there is no plot."""
     there = [plot for plot in plots if plot is not None]
     body = joined(plot.html(named=len(there) > 1) for plot in there)
     return [Section(id_, title, body)] if there else []

@@ -30,7 +30,7 @@ class Bar:
 
 
 def of_run(record: RunRecord) -> Plot | None:
-    """The phases and spans of a run; None where it has none."""
+    """The phases and spans of a run; None if it has none."""
     bars = _bars(record)
     if not bars:
         return None

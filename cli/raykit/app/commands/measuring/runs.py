@@ -39,7 +39,7 @@ def show(
     log: Annotated[bool, typer.Option("--log", help="Print the driver's log instead.")] = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Show one run: what it was, where the time went, what it found."""
+    """Show one run: its job, its phases, its results and its doubts."""
     folder = runs_folder()
     record = folder.read(run_id)
     if log:

@@ -10,7 +10,7 @@ _VERSION = re.compile(r"\s*v?(\d+(?:\.\d+)*)", re.ASCII)
 
 
 def at(value: Any, *path: str | int) -> Any:
-    """The value at a path; None where there is none, whatever stands on the way."""
+    """The value at a path; None if there is none, whatever stands on the way."""
     for part in path:
         try:
             value = value[part]
@@ -20,7 +20,7 @@ def at(value: Any, *path: str | int) -> Any:
 
 
 def mapping(value: Any, *path: str | int) -> dict[str, Any]:
-    """The mapping at a path; empty where there is none."""
+    """The mapping at a path; empty if there is none."""
     part = at(value, *path)
     return part if isinstance(part, dict) else {}
 
@@ -34,13 +34,13 @@ def items(value: Any, *path: str | int) -> list[tuple[int, dict[str, Any]]]:
 
 
 def text(value: Any, *path: str | int) -> str:
-    """The text at a path; empty where there is none."""
+    """The text at a path; empty if there is none."""
     part = at(value, *path)
     return part if isinstance(part, str) else ""
 
 
 def number(value: Any, *path: str | int) -> int | None:
-    """The whole number at a path; None where there is none."""
+    """The whole number at a path; None if there is none."""
     part = at(value, *path)
     return part if isinstance(part, int) and not isinstance(part, bool) else None
 
