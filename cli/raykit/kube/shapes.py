@@ -137,7 +137,10 @@ NODE_INFO = dict.fromkeys(("bootID", "machineID", "architecture", "kubeletVersio
 REPLICAS = dict.fromkeys(("replicas", "minReplicas", "maxReplicas", "numOfHosts"), NUMBER)
 
 SHAPES: dict[str, Shape] = {
-    "CustomResourceDefinition": {"metadata": Required(METADATA)},
+    "CustomResourceDefinition": {
+        "metadata": Required(METADATA),
+        "spec": {"versions": ListOf({"name": Required(TEXT), "schema": MapOf({})})},
+    },
     "Deployment": {
         "metadata": Required(NAMESPACED),
         "spec": {"replicas": NUMBER, "template": TEMPLATE},

@@ -183,6 +183,26 @@ def test_a_field_that_kuberay_there_does_not_know_is_named(cluster, whole, exami
     code, checks, _ = examined()
     assert (code, checks["kuberay-fields"]["state"]) == (4, "fail")
     assert checks["kuberay-fields"]["evidence"] == [said]
+    definition = {"spec": {"properties": {"headGroupSpec": {}, "rayVersion": {}}}}
+    cluster.keep(
+        "customresourcedefinitions",
+        {
+            "metadata": {"name": "rayclusters.ray.io"},
+            "spec": {
+                "versions": [
+                    {"name": "v1alpha1", "schema": {}},
+                    {"name": "v1", "schema": {"openAPIV3Schema": {"properties": definition}}},
+                ]
+            },
+        },
+    )
+    _, checks, _ = examined()
+    assert checks["kuberay-fields"]["evidence"] == [
+        said,
+        "RayCluster: spec.authOptions is unknown there",
+        "RayCluster: spec.upgradeStrategy is unknown there",
+        "RayCluster: spec.workerGroupSpecs is unknown there",
+    ]
 
 
 def test_fields_are_tried_elsewhere_where_the_namespace_does_not_exist(cluster, whole, examined):

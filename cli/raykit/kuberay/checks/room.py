@@ -8,7 +8,7 @@ from functools import partial
 
 from raykit import checks
 from raykit.checks import Check
-from raykit.errors import RaykitError
+from raykit.errors import MissingError, RaykitError
 from raykit.kube.connection import Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
@@ -46,6 +46,8 @@ def admission(connection: Kubernetes, namespace: str, cluster: Object) -> Check:
             if "cannot create resource" in " ".join(forbidden.evidence):
                 return checks.skipped(ADMISSION, "you may not create pods: no dry run", next="")
             refusals += [f"{name}: {line}" for line in forbidden.evidence]
+        except MissingError as absent:
+            return checks.skipped(ADMISSION, absent.what)
         except RaykitError as error:
             refusals += [f"{name}: {line}" for line in (error.evidence or (error.what,))]
     if not refusals:
