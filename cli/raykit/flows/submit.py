@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import time
@@ -33,6 +34,8 @@ RESOURCES = {
     "entrypoint_num_gpus": AMOUNT,
     "entrypoint_memory": BYTES,
 }
+RAYS_ADDRESS = "RAY_ADDRESS"
+"""A variable by which Ray's own commands choose a cluster silently."""
 RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
 
 
@@ -69,6 +72,8 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     request = _with_our_jobs_of(target, request)
     upload = uploads.plan(request.entrypoint, request.runtime_env)
     progress.note(target.reason)
+    if os.environ.get(RAYS_ADDRESS):
+        progress.note(f"{RAYS_ADDRESS} is set, and not used: --on says where a job runs")
     record = _begin(request, target)
     limits = Limits(
         request.follow, request.timeout, target.ends_with_job, request.stop_on_interrupt

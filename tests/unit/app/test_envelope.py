@@ -167,3 +167,14 @@ def test_help_reads_like_a_manual_of_80_columns(raykit):
     assert code == 0
     assert "raykit submit fib" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("address", [None, "http://10.0.0.1:8265"])
+def test_the_address_of_rays_own_commands_is_said_to_be_unused(raykit, monkeypatch, address):
+    if address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    else:
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    code, _, said = raykit("submit", "fib", "--on", "http://127.0.0.1:1")
+    assert code == 6
+    assert ("RAY_ADDRESS is set, and not used" in said) == bool(address)

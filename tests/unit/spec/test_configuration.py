@@ -1,7 +1,8 @@
 """How people get a spec wrong, by kind: YAML, and the path and line of each problem.
 
-Two kinds are tests of commands: RAY_ADDRESS in the shell (`tests/local/test_house_submit.py`), and
-a folder with the user's own files (`tests/unit/flows/test_manifests.py`).
+Two kinds are tests of commands: RAY_ADDRESS in the shell (`tests/local/test_house_submit.py` and
+`tests/unit/app/test_envelope.py`), and a folder with the user's own files
+(`tests/unit/flows/test_manifests.py`).
 """
 
 import pytest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from raykit.manifests.judging.rules.values import at
 from raykit.objects import Object
 from raykit.spec.model import ClusterSpec, Pods
 from raykit.spec.problems import Path
@@ -42,7 +43,7 @@ def path(spec: ClusterSpec, manifest: Object, field: Path) -> Path:
 
 def _job(spec: ClusterSpec, manifest: Object) -> Path:
     name = str(manifest["metadata"]["name"]).removeprefix(f"{spec.name}-")
-    named = [at for at, job in enumerate(spec.jobs) if name.rpartition("-")[0] == job.name]
+    named = [place for place, job in enumerate(spec.jobs) if name.rpartition("-")[0] == job.name]
     return ("jobs", *named[:1])
 
 
@@ -50,7 +51,7 @@ def _pods(base: Path, pods: Pods, manifest: Object, field: Path, inner: Path) ->
     """The part of a group: its patch, a field of the same name, a container, or the group."""
     if inner[:1] != (_TEMPLATE,):
         return (*base, *inner) if inner[:1] and inner[0] in SAME_NAME else base
-    template = _value(manifest, field[: len(field) - len(inner) + 1])
+    template = at(manifest, *field[: len(field) - len(inner) + 1])
     in_patch = _followed(pods.patch, template, inner[1:])
     if len(in_patch) >= max(2, len(inner) - 2):
         return (*base, "patch", *in_patch)
@@ -77,33 +78,24 @@ def _followed(patch: Any, value: Any, path: Path) -> Path:
         if isinstance(part, int):
             if not isinstance(patch, Sequence) or isinstance(patch, str):
                 break
-            value = _value(value, (part,))
-            at = _item(patch, value, part)
-            if at is None:
+            value = at(value, part)
+            place = _item(patch, value, part)
+            if place is None:
                 break
-            patch = patch[at]
-            taken.append(at)
+            patch = patch[place]
+            taken.append(place)
         elif isinstance(patch, Mapping) and part in patch:
-            patch, value = patch[part], _value(value, (part,))
+            patch, value = patch[part], at(value, part)
             taken.append(part)
         else:
             break
     return tuple(taken)
 
 
-def _item(patch: Sequence[Any], value: Any, at: int) -> int | None:
+def _item(patch: Sequence[Any], value: Any, place: int) -> int | None:
     """The item of a patch's list that became an item of the whole: by name, else by place."""
     name = value.get("name") if isinstance(value, Mapping) else None
     named = [i for i, item in enumerate(patch) if isinstance(item, Mapping) and "name" in item]
     if name is None or not named:
-        return at if at < len(patch) else None
+        return place if place < len(patch) else None
     return next((i for i in named if patch[i]["name"] == name), None)
-
-
-def _value(value: Any, path: Path) -> Any:
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
