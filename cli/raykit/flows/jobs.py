@@ -21,6 +21,7 @@ from raykit.flows.targets import choosing
 from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
 from raykit.measure import run_ids
+from raykit.measure.keeping.files import is_imported
 from raykit.measure.outcome import judge
 from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
@@ -213,6 +214,7 @@ def _reached(
 def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> Target:
     """The head that `--on` names, else the record's, else the default one."""
     if record and not where.on:
+        _refuse_imported(record, runs)
         return choosing.of_record(record, where)
     try:
         return choosing.choose(where)
@@ -224,6 +226,15 @@ def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder)
             evidence=[f"looked in {runs.path}", error.what, *error.evidence],
             next=error.next,
         ) from error
+
+
+def _refuse_imported(record: RunRecord, runs: RunsFolder) -> None:
+    """Errors: UsageError (2): an archive may name any address, and a token would be sent there."""
+    if is_imported(runs.folder(record.id)):
+        raise UsageError(
+            f"the run {record.id} was imported; where it ran is another machine's word",
+            next=f"raykit runs show {record.id} --log; --on names the head that may know the job",
+        )
 
 
 @contextlib.contextmanager

@@ -191,6 +191,15 @@ class Kubernetes(ApiServer):
         status, data = self.answer(Request("GET", path, {**query, "limitBytes": str(2**16)}))
         return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
+    def whole_log(self, pod: str, namespace: str, container: str, most: int) -> bytes | None:
+        """All that is kept of a container's log, at most so many bytes; None if there is no log."""
+        path = f"{KINDS['Pod'].path(namespace, pod)}/log"
+        query = {"container": container, "limitBytes": str(most)}
+        status, data = self.answer(Request("GET", path, query))
+        if status == errors.FORBIDDEN:
+            raise errors.of_status(self.about, status, answers.message(data) or "")
+        return data if status in OK else None
+
     def status_of(self, path: str) -> int:
         """The HTTP status of GET on a path of the API server, such as a service proxy."""
         return self.answer(Request("GET", path))[0]

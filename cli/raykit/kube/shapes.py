@@ -219,7 +219,21 @@ SHAPES: dict[str, Shape] = {
     },
     "PodDisruptionBudget": {"metadata": Required(NAMESPACED)},
     "PodMonitor": {"metadata": Required(NAMESPACED)},
-    "RayJob": {"metadata": Required(NAMESPACED)},
+    "RayJob": {
+        "metadata": Required(NAMESPACED),
+        "spec": {
+            "entrypoint": TEXT,
+            "submissionMode": TEXT,
+            "rayClusterSpec": {"rayVersion": TEXT},
+        },
+        "status": {
+            **dict.fromkeys(("jobId", "jobStatus", "jobDeploymentStatus", "reason"), TEXT),
+            "message": TEXT,
+            "rayClusterName": NAME_OR_EMPTY,
+            **dict.fromkeys(("startTime", "endTime"), TIME),
+            "rayJobInfo": dict.fromkeys(("startTime", "endTime"), TIME),
+        },
+    },
     "RayService": {"metadata": Required(NAMESPACED)},
     "ResourceQuota": {
         "metadata": Required(NAMESPACED),

@@ -29,10 +29,10 @@ def parse(line: bytes) -> Event | None:
     if not line.startswith(MARK) or len(line) > LONGEST_LINE:
         return None
     try:
-        event = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+        event = json.loads(line, parse_constant=refuse, parse_float=finite)
     except (ValueError, RecursionError):
         return None
-    return event if _is_event(event) else None
+    return event if is_event(event) else None
 
 
 @dataclass
@@ -85,7 +85,8 @@ def _may_begin(line: bytes) -> bool:
     return bool(line) and (line.startswith(MARK) or MARK.startswith(line))
 
 
-def _is_event(event: Any) -> bool:
+def is_event(event: Any) -> bool:
+    """Whether it is one of the four kinds, with the fields of its kind."""
     if not isinstance(event, dict) or event.get("raykit") != FORMAT:
         return False
     shape = _SHAPES.get(str(event.get("event")))
@@ -123,11 +124,13 @@ _SHAPES: dict[str, Callable[[Event], bool]] = {
 }
 
 
-def _refuse(constant: str) -> float:
+def refuse(constant: str) -> float:
+    """For `json`: Errors: ValueError for NaN and Infinity, which JSON does not have."""
     raise ValueError(f"{constant} is not JSON")
 
 
-def _finite(text: str) -> float:
+def finite(text: str) -> float:
+    """For `json`: a number. Errors: ValueError for one that is too large."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text} is too large for a number")

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from raykit.errors import MissingError, RecordError
-from raykit.measure import run_ids
+from raykit.measure import events, run_ids
+from raykit.measure.keeping import heads
 from raykit.phases import Phase
 from raykit.redaction import redacted
 
@@ -181,7 +182,7 @@ class RunsFolder:
         known_id = self.find(run_id)
         if known_id is None:
             raise self.missing(run_id)
-        return self._read(known_id)
+        return self.load(known_id)
 
     def find(self, word: str) -> str | None:
         """The id of the run that a word names; None if there is none.
@@ -200,10 +201,12 @@ class RunsFolder:
         plain = run_ids.is_plain(word) and not run_ids.is_last(word)
         return plain and (self.path / word / RECORD).is_file()
 
-    def _read(self, run_id: str) -> RunRecord:
+    def load(self, run_id: str) -> RunRecord:
+        """One record by its id. Errors: RecordError (7) as for `read`."""
         path = self.folder(run_id) / RECORD
         try:
-            data = json.loads(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
+            data = json.loads(text, parse_constant=events.refuse, parse_float=events.finite)
             if data.get("schema") != SCHEMA:
                 raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
             return RunRecord.from_dict(data)
@@ -239,7 +242,7 @@ class RunsFolder:
             second = seconds[name]
             if second is not None and shared[second] == 1:
                 return second, 0.0, name
-            exact = self._started(name)
+            exact = self.started(name)
             return (exact if second is None else second), exact, name
 
         return sorted(names, key=moment)
@@ -248,7 +251,7 @@ class RunsFolder:
         """The ids and records of all runs, oldest first; an error in place of an unreadable one."""
         for run_id in self.ids():
             try:
-                yield run_id, self._read(run_id)
+                yield run_id, self.load(run_id)
             except RecordError as error:
                 yield run_id, error
 
@@ -261,8 +264,13 @@ class RunsFolder:
             next="raykit runs lists them; RAYKIT_RUNS names another folder",
         )
 
-    def _started(self, run_id: str) -> float:
-        """A run's start in Unix seconds; if its record is unreadable, when it was last written."""
+    def status(self, run_id: str) -> str | None:
+        """A run's status as its record has it; None where it cannot be read."""
+        status = self._peek(run_id, "status")
+        return status if isinstance(status, str) else None
+
+    def started(self, run_id: str) -> float:
+        """When a run began, Unix seconds; where its record cannot say, when it was last written."""
         exact = self._peek(run_id, "started")
         if isinstance(exact, int | float):
             return float(exact)
@@ -272,9 +280,9 @@ class RunsFolder:
             return 0.0
 
     def _peek(self, run_id: str, field_name: str) -> object:
-        """One field of a record's file, unchecked; None if it cannot be read."""
+        """One field of a record's head as it stands there; None where it cannot be read."""
         try:
-            return json.loads((self.path / run_id / RECORD).read_bytes())[field_name]
+            return heads.parse((self.path / run_id / RECORD).read_bytes())[field_name]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 

@@ -16,7 +16,7 @@ from raykit.errors import UsageError
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """Names that are allowed for a run's folder; Ray accepts all of them as submission ids."""
 
-STAMP = re.compile(r"\d{8}-\d{6}(?=-)")
+STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)(?=-)", re.ASCII)
 LAST = re.compile(r"last(?:~(\d{1,6}))?")
 SHORTEST_BEGINNING = 4
 MOST_NAMED = 10
@@ -38,11 +38,14 @@ def new(job: str, started: float, mark: str) -> str:
 def started(run_id: str) -> float | None:
     """The start in an id, Unix seconds; None if it has none."""
     stamp = STAMP.match(run_id)
+    if stamp is None:
+        return None
+    # strptime would take half of the time of a list of 10,000 runs.
+    year, month, day, hour, minute, second = map(int, stamp.groups())
     try:
-        when = datetime.strptime(stamp[0], "%Y%m%d-%H%M%S") if stamp else None
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     except ValueError:
         return None
-    return when.replace(tzinfo=UTC).timestamp() if when else None
 
 
 def is_last(word: str) -> bool:

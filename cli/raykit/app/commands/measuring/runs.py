@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raykit.app import output
-from raykit.app.options import Format, Output, runs_folder
-from raykit.errors import RaykitError
+from raykit.app.commands.measuring import keeping
+from raykit.app.options import Format, Output, refuse, runs_folder
 
 if TYPE_CHECKING:
     from raykit.measure.records import RunRecord
+
+EPILOG = """Examples:
+
+\b
+  raykit runs --limit 20                          the newest twenty
+  raykit runs --job fib --status FAILED --since 7d
+  raykit runs show last                           what it measured
+  raykit runs show last --log                     what it printed
+"""
+NO_RUNS = "no runs yet; raykit submit fib makes the first"
+NO_SUCH_RUNS = "no such runs; raykit runs lists all"
 
 runs = typer.Typer(
     rich_markup_mode=None, invoke_without_command=True, help="List and show run records."
@@ -19,16 +32,40 @@ runs = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
+    keeping.register(runs)
     app.add_typer(runs, name="runs")
 
 
-@runs.callback()
-def list_runs(context: typer.Context, output_format: Output = Format.text) -> None:
+@runs.callback(epilog=EPILOG)
+def list_runs(
+    context: typer.Context,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="NAME", help="Only runs of this job.")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only these, such as FAILED.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only the last 2d, 12h, 1h30m.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Only the newest N.")
+    ] = None,
+    output_format: Output = Format.text,
+) -> None:
     """List the runs, oldest first."""
     if context.invoked_subcommand:
+        refuse(context, "they choose what is listed", "job", "status", "since", "limit")
         return
-    rows = [_row(run_id, record) for run_id, record in runs_folder().records()]
-    output.show("runs", rows, output_format is Format.json, _as_table)
+    from raykit.measure.keeping import ages
+    from raykit.measure.keeping.summaries import Wanted, summaries
+
+    began = None if since is None else time.time() - ages.parse(since, "--since")
+    found = Wanted(job, status, began, limit).of(summaries(runs_folder()))
+    rows = [run.as_row() for run in found]
+    chosen = any(value is not None for value in (job, status, since))
+    text = partial(_as_table, none=NO_SUCH_RUNS if chosen else NO_RUNS)
+    output.show("runs", rows, output_format is Format.json, text)
 
 
 @runs.command("show")
@@ -50,22 +87,9 @@ def show(
     output.show("runs show", data, as_json, _as_page)
 
 
-def _row(run_id: str, record: RunRecord | RaykitError) -> dict[str, Any]:
-    if isinstance(record, RaykitError):
-        return {"id": run_id, "status": "UNREADABLE", "job": "", "on": "", "seconds": None}
-    seconds = record.ended - record.started if record.ended else None
-    return {
-        "id": run_id,
-        "status": record.status,
-        "job": " ".join([record.job["name"], *record.job["arguments"]]),
-        "on": str(record.target.get("cluster") or record.target.get("kind", "")),
-        "seconds": seconds,
-    }
-
-
-def _as_table(rows: list[dict[str, Any]]) -> str:
+def _as_table(rows: list[dict[str, Any]], none: str) -> str:
     if not rows:
-        return "no runs yet; raykit submit fib makes the first"
+        return none
     return output.table(
         ["ID", "STATUS", "ON", "SECONDS", "JOB"],
         [

@@ -1,0 +1,1 @@
+"""Stories about records that are kept: export, import, prune."""

@@ -1,0 +1,1 @@
+"""RayJobs: jobs that KubeRay submits, as git or kubectl applied them."""

@@ -1,0 +1,1 @@
+"""What is done with records that are kept: listed, chosen for deletion."""

@@ -1,0 +1,106 @@
+"""Runs as a list shows them, a line each, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raykit.measure import run_ids
+from raykit.measure.keeping import heads
+from raykit.measure.records import RECORD, SCHEMA, RunsFolder
+
+UNREADABLE = "UNREADABLE"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run of a list.
+
+    status: as in its record, or UNREADABLE. job: its name, with its arguments in `command`.
+    on: the cluster, or the kind of place. started, ended: Unix seconds; of an unreadable record
+    `started` is when it was last written. submission_id: empty where unreadable.
+    """
+
+    id: str
+    status: str
+    job: str
+    command: str
+    on: str
+    started: float
+    ended: float | None = None
+    submission_id: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        return self.ended - self.started if self.ended else None
+
+    def as_row(self) -> dict[str, Any]:
+        """For `raykit runs -o json`."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "job": self.command,
+            "on": self.on,
+            "started": self.started,
+            "ended": self.ended,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs a list shows. None: any. since: Unix seconds; limit: only so many, the newest."""
+
+    job: str | None = None
+    status: str | None = None
+    since: float | None = None
+    limit: int | None = None
+
+    def of(self, runs: Sequence[Summary]) -> list[Summary]:
+        """Those of the runs, in their order."""
+        rules: list[Callable[[Summary], bool]] = []
+        if self.job is not None:
+            rules.append(lambda run: run.job == self.job)
+        if self.status is not None:
+            rules.append(lambda run: run.status == str(self.status).upper())
+        if self.since is not None:
+            rules.append(lambda run: run.started >= (self.since or 0.0))
+        found = [run for run in runs if all(rule(run) for rule in rules)]
+        return found if self.limit is None else found[max(len(found) - self.limit, 0) :]
+
+
+def summaries(runs: RunsFolder) -> list[Summary]:
+    """All runs of a folder, oldest first; those of one second by the time in their records."""
+    found = [_summary(runs, path.parent.name) for path in runs.path.glob(f"*/{RECORD}")]
+    return sorted(found, key=_moment)
+
+
+def _moment(run: Summary) -> tuple[float, float, str]:
+    second = run_ids.started(run.id)
+    return (run.started if second is None else second), run.started, run.id
+
+
+def _summary(runs: RunsFolder, run_id: str) -> Summary:
+    path = runs.path / run_id / RECORD
+    try:
+        return _of_head(run_id, heads.parse(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Summary(run_id, UNREADABLE, "", "", "", runs.started(run_id))
+
+
+def _of_head(run_id: str, head: dict[str, Any]) -> Summary:
+    """Errors: ValueError, KeyError, TypeError where it is no head of a record."""
+    if head["schema"] != SCHEMA:
+        raise ValueError("another schema")
+    job, target, ended = head["job"], head["target"], head.get("ended")
+    return Summary(
+        id=run_id,
+        status=str(head["status"]),
+        job=str(job["name"]),
+        command=" ".join(map(str, [job["name"], *job["arguments"]])),
+        on=str(target.get("cluster") or target.get("kind", "")),
+        started=float(head["started"]),
+        ended=None if ended is None else float(ended),
+        submission_id=str(head["submission_id"]),
+    )
