@@ -5,30 +5,31 @@ import subprocess
 
 import pytest
 
+from raykit.measure.experiment import break_even
 from raykit.measure.experiment.arms import compare_arms
-from raykit.measure.report import of_experiment, of_run
+from raykit.measure.experiment.break_even import Point, Search
+from raykit.measure.experiment.break_even_result import BreakEven
+from raykit.measure.report import of_experiment, of_run, of_search
+from raykit.measure.statistics import Ratio
 from tests.browser import Browser, chromium
 from tests.measured import BEGAN, HOSTILE, experiment, run, tasks
 
 SIX = [2.0, 2.1, 2.2, 2.3, 2.4, 2.5]
-SEARCH = {
-    "points": [
-        {
-            "size": size,
-            "rounds": 8,
-            "local_seconds": size / 1e5,
-            "tasks_seconds": 0.4,
-            "ratio": {"value": value, "low": value * 0.8, "high": value * 1.2},
-            "winner": winner,
-        }
-        for size, value, winner in (
-            (10_000, 0.5, "local"),
-            (40_000, 1.0, "undecided"),
-            (90_000, 1.9, "tasks"),
-        )
-    ],
-    "answer": {"low": 10_000, "high": 90_000},
-}
+SIZES = {10_000: (0.4, 0.5, 0.6), 40_000: (0.8, 1.0, 1.3), 90_000: (1.6, 1.9, 2.4)}
+
+
+def found_by_search():
+    """A search for the break-even size that is over."""
+    search = Search(4_000, 256_000, 8)
+    points = [
+        Point(size, 8, size / 1e5, 0.4, Ratio(value, low, high))
+        for size, (low, value, high) in SIZES.items()
+    ]
+    answer = break_even.answer(search, points)
+    words = [answer.sentence, answer.why]
+    return BreakEven(
+        "try", "fib", "one", 2.0, search, points, answer, True, search.level, words, []
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +41,11 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Three reports: of an experiment, of a run, and of a run that wants to harm its reader."""
+    """Reports: of an experiment, a search, a run, and of a run that wants to harm its reader."""
     folder = tmp_path_factory.mktemp("pages")
     rows = tasks(60, 4, 0.2, ("fibonacci_task", "warm_up_task"), 2)
     times = {"one": SIX, "two": [s * 0.6 for s in SIX], "four": [s * 0.35 for s in SIX]}
     found, records = experiment(times, rows=rows, nodes=2)
-    found.break_even = SEARCH
     record = run(seconds=SIX, rows=rows, nodes=2, cpus=4)
     record.spans += [
         {"name": "local", "arm": "local", "start": BEGAN + 3, "seconds": s * 2} for s in SIX
@@ -62,6 +62,7 @@ def pages(tmp_path_factory):
         "experiment": of_experiment.page(
             found, compare_arms(found, records), records, ["raykit bench " + "long " * 40]
         ),
+        "search": of_search.page(found_by_search(), [record], ["raykit bench fib --break-even"]),
         "run": of_run.page(record, b"a line\n" * 99, ["raykit submit fib"]),
         "hostile": of_run.page(hostile, HOSTILE.encode("utf-8", "surrogatepass") * 99, [HOSTILE]),
     }
@@ -70,7 +71,7 @@ def pages(tmp_path_factory):
     return {name: folder / f"{name}.html" for name in texts}
 
 
-EACH = pytest.mark.parametrize("name", ["experiment", "run", "hostile"])
+EACH = pytest.mark.parametrize("name", ["experiment", "search", "run", "hostile"])
 SCREENS = pytest.mark.parametrize(
     ("width", "scheme"), [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]
 )
@@ -111,7 +112,7 @@ def test_every_plot_has_marks_of_some_size_that_lie_within_it(browser, pages, na
           return {id: figure.id, drawings: shown.length, marks: marks.length, inside, cut};
         })"""
     )
-    assert len(drawn) >= 3
+    assert len(drawn) >= (1 if name == "search" else 3)
     for plot in drawn:
         assert (plot["drawings"], plot["inside"], plot["cut"]) == (1, True, 0), plot
         assert plot["marks"] > 0, plot

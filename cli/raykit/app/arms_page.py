@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from raykit.app import output
+from raykit.app import arms_plot, output
 from raykit.measure.cost import COUNTED
 from raykit.measure.experiment.arms import ArmResult, ArmsCompared, values
 
@@ -33,6 +33,13 @@ def as_text(compared: ArmsCompared) -> str:
         output.wrapped(LEGEND.format(efficiency=EFFICIENCY[compared.scaling])),
         *([] if compared.price is None else [output.wrapped(_counted(compared.price))]),
     ]
+    p_base = next(arm.p for arm in compared.arms if arm.name == compared.baseline)
+    columns = output.width()
+    plots = [arms_plot.repeats(compared.arms, columns)]
+    if compared.scaling != "weak":
+        plots.insert(0, arms_plot.speedups(compared.arms, p_base, columns))
+    for plot in plots:
+        parts += ["", *plot] if plot else []
     beside = _beside(compared.arms)
     if beside:
         parts += ["", *beside]

@@ -52,6 +52,17 @@ def test_specs_and_numbers_of_workers_are_named_once(runs):
     assert "fib -f a.yaml --workers 1,2 --repeat 6" in _bench_again(found)
 
 
+def test_a_search_for_the_break_even_size_is_repeated_by_its_own_command(runs):
+    from raykit.flows.experiments.report import _search_again
+
+    found, _ = experiment({"local": SIX, "tasks": SIX})
+    found.break_even = {"search": {"smallest": 4000, "largest": 256000, "rounds": 8}}
+    for arm in found.arms.values():
+        arm["asked"] = "--on one"
+    again = "raykit bench fib --break-even --on one --sizes 4000..256000 --repeat 8"
+    assert _search_again(found) == f"{again} --warm-up 1 --seed 7 -- --size 9"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

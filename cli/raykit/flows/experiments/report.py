@@ -9,6 +9,7 @@ from pathlib import Path
 from raykit import kit
 from raykit.errors import MissingError, RecordError, UsageError
 from raykit.flows.experiments import reading
+from raykit.measure.experiment import break_even_result
 from raykit.measure.experiment.arms import compare_arms
 from raykit.measure.experiment.experiments import Experiment
 from raykit.measure.records import RunRecord, RunsFolder, write_atomically
@@ -68,9 +69,13 @@ def _of_run(record: RunRecord, runs: RunsFolder) -> str:
 
 
 def _of_experiment(experiment: Experiment, runs: RunsFolder, baseline: str | None) -> str:
-    from raykit.measure.report import of_experiment
+    from raykit.measure.report import of_experiment, of_search
 
     records = reading.records_of(experiment, runs)
+    if experiment.break_even is not None:
+        found = break_even_result.of_experiment(experiment, records)
+        again = [_search_again(experiment), f"raykit report {experiment.id}"]
+        return of_search.page(found, list(records.values()), again)
     compared = compare_arms(experiment, records, baseline)
     again = [_bench_again(experiment), f"raykit report {experiment.id}"]
     return of_experiment.page(experiment, compared, records, again)
@@ -110,6 +115,21 @@ def _bench_again(experiment: Experiment) -> str:
         [
             *("raykit", "bench", str(experiment.job["name"]), *_arms(experiment)),
             *(*counts, *scaling, *(["--", *words] if words else [])),
+        ]
+    )
+
+
+def _search_again(experiment: Experiment) -> str:
+    """The command that searches for the same break-even size, as another experiment."""
+    search, plan = break_even_result.search_of(experiment), experiment.plan
+    words = list(map(str, experiment.job["arguments"]))
+    asked = next(iter(experiment.arms.values())).get("asked", "")
+    return shlex.join(
+        [
+            *("raykit", "bench", str(experiment.job["name"]), "--break-even", *str(asked).split()),
+            *("--sizes", f"{search.smallest}..{search.largest}", "--repeat", str(search.rounds)),
+            *("--warm-up", str(plan.warm_ups), "--seed", str(plan.seed)),
+            *(["--", *words] if words else []),
         ]
     )
 

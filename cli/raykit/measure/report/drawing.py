@@ -36,6 +36,8 @@ VARIABLES = {
 MOST_TABLE_ROWS = 200
 LABEL = 26
 """Characters of a label; what is longer stands in the table."""
+HEADING, MEANING = 160, 40
+"""Characters of a page's heading, and of a line of a legend."""
 RC = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -95,7 +97,11 @@ class Plot:
 
     def _legend(self) -> Html:
         items = (
-            element("li", element("i", style=f"background:var({VARIABLES[colour]})"), meaning)
+            element(
+                "li",
+                element("i", style=f"background:var({VARIABLES[colour]})"),
+                shortened(meaning, MEANING),
+            )
             for colour, meaning in self.legend
         )
         return element("ul", joined(items), class_="legend") if self.legend else Html()

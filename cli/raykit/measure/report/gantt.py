@@ -169,7 +169,7 @@ class _Drawing:
         for kind, colour in self.kinds.items():
             boxes = [box for index in range(len(self.lanes)) for box in self._boxes(index, kind)]
             patch = PathPatch(rectangles(boxes), facecolor=colour, linewidth=0, clip_on=False)
-            axes.add_patch(patch)
+            axes.add_artist(patch)  # add_patch looks for the ends of every rectangle, for seconds
         self._mark_ends(axes)
         return figure
 

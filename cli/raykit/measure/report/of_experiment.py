@@ -8,8 +8,8 @@ from typing import Any
 from raykit.measure.experiment.arms import ArmResult, ArmsCompared, time_of
 from raykit.measure.experiment.experiments import Experiment
 from raykit.measure.records import RunRecord
-from raykit.measure.report import break_even, gantt, points, scaling, sections, waterfall
-from raykit.measure.report.drawing import Plot
+from raykit.measure.report import gantt, points, scaling, sections, waterfall
+from raykit.measure.report.drawing import HEADING, Plot, shortened
 from raykit.measure.report.html import Html, element, table
 from raykit.measure.report.page import Page, Section
 from raykit.measure.statistics import Ratio
@@ -35,7 +35,7 @@ def page(
     return Page(
         title=f"{compared.job}: raykit report",
         about=f"raykit report of the experiment {experiment.id}",
-        heading=compared.job,
+        heading=shortened(compared.job, HEADING),
         answer=compared.sentences,
         doubts=list(dict.fromkeys(doubt.name for doubt in compared.doubts)),
         sections=[
@@ -45,7 +45,6 @@ def page(
             ),
             *sections.figure("tasks", "Tasks", *_gantts(experiment, compared.arms, records)),
             *sections.figure("scaling", "Speedup", scaling.of_arms(compared)),
-            *sections.figure("size", "Break-even", break_even.of_search(_search(experiment))),
             *sections.figure("samples", "Repeats", points.of_samples(samples, "T of one run")),
             *sections.environment(measured),
             *sections.doubts(compared.doubts),
@@ -90,10 +89,6 @@ def _gantts(
         about = f"The run {usual.id}, of {len(runs)} the one nearest to T."
         plots.append(gantt.of_tasks(usual.tasks, f"gantt-{number}", arm.name, about))
     return plots
-
-
-def _search(experiment: Experiment) -> Any:
-    return getattr(experiment, "break_even", None)
 
 
 def _order(experiment: Experiment) -> str:

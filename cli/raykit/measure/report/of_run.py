@@ -8,7 +8,7 @@ from raykit.measure import doubts, strip
 from raykit.measure.compare import arms_of, outcome
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord
 from raykit.measure.report import gantt, points, sections, waterfall
-from raykit.measure.report.drawing import Plot
+from raykit.measure.report.drawing import HEADING, Plot, shortened
 from raykit.measure.report.page import Page
 from raykit.measure.strip.tasks import LOCAL_ARM
 
@@ -26,7 +26,7 @@ def page(record: RunRecord, log: bytes | None, again: Sequence[str]) -> str:
     return Page(
         title=f"{job}: raykit report",
         about=f"raykit report of the run {record.id}",
-        heading=job,
+        heading=shortened(job, HEADING),
         answer=_answer(record),
         doubts=list(dict.fromkeys(doubt.name for doubt in found)),
         sections=[
