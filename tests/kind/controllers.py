@@ -219,10 +219,11 @@ class Flux:
         self.lab.kubectl(*words, f"{RECONCILE}={time.time_ns()}")
 
     def compared(self):
-        """Whether each reconciliation that was asked for is done."""
+        """Whether each reconciliation that was asked for has ended well."""
         return all(
             each["status"].get("lastHandledReconcileAt")
             == each["metadata"]["annotations"][RECONCILE]
+            and self.condition(each["metadata"]["name"])[1]["status"] == "True"
             for each in self.lab.objects(KUSTOMIZATIONS, "-n", FLUX_NAMESPACE)
         )
 
