@@ -26,6 +26,14 @@ NOBODY = "http://127.0.0.1:1"
 SUBMIT = ("submit", "fib", "--on", NOBODY)
 PLACES = [
     ("runs", "show"),
+    ("runs", "--since"),
+    ("runs", "--job"),
+    ("runs", "export"),
+    ("runs", "export", "--output-file"),
+    ("runs", "import"),
+    ("runs", "import", "--from-cluster", "--context"),
+    ("runs", "prune", "--older-than"),
+    ("runs", "prune", "--keep"),
     ("compare", "last"),
     ("attach",),
     ("attach", "--on", NOBODY),
