@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,15 @@ def fill(folder: Path, count: int) -> None:
         (own / "record.json").write_text(json.dumps(data, indent=2) + "\n", "utf-8")
 
 
+def processor_seconds(argv: list[str], env: dict[str, str]) -> float:
+    """User and system seconds of one run: what other programs on the machine hardly change."""
+    before = os.times()
+    seconds(argv, env)
+    after = os.times()
+    user = after.children_user - before.children_user
+    return user + after.children_system - before.children_system
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=10_000)
@@ -50,7 +60,9 @@ def main() -> None:
         ours, theirs = in_turn([raykit, "runs"], whole, options.runs, env)
         print(report(f"{options.records} runs listed, against whole records", ours, theirs))
         last = [seconds([raykit, "runs", "show", "last"], env) for _ in range(options.runs)]
-        print(f"raykit runs show last: {sorted(last)[len(last) // 2]:.3f} s")
+        print(f"raykit runs show last: {statistics.median(last):.3f} s")
+        busy = [processor_seconds([raykit, "runs"], env) for _ in range(options.runs)]
+        print(f"processor time of raykit runs: {statistics.median(busy):.3f} s")
 
 
 if __name__ == "__main__":
