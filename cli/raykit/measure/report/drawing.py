@@ -38,6 +38,8 @@ LABEL = 26
 """Characters of a label; what is longer stands in the table."""
 HEADING, MEANING = 160, 40
 """Characters of a page's heading, and of a line of a legend."""
+LONGEST = 1e10
+"""Seconds, 300 years: a job may claim any time, and nothing beyond this can be drawn to scale."""
 RC = {
     "svg.fonttype": "none",
     "text.parse_math": False,

@@ -14,6 +14,7 @@ from matplotlib.patches import PathPatch
 from raykit.measure.report.drawing import (
     BAD,
     INK,
+    LONGEST,
     MUTED,
     OTHER,
     SERIES,
@@ -46,7 +47,7 @@ class Piece:
 def of_tasks(summary: Mapping[str, Any], id_: str, title: str, about: str = "") -> Plot | None:
     """The tasks of one run, from its record's summary; None if nothing was measured."""
     lanes = [] if summary.get("dropped") else summary.get("lanes") or []
-    if not lanes:
+    if not lanes or summary["makespan"] > LONGEST:
         return None
     pieces = [list(_pieces(lane, summary)) for lane in lanes]
     kinds = _kinds(pieces)

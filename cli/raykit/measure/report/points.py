@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from raykit.measure.report.drawing import INK, MUTED, SERIES, Plot, rowed, write
+from raykit.measure.report.drawing import INK, LONGEST, MUTED, SERIES, Plot, rowed, write
 from raykit.measure.statistics import Timing
 
 ROW, SPREAD = 34, 9
@@ -16,7 +16,8 @@ FROM_ZERO = 0.5
 
 def of_samples(samples: Mapping[str, Sequence[float]], what: str) -> Plot | None:
     """The samples of each arm, in the order of their rounds. what: one sample, such as a run."""
-    kept = {arm: list(seconds) for arm, seconds in samples.items() if seconds}
+    possible = {arm: [s for s in own if s < LONGEST] for arm, own in samples.items()}
+    kept = {arm: seconds for arm, seconds in possible.items() if seconds}
     if not kept:
         return None
     timings = {arm: Timing.of(seconds) for arm, seconds in kept.items()}

@@ -61,10 +61,16 @@ def _bars(record: RunRecord) -> list[Bar]:
     bars += [Bar(p.name, p.start, p.seconds, RAYKIT, p.source) for p in record.phases]
     bars += [
         Bar(str(span["name"]), float(span["start"]), float(span["seconds"]), JOB, "job")
-        for span in _longest(record.spans)
+        for span in _longest([span for span in record.spans if _is_possible(span, record.started)])
     ]
     first = min((bar.start for bar in bars), default=0.0)
     return [Bar(b.name, b.start - first, b.seconds, b.kind, b.source) for b in bars]
+
+
+def _is_possible(span: Mapping[str, Any], started: float) -> bool:
+    """Whether a span lies within centuries of its run: a job may print any time."""
+    away = abs(float(span["start"]) - started)
+    return away < drawing.LONGEST and float(span["seconds"]) < drawing.LONGEST
 
 
 def _longest(spans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

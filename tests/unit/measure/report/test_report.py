@@ -126,6 +126,22 @@ def test_the_colours_of_every_plot_are_those_of_the_style_sheet():
     assert re.findall(r"(?:fill|stroke): (?!none|var\()[^;\"]+", drawings) == []
 
 
+@pytest.mark.parametrize("start", [0.0, BEGAN, -1e308, 1e308])
+@pytest.mark.parametrize("seconds", [0.0, 1e-300, 1.0, 1e9, 1e308])
+def test_times_that_nothing_can_have_are_left_out_of_the_plots(start, seconds):
+    record = run(seconds=[1.0])
+    record.spans += [
+        {"name": "odd", "arm": "local", "start": start, "seconds": seconds} for _ in range(2)
+    ]
+    assert "Where the time went" in of_run.page(record, None, [])
+
+
+def test_a_makespan_of_centuries_is_not_drawn():
+    record = run()
+    record.tasks["makespan"] = 1e300
+    assert "Tasks" not in titles(of_run.page(record, None, []))
+
+
 def test_ids_are_unlike_and_every_link_leads_somewhere():
     page = of(experiment({"one": SIX, "two": [s / 2 for s in SIX]}))
     ids = re.findall(r'\bid="([^"]+)"', page)
