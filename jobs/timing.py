@@ -19,7 +19,8 @@ of the answer). `raykit compare` compares the times of two runs only if their `w
 `start` also carries `machine`, the driver's: `cpu_model`, `cpu_count`, `boot_id`, `load` (the load
 average of the last minute). `start` and `result` carry `throttled_seconds`, how long a CPU limit
 has held the driver's container back so far, and `cpu_pressure_seconds`, how long so far any process
-on the machine waited for a CPU. Each is left out if the operating system does not report it.
+on the machine waited for a CPU, and `steal_seconds`, the CPU time that the machine's host has given
+to other machines. Each is left out if the operating system does not report it.
 
 `time` and `start` are Unix seconds; `seconds` is a length taken from a monotonic clock. The dots
 stand for further attributes, any JSON, which are kept. A `span` is written only if it succeeded.
@@ -45,6 +46,7 @@ VERSION = 1
 STDOUT = 1
 CPU_STAT = Path("/sys/fs/cgroup/cpu.stat")
 CPU_PRESSURE = Path("/proc/pressure/cpu")
+CPU_TIMES = Path("/proc/stat")
 
 
 def start(job: str, **fields: Any) -> None:
@@ -115,14 +117,21 @@ def _load() -> float | None:
 
 
 def _waited() -> dict[str, float]:
-    """Seconds so far: held back by the CPU limit, and with a process waiting for a CPU."""
+    """Seconds so far: held back by the CPU limit, with a process waiting for a CPU, stolen."""
     counters = {
         "throttled_seconds": re.search(r"^throttled_usec (\d+)$", _read(CPU_STAT), re.MULTILINE),
         "cpu_pressure_seconds": re.search(
             r"^some .*total=(\d+)$", _read(CPU_PRESSURE), re.MULTILINE
         ),
     }
-    return {name: int(match[1]) / 1e6 for name, match in counters.items() if match}
+    seconds = {name: int(match[1]) / 1e6 for name, match in counters.items() if match}
+    return {**seconds, **_stolen()}
+
+
+def _stolen() -> dict[str, float]:
+    """CPU time stolen so far: the eighth number of the first line of /proc/stat, in ticks."""
+    found = re.match(r"cpu(?: +\d+){7} +(\d+)", _read(CPU_TIMES))
+    return {"steal_seconds": int(found[1]) / os.sysconf("SC_CLK_TCK")} if found else {}
 
 
 def _read(path: Path) -> str:

@@ -20,6 +20,8 @@ BUSY_LOAD = 0.5
 """The load, as a share of a machine's CPUs, that is no reason to doubt when a job begins."""
 BUSY_PRESSURE = 0.5
 """The share of a job's time in which programs may wait for a CPU without a reason to doubt."""
+BUSY_STEAL = 0.05
+"""The share of a machine's CPU time that its host may give to others without a reason to doubt."""
 LEAST_OBSERVED_SECONDS = 0.5
 SUPERLINEAR = 1.005
 """The lowest efficiency that prints as more than 1.00."""
@@ -203,6 +205,9 @@ def _busy(record: RunRecord) -> Doubt | None:
         share = min(pressure / seconds, 1)
         if share > BUSY_PRESSURE:
             reasons.append(f"programs waited for a CPU {share:.0%} of the time")
+    stolen = _stolen(record, cpus, seconds)
+    if stolen > BUSY_STEAL:
+        reasons.append(f"its host gave {stolen:.0%} of its CPU time to other machines")
     if not reasons:
         return None
     return Doubt(
@@ -210,6 +215,14 @@ def _busy(record: RunRecord) -> Doubt | None:
         f"{record.id}: {'; '.join(reasons)}",
         "end other programs on the machine, then run it again",
     )
+
+
+def _stolen(record: RunRecord, cpus: object, lasted: float | None) -> float:
+    """The share of the machine's CPU time that its host gave to others; 0 where unknown."""
+    seconds = facts.growth(record, "steal_seconds")
+    if not seconds or not lasted or lasted < LEAST_OBSERVED_SECONDS:
+        return 0.0
+    return seconds / cpus / lasted if isinstance(cpus, int) and cpus > 0 else 0.0
 
 
 def _superlinear(record: RunRecord) -> Doubt | None:

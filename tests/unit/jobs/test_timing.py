@@ -106,11 +106,16 @@ def test_start_says_where_the_driver_runs_and_how_loaded_that_is(capfd, monkeypa
     pressure = tmp_path / "cpu"
     pressure.write_text("some avg10=1.00 avg60=0.00 avg300=0.00 total=2500000\n")
     monkeypatch.setattr(timing, "CPU_PRESSURE", pressure)
+    times = tmp_path / "stat"
+    times.write_text("cpu  9 9 9 9 9 9 9 300 0 0\ncpu0 9 9 9 9 9 9 9 1 0 0\n")
+    monkeypatch.setattr(timing, "CPU_TIMES", times)
+    monkeypatch.setattr(timing.os, "sysconf", lambda name: 100)
     timing.start("fib")
     (start,) = events(capfd.readouterr().out)
     assert start["machine"]["cpu_count"] > 0
     assert start["machine"]["load"] >= 0
     assert start["cpu_pressure_seconds"] == 2.5
+    assert start["steal_seconds"] == 3.0
 
 
 def test_what_the_operating_system_does_not_say_is_left_out(capfd, monkeypatch, tmp_path):

@@ -265,6 +265,16 @@ def test_a_loaded_machine_is_a_doubt_on_a_single_run(machine, pressure, doubted)
     assert found == ({"BUSY_MACHINE"} if doubted else set())
 
 
+@pytest.mark.parametrize(("stolen", "doubted"), [(0.9, False), (1.1, True)])
+def test_cpu_time_that_the_host_gave_to_others_is_a_doubt(stolen, doubted):
+    record = run("a", **SAMPLES)
+    machine = {"cpu_count": 2, "load": 0.0}
+    record.start |= {"time": 100.0, "machine": machine, "steal_seconds": 5.0}
+    record.results[-1] |= {"time": 110.0, "steal_seconds": 5.0 + stolen}
+    found = [doubt.name for doubt in doubts.of_run(record)]
+    assert found == (["BUSY_MACHINE"] if doubted else [])
+
+
 def test_a_container_held_back_is_a_doubt_on_a_single_run():
     record = run("a", **SAMPLES)
     record.start["throttled_seconds"] = 1.0

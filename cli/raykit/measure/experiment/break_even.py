@@ -235,7 +235,8 @@ def _sentence(points: Sequence[Point], low: int | None, high: int | None) -> str
             if high == smallest
             else f"Tasks win from {high:,} on; from {smallest:,} to there no difference was seen."
         )
-    return f"No difference was seen from {smallest:,} to {largest:,}."
+    where = f"at {smallest:,}" if smallest == largest else f"from {smallest:,} to {largest:,}"
+    return f"No difference was seen {where}."
 
 
 def _why(

@@ -125,6 +125,10 @@ def test_pure_noise_gives_no_size():
     assert found.sentence == "No difference was seen from 1,000 to 1,000,000."
 
 
+def test_one_size_without_a_difference_is_named_once():
+    assert answer(WIDE, [open_at(32_000)]).sentence == "No difference was seen at 32,000."
+
+
 def test_tasks_that_never_win_are_an_answer():
     points, found = searched(Cost(10**9))
     assert found.sentence == "Tasks never win up to 1,000,000."
