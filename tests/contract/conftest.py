@@ -9,7 +9,15 @@ import pytest
 
 KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0"
 POD_SECURITY = Path(__file__).parent / "podsecurity"
-BUILD_SECONDS = 600
+BUILD_SECONDS = 900
+"""The first build on a machine fetches and compiles some hundred packages."""
+
+
+def pytest_collection_modifyitems(items):
+    """Give tests that may build a program the time for it."""
+    for item in items:
+        if {"kubeconform", "kubernetes_says"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.timeout(BUILD_SECONDS + 100))
 
 
 def built(folder, *words, cwd=None):
