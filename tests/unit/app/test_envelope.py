@@ -5,6 +5,7 @@ import re
 import signal
 
 import pytest
+import typer.main
 
 from raykit.app import main as door
 from raykit.app.commands.measuring import runs as runs_command
@@ -160,6 +161,19 @@ def test_runs_show_has_everything_one_asks_of_a_record_first(raykit):
     ]
     assert re.search(r"^tasks +1\.000$", out, re.M)
     assert "  size: 9" in out
+
+
+def commands(command, names=()):
+    yield names
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, (*names, name))
+
+
+@pytest.mark.parametrize("names", [*commands(typer.main.get_command(door.app))], ids=" ".join)
+def test_the_help_of_every_command_fits_80_columns(raykit, names):
+    code, out, _ = raykit(*names, "--help")
+    assert code == 0
+    assert [line for line in out.splitlines() if len(line) > 80] == []
 
 
 def test_help_reads_like_a_manual_of_80_columns(raykit):

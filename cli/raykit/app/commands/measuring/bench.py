@@ -36,10 +36,10 @@ EPILOG = """Examples:
   raykit bench fib --on one --on two --repeat 6        clusters that are up
   raykit bench fib -f deploy/clusters/scaled.yaml --workers 1,2,4
   raykit bench gsod --on one --on two -- --data ~/gsod --years 1950..2020
-  raykit bench fib --on one --on two --id mine         again: continues where it stopped
-  raykit bench fib --break-even                        at which size do tasks win?
+  raykit bench fib --on one --on two --id mine     again: it goes on
+  raykit bench fib --break-even                    at which size do tasks win?
   raykit bench fib --break-even --on one -- --returns sequence
-  raykit bench fib --on one --on two --dry-run         what would run, and for how long
+  raykit bench fib --on one --on two --dry-run     what would run, how long
 """
 
 OF_ARMS = ("workers", "cold", "scaling", "tasks_per_cpu", "baseline", "fail_if", "price")

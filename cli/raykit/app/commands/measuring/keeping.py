@@ -34,9 +34,9 @@ EXPORT_EPILOG = """Examples:
 
 \b
   raykit runs export last --output-file last.tar.gz
-  raykit runs export EXPERIMENT > experiment.tar.gz      with all of its runs
-  raykit runs export last --as trace > last.json         for https://ui.perfetto.dev
-  raykit runs export last --as otlp > last.json          for a collector's /v1/traces
+  raykit runs export EXPERIMENT > experiment.tar.gz  with all of its runs
+  raykit runs export last --as trace > last.json     for ui.perfetto.dev
+  raykit runs export last --as otlp > last.json      for an OTLP collector
 """
 IMPORT_EPILOG = """Examples:
 
@@ -114,10 +114,11 @@ def import_(
     namespace: Namespace = None,
     output_format: Output = Format.text,
 ) -> None:
-    """Take in runs of an archive, all or none; or RayJobs that git or kubectl started.
+    """Take in runs of an archive, or RayJobs that have ended.
 
-    A RayJob becomes one record, however often it is imported: its status, and the submitter pod's
-    log with the job's timings. A log that is gone is recorded as lost.
+    An archive is taken in as a whole or not at all. A RayJob becomes one record, however often it
+    is imported: its status, and the submitter pod's log with the job's timings. A log that is gone
+    is recorded as lost.
     """
     if (file is None) != from_cluster:
         raise UsageError("import what?", next="raykit runs import FILE, or --from-cluster")
