@@ -52,9 +52,11 @@ def test_a_job_from_git_is_imported_once_shown_and_compared(mine, namespace, app
     assert (again["outcome"], again["run"]) == ("here already", row["run"])
     assert len(mine.json("runs")) == 1
 
-    submitted = mine.json("submit", "fib", "--on", f"{namespace}/from-git", "--", *WORK.split())
-    compared = mine.json("compare", row["run"], submitted["id"])
-    assert [run["id"] for run in compared["runs"]] == [row["run"], submitted["id"]]
+    mine.raykit("submit", "fib", "--on", f"{namespace}/from-git", "--", *WORK.split())
+    submitted = mine.json("runs")[-1]["id"]
+    assert submitted != row["run"]
+    compared = mine.json("compare", row["run"], submitted)
+    assert [run["id"] for run in compared["runs"]] == [row["run"], submitted]
     assert any(arm["over_baseline"] for arm in compared["arms"])
     trace = json.loads(mine.raykit("runs", "export", row["run"], "--as", "trace").stdout)
     assert {"local", "tasks"} <= {event["name"] for event in trace["traceEvents"]}
