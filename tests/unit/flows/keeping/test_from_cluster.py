@@ -269,10 +269,15 @@ def test_an_entrypoint_of_somebody_else_is_named_after_its_rayjob(server, import
     assert record.job["entrypoint"] == ["bash -c 'echo unclosed"]
 
 
-def test_two_rayjobs_of_one_second_are_two_records(server, imported):
+def test_two_rayjobs_of_one_second_are_two_records_and_can_be_compared(server, imported, raykit):
     server.keep("rayjobs", ray_job("fib-2", UID.replace("1", "2")))
+    server.keep("pods", submitter("fib-2", "fib-2-xyz"))
+    server.says_log(LOG, "fib-2-xyz")
     rows, records = imported()
     assert len(rows) == len({record.id for record in records}) == 2
+    code, out, err = raykit("compare", *(record.id for record in records))
+    assert (code, err) == (0, "")
+    assert out.startswith("B took 1.00 of A's time")
 
 
 def test_the_table_names_each_rayjob(server, raykit):
