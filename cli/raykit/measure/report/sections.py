@@ -80,7 +80,12 @@ def _loads(machines: Sequence[Mapping[str, Any]]) -> list[object]:
 
 def _ray_nodes(record: RunRecord) -> str | None:
     nodes = record.tasks.get("nodes") or {}
-    return ", ".join(f"{name} ({cpus:g} CPUs)" for name, cpus in nodes.items()) or None
+    return (
+        ", ".join(
+            f"{name} ({cpus:g} {'CPU' if cpus == 1 else 'CPUs'})" for name, cpus in nodes.items()
+        )
+        or None
+    )
 
 
 def _versions(versions: Mapping[str, str]) -> str:
@@ -102,7 +107,7 @@ def doubts(found: Sequence[Doubt]) -> list[Section]:
         joined(
             [
                 element("dt", doubt.name),
-                element("dd", f"{doubt.why}. To do: {doubt.advice}."),
+                element("dd", f"{doubt.why}; {doubt.advice}."),
             ]
         )
         for doubt in found

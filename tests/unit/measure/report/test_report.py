@@ -153,4 +153,4 @@ def test_a_doubt_reads_as_a_sentence_with_what_to_do():
     from raykit.measure.report.sections import doubts
 
     (section,) = doubts([Doubt("NOISY", "it is <noisy>", "measure at night")])
-    assert "it is &lt;noisy&gt;. To do: measure at night." in section.body
+    assert "it is &lt;noisy&gt;; measure at night." in section.body
