@@ -127,10 +127,11 @@ def test_an_api_server_that_stays_busy_is_given_up(ray, pauses, retry_after):
     assert sum(pauses) <= transport.BUSY_SECONDS
 
 
-def test_rays_own_429_is_not_waited_for_here(ray, pauses):
+@pytest.mark.parametrize("call", ["version", "jobs"])
+def test_rays_own_429_is_not_waited_for_here(ray, pauses, call):
     ray.turned_away = [None]
     with pytest.raises(BusyHeadError):
-        ray.api().jobs()
+        getattr(ray.api(), call)()
     assert pauses == []
 
 
