@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from raykit.app import arms_plot, output
 from raykit.measure.cost import COUNTED
-from raykit.measure.experiment.arms import ArmResult, ArmsCompared, values
+from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
+from raykit.measure.experiment.arms import values
 
 LEGEND = (
     "T: median seconds of a run's parallel arm, else its makespan. TOOK: T over the baseline's, by "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from raykit.measure.experiment.arms import ArmResult
+from raykit.measure.experiment.arm_results import ArmResult
 
 LABEL_SHARE = 4
 """Names take at most one of so many parts of the width."""

@@ -40,6 +40,15 @@ def number(of: Range) -> Callable[[str | float], float]:
     return read
 
 
+class TableFormat(StrEnum):
+    """How a table is printed."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+    csv = "csv"
+
+
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")]
 On = Annotated[
     str | None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from raykit.measure.experiment import break_even_result, experiments
-from raykit.measure.experiment.arms import ArmsCompared, compare_arms
+from raykit.measure.experiment.arm_results import ArmsCompared
+from raykit.measure.experiment.arms import compare_arms
 from raykit.measure.experiment.break_even_result import BreakEven
 from raykit.measure.experiment.experiments import Experiment
 from raykit.measure.records import RunRecord, RunsFolder

@@ -12,7 +12,7 @@ from raykit.measure.experiment.plan import Scaling
 from raykit.measure.records import RunRecord
 
 if TYPE_CHECKING:
-    from raykit.measure.experiment.arms import ArmResult
+    from raykit.measure.experiment.arm_results import ArmResult
 
 ROUNDS_FOR_AN_INTERVAL = 6
 MORE_OVERHEAD, SERIAL_PART = "overhead that grows with p", "a serial part of the work"

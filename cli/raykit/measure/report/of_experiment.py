@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from raykit.measure.experiment.arms import ArmResult, ArmsCompared, time_of
+from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
+from raykit.measure.experiment.arms import time_of
 from raykit.measure.experiment.experiments import Experiment
 from raykit.measure.records import RunRecord
 from raykit.measure.report import gantt, points, scaling, sections, waterfall

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from raykit.measure.experiment.arms import ArmResult, ArmsCompared
+from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
 from raykit.measure.report.drawing import INK, MUTED, SERIES, Plot, canvas, shortened
 from raykit.measure.statistics import Ratio
 

@@ -10,10 +10,11 @@ import typer
 
 from raykit.app import output
 from raykit.app.commands.measuring import break_even as break_even_command
-from raykit.app.commands.measuring.compare import FailIf, Price, TableFormat, show_arms
+from raykit.app.commands.measuring.compare import FailIf, Price, show_arms
 from raykit.app.options import (
     Context,
     Namespace,
+    TableFormat,
     Yes,
     consent,
     number,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raykit.app import output
-from raykit.app.commands.measuring.compare import TableFormat
-from raykit.app.options import runs_folder
+from raykit.app.options import TableFormat, runs_folder
 from raykit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raykit.app import output
-from raykit.app.options import number, refuse, runs_folder
+from raykit.app.options import TableFormat, number, refuse, runs_folder
 from raykit.errors import UsageError
 from raykit.flows.ranges import PRICE
 
 if TYPE_CHECKING:
     from raykit.measure.compare import Arm, Comparison
-    from raykit.measure.experiment.arms import ArmsCompared
+    from raykit.measure.experiment.arm_results import ArmsCompared
     from raykit.measure.experiment.conditions import Condition
     from raykit.measure.experiment.experiments import Experiment
     from raykit.measure.records import RunsFolder
-
-
-class TableFormat(StrEnum):
-    """How a table is printed."""
-
-    text = "text"
-    json = "json"
-    markdown = "markdown"
-    csv = "csv"
 
 
 FailIf = Annotated[
