@@ -153,7 +153,8 @@ def prune(
         ),
     ] = None,
     keep: Annotated[
-        int | None, typer.Option("--keep", min=0, metavar="N", help="But for the newest N.")
+        int | None,
+        typer.Option("--keep", min=0, max=1_000_000, metavar="N", help="But for the newest N."),
     ] = None,
     experiments: Annotated[
         bool,

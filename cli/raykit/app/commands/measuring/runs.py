@@ -49,7 +49,8 @@ def list_runs(
         str | None, typer.Option("--since", metavar="TIME", help="Only the last 2d, 12h, 1h30m.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Only the newest N.")
+        int | None,
+        typer.Option("--limit", min=1, max=1_000_000, metavar="N", help="Only the newest N."),
     ] = None,
     output_format: Output = Format.text,
 ) -> None:
