@@ -61,7 +61,7 @@
   "numOfHosts" 1
   "rayStartParams" $params
   "template" $template -}}
-{{- if not $scaled }}{{ $_ := set $group "replicas" $wanted }}{{ end -}}
+{{- $_ := set $group "replicas" (ternary $least $wanted $scaled) -}}
 {{- if .idleTimeoutSeconds }}{{ $_ := set $group "idleTimeoutSeconds" (int64 .idleTimeoutSeconds) }}{{ end -}}
 {{- if ne $values.kuberay "1.6.2" }}{{ $_ := set $group "priority" 0 }}{{ end -}}
 {{- $groups = append $groups $group -}}

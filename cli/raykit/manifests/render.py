@@ -89,13 +89,14 @@ def _auth(spec: ClusterSpec) -> Object:
 
 
 def _group(spec: ClusterSpec, group: WorkerGroup, image: str, pull_policy: str) -> Object:
-    # The autoscaler changes `replicas`: applying a number again would undo its work.
-    replicas = {} if spec.autoscaling.enabled else {"replicas": wanted(group)}
+    # To server-side apply all groups are one value: it would set an absent `replicas` to 0. And Flux
+    # can keep the autoscaler's number only in a field that is there.
+    replicas = group.min_replicas if spec.autoscaling.enabled else wanted(group)
     timeout = group.idle_timeout_seconds
     idle = {} if timeout is None else {"idleTimeoutSeconds": timeout}
     return {
         "groupName": group.name,
-        **replicas,
+        "replicas": replicas,
         "minReplicas": group.min_replicas,
         "maxReplicas": most(group),
         # KubeRay's CRD would add it; written here, a comparison shows no difference.

@@ -191,11 +191,10 @@ def test_a_changed_pod_replaces_what_runs():
     assert cluster(HEAD)["spec"]["upgradeStrategy"] == {"type": "Recreate"}
 
 
-def test_an_autoscaled_cluster_leaves_replicas_to_the_autoscaler():
+def test_an_autoscaled_cluster_begins_with_the_fewest_workers():
     made = cluster(SCALED)
     (group,) = made["spec"]["workerGroupSpecs"]
-    assert "replicas" not in group
-    assert (group["minReplicas"], group["maxReplicas"]) == (0, 3)
+    assert (group["replicas"], group["minReplicas"], group["maxReplicas"]) == (0, 0, 3)
     options = made["spec"]["autoscalerOptions"]
     assert (options["version"], options["idleTimeoutSeconds"]) == ("v2", 5)
     assert [pod["restartPolicy"] for pod in templates(made)] == ["Never", "Never"]

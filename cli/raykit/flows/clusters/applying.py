@@ -18,6 +18,10 @@ BESIDE = ("NetworkPolicy", "PodDisruptionBudget", "PodMonitor")
 """Kinds of objects that a spec may ask for beside the RayCluster. They are deleted with it."""
 
 
+AUTOSCALERS_OWN = ("replicas", "scaleStrategy")
+"""Fields of a worker group that Ray's autoscaler sets in a running cluster."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to apply.
@@ -34,6 +38,7 @@ class Plan:
 def plan(connection: Kubernetes, items: Sequence[Object], existing: Cluster) -> Plan:
     """The plan for an existing cluster. The API server reports the change by a dry run."""
     surplus = _surplus(connection, items, existing)
+    items = [keep_autoscaled(item, existing.item) for item in items]
     ray_cluster = Change()
     lines = [line for item in surplus for line in change.beside(item, None)]
     for item in items:
@@ -45,6 +50,26 @@ def plan(connection: Kubernetes, items: Sequence[Object], existing: Cluster) -> 
             before = connection.get(item["kind"], metadata["name"], metadata["namespace"])
             lines += change.beside(before, after)
     return Plan(items, replace(ray_cluster, lines=[*ray_cluster.lines, *lines]), surplus)
+
+
+def keep_autoscaled(item: Object, existing: Object) -> Object:
+    """An object to apply, with what Ray's autoscaler has set in each group of an existing cluster.
+
+    Other objects, and clusters without the autoscaler, are returned as they are.
+    """
+    spec = item.get("spec") or {}
+    if item["kind"] != "RayCluster" or not spec.get("enableInTreeAutoscaling"):
+        return item
+    groups = {group["groupName"]: group for group in existing["spec"].get("workerGroupSpecs") or []}
+    kept = [_keep(group, groups.get(group["groupName"], {})) for group in spec["workerGroupSpecs"]]
+    return {**item, "spec": {**spec, "workerGroupSpecs": kept}}
+
+
+def _keep(group: Object, existing: Object) -> Object:
+    own = {key: existing[key] for key in AUTOSCALERS_OWN if key in existing}
+    if "replicas" in own:
+        own["replicas"] = min(max(own["replicas"], group["minReplicas"]), group["maxReplicas"])
+    return {**group, **own}
 
 
 def apply(connection: Kubernetes, to_do: Plan) -> Cluster:

@@ -1,0 +1,62 @@
+"""What is applied to a cluster that runs."""
+
+import copy
+
+import pytest
+
+from raykit.flows.clusters.applying import keep_autoscaled
+from raykit.manifests.render import render
+from raykit.spec import load
+
+SPEC = """
+name: elastic
+image: example.com/ray:2.60.0
+head: {memory: 2Gi}
+workers:
+- {name: small, taskCpus: 1, memory: 1Gi, minReplicas: 1, maxReplicas: 3}
+- {name: large, taskCpus: 2, memory: 2Gi, maxReplicas: 2}
+autoscaling: {enabled: true}
+"""
+
+
+def ray_cluster(text=SPEC):
+    return next(item for item in render(load.load(text), image="") if item["kind"] == "RayCluster")
+
+
+def groups(item):
+    return {group["groupName"]: group for group in item["spec"]["workerGroupSpecs"]}
+
+
+@pytest.fixture
+def running():
+    """The cluster after the autoscaler added workers, and ended one."""
+    item = copy.deepcopy(ray_cluster())
+    groups(item)["small"] |= {"replicas": 2, "scaleStrategy": {"workersToDelete": ["a-pod"]}}
+    groups(item)["large"]["replicas"] = 2
+    return item
+
+
+def test_up_again_leaves_the_autoscalers_numbers_as_they_are(running):
+    assert keep_autoscaled(ray_cluster(), running) == running
+
+
+def test_numbers_of_the_autoscaler_stay_within_new_bounds(running):
+    edited = SPEC.replace("maxReplicas: 2", "maxReplicas: 1")
+    assert groups(keep_autoscaled(ray_cluster(edited), running))["large"]["replicas"] == 1
+
+
+def test_a_group_that_is_new_begins_with_its_fewest_pods(running):
+    renamed = groups(keep_autoscaled(ray_cluster(SPEC.replace("small", "other")), running))
+    assert renamed["other"]["replicas"] == 1
+    assert "scaleStrategy" not in renamed["other"]
+
+
+def test_without_the_autoscaler_the_spec_decides(running):
+    fixed = SPEC.replace("autoscaling: {enabled: true}\n", "").replace("minReplicas: 1, ", "")
+    item = ray_cluster(fixed)
+    assert keep_autoscaled(item, running) is item
+
+
+def test_objects_beside_the_cluster_are_applied_as_they_are(running):
+    item = {"kind": "NetworkPolicy", "metadata": {"name": "elastic"}}
+    assert keep_autoscaled(item, running) is item
