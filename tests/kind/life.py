@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def versions(lab, namespace):
         (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
         for each in lab.objects("rayclusters,rayjobs", "-n", namespace)
     }
+
+
+def versions_at_rest(lab, namespace):
+    """The versions once every RayJob has ended and KubeRay has written nothing for 3 s; else {}."""
+    jobs = lab.objects("rayjobs", "-n", namespace)
+    if any((job.get("status") or {}).get("jobDeploymentStatus") != "Complete" for job in jobs):
+        return {}
+    before = versions(lab, namespace)
+    time.sleep(3)
+    return before if versions(lab, namespace) == before else {}
 
 
 def runs(lab, namespace):

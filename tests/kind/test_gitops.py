@@ -122,7 +122,9 @@ def test_jobs_in_git_have_run_once(lab, both, soon):
 
 
 def test_an_unchanged_tree_changes_no_object(lab, both, soon):
-    before = [life.versions(lab, each.namespace) for each in both]
+    before = [
+        soon(lambda each=each: life.versions_at_rest(lab, each.namespace), 180) for each in both
+    ]
     for _ in range(2):
         for done in [each.apply_again() for each in both]:
             soon(done, 180)

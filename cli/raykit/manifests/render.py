@@ -89,8 +89,8 @@ def _auth(spec: ClusterSpec) -> Object:
 
 
 def _group(spec: ClusterSpec, group: WorkerGroup, image: str, pull_policy: str) -> Object:
-    # To server-side apply all groups are one value: it would set an absent `replicas` to 0. And Flux
-    # can keep the autoscaler's number only in a field that is there.
+    # To server-side apply all groups are one value: an absent `replicas` would become 0. And Flux
+    # can keep the number of the autoscaler only in a field that is there.
     replicas = group.min_replicas if spec.autoscaling.enabled else wanted(group)
     timeout = group.idle_timeout_seconds
     idle = {} if timeout is None else {"idleTimeoutSeconds": timeout}

@@ -29,7 +29,7 @@ def parse(line: bytes) -> Event | None:
     if not line.startswith(MARK) or len(line) > LONGEST_LINE:
         return None
     try:
-        event = json.loads(line, parse_constant=refuse, parse_float=finite)
+        event = loads(line)
     except (ValueError, RecursionError):
         return None
     return event if is_event(event) else None
@@ -124,14 +124,26 @@ _SHAPES: dict[str, Callable[[Event], bool]] = {
 }
 
 
-def refuse(constant: str) -> float:
-    """For `json`: Errors: ValueError for NaN and Infinity, which JSON does not have."""
+def loads(text: str | bytes) -> Any:
+    """JSON as data, of which every number can be used as a float.
+
+    Errors: ValueError for what is no JSON, NaN and Infinity included, and for a number that is too
+    large; RecursionError for text that is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+
+
+def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
 
 
-def finite(text: str) -> float:
-    """For `json`: a number. Errors: ValueError for one that is too large."""
+def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is too large for a number")
+        raise ValueError(f"{text[:40]} is too large for a number")
     return value
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)

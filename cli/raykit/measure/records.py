@@ -144,7 +144,7 @@ class RunsFolder:
         path = self.folder(run_id) / RECORD
         try:
             text = path.read_text("utf-8")
-            data = json.loads(text, parse_constant=events.refuse, parse_float=events.finite)
+            data = events.loads(text)
             if data.get("schema") != SCHEMA:
                 raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
             return RunRecord.from_dict(data)

@@ -95,6 +95,7 @@ def test_a_last_line_without_an_end_is_an_event_too():
         b'{"raykit": 1, "event": "result", "data": NaN}',
         b'{"raykit": 1, "event": "result", "data": -Infinity}',
         b'{"raykit": 1, "event": "result", "data": 1e999}',
+        b'{"raykit": 1, "event": "result", "data": 1' + 400 * b"0" + b"}",
         b'{"raykit": 1, "event": "result", "time": "now", "data": 1}',
         b'{"raykit": 1, "event": "span", "name": "x", "start": "0", "seconds": 1}',
         b'{"raykit": 1, "event": "span", "name": "x", "start": 0, "seconds": true}',

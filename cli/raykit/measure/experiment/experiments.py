@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from raykit.errors import RecordError
+from raykit.measure import events
 from raykit.measure.experiment.outlook import Prediction
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
 from raykit.measure.records import RunsFolder, write_atomically
@@ -137,10 +138,10 @@ def read(runs: RunsFolder, experiment_id: str) -> Experiment | None:
     """
     path = runs.folder(experiment_id) / FILE
     try:
-        return Experiment.from_dict(json.loads(path.read_text("utf-8")))
+        return Experiment.from_dict(events.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordError(
             f"the experiment {path} cannot be read",
             evidence=[str(error)],

@@ -6,8 +6,9 @@ A record may have 100 kB, and most of it comes after its head. Reading heads alo
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from raykit.measure import events
 
 END = b'\n  "phases": '
 """The first field after the head. A text in JSON holds no line end, so this is a key of the record
@@ -23,7 +24,7 @@ def parse(data: bytes) -> dict[str, Any]:
         raise ValueError("it is cut short")
     end = data.find(END)
     head = data if end < 0 else data[:end].rstrip().removesuffix(b",") + b"}"
-    fields = json.loads(head)
+    fields = events.loads(head)
     if not isinstance(fields, dict):
         raise ValueError("it is no JSON object")
     return fields
