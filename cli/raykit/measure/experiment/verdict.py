@@ -10,6 +10,7 @@ from raykit.measure.compare import SAME_MACHINE_SAYS, outcome
 from raykit.measure.doubts import Doubt
 from raykit.measure.experiment.plan import Scaling
 from raykit.measure.records import RunRecord
+from raykit.measure.statistics import Ratio
 
 if TYPE_CHECKING:
     from raykit.measure.experiment.arm_results import ArmResult
@@ -64,7 +65,7 @@ def find_doubts(records: Sequence[RunRecord], arms: Sequence[ArmResult]) -> list
             ),
         )
     for arm in arms:
-        if arm.efficiency and arm.efficiency.value >= doubts.SUPERLINEAR:
+        if arm.efficiency and _surely(arm.efficiency) >= doubts.SUPERLINEAR:
             gathered.append(
                 Doubt(
                     "SUPERLINEAR",
@@ -82,3 +83,8 @@ def find_doubts(records: Sequence[RunRecord], arms: Sequence[ArmResult]) -> list
             )
         )
     return gathered
+
+
+def _surely(ratio: Ratio) -> float:
+    """The least that a ratio is: the lower end of its interval, or the value if it has none."""
+    return ratio.value if ratio.low is None else ratio.low

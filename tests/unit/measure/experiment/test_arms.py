@@ -124,6 +124,15 @@ def test_more_than_the_cpus_can_give_is_doubted(lab):
     assert "SUPERLINEAR" in [doubt.name for doubt in result.doubts]
 
 
+def test_an_efficiency_above_1_that_noise_explains_is_not_doubted(lab):
+    factors = [0.2, 0.9, 0.3, 0.8, 0.4, 0.45]
+    noisy = [seconds * factor for seconds, factor in zip(SIX, factors, strict=True)]
+    result = compared(lab({"one": SIX, "two": noisy}))
+    efficiency = result.arms[1].efficiency
+    assert efficiency.low < 1 < efficiency.value
+    assert "SUPERLINEAR" not in [doubt.name for doubt in result.doubts]
+
+
 def test_cold_starts_stand_apart(lab):
     result = compared(lab({"one": SIX, "two": SIX}, cold={"one": [9.0], "two": [8.0]}))
     assert result.arms[0].seconds.seconds == pytest.approx(2.25)
