@@ -79,3 +79,13 @@ def test_every_file_that_the_table_of_contributing_names_exists():
     assert len(named) > 20
     bases = (ROOT, ROOT / "cli" / "raykit")
     assert [name for name in named if not any((base / name).exists() for base in bases)] == []
+
+
+def test_the_page_on_the_output_explains_every_doubt():
+    page = (ROOT / "docs" / "reading-the-output.md").read_text("utf-8")
+    measure = ROOT / "cli" / "raykit" / "measure"
+    sources = [path.read_text("utf-8") for path in measure.rglob("*.py")]
+    names = {name for text in sources for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', text)}
+    doubts = {name for name in names if re.search(rf'Doubt\(\s*"{name}"', "\n".join(sources))}
+    assert len(doubts) >= 8
+    assert {name for name in doubts if f"`{name}`" not in page} == set()

@@ -46,3 +46,6 @@ PRICE = Range(0, 1_000_000)
 
 BYTES = Range(0, 2**63 - 1)
 """Memory, as Kubernetes and Ray count it."""
+
+BRING_UP_SECONDS = 300.0
+"""How long `up` and `kind up` wait until a Ray cluster is ready, by default."""

@@ -21,7 +21,7 @@ from raykit.app.options import (
     where,
 )
 from raykit.errors import UsageError
-from raykit.flows.ranges import SECONDS, Range
+from raykit.flows.ranges import BRING_UP_SECONDS, SECONDS, Range
 
 if TYPE_CHECKING:
     from raykit.progress import Progress
@@ -74,7 +74,7 @@ def up(
         typer.Option(
             metavar="SECONDS", parser=number(Range(1, SECONDS.most)), help="To wait until ready."
         ),
-    ] = 300,
+    ] = BRING_UP_SECONDS,
     yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from raykit.errors import MissingError, RaykitError, UsageError
 from raykit.flows import local
 from raykit.flows.clusters import consent, up
+from raykit.flows.ranges import BRING_UP_SECONDS
 from raykit.flows.targets.where import Where
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
@@ -83,7 +84,7 @@ def of_reference(reference: Reference, confirm: consent.Confirm, progress: Progr
         _find(connection, name, namespace)
     doing = f"delete {name} in namespace {namespace}"
     consent.require(consent.describe(connection), doing, confirm)
-    with consent.one_at_a_time(connection, name, namespace, up.TIMEOUT_SECONDS, progress):
+    with consent.one_at_a_time(connection, name, namespace, BRING_UP_SECONDS, progress):
         cluster = choosing.find_one(connection, name, namespace)
         with progress.step("down", f"{name} ended"):
             raycluster.end(cluster, progress)

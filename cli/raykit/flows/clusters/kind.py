@@ -15,6 +15,7 @@ from raykit.containers import docker, image, kind
 from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.flows.clusters import up as flow
 from raykit.flows.clusters.applying import Plan
+from raykit.flows.ranges import BRING_UP_SECONDS
 from raykit.kube import contexts, kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kuberay import choosing, operator
@@ -214,4 +215,4 @@ def _ray_cluster(connection: Kubernetes, reference: str, progress: Progress) -> 
     assert spec.namespace is not None
     flow.create_namespace(connection, spec.namespace)
     to_do = Plan(render(spec, image=reference))
-    flow.come_up(connection, to_do, progress, flow.TIMEOUT_SECONDS)
+    flow.come_up(connection, to_do, progress, BRING_UP_SECONDS)

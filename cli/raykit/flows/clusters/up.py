@@ -10,6 +10,7 @@ from raykit.containers import docker, image, kind
 from raykit.errors import ConflictError, MissingError, RaykitError
 from raykit.flows.clusters import applying, consent
 from raykit.flows.clusters.applying import Plan
+from raykit.flows.ranges import BRING_UP_SECONDS
 from raykit.flows.targets.kinds import OnKubernetes
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
@@ -29,7 +30,6 @@ from raykit.spec.model import ClusterSpec
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
-TIMEOUT_SECONDS = 300.0
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -50,7 +50,7 @@ class Request:
     spec: ClusterSpec
     context: str | None = None
     create_namespace: bool = False
-    timeout: float = TIMEOUT_SECONDS
+    timeout: float = BRING_UP_SECONDS
     confirm: consent.Confirm = field(default=_never)
 
 

@@ -9,10 +9,11 @@ from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
 from raykit.measure.experiment.arms import time_of
 from raykit.measure.experiment.experiments import Experiment
 from raykit.measure.records import RunRecord
-from raykit.measure.report import gantt, points, scaling, sections, waterfall
+from raykit.measure.report import sections
 from raykit.measure.report.drawing import HEADING, Plot, shortened
 from raykit.measure.report.html import Html, element, table
 from raykit.measure.report.page import Page, Section
+from raykit.measure.report.plots import gantt, points, scaling, waterfall
 from raykit.measure.statistics import Ratio
 
 MOST_GANTTS = 4

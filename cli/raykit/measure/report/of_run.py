@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from raykit.measure import doubts, strip
 from raykit.measure.compare import arms_of, outcome
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord
-from raykit.measure.report import gantt, points, sections, waterfall
+from raykit.measure.report import sections
 from raykit.measure.report.drawing import HEADING, Plot, shortened
 from raykit.measure.report.page import Page
+from raykit.measure.report.plots import gantt, points, waterfall
 from raykit.measure.strip.tasks import LOCAL_ARM
 
 ENDINGS = {

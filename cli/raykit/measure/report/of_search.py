@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from raykit.measure.experiment.break_even_result import BreakEven
 from raykit.measure.records import RunRecord
-from raykit.measure.report import break_even, sections
+from raykit.measure.report import sections
 from raykit.measure.report.drawing import HEADING, shortened
 from raykit.measure.report.page import Page
+from raykit.measure.report.plots import break_even
 
 
 def page(found: BreakEven, records: Sequence[RunRecord], again: Sequence[str]) -> str:

@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _enter(self) -> None:
         key = parse_qs(urlsplit(self.path).query).get("key", [""])[0]
         if self.command != "GET" or not self.server.take_key(key):
-            self._say(403, "this address worked once and was used: run raykit dashboard again")
+            self._say(403, "this address works once, and was used: run raykit dashboard again")
             return
         self.send_response(200)
         self.send_header(

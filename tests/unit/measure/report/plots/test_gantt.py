@@ -5,7 +5,7 @@ import re
 import pytest
 
 from raykit.measure import strip
-from raykit.measure.report import gantt
+from raykit.measure.report.plots import gantt
 from tests.measured import BEGAN, HOSTILE, node, task, tasks
 
 pytest.importorskip("matplotlib")
