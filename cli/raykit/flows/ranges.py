@@ -47,5 +47,5 @@ PRICE = Range(0, 1_000_000)
 BYTES = Range(0, 2**63 - 1)
 """Memory, as Kubernetes and Ray count it."""
 
-BRING_UP_SECONDS = 300.0
+BRING_UP_SECONDS = 300
 """How long `up` and `kind up` wait until a Ray cluster is ready, by default."""
