@@ -59,6 +59,10 @@ class UnauthorisedError(JobsApiError):
     """Ray, or a server in front of it, misses the credentials or does not accept them."""
 
 
+class RefusedByKubernetesError(UnauthorisedError):
+    """Kubernetes refuses requests to a head, as it also does while it is started again."""
+
+
 class BusyHeadError(JobsApiError):
     """The head already serves as many requests to its state API as it allows."""
 
@@ -262,6 +266,7 @@ def _is_number(value: object) -> bool:
 
 def _unauthorised(answer: Answer) -> UnauthorisedError:
     status, from_ray = answer.status_code, RAY_REFUSAL in answer.text
+    kind = UnauthorisedError
     if from_ray:
         missing = status == HTTPStatus.UNAUTHORIZED
         reason = "wants a token and got none" if missing else "does not accept the token"
@@ -270,6 +275,7 @@ def _unauthorised(answer: Answer) -> UnauthorisedError:
             "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's token",
         )
     elif _is_kubernetes(answer):
+        kind = RefusedByKubernetesError
         what = "Kubernetes does not allow requests to the Ray head"
         next_step = (
             "kubectl auth can-i get services/proxy; kubectl auth can-i create services/proxy"
@@ -280,7 +286,7 @@ def _unauthorised(answer: Answer) -> UnauthorisedError:
             "send them: --header 'NAME: VALUE', or RAYKIT_HEADERS; "
             "Ray's own token comes from RAY_AUTH_TOKEN"
         )
-    return UnauthorisedError(what, evidence=[answer.request, answer.summary], next=next_step)
+    return kind(what, evidence=[answer.request, answer.summary], next=next_step)
 
 
 def _is_kubernetes(answer: Answer) -> bool:

@@ -13,7 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from raykit.errors import JobsApiError, RaykitError
-from raykit.submission.answers import BusyHeadError, LostConnectionError
+from raykit.submission.answers import (
+    BusyHeadError,
+    LostConnectionError,
+    RefusedByKubernetesError,
+)
 from raykit.submission.jobs_api import JobDetails, JobsApi
 from raykit.submission.log_tail import LogTail, Sink
 
@@ -26,6 +30,10 @@ PATIENCE_SECONDS = 300.0
 RETRY_SECONDS, CLUSTER_SECONDS = 0.5, 2.0
 """The pauses between two requests to a head that does not answer, and between two looks at whether
 its cluster still exists."""
+
+RULES_SECONDS = 20.0
+"""How long an API server may refuse what it allowed before. It does so after a start, until it has
+read its RBAC rules."""
 
 FILE_SECONDS, BUSY_SECONDS = 60.0, 5.0
 """How long after the job's end the log file is tried, if its connection keeps breaking, and if the
@@ -116,14 +124,14 @@ def _states(
     api: JobsApi, submission_id: str, deadline: float | None
 ) -> Iterator[JobDetails | None]:
     """The job's states, the last of them terminal; None while the head does not answer."""
-    began = answered = time.monotonic()
-    cluster = _ClusterCheck(api, submission_id)
+    began = time.monotonic()
+    patience, cluster = _Patience(), _ClusterCheck(api, submission_id)
     while True:
         try:
             details = api.details(submission_id, once=True)
-            answered = time.monotonic()
-        except (LostConnectionError, BusyHeadError):
-            if time.monotonic() - answered > PATIENCE_SECONDS:
+            patience = _Patience()
+        except (LostConnectionError, BusyHeadError, RefusedByKubernetesError) as error:
+            if patience.is_over(error):
                 raise
             cluster.check()
             yield None
@@ -143,6 +151,24 @@ def _states(
         _check(deadline)
         share = POLL_SHARE * (time.monotonic() - began)
         time.sleep(min(max(FASTEST_POLL, share), SLOWEST_POLL))
+
+
+class _Patience:
+    """How long to go on without an answer, counted from the last one."""
+
+    def __init__(self) -> None:
+        self.silent_since = time.monotonic()
+        self.refused_since: float | None = None
+
+    def is_over(self, error: JobsApiError) -> bool:
+        """Whether to give up after another request that failed."""
+        now = time.monotonic()
+        if not isinstance(error, RefusedByKubernetesError):
+            self.refused_since = None
+            return now - self.silent_since > PATIENCE_SECONDS
+        if self.refused_since is None:
+            self.refused_since = now
+        return now - self.refused_since > RULES_SECONDS
 
 
 class _ClusterCheck:
@@ -213,6 +239,8 @@ def _patience(error: JobsApiError) -> float:
     """Seconds to keep trying to read the file after such an error."""
     if isinstance(error, LostConnectionError):
         return FILE_SECONDS
+    if isinstance(error, RefusedByKubernetesError):
+        return RULES_SECONDS
     return BUSY_SECONDS if isinstance(error, BusyHeadError) else 0.0
 
 

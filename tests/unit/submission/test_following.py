@@ -222,6 +222,36 @@ def test_a_head_that_is_away_for_a_while_is_waited_for(ray, status):
     assert result.details.status == "SUCCEEDED"
 
 
+FORBIDDEN = '{"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403}'
+
+
+def test_an_api_server_that_reads_its_rules_again_is_waited_for(ray, monkeypatch):
+    # It was away for longer than it may refuse requests once it is back.
+    monkeypatch.setattr(following, "RULES_SECONDS", 1.0)
+    job, back = ray.job(log=b"one\n"), []
+
+    def start_again():
+        ray.refuse["/api/"] = (503, "away")
+        ray.cut()
+        forbid = threading.Timer(1.5, lambda: ray.refuse.update({"/api/": (403, FORBIDDEN)}))
+        allow = threading.Timer(2.0, lambda: back.append(ray.refuse.pop("/api/")))
+        forbid.start()
+        allow.start()
+
+    job.steps = [ray.streams(job), start_again, ray.streams(job), ray.ends(job)]
+    result, sink = followed(ray, job)
+    assert back == [(403, FORBIDDEN)]
+    assert (sink.data, result.details.status) == (b"one\n", "SUCCEEDED")
+
+
+def test_a_right_that_was_taken_away_ends_the_following_with_6(ray, monkeypatch):
+    monkeypatch.setattr(following, "RULES_SECONDS", 0.3)
+    job = ray.job()
+    job.steps = [lambda: ray.refuse.update({"/api/": (403, FORBIDDEN)})]
+    with pytest.raises(JobsApiError, match="Kubernetes does not allow requests to the Ray head"):
+        followed(ray, job)
+
+
 def test_a_head_that_never_comes_back_is_given_up_with_6(ray, monkeypatch):
     monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.3)
     job = ray.job()
