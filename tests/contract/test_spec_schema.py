@@ -110,11 +110,6 @@ def test_the_api_server_has_nothing_to_add_to_what_is_rendered(version):
     """What it added would differ from git for ever, and Argo CD would never call it Synced."""
     for manifest in manifests(version):
         held = defaulted(manifest, crd_schema(version, PLURALS[manifest["kind"]]))
-        for cluster in (held["spec"], held["spec"].get("rayClusterSpec") or {}):
-            if cluster.get("enableInTreeAutoscaling"):
-                for group in cluster["workerGroupSpecs"]:
-                    # The autoscaler owns it: GitOps tools are told to ignore it.
-                    group.pop("replicas")
         assert held == manifest
 
 
