@@ -64,7 +64,7 @@ def task(goes: int, p: int) -> float:
 
 
 def grant(goes: int, empty: float) -> float:
-    """Seconds for one empty task alone, on a worker that must be granted anew, less the task."""
+    """Seconds for one empty task alone, on a worker that the raylet grants again, less the task."""
     times = []
     for _ in range(goes):
         time.sleep(GRANTS_END)

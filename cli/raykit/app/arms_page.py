@@ -51,12 +51,7 @@ def as_text(compared: ArmsCompared) -> str:
             for name, row in compared.phases.items()
         ]
         parts += ["", output.table(["PHASE (s)", *names], rows)]
-    if compared.doubts:
-        parts += ["", "doubts:"]
-        parts += [
-            output.wrapped(f"{doubt.name}: {doubt.why}; {doubt.advice}", "  ")
-            for doubt in compared.doubts
-        ]
+    parts += output.doubts(compared.doubts)
     return "\n".join(parts)
 
 

@@ -27,12 +27,7 @@ def as_text(result: BreakEven) -> str:
     if result.points:
         parts.append(output.table(HEADER, [_row(point) for point in result.points]))
         parts.append(output.wrapped(_legend(result)))
-    if result.doubts:
-        parts += ["", "doubts:"]
-        parts += [
-            output.wrapped(f"{doubt.name}: {doubt.why}; {doubt.advice}", "  ")
-            for doubt in result.doubts
-        ]
+    parts += output.doubts(result.doubts)
     return "\n".join(parts)
 
 

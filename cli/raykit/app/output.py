@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.text import Text
 
+    from raykit.measure.doubts import Doubt
+
 ENVELOPE_SCHEMA = 1
 BOLD, RED, GREEN, DIM = "1", "31", "32", "2"
 TAIL_BYTES = 16_384
@@ -199,6 +201,12 @@ def shortened(text: str, length: int) -> str:
 def wrapped(text: str, indent: str = "") -> str:
     """A paragraph within the terminal's width, its later lines indented further."""
     return textwrap.fill(text, width(), initial_indent=indent, subsequent_indent=indent + "    ")
+
+
+def doubts(found: Sequence[Doubt]) -> list[str]:
+    """Lines that name doubts below a table; none without a doubt."""
+    lines = [wrapped(f"{doubt.name}: {doubt.why}; {doubt.advice}", "  ") for doubt in found]
+    return ["", "doubts:", *lines] if lines else []
 
 
 def _is_number(cell: str) -> bool:

@@ -269,7 +269,7 @@ def _replicas(path: Path, group: WorkerGroup, autoscaled: bool) -> Iterator[Prob
 
 def _doubts_of_cluster(spec: ClusterSpec) -> Iterator[Problem]:
     if spec.auth.mode == "disabled":
-        yield Problem(("auth", "mode"), "whoever reaches the head can run code on this cluster")
+        yield Problem(("auth", "mode"), "anyone who reaches the head can run code on this cluster")
     if spec.image is not None and "@" not in spec.image:
         tag = images.repository_and_tag(spec.image)[1]
         if tag in {"", "latest", "nightly"}:

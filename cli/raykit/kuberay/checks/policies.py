@@ -86,7 +86,7 @@ def judge(output: str, needed: bool) -> Check:
         return checks.warning(NAME, what, lines, "Ray's pods need that: look at the network plugin")
     if "blocked True" in lines:
         return checks.ok(NAME, "network policies are enforced (tried with pods)")
-    what = "network policies are accepted, but not enforced: whoever is in the cluster gets in"
+    what = "network policies are accepted, but not enforced: any pod of the cluster gets in"
     evidence = ["a pod behind a policy that lets nobody in was reached for 10 s"]
     next = "use a network plugin that enforces them, such as Calico or Cilium"
     build = checks.missing if needed else checks.warning

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -177,12 +177,8 @@ def as_text(comparison: Comparison) -> str:
         "",
         _phases(comparison, letters),
     ]
-    if comparison.doubts:
-        parts += ["", "doubts:"]
-        for doubt in comparison.doubts:
-            text = f"{doubt.name}: {_lettered(doubt.why, letters)}; {doubt.advice}"
-            parts.append(output.wrapped(text, "  "))
-    return "\n".join(parts)
+    lettered = [replace(item, why=_lettered(item.why, letters)) for item in comparison.doubts]
+    return "\n".join([*parts, *output.doubts(lettered)])
 
 
 def _letter(index: int) -> str:

@@ -27,7 +27,9 @@ NO_RUNS = "no runs yet; raykit submit fib makes the first"
 NO_SUCH_RUNS = "no such runs; raykit runs lists all"
 
 runs = typer.Typer(
-    rich_markup_mode=None, invoke_without_command=True, help="List and show run records."
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    help="List, show, export, import and prune run records.",
 )
 
 
