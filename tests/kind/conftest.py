@@ -101,7 +101,7 @@ def kind_env(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def lab(kind_env):
-    """The cluster of `raykit kind up`, made for this session and deleted at its end, also after failures."""
+    """The cluster of `raykit kind up`, deleted at the end of the session, also after failures."""
     lab = Lab(NAME, kind_env)
     lab.raykit("kind", "down")
     lab.raykit("image", "build")

@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 FORMAT = 1
 MARK = b'{"raykit"'
@@ -94,11 +94,11 @@ def is_event(event: Any) -> bool:
 
 
 def _timed(event: Event) -> bool:
-    return "time" not in event or _is_number(event["time"])
+    return "time" not in event or is_number(event["time"])
 
 
 def _is_span(event: Event) -> bool:
-    numbers = _is_number(event.get("start")) and _is_number(event.get("seconds"))
+    numbers = is_number(event.get("start")) and is_number(event.get("seconds"))
     return numbers and event["seconds"] >= 0 and isinstance(event.get("name"), str)
 
 
@@ -107,7 +107,8 @@ def _is_error(event: Event) -> bool:
     return texts and isinstance(event.get("evidence", []), list)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a finite number, and no truth value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

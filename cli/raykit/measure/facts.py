@@ -5,11 +5,11 @@ The functions trust nothing in a record: a job may print any JSON as its result.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from raykit.measure.events import is_number
 from raykit.measure.records import RunRecord
 from raykit.measure.strip import Arm
 
@@ -112,10 +112,4 @@ def _last_result(record: RunRecord) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    return float(value) if is_number(value) else None

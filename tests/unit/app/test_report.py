@@ -52,6 +52,20 @@ def test_specs_and_numbers_of_workers_are_named_once(runs):
     assert "fib -f a.yaml --workers 1,2 --repeat 6" in _bench_again(found)
 
 
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [("without --on", ""), ("-f my spec.yaml", " -f 'my spec.yaml'"), ("--on a", " --on a")],
+)
+def test_what_was_asked_for_is_asked_for_again_word_by_word(runs, asked, place):
+    from raykit.flows.experiments.report import _search_again
+
+    found, _ = experiment({"local": SIX, "tasks": SIX})
+    found.break_even = {"search": {"smallest": 1, "largest": 9, "rounds": 8}}
+    for arm in found.arms.values():
+        arm["asked"] = asked
+    assert f"--break-even{place} --sizes 1..9" in _search_again(found)
+
+
 def test_a_search_for_the_break_even_size_is_repeated_by_its_own_command(runs):
     from raykit.flows.experiments.report import _search_again
 

@@ -12,7 +12,7 @@ from raykit.errors import ConflictError, UsageError
 from raykit.flows import submit
 from raykit.flows.experiments import making, readiness, reading
 from raykit.flows.experiments.readiness import Ready
-from raykit.flows.experiments.request import Request
+from raykit.flows.experiments.request import Request, is_given
 from raykit.flows.targets.where import Where
 from raykit.measure.experiment import experiments
 from raykit.measure.experiment.experiments import Experiment, Made
@@ -120,7 +120,7 @@ def _definition(request: Request, arms: Mapping[str, Ready]) -> Experiment:
     counts = tasks(
         request.scaling, {name: arm.p for name, arm in arms.items()}, request.tasks_per_cpu
     )
-    if request.scaling is not Scaling.given and TASKS_OPTION in request.arguments:
+    if request.scaling is not Scaling.given and is_given(TASKS_OPTION, request.arguments):
         raise UsageError(
             f"{TASKS_OPTION} is given twice: behind -- and by --scaling {request.scaling}",
             next="leave one of them out",

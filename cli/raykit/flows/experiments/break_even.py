@@ -15,7 +15,7 @@ from raykit.errors import ConflictError, JobFailedError, RaykitError, UsageError
 from raykit.flows import local, submit
 from raykit.flows.experiments import making, readiness, reading
 from raykit.flows.experiments.readiness import Ready
-from raykit.flows.experiments.request import Request
+from raykit.flows.experiments.request import Request, is_given
 from raykit.flows.targets import choosing
 from raykit.measure.experiment import break_even, break_even_result, experiments
 from raykit.measure.experiment.break_even import LOCAL, TASKS, Limit, Point, Search
@@ -126,7 +126,7 @@ def _begin_or_resume(
 
 
 def _definition(request: Request, search: Search, ready: Ready) -> Experiment:
-    given = [o for o in (SIZE_OPTION, MODE_OPTION) if _is_given(o, request.arguments)]
+    given = [o for o in (SIZE_OPTION, MODE_OPTION) if is_given(o, request.arguments)]
     if given:
         raise UsageError(
             f"{' and '.join(given)} behind -- would be given twice: the search sets them",
@@ -154,10 +154,6 @@ def _definition(request: Request, search: Search, ready: Ready) -> Experiment:
         started=time.time(),
         break_even={"search": search.as_dict(), "points": [], "limit": None, "answer": None},
     )
-
-
-def _is_given(option: str, arguments: tuple[str, ...]) -> bool:
-    return any(word == option or word.startswith(f"{option}=") for word in arguments)
 
 
 @dataclass

@@ -20,7 +20,7 @@ def find(runs: RunsFolder, word: str) -> Experiment | None:
 
 def records_of(experiment: Experiment, runs: RunsFolder) -> dict[str, RunRecord]:
     """The records of an experiment by run id. Errors: RecordError (7) if one is missing."""
-    return {made.run: runs.read(made.run) for made in experiment.made}
+    return {made.run: runs.load(made.run) for made in experiment.made}
 
 
 def compared(

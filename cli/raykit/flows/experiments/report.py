@@ -9,12 +9,11 @@ from pathlib import Path
 from raykit import kit
 from raykit.errors import MissingError, RecordError, UsageError
 from raykit.flows.experiments import reading
+from raykit.flows.experiments.request import UNNAMED
 from raykit.measure.experiment import break_even_result
 from raykit.measure.experiment.arms import compare_arms
 from raykit.measure.experiment.experiments import Experiment
 from raykit.measure.records import RunRecord, RunsFolder, write_atomically
-
-FILE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -123,10 +122,10 @@ def _search_again(experiment: Experiment) -> str:
     """The command that searches for the same break-even size, as another experiment."""
     search, plan = break_even_result.search_of(experiment), experiment.plan
     words = list(map(str, experiment.job["arguments"]))
-    asked = next(iter(experiment.arms.values())).get("asked", "")
+    place = _arms(experiment.without(list(experiment.arms)[1:]))
     return shlex.join(
         [
-            *("raykit", "bench", str(experiment.job["name"]), "--break-even", *str(asked).split()),
+            *("raykit", "bench", str(experiment.job["name"]), "--break-even", *place),
             *("--sizes", f"{search.smallest}..{search.largest}", "--repeat", str(search.rounds)),
             *("--warm-up", str(plan.warm_ups), "--seed", str(plan.seed)),
             *(["--", *words] if words else []),
@@ -139,10 +138,11 @@ def _arms(experiment: Experiment) -> list[str]:
     places: list[str] = []
     workers: dict[str, list[str]] = {}
     for arm in experiment.arms.values():
-        option, place, *more = str(arm.get("asked", "")).split(" ")
+        option, _, rest = str(arm.get("asked", UNNAMED)).partition(" ")
+        place, _, count = rest.partition(" --workers ")
         if option == "-f":
-            workers.setdefault(place, []).extend(more[1:2])
-        else:
+            workers.setdefault(place, []).extend([count] if count else [])
+        elif option == "--on":
             places += [option, place]
     specs = [word for place in workers for word in ("-f", place)]
     counts = next((own for own in workers.values() if own), [])

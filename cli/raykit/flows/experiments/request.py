@@ -10,6 +10,9 @@ from raykit.measure.experiment.plan import Scaling
 from raykit.spec.model import ClusterSpec
 from raykit.submission.entrypoints import Entrypoint
 
+UNNAMED = "without --on"
+"""What `Arm.asked` says of the place where `raykit submit` would run without `--on`."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -50,3 +53,8 @@ class Request:
     timeout: float | None = None
     create_namespace: bool = False
     confirm: Callable[[str], bool] = field(default=lambda _: False)
+
+
+def is_given(option: str, arguments: Sequence[str]) -> bool:
+    """Whether a job's arguments hold an option, as `--size 9` or as `--size=9`."""
+    return any(word == option or word.startswith(f"{option}=") for word in arguments)

@@ -86,7 +86,7 @@ def _take(job: RayJob, runs: RunsFolder, known: dict[str, str], progress: Progre
     if not job.has_ended:
         return Found(job.name, job.state, RUNNING)
     record = _record(job)
-    before = known.get(record.id) or known.get(record.submission_id)
+    before = known.get(record.id) or _same(known.get(record.submission_id), job, runs)
     if before:
         return Found(job.name, job.state, THERE, before)
     with progress.step("import", f"import {job.name}"):
@@ -97,6 +97,16 @@ def _take(job: RayJob, runs: RunsFolder, known: dict[str, str], progress: Progre
                 _add_log(record, job, log, runs)
                 runs.write(record)
     return Found(job.name, job.state, IMPORTED, record.id, record.log.get("kept"))
+
+
+def _same(run: str | None, job: RayJob, runs: RunsFolder) -> str | None:
+    """A run with the job's submission id, unless it is another RayJob's: ids may be fixed."""
+    if run is None:
+        return None
+    with contextlib.suppress(RaykitError):
+        if runs.load(run).target.get("rayjob_uid") not in (None, job.uid):
+            return None
+    return run
 
 
 def _record(job: RayJob) -> RunRecord:

@@ -18,6 +18,7 @@ from raykit.measure.records import UNFINISHED, RunsFolder, unwritable
 
 FOLLOWED = "that a raykit follows right now"
 FOREIGN = "with files that raykit did not write, or may not look at"
+BESIDE_FOREIGN = "of an experiment with such files"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,9 @@ def prune(
     Errors: UsageError (2) where the answer is no; RecordError (7) for an experiment that cannot be
     read, since nobody knows which runs it needs, and for a disk that refuses.
     """
-    choice = choose(summaries(runs), _needs(runs), rule, time.time())
-    doomed, kept = _without_foreign(choice, runs)
+    needs = _needs(runs)
+    choice = choose(summaries(runs), needs, rule, time.time())
+    doomed, kept = _without_foreign(choice, needs, runs)
     total = sum(size(path) for name in doomed for path in own_files(runs.folder(name)))
     if not doomed or dry_run:
         return _pruned(choice, doomed, total, kept, dry_run)
@@ -72,15 +74,19 @@ def _needs(runs: RunsFolder) -> dict[str, Sequence[str]]:
     return {name: [made.run for made in each.made] for name, each in found if each}
 
 
-def _without_foreign(choice: Choice, runs: RunsFolder) -> tuple[list[str], dict[str, str]]:
-    """The ids to delete, and why others stay: those with files of somebody else among them."""
-    doomed, kept = [], dict(choice.kept)
-    for name in [*choice.runs, *choice.experiments]:
-        if _is_ours(runs.path / name):
-            doomed.append(name)
-        else:
-            kept[name] = FOREIGN
-    return doomed, kept
+def _without_foreign(
+    choice: Choice, needs: Mapping[str, Sequence[str]], runs: RunsFolder
+) -> tuple[list[str], dict[str, str]]:
+    """The ids to delete, and why others stay: those with files of somebody else among them.
+
+    An experiment and its runs go together or not at all.
+    """
+    named = [*choice.runs, *choice.experiments]
+    foreign = {name for name in named if not _is_ours(runs.path / name)}
+    groups = [{name, *needs[name]} & {*named} for name in choice.experiments]
+    beside = {name for group in groups if group & foreign for name in group} - foreign
+    kept = dict.fromkeys(beside, BESIDE_FOREIGN) | dict.fromkeys(foreign, FOREIGN)
+    return [name for name in named if name not in kept], {**choice.kept, **kept}
 
 
 def _is_ours(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from raykit.errors import RecordError
-from raykit.measure import events
+from raykit.measure import events, run_ids
 from raykit.measure.experiment.outlook import Prediction
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
 from raykit.measure.records import RunsFolder, write_atomically
@@ -91,6 +91,7 @@ class Experiment:
         """The experiment of JSON data. Errors: ValueError, KeyError, TypeError: damaged."""
         if data.get("schema") != SCHEMA:
             raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
+        _check_shape(data)
         plan = data["plan"]
         made = [
             Made(
@@ -121,6 +122,24 @@ class Experiment:
             "cold starts": self.plan.cold,
             "break-even": (self.break_even or {}).get("search"),
         }
+
+
+def _check_shape(data: dict[str, Any]) -> None:
+    """Errors: ValueError, KeyError, TypeError for fields that no raykit writes so."""
+    arms, plan, job = data["arms"], data["plan"], data["job"]
+    words = [data["id"], job["name"], *job["arguments"], *plan["arms"]]
+    counts = [arm["tasks"] for arm in arms.values() if arm["tasks"] is not None]
+    counts += [plan[name] for name in ("rounds", "warm_ups", "cold", "seed")]
+    numbers = [data["started"], *(arm["p"] for arm in arms.values()), *counts]
+    sound = (
+        all(isinstance(word, str) for word in words)
+        and all(events.is_number(number) for number in numbers)
+        and plan["arms"]
+        and set(plan["arms"]) <= set(arms)
+        and all(run_ids.is_plain(made["run"]) for made in data["made"])
+    )
+    if not sound:
+        raise ValueError("it has fields that no raykit writes so")
 
 
 def write(runs: RunsFolder, experiment: Experiment) -> Path:

@@ -81,7 +81,7 @@ def write(out: Writable, files: Iterable[File]) -> None:
     total = 0
     with gzip.GzipFile(fileobj=out, mode="wb", filename="", mtime=0) as zipped:
         for file in files:
-            with file.path.open("rb") as source:
+            with _opened(file) as source:
                 size = source.seek(0, io.SEEK_END)
                 source.seek(0)
                 total += size
@@ -89,6 +89,14 @@ def write(out: Writable, files: Iterable[File]) -> None:
                 zipped.write(_header(file, size))
                 _copy(source, size, zipped, file)
         zipped.write(bytes(2 * BLOCK))
+
+
+def _opened(file: File) -> BinaryIO:
+    try:
+        return file.path.open("rb")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadArchiveError(f"{file.name} of {file.run} cannot be read: {reason}") from error
 
 
 def read(stream: BinaryIO) -> Iterator[Entry]:

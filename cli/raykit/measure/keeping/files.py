@@ -11,10 +11,13 @@ IMPORTED = "imported"
 """An empty file beside a record that came from another machine: where its job ran is that
 machine's word, so nothing is sent there (`flows/jobs.py`)."""
 
+REPORT = "report.html"
+"""What `raykit report` writes beside a record; it does not travel."""
+
 TRAVELS = (RECORD, FILE, LOG, EVENTS)
 """What an archive holds of a run or an experiment, and in this order."""
 
-OF_A_RUN = (*TRAVELS, IMPORTED)
+OF_A_RUN = (*TRAVELS, IMPORTED, REPORT)
 """All that raykit writes into the folder of a run, the record first."""
 
 

@@ -6,7 +6,6 @@ that shows or compares it takes its parts as they come.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,32 +30,23 @@ def check(record: RunRecord) -> None:
         "log": ([record.log], _is_flat),
         "tasks": ([record.tasks], _is_summary),
         "cluster": ([record.cluster], _is_cluster),
-        "started": ([record.started, record.ended or 0], _is_number),
+        "started": ([record.started, record.ended or 0], events.is_number),
     }
     wrong = [name for name, (items, is_sound) in parts.items() if not all(map(is_sound, items))]
     if wrong:
         raise ValueError(f"unusable fields {', '.join(wrong)}")
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
-
-
 def _is_flat(part: object) -> bool:
     """A mapping to plain values."""
     return isinstance(part, dict) and all(
-        value is None or isinstance(value, str | bool) or _is_number(value)
+        value is None or isinstance(value, str | bool) or events.is_number(value)
         for value in part.values()
     )
 
 
 def _is_phase(part: Mapping[str, Any]) -> bool:
-    numbers = all(_is_number(part[name]) for name in ("start", "seconds", "resolution"))
+    numbers = all(events.is_number(part[name]) for name in ("start", "seconds", "resolution"))
     return numbers and all(isinstance(part[name], str) for name in ("name", "source", "clock"))
 
 
@@ -90,7 +80,7 @@ COUNTS = (
 
 def _is_summary(tasks: Mapping[str, Any]) -> bool:
     """Task events as `strip.summarise` gives them."""
-    numbers = all(_is_number(tasks[name]) for name in COUNTS if name in tasks)
+    numbers = all(events.is_number(tasks[name]) for name in COUNTS if name in tasks)
     flat = all(_is_flat(tasks[name]) for name in ("nodes", "came", "names") if name in tasks)
     nested = _is_table(tasks.get("ended", {}), _is_end) and _is_table(
         tasks.get("arms", {}), _is_arm
@@ -110,21 +100,21 @@ def _is_end(part: object) -> bool:
 
 def _is_arm(part: object) -> bool:
     names = ("times", "seconds", "tasks", "cpus")
-    return isinstance(part, dict) and all(_is_number(part.get(name)) for name in names)
+    return isinstance(part, dict) and all(events.is_number(part.get(name)) for name in names)
 
 
 def _is_lane(lane: object) -> bool:
     if not isinstance(lane, dict):
         return False
     texts = all(isinstance(lane.get(name, ""), str) for name in ("node", "kind", "name"))
-    numbers = all(_is_number(lane.get(name)) for name in ("cpu", "busy_seconds"))
+    numbers = all(events.is_number(lane.get(name)) for name in ("cpu", "busy_seconds"))
     pairs = [lane.get("intervals"), lane.get("failed", [])]
     lists = all(isinstance(each, list) and all(map(_is_pair, each)) for each in pairs)
     return texts and numbers and lists and "node" in lane
 
 
 def _is_pair(part: object) -> bool:
-    return isinstance(part, list) and len(part) == 2 and all(map(_is_number, part))
+    return isinstance(part, list) and len(part) == 2 and all(map(events.is_number, part))
 
 
 def _is_cluster(cluster: Mapping[str, Any]) -> bool:
@@ -133,7 +123,7 @@ def _is_cluster(cluster: Mapping[str, Any]) -> bool:
     if not all(isinstance(part, list) for part in tables) or not all(map(_is_mapping, rows)):
         return False
     return all(isinstance(row.get("name"), str) for row in rows) and all(
-        _is_number(phase.get("seconds")) for phase in tables[2]
+        events.is_number(phase.get("seconds")) for phase in tables[2]
     )
 
 

@@ -120,9 +120,10 @@ def test_arms_of_different_images_are_refused_before_anything_runs(lab):
     assert lab.ran == []
 
 
-def test_tasks_that_are_given_twice_are_refused(lab):
+@pytest.mark.parametrize("arguments", [("--tasks", "4"), ("--tasks=4",)])
+def test_tasks_that_are_given_twice_are_refused(lab, arguments):
     with pytest.raises(UsageError, match="given twice"):
-        lab.bench(arguments=("--tasks", "4"))
+        lab.bench(arguments=arguments)
 
 
 def test_the_outline_runs_and_writes_nothing(lab):

@@ -166,6 +166,42 @@ def test_an_archive_without_readable_records_is_refused(there, file, contents, r
     assert there.names() == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"arms": {"one": 1}},
+        {"arms": {"one": {"p": "2", "tasks": None}}},
+        {"made": [{"arm": "one", "purpose": "measured", "round": 1, "run": ["x"]}]},
+        {"made": [{"arm": "one", "purpose": "measured", "round": 1, "run": "../x"}]},
+        {"job": {"name": 3, "arguments": []}},
+        {"started": "now"},
+    ],
+)
+def test_an_experiment_that_no_raykit_writes_so_is_refused(here, there, file, wrong):
+    experiment(here.runs, "bench-1")
+    path = here.runs.folder("bench-1") / "experiment.json"
+    content = json.dumps(json.loads(path.read_text()) | wrong).encode()
+    code, _, err = there.raykit("runs", "import", forged(file, ("bench-1", path.name, content)))
+    assert (code, "bench-1" in err) == (7, True)
+    assert there.names() == []
+
+
+def test_a_file_that_cannot_be_read_is_named_and_not_the_archive(here, file, monkeypatch):
+    here.add(NAME)
+    opened = Path.open
+
+    def refuse(path, *words, **options):
+        if path.name == LOG and words == ("rb",):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *words, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    code, _, err = here.raykit("runs", "export", NAME, "--output-file", file)
+    assert code == 7
+    assert f"{LOG} of {NAME} cannot be read: Permission denied" in err
+    assert not file.exists()
+
+
 def test_a_record_under_another_name_is_refused(here, there, file):
     here.add(NAME)
     content = (here.runs.folder(NAME) / RECORD).read_bytes()

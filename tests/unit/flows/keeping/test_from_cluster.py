@@ -156,6 +156,17 @@ def test_a_job_that_was_attached_to_before_gets_no_second_record(server, importe
     assert (row["outcome"], row["run"]) == ("here already", record.id)
 
 
+def test_rayjobs_that_share_a_fixed_id_are_jobs_of_their_own(server, imported):
+    first = ray_job()
+    imported()
+    again = ray_job()
+    again["metadata"] |= {"uid": "another", "creationTimestamp": "2026-11-27T10:00:00Z"}
+    assert again["status"]["jobId"] == first["status"]["jobId"]
+    server.keep("rayjobs", again)
+    (row,), records = imported()
+    assert (row["outcome"], len(records)) == ("new", 2)
+
+
 @pytest.mark.parametrize(
     "state", ["", "Initializing", "Running", "Waiting", "Suspended", "Retrying"]
 )

@@ -156,6 +156,23 @@ def test_an_experiment_keeps_its_runs_until_told_and_then_goes_whole(raykit, run
     assert names(runs) == []
 
 
+def test_an_experiment_with_files_of_somebody_else_keeps_its_runs(raykit, runs, run):
+    needed = [run(1), run(2)]
+    experiment(runs, "bench-1", *needed)
+    (runs.folder("bench-1") / "notes.txt").write_text("keep")
+    words = ("runs", "prune", "--keep", "0", "--yes", "--experiments", "-o", "json")
+    code, out, _ = raykit(*words)
+    expected = {"bench-1": pruning.FOREIGN} | dict.fromkeys(needed, pruning.BESIDE_FOREIGN)
+    assert (code, json.loads(out)["data"]["kept"]) == (0, expected)
+    assert names(runs) == sorted([*needed, "bench-1"])
+
+
+def test_a_report_goes_with_its_run(raykit, runs, run):
+    (runs.folder(run(1)) / "report.html").write_text("<html>")
+    assert raykit("runs", "prune", "--keep", "0", "--yes")[0] == 0
+    assert names(runs) == []
+
+
 def test_an_experiment_that_cannot_be_read_stops_everything(raykit, runs, run):
     name = run(1)
     experiment(runs, "bench-1", name)

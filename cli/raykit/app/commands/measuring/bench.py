@@ -238,7 +238,7 @@ def _refuse_fewer_than_two(arms: tuple[Arm, ...]) -> None:
 
 def _one_arm(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     """The one place of a search; without `--on` it is where `raykit submit` would run."""
-    from raykit.flows.experiments.request import Arm
+    from raykit.flows.experiments.request import UNNAMED, Arm
 
     if len(arms) > 1:
         raise UsageError(
@@ -246,7 +246,7 @@ def _one_arm(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
             evidence=[f"named: {', '.join(arm.name for arm in arms)}"],
             next="raykit bench JOB --break-even --on PLACE, for each place",
         )
-    return arms or (Arm("here", where(None, None, None), "without --on"),)
+    return arms or (Arm("here", where(None, None, None), UNNAMED),)
 
 
 def _counts(workers: str | None) -> list[int | None]:

@@ -35,11 +35,12 @@ def report(
     commands that repeat it. No scripts, no network. Needs the extra `report`.
     """
     from raykit.flows.experiments import report as flow
+    from raykit.measure.keeping.files import REPORT
 
     if file is not None and file.is_dir():
-        raise UsageError(f"--output {file} is a folder", next=f"name a file: {file / flow.FILE}")
+        raise UsageError(f"--output {file} is a folder", next=f"name a file: {file / REPORT}")
     folder = runs_folder()
     made = flow.report(name, folder, baseline)
-    path = file or folder.folder(made.id) / flow.FILE
+    path = file or folder.folder(made.id) / REPORT
     flow.write(made.document, path)
     output.show("report", str(path), False, str)
