@@ -1,12 +1,13 @@
 """Kustomizations below a folder, built by `kubectl kustomize`, so that what they change is judged.
 
-A build reads nothing from the network: kustomizations that name remote resources are left out.
+A build reads nothing from the network: kustomizations that name an address anywhere are left
+out, and so are those with generators, transformers or validators, whose files may name one.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from raykit.errors import RaykitError
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 CHANGING = (
     *("components", "images", "namePrefix", "nameSuffix", "patches", "patchesJson6902"),
-    *("patchesStrategicMerge", "replacements", "replicas", "transformers"),
+    *("patchesStrategicMerge", "replacements", "replicas"),
 )
 """Keys with which objects come out otherwise than they stand in files."""
 HOLDING = ("resources", "components", "bases")
 PATCHING = ("patches", "patchesJson6902", "patchesStrategicMerge")
-NEEDS_MORE = ("helmCharts", "helmChartInflationGenerator", "generators")
+NEEDS_MORE = (
+    *("helmCharts", "helmChartInflationGenerator", "generators", "transformers", "validators"),
+)
+TEXTS = ("commonAnnotations", "commonLabels", "labels", "literals")
+"""Keys of texts that kustomize reads no file by."""
 SECONDS = 60
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -66,7 +71,7 @@ def can_build() -> bool:
 
 def build(file: Path) -> Built:
     """Build one kustomization. Raises nothing: the result has the error."""
-    words = ["kubectl", "kustomize", str(file.parent)]
+    words = ["kubectl", "kustomize", "--", str(file.parent)]
     try:
         done = processes.run(words, check=False, timeout=SECONDS)
     except RaykitError as error:
@@ -81,7 +86,7 @@ def _read(file: Path) -> dict[str, Any]:
     """A kustomization; empty if it cannot be read: building says why."""
     try:
         data = yaml.load(file.read_bytes(), _LOADER)
-    except (OSError, yaml.YAMLError, ValueError, OverflowError, RecursionError):
+    except (OSError, yaml.YAMLError, LookupError, ValueError, OverflowError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 
@@ -104,7 +109,7 @@ def _texts_and_mappings(value: Any) -> list[Any]:
 def _is_local(file: Path, seen: set[Path]) -> bool:
     """Whether a kustomization, with all that it holds, lies in files of this machine."""
     kustomization = _read(file)
-    if any(kustomization.get(key) for key in NEEDS_MORE):
+    if any(kustomization.get(key) for key in NEEDS_MORE) or _names_an_address(kustomization):
         return False
     for key in HOLDING:
         for name in _texts_and_mappings(kustomization.get(key)):
@@ -113,7 +118,7 @@ def _is_local(file: Path, seen: set[Path]) -> bool:
             place = file.parent / name
             if not place.exists():
                 # A missing file is the user's mistake, which the build reports; a URL is neither.
-                if ":" in name or "?" in name or name.startswith("github.com/"):
+                if ":" in name or "?" in name or ".git" in name or name.startswith("github.com/"):
                     return False
                 continue
             inner = next((place / each for each in NAMES if (place / each).is_file()), None)
@@ -122,3 +127,24 @@ def _is_local(file: Path, seen: set[Path]) -> bool:
                 if not _is_local(inner, seen):
                     return False
     return True
+
+
+def _names_an_address(kustomization: dict[str, Any]) -> bool:
+    """Whether a text by which kustomize may read a file is an address; True if it holds itself."""
+    try:
+        return any("://" in text for text in _single_lines(kustomization))
+    except RecursionError:
+        return True
+
+
+def _single_lines(value: Any) -> Iterator[str]:
+    """All texts of one line: those of several are patches, and name no file."""
+    if isinstance(value, str) and "\n" not in value:
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _single_lines(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key not in TEXTS:
+                yield from _single_lines(item)

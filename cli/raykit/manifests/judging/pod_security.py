@@ -131,7 +131,7 @@ def _apparmor(pod: Pod) -> Iterator[Problem]:
             if kind not in PROFILES:
                 yield Problem((*path, "appArmorProfile", "type"), _one_of(PROFILES))
     for key, value in pod.annotations.items():
-        allowed = value in {"", "runtime/default"} or str(value).startswith("localhost/")
+        allowed = value in ("", "runtime/default") or str(value).startswith("localhost/")
         if key.startswith(APPARMOR_ANNOTATION) and not allowed:
             here: Path = (*pod.path[:-1], "metadata", "annotations", key)
             yield Problem(here, "must be runtime/default or localhost/PROFILE")

@@ -206,7 +206,10 @@ def _scalar(node: Node) -> Any:
     kind = node.tag.rpartition(":")[2]
     if kind in _TEXT_TO_KUBERNETES or (kind in {"int", "float"} and ":" in node.value):
         return node.value
-    return _SCALARS.construct_object(ScalarNode(node.tag, node.value))
+    try:
+        return _SCALARS.construct_object(ScalarNode(node.tag, node.value))
+    except LookupError as error:  # such as `!!bool zz`
+        raise ValueError(f"{node.value!r} is no {kind}") from error
 
 
 def _at(node: Node, key: str) -> Node | None:

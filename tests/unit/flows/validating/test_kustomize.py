@@ -122,6 +122,13 @@ def test_without_kubectl_overlays_are_left_out_and_counted(tree, monkeypatch):
         "resources: [../remote]\nimages: [{name: a}]\n",
         "helmCharts: [{name: a}]\nimages: [{name: a}]\n",
         "kind: Component\npatches: [{path: a}]\n",
+        "patches: [{path: 'https://example.com/a.yaml'}]\n",
+        "images: [{name: a}]\nconfigurations: ['HTTP://example.com/a']\n",
+        "images: [{name: a}]\nconfigMapGenerator: [{name: a, files: ['k=http://example.com/a']}]\n",
+        "images: [{name: a}]\nopenapi: {path: 'http://example.com/a'}\n",
+        "images: [{name: a}]\ntransformers: [some.yaml]\n",
+        "images: &x [{name: a, again: *x}]\n",
+        "a: !!bool zz\nimages: [{name: a}]\n",
         "resources: [../base]\n",
         "patches: [\n",
         "[]\n",
@@ -138,3 +145,14 @@ def test_kustomizations_that_hold_each_other_are_no_reason_to_run_for_ever(tree)
     folder = overlay(tree, text=OVERLAY)
     (folder / "base" / "kustomization.yaml").write_text("resources: [../prod]\n")
     assert kustomize.changing([folder / "prod" / "kustomization.yaml"])
+
+
+@with_kubectl
+def test_a_folder_named_like_an_option_is_a_folder(tree, monkeypatch):
+    folder = overlay(tree, text="resources: [../base]\nimages: [{name: a, newTag: b}]\n")
+    strange = folder / "-oMakefile"
+    (folder / "prod").rename(strange)
+    monkeypatch.chdir(folder)
+    built = kustomize.build((strange / "kustomization.yaml").relative_to(folder))
+    assert (built.error, b"kind" in built.output) == ("", True)
+    assert not (folder / "Makefile").exists()

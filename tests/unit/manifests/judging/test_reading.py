@@ -125,6 +125,7 @@ def test_an_object_of_a_ray_kind_without_a_version_is_not_passed_over():
         (b"kind: a\n" + b"#" * reading.LONGEST, 1, "over 8 MiB"),
         (b"apiVersion: ray.io/v1\nspec: &a [*a]\n", 1, "aliases amount to too much"),
         (b"apiVersion: ray.io/v1\nx: 0x_\n", 1, "not YAML that can be read"),
+        (b"apiVersion: ray.io/v1\nx: !!bool zz\n", 1, "'zz' is no bool"),
     ],
 )
 def test_what_cannot_be_read_is_one_problem_with_its_line(data, line, words):
