@@ -12,6 +12,9 @@ from raykit.progress import Progress
 from raykit.spec.rules import images
 
 PUSH_SECONDS = 3600.0
+DOCKER_HUB = "docker.io"
+"""The registry of names without one."""
+
 DENIED = ("denied", "unauthorized", "authentication required", "no basic auth", "forbidden")
 
 
@@ -53,11 +56,13 @@ def push(reference: str, to: str, progress: Progress) -> str:
 
 
 def _failed(to: str, done: processes.Completed) -> MissingError | KubernetesError:
-    registry = to.partition("/")[0]
+    registry, _ = images.domain_and_path(images.repository_and_tag(to)[0])
     said = done.stderr.lower()
     if any(word in said for word in DENIED):
         what = f"the registry does not take {to} from this user"
-        login = f"docker login {shlex.quote(registry)}"
+        login = shlex.join(["docker", "login", *([registry] if registry else [])])
         return MissingError(what, evidence=done.evidence(), next=f"{login}   (then push again)")
     what = f"{to} cannot be pushed"
-    return KubernetesError(what, evidence=done.evidence(), next=f"is {registry} a registry?")
+    return KubernetesError(
+        what, evidence=done.evidence(), next=f"is {registry or DOCKER_HUB} a registry?"
+    )

@@ -30,9 +30,9 @@ def test_what_is_no_repository_is_wrong_usage(repository):
         registry.target(repository, SOURCE)
 
 
-def pushed(tools, script):
+def pushed(tools, script, to="r.example/raykit:1"):
     tools(docker=f'case "$1" in push) {script};; esac')
-    return registry.push(SOURCE, "r.example/raykit:1", Progress())
+    return registry.push(SOURCE, to, Progress())
 
 
 def test_the_digest_that_the_registry_gives_is_part_of_the_answer(tools):
@@ -42,6 +42,13 @@ def test_the_digest_that_the_registry_gives_is_part_of_the_answer(tools):
         f"docker tag {SOURCE} r.example/raykit:1",
         "docker push r.example/raykit:1",
     ]
+
+
+@pytest.mark.parametrize("name", ["alice/raykit:1", "raykit:1"])
+def test_names_without_a_registry_are_docker_hubs(tools, name):
+    with pytest.raises(MissingError) as refused:
+        pushed(tools, "echo denied >&2; exit 1", name)
+    assert refused.value.next.startswith("docker login   (")
 
 
 def test_a_registry_that_wants_a_login_says_so(tools):

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raykit.errors import RaykitError, UsageError
+from raykit.errors import ConflictError, KubernetesError, RaykitError, UsageError
 from raykit.flows.clusters import images
+from raykit.progress import Progress
 from raykit.spec import load
 
 NEW = f"r.example/raykit:2.60.0-py311-0@sha256:{'0' * 64}"
@@ -62,3 +63,39 @@ def test_what_is_no_image_is_not_given_to_docker(raykit, tools, name):
     assert code == UsageError.exit_code
     assert "is no image reference" in said
     assert not (folder / "called").exists()
+
+
+@pytest.fixture
+def push(tmp_path, monkeypatch):
+    """`push(during)`: push the image of a spec; during: what happens while it is pushed."""
+    spec = tmp_path / "c.yaml"
+    spec.write_text(f"name: c\n{HEAD}")
+
+    def run(during):
+        monkeypatch.setattr(images.docker, "engine", lambda: None)
+        monkeypatch.setattr(images.image, "build", lambda *_: None)
+        monkeypatch.setattr(images.registry, "push", lambda *_: during(spec) or NEW)
+        images.push("r.example/raykit", spec, Progress())
+        return spec.read_text()
+
+    return run
+
+
+def test_an_edit_of_the_spec_during_the_push_is_kept(push):
+    text = push(lambda spec: spec.write_text(f"name: c\n{HEAD}namespace: team\n") and None)
+    assert text == f"name: c\nimage: {NEW}\n{HEAD}namespace: team\n"
+
+
+def test_a_digest_is_told_where_the_spec_can_no_longer_hold_it(push):
+    with pytest.raises(ConflictError) as refused:
+        push(lambda spec: spec.unlink())
+    assert refused.value.next == f"write there: image: {NEW}"
+
+
+def test_a_docker_that_does_not_answer_skips_the_image_in_doctor(monkeypatch):
+    def silent(_):
+        raise KubernetesError("docker did not answer for 30 s")
+
+    monkeypatch.setattr(images.contents, "by_docker", silent)
+    (check,) = images.check_for_doctor(load.load(f"name: c\nimage: a/b:1\n{HEAD}", "c.yaml"))
+    assert (check.state, check.what) == ("skipped", "not checked: docker did not answer for 30 s")

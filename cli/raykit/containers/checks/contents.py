@@ -79,7 +79,7 @@ def no_shell(name: str, evidence: list[str]) -> MissingError:
 
 def is_whole(output: str) -> bool:
     """Whether the script has run to its end."""
-    return output.split("\n")[-2:] == ["end", ""] or output.endswith("\nend") or output == "end"
+    return output.splitlines()[-1:] == ["end"]
 
 
 def parsed(output: str) -> Contents:

@@ -93,7 +93,7 @@ def _results(started: Sequence[Future[Check]]) -> list[Check]:
 
 
 def _started_image(pool: Executor, spec: ClusterSpec | None) -> Future[list[Check]] | None:
-    return pool.submit(images.check_for_doctor, images.wanted(None, spec)) if spec else None
+    return pool.submit(images.check_for_doctor, spec) if spec else None
 
 
 def _image_group(inside: Future[list[Check]] | None) -> list[tuple[str, list[Check]]]:
@@ -126,6 +126,7 @@ class _Cluster:
         self.connection = connection
         self.namespace = request.namespace or spec.namespace or connection.namespace
         self.image = spec.image or image.reference()
+        self.pull_secrets = tuple(spec.pull_secrets)
         self.items = render(spec, image=self.image)
         self.probe, self.has_spec = request.probe, request.spec is not None
         self.lacking: Sequence[Rule] = ()
@@ -165,8 +166,11 @@ class _Cluster:
         return checks.ok("image-source", f"nodes of this context can have {self.image}")
 
     def _policies(self) -> Check:
+        up.refuse_absent_image(self.connection.about, self.image)
         needed = any(item["kind"] == "NetworkPolicy" for item in self.items)
-        return policies.check(self.connection, self.namespace, self.image, needed, Progress())
+        return policies.check(
+            self.connection, self.namespace, self.image, needed, Progress(), self.pull_secrets
+        )
 
     def _rights(self) -> Check:
         wanted = rules.of_kinds(item["kind"] for item in self.items)

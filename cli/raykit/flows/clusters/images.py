@@ -11,7 +11,7 @@ from raykit import checks
 from raykit.checks import Check
 from raykit.containers import docker, image, registry
 from raykit.containers.checks import contents
-from raykit.errors import MissingError, UsageError
+from raykit.errors import ConflictError, RaykitError, UsageError
 from raykit.kube.connection import connect
 from raykit.kuberay.checks import short_pod
 from raykit.progress import Progress
@@ -68,11 +68,11 @@ def check_here(asked: Wanted) -> list[Check]:
     return [*contents.judge(asked.name, inside, asked.ray), contents.user(asked.name, user)]
 
 
-def check_for_doctor(asked: Wanted) -> list[Check]:
-    """The checks of an image where docker has it; one that is skipped elsewhere."""
+def check_for_doctor(spec: ClusterSpec) -> list[Check]:
+    """The checks of a spec's image where docker has it; one that is skipped elsewhere."""
     try:
-        return check_here(asked)
-    except MissingError as error:
+        return check_here(wanted(None, spec))
+    except RaykitError as error:
         there = "or raykit image check -f SPEC --context CONTEXT, which runs a short pod"
         next = f"{error.next}; {there}" if error.next else there
         return [checks.skipped("image", f"not checked: {error.what}", error.evidence, next)]
@@ -102,19 +102,33 @@ def push(repository: str, spec: Path | None, progress: Progress) -> Pushed:
 
     spec: the file whose `image` becomes the pushed one; None: no file is changed.
     Errors: UsageError (2) for a bad repository or a spec without a line for the image, SpecError
-    (3) for the spec; else as `registry.push`.
+    (3) for the spec, ConflictError (8) if it cannot be changed after the push; else as
+    `registry.push`.
     """
     source = image.reference()
     to = registry.target(repository, source)
-    text = _readable(spec) if spec else ""
+    if spec:
+        _readable(spec)  # refused before the push, which is long
     with progress.step("image-build", "image built"):
         docker.engine()
         image.build(source, progress)
     with progress.step("image-push", f"{to} pushed"):
         pushed = registry.push(source, to, progress)
     if spec:
-        spec.write_text(with_image(text, pushed, str(spec)), "utf-8")
+        _write_image(spec, pushed)
     return Pushed(pushed, source, spec)
+
+
+def _write_image(spec: Path, pushed: str) -> None:
+    """Write the image into the spec, as it is now: it may have been edited during the push."""
+    try:
+        spec.write_text(with_image(_readable(spec), pushed, str(spec)), "utf-8")
+    except (OSError, RaykitError) as error:
+        raise ConflictError(
+            f"{pushed} is in the registry, but {spec} could not be changed",
+            evidence=[str(error)],
+            next=f"write there: image: {pushed}",
+        ) from error
 
 
 def with_image(text: str, name: str, path: str) -> str:

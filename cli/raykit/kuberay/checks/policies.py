@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 
 from raykit import checks
 from raykit.checks import Check
@@ -56,25 +57,30 @@ print("blocked", within(10, lambda: not reached(closed) and reached(open_)))
 
 
 def check(
-    connection: Kubernetes, namespace: str, image: str, needed: bool, progress: Progress
+    connection: Kubernetes,
+    namespace: str,
+    image: str,
+    needed: bool,
+    progress: Progress,
+    pull_secrets: Sequence[str] = (),
 ) -> Check:
     """Whether the namespace's network policies are enforced, by three pods that are then deleted.
 
-    image: of the pods; it has Python. needed: whether a spec relies on policies.
+    image: of the pods, pulled with pull_secrets; it has Python. needed: whether a spec relies on
+    policies.
     Errors: those of `short_pod`, such as ForbiddenError (4), KubernetesError (5).
     """
     mark = secrets.token_hex(4)
+    pod = partial(_pod, image, pull_secrets, mark)
     _sweep(connection, namespace)
     with _policies(connection, namespace, mark), ExitStack() as pods:
         listening = [
-            pods.enter_context(
-                short_pod.made(connection, namespace, _pod(image, LISTEN, mark, role))
-            )
+            pods.enter_context(short_pod.made(connection, namespace, pod(role, LISTEN)))
             for role in (OPEN, CLOSED)
         ]
         addresses = [_address(connection, namespace, name, progress) for name in listening]
         words = ["python", "-c", CALL, *addresses]
-        caller = _pod(image, words, mark, CALLER)
+        caller = pod(CALLER, words)
         return judge(short_pod.output(connection, namespace, caller, progress), needed)
 
 
@@ -98,8 +104,10 @@ def _address(connection: Kubernetes, namespace: str, name: str, progress: Progre
     return str((pod.get("status") or {}).get("podIP", ""))
 
 
-def _pod(image: str, words: list[str], mark: str, role: str) -> Object:
-    pod = short_pod.manifest(image, words)
+def _pod(
+    image: str, pull_secrets: Sequence[str], mark: str, role: str, words: Sequence[str]
+) -> Object:
+    pod = short_pod.manifest(image, words, pull_secrets)
     labels = {**pod["metadata"]["labels"], MARK: mark, ROLE: role}
     return {**pod, "metadata": {**pod["metadata"], "labels": labels}}
 

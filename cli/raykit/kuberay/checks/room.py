@@ -85,8 +85,10 @@ def quota(connection: Kubernetes, namespace: str, cluster: Object) -> Check:
 
 def short(resource_quota: Object, cluster: Object) -> Iterator[str]:
     """A line for each amount of which a quota has too little left for a RayCluster."""
-    status = resource_quota.get("status") or {}
-    hard = status.get("hard") or (resource_quota.get("spec") or {}).get("hard") or {}
+    status, spec = resource_quota.get("status") or {}, resource_quota.get("spec") or {}
+    if spec.get("scopes") or spec.get("scopeSelector"):
+        return  # It counts some pods only: the dry run of each pod asks for those.
+    hard = status.get("hard") or spec.get("hard") or {}
     used = status.get("used") or {}
     for name, wanted in _wanted(cluster).items():
         if name not in hard:

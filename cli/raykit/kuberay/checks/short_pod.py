@@ -19,7 +19,10 @@ from raykit.spec import names
 CONTAINER = "check"
 SECONDS = 180
 """Seconds after which Kubernetes ends the pod itself, such as after `kill -9` of raykit."""
-LINES = 200
+LINES = 10
+"""Lines of the log that show why a command failed."""
+
+MOST_BYTES = 2**16
 POLL_SECONDS = 0.5
 
 
@@ -74,17 +77,21 @@ def made(connection: Kubernetes, namespace: str, pod: Object) -> Iterator[str]:
 def output(connection: Kubernetes, namespace: str, pod: Object, progress: Progress) -> str:
     """Run a pod to its end; what it printed.
 
-    Errors: KubernetesError (5) with the reason if it does not start or its command fails.
+    Errors: KubernetesError (5) with the reason if it does not start, its command fails or its log
+    cannot be read; ForbiddenError (4) without the right to read logs.
     """
     with made(connection, namespace, pod) as name:
         ended = wait(connection, namespace, name, ("Succeeded", "Failed"), progress)
-        lines = connection.log(name, namespace, CONTAINER, LINES, previous=False)
         if (ended.get("status") or {}).get("phase") == "Failed":
+            lines = connection.log(name, namespace, CONTAINER, LINES, previous=False)
             raise KubernetesError(
                 f"the command in the pod {name} failed",
-                evidence=[*_ends(ended), *(f"| {line}" for line in lines[-10:])],
+                evidence=[*_ends(ended), *(f"| {line}" for line in lines)],
             )
-    return "\n".join(lines)
+        log = connection.whole_log(name, namespace, CONTAINER, MOST_BYTES)
+    if log is None:
+        raise KubernetesError(f"the log of the pod {name} cannot be read")
+    return log.decode("utf-8", "replace").removesuffix("\n")
 
 
 def wait(

@@ -66,7 +66,7 @@ def _problem(text: str) -> str | None:
 
 
 def _problem_of_name(repository: str) -> str | None:
-    domain, path = _domain_and_path(repository)
+    domain, path = domain_and_path(repository)
     if len(repository) > LONGEST_NAME:
         return f"the name is longer than {LONGEST_NAME} characters"
     if domain is not None and not re.fullmatch(_DOMAIN, domain):
@@ -78,7 +78,7 @@ def _problem_of_name(repository: str) -> str | None:
     return "between slashes stand lower-case letters and digits, with single . _ or dashes inside"
 
 
-def _domain_and_path(repository: str) -> tuple[str | None, str]:
+def domain_and_path(repository: str) -> tuple[str | None, str]:
     """Split off the registry: a first part with a dot, a port or a capital, or `localhost`."""
     first, slash, rest = repository.partition("/")
     is_domain = bool(set(first) & set(".:[")) or first == "localhost" or first != first.lower()

@@ -67,6 +67,19 @@ def test_a_group_without_replicas_counts_its_smallest_number():
     assert list(room.short(quota({"pods": "1"}), item)) == []
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"scopes": ["BestEffort"]},
+        {"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass"}]}},
+    ],
+)
+def test_a_quota_of_some_pods_only_is_left_to_the_dry_run_of_each(scope):
+    of_some = quota({"pods": "0"})
+    of_some["spec"] = {**of_some.get("spec", {}), **scope}
+    assert list(room.short(of_some, cluster())) == []
+
+
 def test_a_quota_that_was_just_made_has_no_status_yet():
     new = {"metadata": {"name": "q", "namespace": "n"}, "spec": {"hard": {"pods": "1"}}}
     assert list(room.short(new, cluster())) == ["pods: needs 3, 1 of 1 is free (quota q)"]

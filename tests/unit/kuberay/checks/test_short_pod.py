@@ -76,3 +76,15 @@ def test_who_may_not_create_pods_learns_that(cluster, api):
     api.refusals["pods"] = 'User "jane" cannot create resource "pods" in API group ""'
     with pytest.raises(MissingError, match="not allowed"):
         ran(cluster)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [(403, MissingError, "not allowed"), (500, KubernetesError, "cannot be read")],
+)
+def test_an_output_that_cannot_be_read_is_no_empty_one(cluster, api, status, error, words):
+    api.say(f"{PODS}/{NAME}", pod("Succeeded"))
+    api.refuse(f"{PODS}/{NAME}/log", status, 'User "jane" cannot get resource "pods/log"')
+    with pytest.raises(error, match=words):
+        ran(cluster)
+    assert was_deleted(api)
