@@ -1,7 +1,9 @@
-"""A Kubernetes object as plain JSON data, and helpers to read its conditions."""
+"""A Kubernetes object as plain JSON data: its conditions, its canonical text and its hash."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 Object = dict[str, Any]
@@ -17,3 +19,13 @@ def condition(item: Object, kind: str) -> Object | None:
 def holds(item: Object, kind: str) -> bool:
     """Whether the condition of type `kind` has the status `True`."""
     return (condition(item, kind) or {}).get("status") == "True"
+
+
+def canonical(content: Object) -> str:
+    """An object as JSON: keys sorted, no spaces, no escapes. The chart writes the same form."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def hash_of(content: Object, digits: int) -> str:
+    """The first hexadecimal digits of the SHA-256 of an object. digits: how many."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()[:digits]

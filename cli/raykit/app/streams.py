@@ -19,12 +19,14 @@ import time
 from typing import Any, TextIO
 
 PATIENCE_SECONDS = 3.0
-"""How long a reader that takes nothing is waited for once the command is being ended."""
+"""How long readers are waited for in all once the command is being ended."""
 
 LOOK_SECONDS = 0.2
 """How often a blocked write looks whether the command is being ended."""
 
 _ending = _deadline = math.inf
+_waited = 0.0
+"""Seconds that readers were waited for since the command is being ended, or since the deadline."""
 
 
 def hurry() -> None:
@@ -35,8 +37,15 @@ def hurry() -> None:
 
 def deadline(moment: float | None) -> None:
     """Wait for no reader longer than 3 s after this moment (monotonic seconds). None: wait."""
-    global _deadline
+    global _deadline, _waited
     _deadline = math.inf if moment is None else moment
+    _waited = 0.0
+
+
+def _count(began: float) -> None:
+    """Add a wait that began then and ends now, as far as readers may not be waited for ever."""
+    global _waited
+    _waited += max(0.0, time.monotonic() - max(began, min(_ending, _deadline)))
 
 
 def secure() -> None:
@@ -92,18 +101,21 @@ class _Lasting(io.FileIO):
     def _write_piece(self, content: memoryview) -> int:
         """Write as much as a pipe takes without blocking once it is writable; how much that was.
 
-        Errors: TimeoutError after `PATIENCE_SECONDS` without a reader, once in a hurry.
+        Errors: TimeoutError after `PATIENCE_SECONDS` of waiting in all, once in a hurry: a reader
+        that takes little at a time holds no command for ever either.
         """
         poll = select.poll()
         poll.register(self.fileno(), select.POLLOUT)
-        began = time.monotonic()
         while True:
+            began, written = time.monotonic(), None
             if poll.poll(LOOK_SECONDS * 1000):
                 written = super().write(content[: select.PIPE_BUF])
-                if written is not None:
-                    return written
-                time.sleep(LOOK_SECONDS)  # a terminal with room for less than a line end
-            if time.monotonic() > max(began, min(_ending, _deadline)) + PATIENCE_SECONDS:
+                if written is None:
+                    time.sleep(LOOK_SECONDS)  # a terminal with room for less than a line end
+            _count(began)
+            if written is not None:
+                return written
+            if _waited > PATIENCE_SECONDS:
                 raise TimeoutError(errno.ETIMEDOUT, "its reader takes nothing")
 
 

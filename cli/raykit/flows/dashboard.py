@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -28,17 +29,25 @@ def show(
     with jobs.connect(where, progress) as head:
         head.api.version()
         progress.note(head.target.reason)
-        with (
-            dashboard_proxy.serve(head.api.transport) as proxy,
-            redirect_file(proxy.address) as page,
-        ):
+        with dashboard_proxy.serve(head.api.transport) as proxy, contextlib.ExitStack() as pages:
             announce(proxy.address)
-            if browser and not _open(page.as_uri()):
+            if browser and not _opens_page(proxy.address, pages):
                 progress.note("no browser could be opened here: open the address yourself")
             try:
                 threading.Event().wait()
             except INTERRUPTS:
                 progress.note("the dashboard's address is closed")
+
+
+def _opens_page(address: str, pages: contextlib.ExitStack) -> bool:
+    """Open a browser with a page that leads to the address; whether that worked.
+
+    pages: the page is removed with it.
+    """
+    try:
+        return _open(pages.enter_context(redirect_file(address)).as_uri())
+    except OSError:
+        return False
 
 
 def _open(address: str) -> bool:

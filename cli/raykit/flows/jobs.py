@@ -16,7 +16,7 @@ from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
 from raykit.flows.ranges import SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end, stop_and_wait
-from raykit.flows.submit import FOLDER_KEY, new_id
+from raykit.flows.steps.arrival import FOLDER_KEY, new_id
 from raykit.flows.targets import choosing
 from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
@@ -251,10 +251,13 @@ def _opened(target: Target, progress: Progress) -> Iterator[Head]:
 @contextlib.contextmanager
 def _runs_folder(record: RunRecord, runs: RunsFolder, progress: Progress) -> Iterator[RunsFolder]:
     """The folder for this process's record: a temporary one if another raykit keeps the record."""
-    with runs.followed(record.id) as is_ours, tempfile.TemporaryDirectory() as temporary:
-        if not is_ours:
-            progress.note("another raykit follows this run and keeps its record; this one shows it")
-        yield runs if is_ours else RunsFolder(Path(temporary))
+    with runs.followed(record.id) as is_ours:
+        if is_ours:
+            yield runs
+            return
+        progress.note("another raykit follows this run and keeps its record; this one shows it")
+        with tempfile.TemporaryDirectory() as temporary:
+            yield RunsFolder(Path(temporary))
 
 
 def _id(details: JobDetails) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,11 +14,10 @@ from raykit import kit, machine, versions
 from raykit.errors import UsageError
 from raykit.flows.ranges import AMOUNT, BYTES, SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end
-from raykit.flows.steps.arrival import PAYLOAD_KEY
+from raykit.flows.steps.arrival import FOLDER_KEY, PAYLOAD_KEY, RUN_KEY, new_id
 from raykit.flows.targets import choosing
 from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
-from raykit.measure import run_ids
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission import uploads
@@ -36,7 +34,6 @@ RESOURCES = {
 }
 RAYS_ADDRESS = "RAY_ADDRESS"
 """A variable by which Ray's own commands choose a cluster silently."""
-RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
 
 
 @dataclass(frozen=True)
@@ -151,11 +148,3 @@ def _payload(
         "submission_id": record.submission_id,
         "metadata": {**request.metadata, **marks},
     }
-
-
-def new_id(name: str, started: float | None = None) -> str:
-    """A run id: the UTC start to the second, the job's name, and four random characters.
-
-    started: Unix seconds; None: now.
-    """
-    return run_ids.new(name, time.time() if started is None else started, secrets.token_hex(2))

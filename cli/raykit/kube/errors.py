@@ -15,7 +15,7 @@ from raykit.kube.contexts import Context, kubectl
 if TYPE_CHECKING:
     import httpx2
 
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID = 401, 403, 404, 409, 422
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
 TOO_MANY, SERVER_FAULT = 429, 500
 _RULE = re.compile(
     r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)" in API group "(?P<group>[\w.-]*)"'

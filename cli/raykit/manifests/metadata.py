@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from raykit.objects import Object
 from raykit.spec import names
 from raykit.spec.model import ClusterSpec
@@ -32,13 +29,3 @@ def metadata(spec: ClusterSpec, name: str, *, queued: bool = False) -> Object:
         common["namespace"] = spec.namespace
     queue = {QUEUE_LABEL: spec.queue} if queued and spec.queue is not None else {}
     return {**common, "labels": {**labels(spec), **queue}}
-
-
-def canonical(content: Object) -> str:
-    """An object as JSON: keys sorted, no spaces, no escapes. The chart writes the same form."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def hash_of(content: Object, digits: int) -> str:
-    """The first hexadecimal digits of the SHA-256 of an object. digits: how many."""
-    return hashlib.sha256(canonical(content).encode()).hexdigest()[:digits]

@@ -6,8 +6,8 @@ import shlex
 
 from raykit import kit
 from raykit.manifests import pods
-from raykit.manifests.metadata import canonical, hash_of, labels, metadata
-from raykit.objects import Object
+from raykit.manifests.metadata import labels, metadata
+from raykit.objects import Object, canonical, hash_of
 from raykit.spec.model import ClusterSpec
 from raykit.spec.parts import Job
 

@@ -10,9 +10,9 @@ import yaml
 
 from raykit.manifests import pods
 from raykit.manifests.addons import addons
-from raykit.manifests.metadata import hash_of, metadata
+from raykit.manifests.metadata import metadata
 from raykit.manifests.rayjob import ray_job
-from raykit.objects import Object
+from raykit.objects import Object, hash_of
 from raykit.spec import names
 from raykit.spec.model import ClusterSpec, WorkerGroup, head_task_cpus, most, wanted
 

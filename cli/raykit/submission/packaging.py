@@ -27,6 +27,7 @@ from raykit.errors import MissingError, UsageError
 from raykit.measure.records import RECORD
 from raykit.submission.answers import LostConnectionError
 from raykit.submission.transport import Transport
+from raykit.submission.variables import shown
 
 LIMIT_BYTES = 100 * 1024**2
 """The largest request that Ray's dashboard accepts (DASHBOARD_CLIENT_MAX_SIZE, Ray 2.60)."""
@@ -167,7 +168,7 @@ def _walk(
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        problems.append(f"{_shown(prefix) or '.'}: {error.strerror}")
+        problems.append(f"{shown(prefix) or '.'}: {error.strerror}")
         return
     for entry in entries:
         path = prefix + entry.name
@@ -176,7 +177,7 @@ def _walk(
         except OSError as error:
             was_removed = isinstance(error, FileNotFoundError) and not entry.is_symlink()
             if not was_removed and not _ignored(path, ignores):
-                problems.append(f"{_shown(path)}: {error.strerror}")
+                problems.append(f"{shown(path)}: {error.strerror}")
             continue
         is_folder = stat.S_ISDIR(status.st_mode)
         if entry.name in LEFT_OUT or _ignored(path + "/" * is_folder, ignores):
@@ -199,13 +200,13 @@ def _below(
             return
         real = folder.resolve()
     except OSError as error:
-        problems.append(f"{_shown(path)}: {error.strerror}")
+        problems.append(f"{shown(path)}: {error.strerror}")
         return
     if real in above:
-        problems.append(f"{_shown(path)}: a link to a folder above it")
+        problems.append(f"{shown(path)}: a link to a folder above it")
         return
     if len(above) > DEEPEST:
-        problems.append(f"{_shown(path)}: more than {DEEPEST} folders deep")
+        problems.append(f"{shown(path)}: more than {DEEPEST} folders deep")
         return
     yield from _walk(folder, path + "/", ignores, (*above, real), problems)
 
@@ -223,9 +224,9 @@ def _is_run(folder: Path) -> bool:
 
 def _file(source: Path, path: str, status: os.stat_result, problems: list[str]) -> Iterator[Member]:
     if not stat.S_ISREG(status.st_mode):
-        problems.append(f"{_shown(path)}: neither a file nor a folder")
-    elif _shown(path) != path:
-        problems.append(f"{_shown(path)}: its name is not UTF-8")
+        problems.append(f"{shown(path)}: neither a file nor a folder")
+    elif shown(path) != path:
+        problems.append(f"{shown(path)}: its name is not UTF-8")
     elif not os.access(source, os.R_OK):
         problems.append(f"{path}: not readable")
     else:
@@ -242,7 +243,7 @@ def _ignores(
             lines = (folder / name).read_text("utf-8", "replace").splitlines()
         except OSError:
             continue
-        for spec in _patterns(lines, _shown(prefix) + name, problems):
+        for spec in _patterns(lines, shown(prefix) + name, problems):
             yield prefix, spec
 
 
@@ -256,11 +257,6 @@ def _patterns(
             yield pathspec.GitIgnoreSpec.from_lines(lines)
         except (ValueError, re.error) as error:
             problems.append(f"{source}: {error}")
-
-
-def _shown(path: str) -> str:
-    """A path that can be printed: bytes that are not UTF-8 become escapes."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _ignored(path: str, ignores: Sequence[tuple[str, pathspec.GitIgnoreSpec]]) -> bool:

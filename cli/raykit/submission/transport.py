@@ -20,7 +20,6 @@ from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, MissingError, RaykitError, UsageError
 from raykit.submission import answers
 from raykit.submission.answers import (
-    MOST_BYTES,
     REFUSED,
     SMALL_BYTES,
     Answer,
@@ -116,15 +115,6 @@ class Transport:
             except BrokenConnectionError:
                 time.sleep(pause)
         return self.request("GET", path, params=params, most=most)
-
-    def get_json(
-        self, path: str, *, params: Mapping[str, str] | None = None, most: int = MOST_BYTES
-    ) -> Any:
-        """The JSON that a GET answers. Errors: JobsApiError (6) for a status other than 200."""
-        answer = self.get(path, params=params, most=most)
-        if answer.status_code != httpx2.codes.OK:
-            raise self.refusal(answer)
-        return self.parsed(answer)
 
     @contextlib.contextmanager
     def stream(

@@ -207,3 +207,35 @@ def test_a_result_that_a_full_disk_refuses_is_7_and_said(tmp_path, words):
     assert (code, out) == (7, "")
     if "none" not in words:
         assert err.startswith("error: the result could not be written to stdout\n  No space left")
+
+
+DRIPS = """
+import sys, time
+while sys.stdin.buffer.raw.read(4096):
+    time.sleep(0.4)
+"""
+HURRIED = """
+import sys
+from raykit.app import streams
+streams.PATIENCE_SECONDS = 1.0
+streams.secure()
+streams.hurry()
+sys.stdout.write("x" * 4_000_000)
+sys.stdout.flush()
+print(streams.failure(sys.stdout), file=sys.stderr)
+"""
+
+
+def test_a_reader_that_takes_a_little_at_a_time_is_not_waited_for_ever():
+    # 4 MB would take this reader six minutes, of which each wait is short.
+    reader = subprocess.Popen([sys.executable, "-c", DRIPS], stdin=subprocess.PIPE)
+    try:
+        words = [sys.executable, "-c", HURRIED]
+        done = subprocess.run(
+            words, stdout=reader.stdin, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+        assert (done.returncode, "its reader takes nothing" in done.stderr) == (0, True)
+    finally:
+        reader.kill()
+        reader.wait()
+        reader.stdin.close()

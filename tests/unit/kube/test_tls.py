@@ -13,6 +13,7 @@ from raykit.errors import KubernetesError, MissingError
 from raykit.kube.connection import connect
 from raykit.kuberay import reach
 from raykit.kuberay.raycluster import Cluster
+from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
 
@@ -103,7 +104,7 @@ def test_the_service_proxy_is_asked_under_that_name_too(secure, kubeconfig, cert
     with connect() as connection:
         small = Cluster(connection, "small", "ray", {"spec": {}})
         with Transport(reach.endpoint(small)) as transport:
-            assert transport.get_json("/api/version")["ray_version"] == "2.60.0"
+            assert JobsApi(transport).version()["ray_version"] == "2.60.0"
     assert set(secure.names) == {"inner.example"}
 
 

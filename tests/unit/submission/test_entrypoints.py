@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from raykit import kit, processes
 from raykit.errors import JobsApiError, MissingError, UsageError
-from raykit.flows.submit import new_id
+from raykit.flows.steps.arrival import new_id
 from raykit.flows.targets.address import find_token
 from raykit.progress import Progress
 from raykit.submission import entrypoints

@@ -7,6 +7,7 @@ from raykit.errors import JobsApiError
 from raykit.flows.targets.address import Address
 from raykit.progress import Progress
 from raykit.redaction import known
+from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
 
@@ -19,7 +20,7 @@ def test_a_token_file_that_changes_while_following_is_read_again(ray, tmp_path):
         ray.token = "neither"
         path.write_text("new\n")
         with pytest.raises(JobsApiError, match="does not accept the token"):
-            transport.get_json("api/version")
+            JobsApi(transport).version()
         asked = [sent["Authorization"] for _, path, sent in ray.requests if path == "/api/version"]
         assert asked == ["Bearer old", "Bearer new"]
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from raykit.errors import ConflictError, UsageError
-from raykit.flows import submit
 from raykit.flows.experiments import making, readiness, reading
 from raykit.flows.experiments.readiness import Ready
 from raykit.flows.experiments.request import Request, is_given
+from raykit.flows.steps.arrival import new_id
 from raykit.flows.targets.where import Where
 from raykit.measure.experiment import experiments
 from raykit.measure.experiment.experiments import Experiment, Made
@@ -127,7 +127,7 @@ def _definition(request: Request, arms: Mapping[str, Ready]) -> Experiment:
         )
     asked = {arm.name: arm.asked for arm in request.arms}
     return Experiment(
-        id=request.id or submit.new_id(f"bench-{request.job}"),
+        id=request.id or new_id(f"bench-{request.job}"),
         job={"name": request.job, "arguments": list(request.arguments)},
         plan=Plan(
             arms=tuple(arms),

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from raykit import kit
 from raykit.errors import ConflictError, JobFailedError, RaykitError, UsageError
-from raykit.flows import local, submit
+from raykit.flows import local
 from raykit.flows.experiments import making, readiness, reading
 from raykit.flows.experiments.readiness import Ready
 from raykit.flows.experiments.request import Request, is_given
+from raykit.flows.steps.arrival import new_id
 from raykit.flows.targets import choosing
 from raykit.measure.experiment import break_even, break_even_result, experiments
 from raykit.measure.experiment.break_even import LOCAL, TASKS, Limit, Point, Search
@@ -141,7 +142,7 @@ def _definition(request: Request, search: Search, ready: Ready) -> Experiment:
         "images": list(ready.images),
     }
     return Experiment(
-        id=request.id or submit.new_id(f"break-even-{request.job}"),
+        id=request.id or new_id(f"break-even-{request.job}"),
         job={"name": request.job, "arguments": list(request.arguments)},
         plan=Plan(
             arms=(LOCAL, TASKS),

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from raykit.errors import ConflictError, RaykitError
+from raykit.measure import run_ids
 from raykit.submission.answers import LostConnectionError
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
 PAYLOAD_KEY = "raykit-payload"
 """In a job's metadata: a hash of the payload. Another job with the same id has another hash."""
+
+RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
+"""In a job's metadata: the id of its run, and the folder from which it was submitted."""
+
+
+def new_id(name: str, started: float | None = None) -> str:
+    """A run id: the UTC start to the second, the job's name, and four random characters.
+
+    started: Unix seconds; None: now.
+    """
+    return run_ids.new(name, time.time() if started is None else started, secrets.token_hex(2))
 
 
 class Arrival:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from raykit.submission.answers import UnauthorisedError
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport, check_headers
 
+TOKEN_FILE = "~/.ray/auth_token"
 SECRET_HEADER = re.compile(r"auth|cookie|token|key|secret|pass|cred|session|signature|jwt", re.I)
 AUTHORIZATION, BEHIND_A_PROXY = "Authorization", "X-Ray-Authorization"
 
@@ -102,15 +104,18 @@ def of_url(
     return Address(url, f"running on {url} ({source})", environ, headers, ca)
 
 
-def parse_headers(words: Sequence[str], source: str) -> dict[str, str]:
+def parse_headers(words: Sequence[str], source: str, *, in_file: bool = False) -> dict[str, str]:
     """Headers from lines `NAME: VALUE`; as in curl, a line `@FILE` means the lines of a file.
+
+    in_file: the lines are those of a file, where `@FILE` has no meaning.
 
     Errors: UsageError (2) if a line is no header, MissingError (4) if a file cannot be read.
     """
     headers: dict[str, str] = {}
     for word in words:
-        if word.startswith("@"):
-            headers = merged(headers, parse_headers(_lines(Path(word[1:])), f"{source} {word}"))
+        if word.startswith("@") and not in_file:
+            lines = _lines(Path(word[1:]))
+            headers = merged(headers, parse_headers(lines, f"{source} {word}", in_file=True))
             continue
         name, colon, value = word.partition(":")
         if not word.strip():
@@ -181,7 +186,8 @@ def find_token(environ: Mapping[str, str]) -> str | None:
     """
     if environ.get("RAY_AUTH_TOKEN"):
         return environ["RAY_AUTH_TOKEN"].strip()
-    path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    # `Path.home` fails for a user without a home, as in some containers.
+    path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser(TOKEN_FILE))  # noqa: PTH111
     try:
         return path.read_text("utf-8").strip() or None
     except OSError:

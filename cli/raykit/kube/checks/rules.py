@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from raykit.manifests.metadata import hash_of
-from raykit.objects import Object
+from raykit.objects import Object, hash_of
 
 CHANGES = ("get", "list", "create", "patch", "delete")
 ROLE_NAME = "raykit"

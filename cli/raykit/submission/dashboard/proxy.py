@@ -191,9 +191,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_back(self, response: httpx2.Response) -> None:
         """Send the answer on, each piece as it arrives."""
         self.send_response(response.status_code)
-        for name, value in response.headers.items():
+        for raw_name, raw_value in response.headers.raw:
+            # `send_header` writes latin-1, so the bytes go on as they came.
+            name = raw_name.decode("latin-1")
             if name.lower() not in NOT_PASSED_BACK:
-                self.send_header(name, value)
+                self.send_header(name, raw_value.decode("latin-1"))
         self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
         self.send_header("Referrer-Policy", "no-referrer")
         sized = "content-length" in response.headers
