@@ -119,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(403, "open the address that raykit dashboard printed")
         elif not _is_plain(self.path):
             self._say(400, "not a path of the dashboard")
+        elif not re.fullmatch("[0-9]{1,18}", self.headers.get("Content-Length") or "0"):
+            self._say(400, "Content-Length is no number")
         else:
             self._pass_on()
 

@@ -135,3 +135,19 @@ def test_a_certificate_of_ones_own_authority_is_trusted_with_ca(ray, tmp_path):
     target = choosing.choose(Where({}, url, ca=certificate))
     with target.open(Progress()) as endpoint, Transport(endpoint) as transport:
         assert JobsApi(transport).version()["ray_version"] == "2.60.0"
+
+
+def test_a_file_of_headers_that_names_itself_is_wrong_usage(tmp_path):
+    file = tmp_path / "headers"
+    file.write_text(f"X-A: b\n@{file}\n")
+    with pytest.raises(UsageError, match="a line is no header"):
+        address.of_url("http://h", "--on", {}, [f"@{file}"], None)
+
+
+def test_a_user_without_a_home_has_no_token_there(monkeypatch):
+    def unknown(_):
+        raise KeyError("uid not found")
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert address.find_token({}) is None

@@ -1,5 +1,6 @@
 """The dashboard's proxy on this machine: who gets in, and where its key can be seen."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -7,6 +8,7 @@ import stat
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from raykit.submission.dashboard import proxy
@@ -90,3 +92,48 @@ def test_the_browser_is_given_the_file_and_not_the_key(ray, monkeypatch):
     flow.show(Where({}, ray.url), Progress(), announced.append)
     assert opened[0].startswith("file:///")
     assert announced[0].partition("key=")[2] not in opened[0]
+
+
+def test_without_room_for_its_page_the_address_still_works(ray, monkeypatch):
+    from raykit.flows import dashboard as flow
+    from raykit.flows.targets.where import Where
+    from raykit.progress import Progress
+
+    class Waiting:
+        def wait(self):
+            raise KeyboardInterrupt
+
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    announced = []
+    monkeypatch.setattr(flow, "threading", SimpleNamespace(Event=Waiting))
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    flow.show(Where({}, ray.url), Progress(), announced.append)
+    assert len(announced) == 1
+
+
+@pytest.fixture
+def cookie(dashboard):
+    """The cookie of a browser that has entered."""
+    return ask(dashboard, entry(dashboard))[1]["Set-Cookie"].split(";")[0]
+
+
+def test_a_length_that_is_no_number_is_refused(dashboard, cookie):
+    status, _, body = ask(dashboard, "/api/version", Cookie=cookie, Content_Length="abc")
+    assert (status, body) == (400, b"raykit: Content-Length is no number\n")
+
+
+def test_headers_of_a_head_that_are_no_latin_1_go_on_as_they_came(dashboard, cookie, monkeypatch):
+    relay = dashboard.transport.relay
+
+    @contextlib.contextmanager
+    def odd(*words):
+        with relay(*words) as answer:
+            name = "résumé–中".encode()
+            answer.headers = httpx2.Headers([*answer.headers.raw, (b"X-Name", name)])
+            yield answer
+
+    monkeypatch.setattr(dashboard.transport, "relay", odd)
+    status, headers, _ = ask(dashboard, "/api/version", Cookie=cookie)
+    assert (status, headers["X-Name"].encode("latin-1").decode()) == (200, "résumé–中")
