@@ -82,6 +82,8 @@ class Fakes:
         )
 
     def make(self, nodes: int, pods: int) -> None:
+        if not nodes:
+            return
         last = f"/api/v1/namespaces/{NAMESPACE}/pods/fake-{pods - 1}"
         if self.client.get(last).status_code == httpx2.codes.OK:
             return
@@ -153,7 +155,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("context")
     parser.add_argument("--on", help="a ready cluster for submit")
-    parser.add_argument("--nodes", type=int, default=2000)
+    parser.add_argument("--nodes", type=int, default=2000, help="0: none, and no pods")
     parser.add_argument("--pods", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--keep", action="store_true", help="leave nodes and pods for another run")

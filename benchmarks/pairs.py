@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import time
@@ -22,6 +23,17 @@ def seconds(argv: Sequence[str], env: Mapping[str, str] | None = None) -> float:
     return time.perf_counter() - began
 
 
+def costs(argv: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[float, float]:
+    """Wall seconds, and user and system seconds of processors, of one run, which must succeed.
+
+    Other programs on the machine hardly change the second.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = seconds(argv, env)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def in_turn(
     ours: Sequence[str],
     theirs: Sequence[str],
@@ -38,9 +50,10 @@ def in_turn(
 def report(name: str, ours: Sequence[float], theirs: Sequence[float]) -> str:
     """One line: both medians with their spread, and the median ratio ours/theirs."""
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-    return f"{name}: {_spread(ours)} against {_spread(theirs)}; ratio {ratio:.3f}, n = {len(ours)}"
+    return f"{name}: {spread(ours)} against {spread(theirs)}; ratio {ratio:.3f}, n = {len(ours)}"
 
 
-def _spread(samples: Sequence[float]) -> str:
+def spread(samples: Sequence[float]) -> str:
+    """A median with the least and the largest sample."""
     low, high = min(samples), max(samples)
     return f"{statistics.median(samples):.3f} s ({low:.3f} to {high:.3f})"

@@ -11,18 +11,16 @@ time of the process, which a busy machine changes less.
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pairs import seconds
+from pairs import costs, spread
 
 ROOT = Path(__file__).parents[1]
 RAYKIT = str(Path(sys.executable).parent / "raykit")
@@ -53,7 +51,7 @@ def main() -> None:
                 ],
             }
         for what, (wall, processor) in in_rounds(commands, runs).items():
-            print(f"{what}: {shown(wall)}, processor {shown(processor)}, n = {runs}")
+            print(f"{what}: {spread(wall)}, processor {spread(processor)}, n = {runs}")
         for command in ("render", "validate"):
             growth(command, {size: sizes[size] for size in SIZES}, runs)
 
@@ -102,23 +100,11 @@ def in_rounds(
     taken: dict[str, tuple[list[float], list[float]]] = {what: ([], []) for what in commands}
     for at in range(runs + 1):
         for what, argv in commands.items():
-            before = children()
-            wall = seconds(argv)
+            wall, processor = costs(argv)
             if at:
                 taken[what][0].append(wall)
-                taken[what][1].append(children() - before)
+                taken[what][1].append(processor)
     return taken
-
-
-def children() -> float:
-    """Processor seconds of the child processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def shown(samples: Sequence[float]) -> str:
-    """A median with its spread."""
-    return f"{statistics.median(samples):.3f} s ({min(samples):.3f} to {max(samples):.3f})"
 
 
 def growth(command: str, files: dict[int, str], runs: int) -> None:

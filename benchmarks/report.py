@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from pairs import costs
 
 from raykit.measure import strip
 from raykit.measure.experiment import experiments
@@ -40,7 +39,7 @@ PHASES = [
 def main() -> None:
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory() as folder:
-        runs = RunsFolder(Path(folder))
+        runs, environ = RunsFolder(Path(folder)), {**os.environ, "RAYKIT_RUNS": folder}
         make_experiment(runs, "large", ROUNDS, summary(TASKS, 16))
         many = make_experiment(runs, "many", RECORDS // len(ARMS), summary(20, 2))
         program = str(Path(sys.executable).with_name("raykit"))
@@ -59,21 +58,12 @@ def main() -> None:
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for _ in range(repeats):
             for name, words in commands.items():
-                times[name].append(timed([program, *words], folder))
+                times[name].append(costs([program, *words], environ))
         print(f"{'medians of ' + str(repeats):42}   passed  processor")
         for name, own in times.items():
             passed, used = (statistics.median(values) for values in zip(*own, strict=True))
             print(f"{name:42} {passed:6.2f} s  {used:6.2f} s")
         print(f"{'size of that report':42} {page.stat().st_size / 1e6:6.2f} MB")
-
-
-def timed(words: Sequence[str], runs: str) -> tuple[float, float]:
-    """Seconds that passed, and seconds of processors, user and system."""
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    environ = {**os.environ, "RAYKIT_RUNS": runs}
-    subprocess.run(words, env=environ, check=True, stdout=subprocess.DEVNULL)
-    passed, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return passed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def summary(count: int, cpus: int) -> dict[str, object]:

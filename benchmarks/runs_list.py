@@ -14,7 +14,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pairs import in_turn, report, seconds
+from pairs import costs, in_turn, report, seconds
 
 SAMPLE = Path(__file__).parents[1] / "tests/data/runs/20261126-100403-fib-a3cb/record.json"
 WHOLE = """
@@ -38,15 +38,6 @@ def fill(folder: Path, count: int) -> None:
         (own / "record.json").write_text(json.dumps(data, indent=2) + "\n", "utf-8")
 
 
-def processor_seconds(argv: list[str], env: dict[str, str]) -> float:
-    """User and system seconds of one run: what other programs on the machine hardly change."""
-    before = os.times()
-    seconds(argv, env)
-    after = os.times()
-    user = after.children_user - before.children_user
-    return user + after.children_system - before.children_system
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=10_000)
@@ -61,7 +52,7 @@ def main() -> None:
         print(report(f"{options.records} runs listed, against whole records", ours, theirs))
         last = [seconds([raykit, "runs", "show", "last"], env) for _ in range(options.runs)]
         print(f"raykit runs show last: {statistics.median(last):.3f} s")
-        busy = [processor_seconds([raykit, "runs"], env) for _ in range(options.runs)]
+        busy = [costs([raykit, "runs"], env)[1] for _ in range(options.runs)]
         print(f"processor time of raykit runs: {statistics.median(busy):.3f} s")
 
 
