@@ -129,13 +129,35 @@ def test_two_ups_at_once_wait_for_each_other(lab, namespace, spec):
     assert sum("nothing to change" in each for each in said) == 1
 
 
-def test_down_of_an_autoscaled_cluster_does_not_wait_for_the_autoscaler(lab, namespace, spec):
-    path = spec(
-        "scaling", "autoscaling: {enabled: true}\nworkers: [{name: w, maxReplicas: 1, memory: 1Gi}]"
-    )
+SCALED = "autoscaling: {enabled: true}\nworkers: [{name: w, maxReplicas: 1, memory: 1Gi}]"
+ASKS_FOR_A_WORKER = "import ray; ray.init(); print(ray.get(ray.remote(lambda: 6 * 7).remote()))"
+
+
+@pytest.fixture
+def scaling(spec):
+    """The spec of a cluster whose tasks all need workers of the autoscaler."""
+    path = spec("scaling", SCALED)
     path.write_text(path.read_text().replace("taskCpus: 1", "taskCpus: 0"))
-    lab.raykit("up", "-f", path, "-n", namespace)
-    lab.raykit("down", "-f", path, "-n", namespace)
+    return path
+
+
+def test_an_edit_leaves_the_workers_that_the_autoscaler_started(lab, namespace, scaling):
+    lab.raykit("up", "-f", scaling, "-n", namespace)
+    words = ("--entrypoint", "--on", f"{namespace}/scaling", "--", "python", "-c")
+    assert "42" in lab.raykit("submit", *words, ASKS_FOR_A_WORKER).stdout
+    scaling.write_text(scaling.read_text().replace("maxReplicas: 1", "maxReplicas: 2"))
+    said = lab.raykit("up", "-f", scaling, "-n", namespace, "--yes").stderr
+    assert "workers[w].maxReplicas: 1 -> 2" in said
+    assert "running pods stay" in said
+    (cluster,) = lab.objects("rayclusters", "-n", namespace)
+    (group,) = cluster["spec"]["workerGroupSpecs"]
+    assert (group["replicas"], group["maxReplicas"]) == (1, 2)
+    lab.raykit("down", "-f", scaling, "-n", namespace, "--yes")
+
+
+def test_down_of_an_autoscaled_cluster_does_not_wait_for_the_autoscaler(lab, namespace, scaling):
+    lab.raykit("up", "-f", scaling, "-n", namespace)
+    lab.raykit("down", "-f", scaling, "-n", namespace)
     events = json.loads(lab.kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
     assert [item for item in events if item["reason"] == "ExceededGracePeriod"] == []
 

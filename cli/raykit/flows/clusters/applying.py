@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from raykit.errors import RaykitError
-from raykit.kube.connection import Kubernetes
+from raykit.kube.connection import FIELD_MANAGER, Kubernetes
 from raykit.kuberay.raycluster import Cluster
 from raykit.manifests import change
 from raykit.manifests.change import Change
@@ -17,9 +17,11 @@ from raykit.spec.names import CLUSTER_LABEL
 BESIDE = ("NetworkPolicy", "PodDisruptionBudget", "PodMonitor")
 """Kinds of objects that a spec may ask for beside the RayCluster. They are deleted with it."""
 
-
 AUTOSCALERS_OWN = ("replicas", "scaleStrategy")
 """Fields of a worker group that Ray's autoscaler sets in a running cluster."""
+
+AUTOSCALER = "python-requests"
+"""The field manager of Ray's autoscaler: Kubernetes takes the name of its HTTP library."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +29,50 @@ class Plan:
     """What to apply.
 
     items: the objects. change: how they differ from the cluster. surplus: objects of an earlier
-    spec that are to be deleted.
+    spec that are to be deleted. force: take the RayCluster's fields over from their owner.
     """
 
     items: Sequence[Object]
     change: Change = field(default_factory=Change)
     surplus: Sequence[Object] = ()
+    force: bool = False
 
 
 def plan(connection: Kubernetes, items: Sequence[Object], existing: Cluster) -> Plan:
     """The plan for an existing cluster. The API server reports the change by a dry run."""
     surplus = _surplus(connection, items, existing)
     items = [keep_autoscaled(item, existing.item) for item in items]
+    force = _only_autoscaler_owns(existing.item)
     ray_cluster = Change()
     lines = [line for item in surplus for line in change.beside(item, None)]
     for item in items:
-        after = connection.apply(item, dry_run=True)
-        if item["kind"] == "RayCluster":
+        is_cluster = item["kind"] == "RayCluster"
+        after = connection.apply(item, dry_run=True, force=force and is_cluster)
+        if is_cluster:
             ray_cluster = change.between(existing.item, after)
         else:
             metadata = item["metadata"]
             before = connection.get(item["kind"], metadata["name"], metadata["namespace"])
             lines += change.beside(before, after)
-    return Plan(items, replace(ray_cluster, lines=[*ray_cluster.lines, *lines]), surplus)
+    whole = replace(ray_cluster, lines=[*ray_cluster.lines, *lines])
+    return Plan(items, whole, surplus, force)
+
+
+def renewed(to_do: Plan, now: Object) -> Plan:
+    """The plan with the numbers that the autoscaler has set by now. now: the RayCluster."""
+    return replace(to_do, items=[keep_autoscaled(item, now) for item in to_do.items])
+
+
+def _only_autoscaler_owns(ray_cluster: Object) -> bool:
+    """Whether nobody but raykit and Ray's autoscaler has set fields of a RayCluster's spec.
+
+    All worker groups are one value: with a number the autoscaler becomes the owner of them all.
+    """
+    entries = ray_cluster["metadata"].get("managedFields") or []
+    owners = {
+        entry.get("manager") for entry in entries if "f:spec" in (entry.get("fieldsV1") or {})
+    }
+    return owners - {FIELD_MANAGER} == {AUTOSCALER}
 
 
 def keep_autoscaled(item: Object, existing: Object) -> Object:
@@ -68,8 +91,10 @@ def keep_autoscaled(item: Object, existing: Object) -> Object:
 def _keep(group: Object, existing: Object) -> Object:
     own = {key: existing[key] for key in AUTOSCALERS_OWN if key in existing}
     if "replicas" in own:
-        own["replicas"] = min(max(own["replicas"], group["minReplicas"]), group["maxReplicas"])
-    return {**group, **own}
+        number = max(own["replicas"], group.get("minReplicas", 0))
+        own["replicas"] = min(number, group.get("maxReplicas", number))
+    others = {key: value for key, value in group.items() if key != "scaleStrategy"}
+    return {**others, **own}
 
 
 def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
@@ -77,7 +102,10 @@ def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
 
     The RayCluster becomes the owner of the objects beside it.
     """
-    applied = [connection.apply(item) for item in to_do.items]
+    applied = [
+        connection.apply(item, force=to_do.force and item["kind"] == "RayCluster")
+        for item in to_do.items
+    ]
     ray_cluster = next(item for item in applied if item["kind"] == "RayCluster")
     metadata = ray_cluster["metadata"]
     for item in to_do.items:

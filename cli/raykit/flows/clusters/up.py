@@ -83,9 +83,11 @@ def up(request: Request, progress: Progress) -> Cluster:
                     _bring_image(context, reference, progress)
                 return raycluster.wait_ready(existing, progress, request.timeout)
             _agree_to(to_do.change, existing, context, request.confirm, progress)
-            _refuse_changed_meanwhile(existing)
         with progress.step("image", "image"):
             _bring_image(context, reference, progress)
+        if existing is not None:
+            # The question and the image may have taken minutes.
+            to_do = applying.renewed(to_do, _unchanged(existing))
         return come_up(connection, to_do, progress, request.timeout)
 
 
@@ -195,14 +197,30 @@ def _running_jobs(existing: Cluster, pods: Sequence[Object], progress: Progress)
     return f"{len(jobs)} jobs run there and may be lost: {ids}" if jobs else ""
 
 
-def _refuse_changed_meanwhile(existing: Cluster) -> None:
-    """Errors: ConflictError (8) if somebody changed the cluster after raykit showed the change."""
-    before, now = existing.item["metadata"], raycluster.refresh(existing).item["metadata"]
-    if (before["uid"], before.get("generation")) != (now["uid"], now.get("generation")):
+def _unchanged(existing: Cluster) -> Object:
+    """The RayCluster as it is now; Ray's autoscaler may have changed its numbers of workers.
+
+    Errors: ConflictError (8) if somebody else changed it after raykit showed the change.
+    """
+    before, now = existing.item, raycluster.refresh(existing).item
+    versions = [
+        (item["metadata"]["uid"], item["metadata"].get("generation")) for item in (before, now)
+    ]
+    if versions[0] != versions[1] and not _is_scaled(before, now):
         raise ConflictError(
             f"{existing.where} was changed meanwhile by somebody else",
             next="run the same command again: it shows what is left to change",
         )
+    return now
+
+
+def _is_scaled(before: Object, now: Object) -> bool:
+    """Whether the one difference is what Ray's autoscaler has set."""
+    same = before["metadata"]["uid"] == now["metadata"]["uid"]
+    autoscaled = before["spec"].get("enableInTreeAutoscaling") is True
+    ending = "deletionTimestamp" in now["metadata"]
+    kept = applying.keep_autoscaled(before, now)
+    return same and autoscaled and not ending and kept["spec"] == now["spec"]
 
 
 def _namespace(connection: Kubernetes, spec: ClusterSpec, create: bool) -> None:

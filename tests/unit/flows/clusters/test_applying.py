@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from raykit.flows.clusters.applying import keep_autoscaled
+from raykit.flows.clusters.applying import Plan, keep_autoscaled, plan, renewed
+from raykit.kuberay.raycluster import Cluster
 from raykit.manifests.render import render
 from raykit.spec import load
 
@@ -60,3 +61,47 @@ def test_without_the_autoscaler_the_spec_decides(running):
 def test_objects_beside_the_cluster_are_applied_as_they_are(running):
     item = {"kind": "NetworkPolicy", "metadata": {"name": "elastic"}}
     assert keep_autoscaled(item, running) is item
+
+
+def owned(item, *managers):
+    entries = [{"manager": name, "fieldsV1": {"f:spec": {}}} for name in managers]
+    status = {"manager": "kuberay-operator", "subresource": "status", "fieldsV1": {"f:status": {}}}
+    item["metadata"]["managedFields"] = [*entries, status]
+    return item
+
+
+@pytest.mark.parametrize(
+    ("managers", "forces"),
+    [
+        (["raykit", "python-requests"], True),
+        (["raykit"], False),
+        (["raykit", "python-requests", "kubectl-edit"], False),
+        (["raykit", "argocd-controller"], False),
+    ],
+)
+def test_groups_are_taken_over_from_the_autoscaler_and_from_nobody_else(running, managers, forces):
+    applied = []
+
+    class Kept:
+        """An API server that takes what it is given."""
+
+        def apply(self, item, *, force=False, dry_run=False):
+            applied.append(force)
+            return item
+
+        def objects(self, *_, **__):
+            return []
+
+    existing = Cluster(Kept(), "elastic", "ray", owned(running, *managers))
+    to_do = plan(Kept(), [ray_cluster(SPEC.replace("maxReplicas: 3", "maxReplicas: 4"))], existing)
+    assert (to_do.force, applied) == (forces, [forces])
+    assert to_do.change.lines == ["workers[small].maxReplicas: 3 -> 4"]
+
+
+def test_a_worker_that_comes_while_raykit_asks_is_kept(running):
+    planned = Plan([keep_autoscaled(ray_cluster(), running)])
+    groups(running)["small"]["replicas"] = 3
+    del groups(running)["small"]["scaleStrategy"]
+    (item,) = renewed(planned, running).items
+    assert groups(item)["small"]["replicas"] == 3
+    assert "scaleStrategy" not in groups(item)["small"]
