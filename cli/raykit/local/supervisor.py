@@ -70,7 +70,7 @@ class Supervisor:
         while head.poll() is None:
             _reap()
             if self.waiting_nodes:
-                self._start_nodes()
+                self._start_next_node()
             if not self.ready:
                 self._look_for_address()
             if self.ended or self._tether_cut():
@@ -87,13 +87,19 @@ class Supervisor:
             preexec_fn=_end_with_parent,
         )
 
-    def _start_nodes(self) -> None:
-        """Start the other nodes once the head's GCS has written its port file."""
-        if port := self._session_file("gcs_server_port_*[0-9a-f]"):
+    def _start_next_node(self) -> None:
+        """Start one node more once the port of the GCS is known and no other node is starting.
+
+        Each node takes the first name that is free for its raylet's socket, so that two nodes that
+        start at once take the same one, and one of them dies.
+        """
+        port = self._session_file("gcs_server_port_*[0-9a-f]")
+        sockets = list(self.folder.glob(f"{folders.RAY_FOLDER}/session_2*/sockets/raylet*"))
+        started = 1 + len(self.config["nodes"]) - len(self.waiting_nodes)
+        if port and len(sockets) >= started:
+            first, *self.waiting_nodes = self.waiting_nodes
             gcs = f"{self.config['host']}:{port.strip()}"
-            for argv in self.waiting_nodes:
-                self._start([word.replace("{gcs}", gcs) for word in argv])
-            self.waiting_nodes = ()
+            self._start([word.replace("{gcs}", gcs) for word in first])
 
     def _look_for_address(self) -> None:
         """Report the head once its dashboard and the agent that starts jobs both listen."""

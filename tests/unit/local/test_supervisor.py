@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -46,6 +47,8 @@ import os, time
 os.makedirs("ray/session_2026")
 open("ray/session_2026/gcs_server_port_0.tmp", "w")
 open("ray/session_2026/gcs_server_port_1", "w").write("6379")
+os.makedirs("ray/session_2026/sockets")
+open("ray/session_2026/sockets/raylet", "w")
 time.sleep(600)
 """
 
@@ -223,6 +226,21 @@ def test_kill_9_of_the_supervisor_ends_what_it_started(held, written, eventually
 def test_further_nodes_start_at_the_port_that_the_gcs_chose(held, written):
     held(GCS, nodes=[NODE])
     assert written()[1] == "127.0.0.1:6379"
+
+
+def test_a_node_starts_only_once_the_one_before_it_has_its_socket(held, tmp_path, eventually):
+    """Two nodes that start at once take the same socket: the third of four never joined."""
+    counted = 'import os, sys, time; open(sys.argv[1] + str(os.getpid()), "w"); time.sleep(600)'
+    supervisor = held(GCS, nodes=[counted, counted])
+
+    def started():
+        return len(list(tmp_path.glob("pid*")))
+
+    eventually(lambda: started() == 1)
+    time.sleep(0.5)
+    assert started() == 1
+    (supervisor.folder / "ray/session_2026/sockets/raylet.1").touch()
+    eventually(lambda: started() == 2)
 
 
 def test_the_head_goes_on_without_a_node_that_died(held, written, eventually):
