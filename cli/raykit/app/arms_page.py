@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from raykit.app import arms_plot, output
-from raykit.measure.cost import COUNTED
+from raykit.measure import cost
 from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
 from raykit.measure.experiment.arms import values
 
@@ -70,7 +70,7 @@ def as_markdown(compared: ArmsCompared) -> str:
         "| " + " | ".join(_escaped(cell) for cell in _row(arm)) + " |" for arm in compared.arms
     ]
     if compared.price is not None:
-        costs = [f"- {arm.name}: {_shown_cost(arm)} a run" for arm in compared.arms]
+        costs = [f"- {arm.name}: {cost.shown(arm.cost)} a run" for arm in compared.arms]
         lines += ["", *costs, "", _counted(compared.price)]
     if compared.doubts:
         lines += ["", *(f"- `{doubt.name}`: {doubt.why}" for doubt in compared.doubts)]
@@ -87,12 +87,8 @@ def as_csv(compared: ArmsCompared) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _shown_cost(arm: ArmResult) -> str:
-    return "unknown" if arm.cost is None else f"{arm.cost:.3g}"
-
-
 def _counted(price: float) -> str:
-    return COUNTED.format(price=price)
+    return cost.COUNTED.format(price=price)
 
 
 def _row(arm: ArmResult) -> list[str]:
@@ -122,7 +118,7 @@ def _beside(arms: Sequence[ArmResult]) -> list[str]:
         if arm.cold is not None:
             facts.append(f"{arm.cold.n} cold starts, T {arm.cold.seconds:.3f} s")
         if arm.cost is not None:
-            facts.append(f"cost {_shown_cost(arm)} a run")
+            facts.append(f"cost {cost.shown(arm.cost)} a run")
         if arm.retried:
             facts.append(f"{arm.retried} tasks tried again")
         if facts:

@@ -24,6 +24,11 @@ def of_run(record: RunRecord, price: float) -> float | None:
     return cpus * (record.ended - record.started) / 3600 * price
 
 
+def shown(value: float | None) -> str:
+    """A cost in words for people."""
+    return "unknown" if value is None else f"{value:.3g}"
+
+
 def requested_cpus(record: RunRecord) -> float | None:
     """The CPUs that the cluster of a run kept for itself."""
     pods = record.cluster.get("pods") or []

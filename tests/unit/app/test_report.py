@@ -43,6 +43,14 @@ def test_an_experiment_has_its_arms_and_the_command_that_repeats_it(raykit, runs
     assert "one took 2.00 (2.00-2.00) of two&#x27;s time" in page
 
 
+def test_a_price_adds_what_a_run_of_each_arm_cost(raykit, runs):
+    assert raykit("report", "try", "--price", "3600")[0] == 0
+    page = (runs.path / "try" / "report.html").read_text("utf-8")
+    assert "cost a run" in page
+    assert "at 3600 per CPU hour" in page
+    assert "raykit report try --price 3600" in page
+
+
 def test_specs_and_numbers_of_workers_are_named_once(runs):
     from raykit.flows.experiments.report import _bench_again
 
@@ -83,6 +91,8 @@ def test_a_search_for_the_break_even_size_is_repeated_by_its_own_command(runs):
         (("nothing",), 7, "there is no run nothing"),
         (("20261125-072122-fib-4c15", "--output", "."), 2, "is a folder"),
         (("20261125-072122-fib-4c15", "--baseline", "one"), 2, "has no arms"),
+        (("20261125-072122-fib-4c15", "--price", "1"), 2, "has no arms"),
+        (("try", "--price", "nan"), 2, "--price"),
         (("try", "--baseline", "three"), 2, "there is no arm three"),
         (("try", "--output", "/dev/full/x"), 7, "could not be written"),
     ],

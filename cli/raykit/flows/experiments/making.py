@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from raykit.errors import RaykitError
 from raykit.flows import submit
 from raykit.flows.experiments.request import Request
 from raykit.flows.session import Run
@@ -14,11 +13,11 @@ from raykit.measure.experiment.plan import Purpose, Step
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress, Silent
 
-TRIES = 2
-"""A run that fails is tried once more; a second failure ends the experiment, to be resumed."""
-
 TRIED_AGAIN = (20, 6, 5)
-"""Exit codes that may pass by: the job failed, the head did not answer, a cluster was not ready."""
+"""Exit codes that may pass by: the job failed, the head did not answer, a cluster was not ready.
+
+A second failure ends the experiment, to be resumed.
+"""
 
 WORTH_A_NOTE = ("BUSY_MACHINE", "THROTTLED", "DISTURBED")
 """Doubts that a user can do something about while an experiment runs."""
@@ -36,17 +35,13 @@ def make(
 
     Errors: those of submitting, the job's own, after the second try.
     """
-    last: RaykitError | None = None
-    for _ in range(TRIES):
+    run = _submit(place(), arguments, request, runs)
+    if run.error is not None and run.error.exit_code in TRIED_AGAIN:
+        progress.note(f"{name}: {run.error.what}; it is tried once more")
         run = _submit(place(), arguments, request, runs)
-        if run.error is None:
-            return run.record
-        last = run.error
-        progress.note(f"{name}: {last.what}")
-        if last.exit_code not in TRIED_AGAIN:
-            break
-    assert last is not None
-    raise last
+    if run.error is not None:
+        raise run.error
+    return run.record
 
 
 def note_doubts(record: RunRecord, noted: set[str], progress: Progress) -> None:

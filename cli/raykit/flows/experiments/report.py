@@ -24,20 +24,31 @@ class Report:
     document: str
 
 
-def report(word: str, runs: RunsFolder, baseline: str | None = None) -> Report:
+def report(
+    word: str, runs: RunsFolder, baseline: str | None = None, price: float | None = None
+) -> Report:
     """The report of the run or experiment that a word names.
 
+    price: of a CPU hour, for what a run of each arm cost.
     Errors: MissingError (4) without the extra `report`; RecordError (7) if there is no such run
-    or experiment, or its records cannot be compared; UsageError (2) for a baseline that is no arm.
+    or experiment, or its records cannot be compared; UsageError (2) for a baseline that is no arm,
+    and for a baseline or a price where there are no arms.
     """
     check_installed()
     experiment = reading.find(runs, word)
     if experiment is not None:
-        return Report(experiment.id, _of_experiment(experiment, runs, baseline))
-    if baseline is not None:
-        raise UsageError(f"--baseline {baseline}: {word} is a run and has no arms")
+        return Report(experiment.id, _of_experiment(experiment, runs, baseline, price))
+    _refuse_without_arms(f"{word} is a run", baseline, price)
     record = runs.read(word)
     return Report(record.id, _of_run(record, runs))
+
+
+def _refuse_without_arms(what: str, baseline: str | None, price: float | None) -> None:
+    for option, given in (("--baseline", baseline), ("--price", price)):
+        if given is not None:
+            raise UsageError(
+                f"{option} {given}: {what} and has no arms", next=f"leave {option} out"
+            )
 
 
 def write(document: str, path: Path) -> None:
@@ -67,16 +78,20 @@ def _of_run(record: RunRecord, runs: RunsFolder) -> str:
     return of_run.page(record, log, [_submit_again(record), f"raykit report {record.id}"])
 
 
-def _of_experiment(experiment: Experiment, runs: RunsFolder, baseline: str | None) -> str:
+def _of_experiment(
+    experiment: Experiment, runs: RunsFolder, baseline: str | None, price: float | None
+) -> str:
     from raykit.measure.report import of_experiment, of_search
 
     records = reading.records_of(experiment, runs)
     if experiment.break_even is not None:
+        _refuse_without_arms(f"{experiment.id} is a search for a size", baseline, price)
         found = break_even_result.of_experiment(experiment, records)
         again = [_search_again(experiment), f"raykit report {experiment.id}"]
         return of_search.page(found, list(records.values()), again)
-    compared = compare_arms(experiment, records, baseline)
-    again = [_bench_again(experiment), f"raykit report {experiment.id}"]
+    compared = compare_arms(experiment, records, baseline, price)
+    priced = "" if price is None else f" --price {price:g}"
+    again = [_bench_again(experiment), f"raykit report {experiment.id}{priced}"]
     return of_experiment.page(experiment, compared, records, again)
 
 

@@ -239,6 +239,7 @@ def _phases(by_arm: Mapping[str, Mapping[int, RunRecord]]) -> dict[str, list[flo
 
 def values(compared: ArmsCompared) -> list[dict[str, Any]]:
     """The table as rows of plain values, for CSV and for conditions."""
+    law = compared.outlook
     return [
         {
             "arm": arm.name,
@@ -252,6 +253,7 @@ def values(compared: ArmsCompared) -> list[dict[str, Any]]:
             "task_overhead": arm.task_overhead,
             "retried": arm.retried,
             **({} if compared.price is None else {"cost": arm.cost}),
+            **({"law_seconds": law.seconds(arm.p)} if law else {}),
         }
         for arm in compared.arms
     ]

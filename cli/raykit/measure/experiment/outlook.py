@@ -58,6 +58,10 @@ class Outlook:
     sentences: list[str]
     doubts: list[Doubt]
 
+    def seconds(self, p: float) -> float:
+        """What the law says a run on `p` task CPUs takes."""
+        return Law(self.one_seconds, self.contention.value, self.coherence.value).seconds(p)
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON data, which knows no infinity: a peak that does not exist is null."""
         return {**asdict(self), "peak": _finite(self.peak)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from raykit.measure import cost
 from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
 from raykit.measure.experiment.arms import time_of
 from raykit.measure.experiment.experiments import Experiment
@@ -56,11 +57,14 @@ def page(
 
 
 def _arms(compared: ArmsCompared) -> Html:
-    about = element(
-        "p",
-        f"Scaling: {compared.scaling}. Baseline: {compared.baseline}. {LEGEND}",
-    )
-    return Html(about + table("Arms", HEADER, map(_row, compared.arms)))
+    about = f"Scaling: {compared.scaling}. Baseline: {compared.baseline}. {LEGEND}"
+    header: tuple[str, ...] = HEADER
+    rows = [_row(arm) for arm in compared.arms]
+    if compared.price is not None:
+        about += f" {cost.COUNTED.format(price=compared.price)}"
+        header = (*header, "cost a run")
+        rows = [(*row, cost.shown(arm.cost)) for row, arm in zip(rows, compared.arms, strict=True)]
+    return Html(element("p", about) + table("Arms", header, rows))
 
 
 def _row(arm: ArmResult) -> tuple[object, ...]:

@@ -109,6 +109,9 @@ def test_from_four_sizes_on_the_sentences_say_how_far_it_scales(lab):
     result = compared(lab(four))
     assert any(text.startswith("Universal Scalability Law") for text in result.sentences)
     assert result.as_dict()["outlook"]["prediction"]["p"] == 16
+    by_law = [row["law_seconds"] for row in values(result)]
+    measured = [row["seconds"] for row in values(result)]
+    assert by_law == pytest.approx(measured, rel=0.01)
     weak = compared(lab(four, scaling=Scaling.weak))
     assert weak.outlook is None
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from raykit.app import output
+from raykit.app.commands.measuring.compare import Price
 from raykit.app.options import runs_folder
 from raykit.errors import UsageError
 
@@ -28,6 +29,7 @@ def report(
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="The arm to compare with; else the first.")
     ] = None,
+    price: Price = None,
 ) -> None:
     """Write one HTML file that says what a run or an experiment measured.
 
@@ -40,7 +42,7 @@ def report(
     if file is not None and file.is_dir():
         raise UsageError(f"--output {file} is a folder", next=f"name a file: {file / REPORT}")
     folder = runs_folder()
-    made = flow.report(name, folder, baseline)
+    made = flow.report(name, folder, baseline, price)
     path = file or folder.folder(made.id) / REPORT
     flow.write(made.document, path)
     output.show("report", str(path), False, str)
