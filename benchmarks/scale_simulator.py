@@ -1,7 +1,8 @@
 """How far would a job scale? A simulator of driver, scheduler and workers, fed with measured times.
 
     python benchmarks/scale_simulator.py                  the table of docs/scale.md, to 1,000 nodes
-    python benchmarks/scale_simulator.py --check RECORD   against a run of scale_overheads.py
+    python benchmarks/scale_simulator.py --check RECORD... against runs of scale_overheads.py,
+                                                          of fib and of gsod
 
 The driver makes one call after the other, each takes `submit`; a scheduler grants one worker after
 the other, each grant takes `grant`; a worker takes `task` beside the work of each task, and goes on
@@ -19,6 +20,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 NODES = (1, 2, 4, 10, 20, 50, 100, 200, 500, 1000)
 CPUS_OF_A_NODE = 2
@@ -158,27 +161,51 @@ def table(jobs: Sequence[Job] = JOBS, nodes: Sequence[int] = NODES) -> str:
 
 
 def check(path: Path) -> str:
-    """What a run of scale_overheads.py took, and what the simulator says with its own overheads."""
-    data = json.loads(path.read_text("utf-8"))["results"][-1]["data"]
+    """What a run took, and what the simulator says of it."""
+    record = json.loads(path.read_text("utf-8"))
+    result = record["results"][-1]
+    data = result["data"]
+    if "checks" in data:
+        return check_sleep(data)
+    p = int(result["task_cpus"])
+    if "tasks_seconds" in data:
+        job = Job("fib", (median(data["local_seconds"]) / data["tasks"],) * data["tasks"])
+        return line(job, data["ray_nodes"], p, median(data["tasks_seconds"]), MEASURED)
+    loads = [span for span in record["spans"] if span["name"].startswith("load:")]
+    job = Job("gsod", tuple(span["seconds"] for span in loads), GSOD_BYTES)
+    return line(job, data["ray_nodes_used"], p, data["makespan_seconds"], MEASURED)
+
+
+def check_sleep(data: dict[str, Any]) -> str:
+    """A run of scale_overheads.py, held against its own overheads."""
     over = Overheads(data["submit"], data["grant"], data["task"], data["get"], 0.0)
-    lines = []
-    for case in data["checks"]:
-        job = Job("sleep", (case["each"],) * case["tasks"])
-        seconds = simulate(job, data["p"], over).seconds
-        count, each = case["tasks"], case["each"]
-        lines.append(
-            f"{data['nodes']} Ray nodes, p = {data['p']}: {count} tasks of {each:g} s took "
-            f"{case['seconds']:.2f} s, simulated {seconds:.2f} s "
-            f"({case['seconds'] / seconds:.2f} times)"
+    return "\n".join(
+        line(
+            Job("sleep", (case["each"],) * case["tasks"]),
+            data["nodes"],
+            data["p"],
+            case["seconds"],
+            over,
         )
-    return "\n".join(lines)
+        for case in data["checks"]
+    )
+
+
+def line(job: Job, nodes: int, p: int, took: float, over: Overheads) -> str:
+    """One comparison."""
+    seconds = simulate(job, p, over).seconds
+    count, each = len(job.tasks), sum(job.tasks) / len(job.tasks)
+    return (
+        f"{job.name}, {nodes} Ray nodes, p = {p}: {count} tasks of {each:.3g} s took {took:.2f} s, "
+        f"simulated {seconds:.2f} s ({took / seconds:.2f} times)"
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", type=Path, metavar="RECORD", help="a record.json")
+    parser.add_argument("--check", type=Path, nargs="+", metavar="RECORD", help="a record.json")
     options = parser.parse_args()
-    print(table() if options.check is None else check(options.check))
+    print("\n".join(map(check, options.check)) if options.check else table())
     return 0
 
 
