@@ -33,7 +33,7 @@ demo: $(USED) ## Run the tutorial's comparison on a local Ray: one minute to a r
 	@echo '`raykit` is in $(BIN). Before you paste a line from above:  . $(BIN)/activate'
 
 test: install ## Run all tests: 20 minutes, more where kind is; `make unit` is the short way
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: install ## Check style with ruff
 	$(BIN)/python -m ruff check .
