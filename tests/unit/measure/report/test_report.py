@@ -77,6 +77,21 @@ def test_arms_of_one_size_or_of_weak_scaling_have_no_speedup_chart():
     assert "Speedup" not in titles(of(experiment({"one": SIX, "two": SIX}, scaling=Scaling.weak)))
 
 
+def test_arms_of_one_size_are_named_in_one_label_so_that_no_name_lies_on_another():
+    from raykit.measure.report.plots import scaling
+
+    found, records = experiment(
+        {"one": SIX, "same": SIX, "more": [s * 0.6 for s in SIX]},
+        p={"one": 2.0, "same": 2.0, "more": 4.0},
+    )
+    plot = scaling.of_arms(compare_arms(found, records))
+    figure = plot.draw(720)
+    assert [text.get_text() for text in figure.axes[0].texts] == [
+        "one  1.00\nsame  1.00",
+        "more  1.67",
+    ]
+
+
 def test_doubts_are_named_beside_the_answer_and_explained_below():
     page = of(experiment({"one": SIX[:2], "two": SIX[:2]}))
     assert '<a href="#doubts">FEW_SAMPLES</a>' in page

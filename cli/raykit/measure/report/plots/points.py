@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from raykit.measure.report.drawing import INK, LONGEST, MUTED, SERIES, Plot, rowed, write
+from raykit.measure.report.drawing import INK, LONGEST, SERIES, Plot, rowed
 from raykit.measure.statistics import Timing
 
 ROW, SPREAD = 34, 9
@@ -80,5 +80,5 @@ def _draw(
             clip_on=False,
         )
     if start > 0:
-        write(axes, "axis does not begin at 0", (1, 8), (0, 0), ha="right", colour=MUTED)
+        axes.set_xlabel("seconds; the axis does not begin at 0")
     return figure

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
@@ -55,21 +57,26 @@ def _draw(points: Sequence[tuple[ArmResult, Ratio]], p_base: float, width: int) 
     axes.set_xlim(0, most * 1.12)
     axes.set_ylim(0, top * 1.12)
     axes.plot([0, most * 1.1], [0, most * 1.1 / p_base], color=MUTED, linewidth=1.5, dashes=(5, 4))
-    for number, (arm, ratio) in enumerate(points):
+    for arm, ratio in points:
         if ratio.low is not None and ratio.high is not None:
             axes.plot([arm.p] * 2, [ratio.low, ratio.high], color=INK, linewidth=1.5)
         axes.plot([arm.p], [ratio.value], "o", markersize=8, color=SERIES[0], markeredgewidth=0)
-        right = arm.p > 0.6 * most
-        axes.annotate(
-            f"{shortened(arm.name, 20)}  {ratio.value:.2f}",
-            xy=(arm.p, ratio.value),
-            xytext=(-10 if right else 10, -12),
-            textcoords="offset points",
-            ha="right" if right else "left",
-            va="top" if number % 2 else "center",
-            color=INK,
-        )
+    for p, alike in groupby(points, key=lambda point: point[0].p):
+        _label(axes, p, sorted(alike, key=lambda point: -point[1].value), right=p > 0.6 * most)
     axes.set_xticks(sorted(set(sizes)))
     axes.set_xlabel("task CPUs p")
     axes.set_ylabel("speedup")
     return figure
+
+
+def _label(axes: Axes, p: float, alike: Sequence[tuple[ArmResult, Ratio]], *, right: bool) -> None:
+    """The names of the arms of one size, the fastest first, below the slowest: none on another."""
+    axes.annotate(
+        "\n".join(f"{shortened(arm.name, 20)}  {ratio.value:.2f}" for arm, ratio in alike),
+        xy=(p, alike[-1][1].value),
+        xytext=(-10 if right else 10, -6),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        va="top",
+        color=INK,
+    )
