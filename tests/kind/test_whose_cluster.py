@@ -101,7 +101,7 @@ def test_an_edit_says_what_restarts_and_asks_while_a_job_runs(lab, namespace, sp
     refused = lab.raykit("up", "-f", path, "-n", namespace, code=2).stderr
     assert "env[MODE]: added" in refused
     assert "its pod restarts: edited-head" in refused
-    assert "1 jobs run there and may be lost: long" in refused
+    assert "1 job runs there and may be lost: long" in refused
     (still,) = lab.objects("pods", "-n", namespace)
     assert still["metadata"]["uid"] == before["metadata"]["uid"]
     lab.raykit("up", "-f", path, "-n", namespace, "--yes")

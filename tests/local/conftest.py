@@ -51,7 +51,7 @@ def warm(cli, processes):
 
     yield up
     for head in started:
-        cli("down", head["name"], "--on", "local")
+        cli("down", head["name"], "--on", "local", "--yes")
         for pid, _ in processes(head["folder"]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -22,6 +22,7 @@ from raykit.app.commands import (
     dashboard,
     data,
     doctor,
+    down,
     image,
     jobs,
     kind,
@@ -94,6 +95,7 @@ reference.register(app)
 kind.register(app)
 image.register(app)
 clusters.register(app)
+down.register(app)
 dashboard.register(app)
 doctor.register(app)
 

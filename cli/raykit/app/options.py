@@ -159,6 +159,15 @@ def refuse(context: typer.Context, because: str, *names: str) -> None:
         raise UsageError(f"{options} would do nothing: {because}", next=f"leave {options} out")
 
 
+def refuse_other_targets(on: str) -> None:
+    """Errors: UsageError (2) unless `--on` is `local`, which is all that `up` and `down` take."""
+    if on != "local":
+        raise UsageError(
+            f"--on {on}: up and down take only --on local",
+            next="choose a Kubernetes context with --context, a cluster by its name",
+        )
+
+
 def _is_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from raykit.errors import KubernetesError, MissingError, RaykitError
-from raykit.local import folders, warm
+from raykit.local import folders, heads, warm
 from raykit.local.warm import WarmHead
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -18,21 +19,28 @@ JOIN_SECONDS = 60.0
 def up(name: str, nodes: int, progress: Progress) -> WarmHead:
     """Start a head of `nodes` Ray nodes that stays, and wait until all of them have joined.
 
+    A head that this call started ends again if its nodes do not join, or if the user interrupts.
     Errors: UsageError (2), MissingError (4), ConflictError (8) as `local.warm.up`; KubernetesError
-    (5) if a node does not join within 60 s.
+    (5) if no further node joins within 60 s.
     """
+    is_new = warm.find(name) is None
     head = warm.up(name, nodes, progress)
     if nodes > 1:
         progress.note(
             "with several Ray nodes, Ray listens on this machine's own address; a token guards it"
         )
-        with progress.step("nodes-ready", f"{nodes} Ray nodes"):
-            _wait_joined(head, progress)
+        try:
+            with progress.step("nodes-ready", f"{nodes} Ray nodes"):
+                _wait_joined(head, progress)
+        except BaseException:
+            if is_new:
+                warm.down(head)
+            raise
     return head
 
 
-def down(name: str, progress: Progress) -> WarmHead:
-    """End a warm head and all processes that it started.
+def find(name: str) -> WarmHead:
+    """The running warm head of a name.
 
     Errors: MissingError (4) if it does not run; then leftovers of killed heads are removed, too.
     """
@@ -45,7 +53,12 @@ def down(name: str, progress: Progress) -> WarmHead:
             evidence=[f"running heads: {others}"] if others else [],
             next=f"raykit up --on local --name {name}",
         )
-    with progress.step("down", f"local head {name} ended"):
+    return head
+
+
+def down(head: WarmHead, progress: Progress) -> WarmHead:
+    """End a warm head and all processes that it started."""
+    with progress.step("down", f"local head {head.name} ended"):
         warm.down(head)
     return head
 
@@ -83,13 +96,19 @@ def _alive(head: WarmHead) -> list[float]:
 
 
 def _wait_joined(head: WarmHead, progress: Progress) -> None:
-    deadline = time.monotonic() + JOIN_SECONDS
-    while (joined := len(_alive(head))) < head.nodes:
-        progress.detail(f"{joined} of {head.nodes}")
+    """Wait for all nodes. They start one after another, so each has its own time to join."""
+    joined, deadline = 0, time.monotonic() + JOIN_SECONDS
+    while True:
+        before, joined = joined, len(_alive(head))
+        if joined >= head.nodes:
+            return
+        if joined > before:
+            deadline = time.monotonic() + JOIN_SECONDS
+        progress.detail(f"{joined} of {head.nodes}; the next one has {JOIN_SECONDS:g} s to join")
         if time.monotonic() > deadline:
             raise KubernetesError(
-                f"only {joined} of {head.nodes} Ray nodes joined within {JOIN_SECONDS:g} s",
-                evidence=[f"Ray's own output: {head.folder}/ray-start.log"],
-                next=f"raykit down {head.name} --on local; then up with fewer --nodes",
+                f"{joined} of {head.nodes} Ray nodes joined, no other within {JOIN_SECONDS:g} s",
+                evidence=heads.last_lines(Path(head.folder)),
+                next=f"raykit up --on local --name {head.name}, with fewer --nodes",
             )
         time.sleep(0.2)

@@ -71,6 +71,7 @@ TIME = Leaf((str,), "a time", _time)
 QUANTITY = Leaf((str, int), "a quantity", _quantity)
 NAME_OR_EMPTY = Leaf((str,), "a name", lambda text: text and names.object_name(text))
 TEXTS = ListOf(TEXT)
+FIELDS = Leaf((dict,), "a set of fields")
 
 METADATA = {
     "name": Required(NAME),
@@ -83,7 +84,9 @@ METADATA = {
     "labels": MapOf(TEXT),
     "annotations": MapOf(TEXT),
     "ownerReferences": ListOf({"kind": Required(TEXT), "name": Required(TEXT)}),
-    "managedFields": ListOf({"manager": TEXT, "operation": TEXT, "time": TIME}),
+    "managedFields": ListOf(
+        {"manager": TEXT, "operation": TEXT, "subresource": TEXT, "time": TIME, "fieldsV1": FIELDS}
+    ),
 }
 NAMESPACED = {**METADATA, "namespace": Required(NAME)}
 CONDITIONS = ListOf(

@@ -11,10 +11,17 @@ from raykit.kube.connection import EVERYWHERE, Kubernetes
 from raykit.kube.errors import ForbiddenError
 from raykit.kube.reference import Reference
 from raykit.kuberay.raycluster import Cluster
-from raykit.objects import Object
+from raykit.objects import Object, owners
 from raykit.spec.names import CLUSTER_LABEL, HASH_ANNOTATION, MANAGED_BY_LABEL
 
 MADE_BY_RAYKIT = "raykit"
+APPLIERS = {
+    "argocd-controller": "Argo CD",
+    "kustomize-controller": "Flux",
+    "helm-controller": "Flux",
+    "helm": "Helm",
+}
+"""Field managers of the tools that apply RayClusters from elsewhere, such as from git."""
 
 
 def find(
@@ -95,6 +102,18 @@ def refuse_foreign(item: Object) -> None:
     )
 
 
+def refuse_applied_from_elsewhere(cluster: Cluster) -> None:
+    """Errors: ConflictError (8) if Argo CD, Flux or Helm applies a RayCluster."""
+    tool = applied_from_elsewhere(cluster.item)
+    if tool is None:
+        return
+    raise ConflictError(
+        f"{tool} applies {cluster.where}, and would undo what raykit changes",
+        evidence=[f"field manager of its spec: {', '.join(sorted(owners(cluster.item, 'spec')))}"],
+        next=f"change it where {tool} reads it: in git, or in the chart's values",
+    )
+
+
 def made_by(item: Object) -> str | None:
     """Who made a RayCluster; None if unknown.
 
@@ -109,6 +128,15 @@ def made_by(item: Object) -> str | None:
         return f"{owner['kind']}/{owner['name']}"
     manager: str | None = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL)
     return None if manager == MADE_BY_RAYKIT else manager
+
+
+def applied_from_elsewhere(item: Object) -> str | None:
+    """The tool that applies a RayCluster from git or a chart, such as `Argo CD`; None if none does.
+
+    It undoes what others change, and makes a cluster again that others delete.
+    """
+    tools = {APPLIERS[name] for name in owners(item, "spec") if name in APPLIERS}
+    return " and ".join(sorted(tools)) or None
 
 
 def _label(item: Object) -> str | None:

@@ -191,13 +191,13 @@ def _announced(supervisor: subprocess.Popen[bytes], folder: Path) -> str:
         f"the local Ray head did not start within {START_TIMEOUT_SECONDS:g} s"
         if late
         else "the local Ray head did not start",
-        evidence=_last_lines(folder),
+        evidence=last_lines(folder),
         next="raykit submit fib --on URL runs on a cluster instead",
     )
 
 
-def _last_lines(folder: Path) -> list[str]:
-    """The last lines of Ray's and the supervisor's output."""
+def last_lines(folder: Path) -> list[str]:
+    """The last lines of Ray's and the supervisor's output. folder: the head's."""
     lines: list[str] = []
     for name, count in ((folders.LOG_NAME, 10), (folders.SUPERVISOR_LOG_NAME, 3)):
         with contextlib.suppress(OSError):

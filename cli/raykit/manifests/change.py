@@ -23,13 +23,14 @@ ABSENT = object()
 class Change:
     """The differences, one a line.
 
-    restarts: KubeRay replaces all pods. ending_workers: number of worker pods that end because
-    the new spec asks for fewer.
+    restarts: all pods are replaced. ending_workers: number of worker pods that end because the new
+    spec asks for fewer. outdates: running pods keep what they were started with.
     """
 
     lines: Sequence[str] = ()
     restarts: bool = False
     ending_workers: int = 0
+    outdates: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -44,16 +45,24 @@ class Change:
             return f"all {pods} pods restart" if pods != 1 else "its pod restarts"
         if self.ending_workers:
             return f"{self.ending_workers} of {pods} pods end"
+        if self.outdates:
+            return "running pods stay as they are (`upgrade: None`); --recreate replaces them"
         return "running pods stay"
+
+    def recreated(self) -> Change:
+        """The change if the RayCluster is deleted and made again."""
+        return Change([*self.lines, "it is deleted and made again (--recreate)"], restarts=True)
 
 
 def between(before: Object, after: Object) -> Change:
     """The change from one state of a RayCluster to another, both as the API server returns them."""
     lines = _lines(before, after)
+    differs = _hashed(before["spec"]) != _hashed(after["spec"])
     return Change(
         [line for line in lines if HASH_ANNOTATION not in line] or lines,
-        _hashed(before["spec"]) != _hashed(after["spec"]) and _recreates(after["spec"]),
+        differs and _recreates(after["spec"]),
         max(_replicas(before["spec"]) - _replicas(after["spec"]), 0),
+        differs and not _recreates(after["spec"]),
     )
 
 

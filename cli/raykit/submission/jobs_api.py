@@ -197,9 +197,16 @@ class JobsApi:
         """Task rows of one Ray job (fields: `TASK`), and the number of tasks that Ray left out."""
         return self._rows("tasks", TASK, {**_of_job(job_id), "detail": "1"})
 
-    def actors(self, job_id: str) -> list[Row]:
-        """Actors of one Ray job (fields: `ACTOR`)."""
-        return self._rows("actors", ACTOR, _of_job(job_id))[0]
+    def unfinished_tasks(self) -> list[Row]:
+        """Rows of the tasks that have not ended, of all jobs (fields: `TASK`)."""
+        not_finished = {"filter_keys": "state", "filter_predicates": "!="}
+        params = {**not_finished, "filter_values": "FINISHED"}
+        rows = self._rows("tasks", TASK, params)[0]
+        return [row for row in rows if row["state"] != "FAILED"]
+
+    def actors(self, job_id: str | None = None) -> list[Row]:
+        """Actors of one Ray job, or of all (fields: `ACTOR`)."""
+        return self._rows("actors", ACTOR, _of_job(job_id) if job_id else {})[0]
 
     def nodes(self) -> list[Row]:
         """All Ray nodes, including dead ones (fields: `NODE`)."""
@@ -323,7 +330,7 @@ TASK: Mapping[str, Field] = {
 
 ACTOR: Mapping[str, Field] = {
     **dict.fromkeys(("actor_id", "state"), required_text),
-    **dict.fromkeys(("class_name", "name", "node_id", "job_id"), text),
+    **dict.fromkeys(("class_name", "name", "ray_namespace", "node_id", "job_id"), text),
     "pid": whole,
 }
 """The fields of an actor row that raykit uses, and how each is checked."""

@@ -10,6 +10,7 @@ import typer
 
 from raykit.app import main as door
 from raykit.flows import local
+from raykit.flows.clusters import work
 from raykit.local import warm
 
 CLI = Path(door.__file__).parents[1]
@@ -41,7 +42,7 @@ def spec(tmp_path):
         (("up", "-f", "SPEC", "--nodes", "1"), "--nodes"),
         (("down", "--on", "local", "-f", "SPEC"), "--file"),
         (("down", "--on", "local", "--context", "prod"), "--context"),
-        (("down", "three", "--on", "local", "-y"), "--yes"),
+        (("up", "--on", "local", "--recreate"), "--recreate"),
         (("submit", "fib", "--on", "local", "--context", "prod"), "--context"),
         (("ps", "--on", "http://127.0.0.1:1", "-n", "ray"), "--namespace"),
         (("status", "--on", "local", "-n", "ray"), "--namespace"),
@@ -65,6 +66,7 @@ def head(monkeypatch):
     monkeypatch.setattr(warm, "running", lambda: [] if three.ended else [three])
     monkeypatch.setattr(warm, "down", lambda head: setattr(head, "ended", True))
     monkeypatch.setattr(local, "_alive", lambda _: [1.0, 1.0, 1.0])
+    monkeypatch.setattr(work, "on_target", lambda *_: "")
     return three
 
 

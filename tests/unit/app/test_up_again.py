@@ -161,7 +161,7 @@ def test_while_jobs_run_it_asks_there_too(small, raykit, spec, kubeconfig, tools
     edit(spec)
     code, _, said = raykit("up", "-f", spec)
     assert code == 2
-    assert "1 jobs run there and may be lost: mine-1" in said
+    assert "1 job runs there and may be lost: mine-1" in said
     assert changes(small) == []
     assert raykit("up", "-f", spec, "--yes")[0] == 0
 
@@ -182,6 +182,67 @@ def test_a_context_that_is_only_named_like_kinds_asks(
     assert code == 2
     assert "raykit did not make the cluster of this context" in said
     assert raykit("down", "small")[0] == 2
+    assert changes(small) == []
+
+
+def test_pods_that_an_edit_leaves_as_they_are_are_said_to_be_outdated(small, raykit, spec):
+    small.kept["rayclusters"]["raykit", "small"]["spec"]["upgradeStrategy"] = {"type": "None"}
+    spec.write_text(SPEC.replace("name: small", "name: small\nupgrade: None"))
+    edit(spec)
+    code, _, said = raykit("up", "-f", spec)
+    assert code == 2
+    assert "running pods stay as they are (`upgrade: None`); --recreate replaces them" in said
+
+
+def as_kuberay(small, monkeypatch):
+    """KubeRay ends the pods of a cluster that is deleted, and starts those of one that is made."""
+    answer, pods = small.answer, dict(small.kept["pods"])
+
+    def act(method, path, query, body):
+        if path == PATH and method == "DELETE":
+            small.kept["pods"].clear()
+        done = answer(method, path, query, body)
+        if path == PATH and method == "PATCH" and not query.get("dryRun"):
+            small.kept["pods"].update(pods)
+            status = {"observedGeneration": 1}
+            status["conditions"] = [{"type": "HeadPodReady", "status": "True"}]
+            small.kept["rayclusters"]["raykit", "small"]["status"] = status
+        return done
+
+    monkeypatch.setattr(small, "answer", act)
+
+
+def test_recreate_ends_a_cluster_that_is_as_the_spec_says_and_makes_it_again(
+    small, raykit, spec, monkeypatch
+):
+    for plural in ("networkpolicies", "poddisruptionbudgets", "podmonitors"):
+        small.keep(plural)
+    as_kuberay(small, monkeypatch)
+    code, _, said = raykit("up", "-f", spec, "--recreate")
+    assert code == 2
+    assert "it is deleted and made again (--recreate)" in said
+    assert "its pod restarts: small-head" in said
+    assert changes(small) == []
+    assert raykit("up", "-f", spec, "--recreate", "--yes")[0] == 0
+    methods = [method for method, body in changes(small) if body.get("kind") != "Status"]
+    assert methods[:2] == ["DELETE", "PATCH"]
+
+
+def test_recreate_asks_while_jobs_run_on_our_own_kind_too(small, raykit, spec, kubeconfig, tools):
+    made_by_raykit(small, kubeconfig, tools)
+    runs_a_job(small)
+    code, _, said = raykit("up", "-f", spec, "--recreate")
+    assert code == 2
+    assert "1 job runs there and may be lost: mine-1" in said
+    assert changes(small) == []
+
+
+def test_recreate_of_what_git_applies_is_refused(small, raykit, spec):
+    entry = {"manager": "argocd-controller", "operation": "Update", "fieldsV1": {"f:spec": {}}}
+    small.kept["rayclusters"]["raykit", "small"]["metadata"]["managedFields"] = [entry]
+    code, _, said = raykit("up", "-f", spec, "--recreate", "--yes")
+    assert code == 8
+    assert "Argo CD applies prod:raykit/small, and would undo what raykit changes" in said
     assert changes(small) == []
 
 

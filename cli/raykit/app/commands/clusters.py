@@ -1,4 +1,4 @@
-"""`raykit up`, `status`, `down`: a cluster on a Kubernetes context, or a head on this machine."""
+"""`raykit up`, `status`, `scale`: clusters on a Kubernetes context, heads on this machine."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from raykit.app.options import (
     consent,
     number,
     refuse,
+    refuse_other_targets,
     where,
 )
 from raykit.errors import UsageError
@@ -26,7 +27,7 @@ from raykit.flows.ranges import BRING_UP_SECONDS, SECONDS, Range
 if TYPE_CHECKING:
     from raykit.progress import Progress
 
-ELSEWHERE = ("context", "namespace", "replicas", "create_namespace", "timeout", "yes")
+ELSEWHERE = ("context", "namespace", "replicas", "create_namespace", "timeout", "recreate", "yes")
 """Options of `up` that do nothing for a head on this machine."""
 
 MOST_NODES = 64
@@ -42,10 +43,25 @@ UP_EPILOG = """Examples:
 """
 
 
+SCALE_EPILOG = """Examples:
+
+\b
+  raykit scale multi-node workers=4
+  raykit scale team/mine small=0 large=2 --yes
+"""
+
+Timeout = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", parser=number(Range(1, SECONDS.most)), help="To wait until ready."
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command("up", epilog=UP_EPILOG)(up)
     app.command("status")(status)
-    app.command("down")(down)
+    app.command("scale", epilog=SCALE_EPILOG)(scale)
 
 
 def up(
@@ -69,12 +85,10 @@ def up(
     create_namespace: Annotated[
         bool, typer.Option("--create-namespace", help="Make the namespace if it does not exist.")
     ] = False,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", parser=number(Range(1, SECONDS.most)), help="To wait until ready."
-        ),
-    ] = BRING_UP_SECONDS,
+    timeout: Timeout = BRING_UP_SECONDS,
+    recreate: Annotated[
+        bool, typer.Option("--recreate", help="Delete it first: all pods restart.")
+    ] = False,
     yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:
@@ -89,7 +103,7 @@ def up(
 
     progress = Progress(output.Screen())
     if on is not None:
-        _refuse_other_targets(on)
+        refuse_other_targets(on)
         refuse(options, "a head on this machine takes no spec", "spec")
         refuse(options, "a head on this machine is in no Kubernetes context", *ELSEWHERE)
         _up_local(name or on, nodes, progress, output_format)
@@ -102,6 +116,7 @@ def up(
         context=context,
         create_namespace=create_namespace,
         timeout=timeout,
+        recreate=recreate,
         confirm=consent(yes),
     )
     cluster = flow.up(request, progress)
@@ -139,43 +154,37 @@ def status(
         raise shown.error
 
 
-def down(
-    options: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of a cluster or a local head.")
-    ] = None,
-    spec: Annotated[
-        Path | None, typer.Option("-f", "--file", metavar="SPEC", help="Or the spec it came from.")
-    ] = None,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="local", help="End a head on this machine.")
-    ] = None,
+def scale(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER", help="Its name, as in status.")],
+    group: Annotated[
+        list[str], typer.Argument(metavar="GROUP=N...", help="Pods of a worker group.")
+    ],
     context: Context = None,
     namespace: Namespace = None,
+    timeout: Timeout = BRING_UP_SECONDS,
     yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:
-    """Delete a cluster, by name or by spec, or end a local head.
+    """Change the number of pods of worker groups, and wait until they are ready.
 
-    The cluster must be in the namespace of `raykit up`: that of --namespace, else the spec's, else
-    the context's, else raykit. NAME may also be NAMESPACE/NAME or CONTEXT:NAMESPACE/NAME.
+    It says which pods end, and asks if jobs run or raykit did not make the Kubernetes cluster. The
+    spec stays as it is: `raykit up -f SPEC` shows the difference and sets its number again.
     """
-    from raykit.flows.clusters import down as flow
+    from raykit.flows.clusters import scale as flow
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
-    if on is not None:
-        _refuse_other_targets(on)
-        of_clusters = ("spec", "context", "namespace", "yes")
-        refuse(options, "a head on this machine has only a name", *of_clusters)
-        gone = flow.of_head(name or on, progress)
-    elif spec is not None and name is None:
-        gone = flow.of_spec(spec, context, namespace, consent(yes), progress)
-    elif name is not None and spec is None:
-        gone = flow.of_name(where(name, context, namespace), consent(yes), progress)
-    else:
-        raise UsageError("say which cluster: its name, or -f SPEC", next="raykit status")
-    output.show("down", gone.as_dict(), output_format is Format.json, _is_down)
+    numbers = flow.numbers(group)
+    request = flow.Request(where(cluster, context, namespace), numbers, timeout, consent(yes))
+    scaled = flow.scale(request, progress)
+    data = {
+        "name": scaled.name,
+        "namespace": scaled.namespace,
+        "context": scaled.connection.context,
+        "groups": numbers,
+        "phases": [phase.as_dict() for phase in progress.phases],
+    }
+    output.show("scale", data, output_format is Format.json, _is_scaled)
 
 
 def _up_local(name: str, nodes: int, progress: Progress, output_format: Format) -> None:
@@ -192,20 +201,13 @@ def _up_local(name: str, nodes: int, progress: Progress, output_format: Format) 
     output.show("up", data, output_format is Format.json, _is_up)
 
 
-def _refuse_other_targets(on: str) -> None:
-    if on != "local":
-        raise UsageError(
-            f"--on {on}: up and down take only --on local",
-            next="choose a Kubernetes context with --context, a cluster by its name",
-        )
-
-
 def _is_up(data: dict[str, Any]) -> str:
     return f"{data['name']} is ready; next: raykit submit fib --on {data['on']}"
 
 
-def _is_down(data: dict[str, Any]) -> str:
-    return f"{data['name']} is gone"
+def _is_scaled(data: dict[str, Any]) -> str:
+    numbers = ", ".join(f"{name}={number}" for name, number in data["groups"].items())
+    return f"{data['name']} is ready with {numbers}"
 
 
 def _table(data: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from raykit.kube.connection import FIELD_MANAGER, Kubernetes
 from raykit.kuberay.raycluster import Cluster
 from raykit.manifests import change
 from raykit.manifests.change import Change
-from raykit.objects import Object
+from raykit.objects import Object, owners
 from raykit.spec.names import CLUSTER_LABEL
 
 BESIDE = ("NetworkPolicy", "PodDisruptionBudget", "PodMonitor")
@@ -38,11 +38,16 @@ class Plan:
     force: bool = False
 
 
-def plan(connection: Kubernetes, items: Sequence[Object], existing: Cluster) -> Plan:
-    """The plan for an existing cluster. The API server reports the change by a dry run."""
+def plan(
+    connection: Kubernetes, items: Sequence[Object], existing: Cluster, *, force: bool = False
+) -> Plan:
+    """The plan for an existing cluster. The API server reports the change by a dry run.
+
+    force: take the RayCluster's fields over from whoever has set them.
+    """
     surplus = _surplus(connection, items, existing)
     items = [keep_autoscaled(item, existing.item) for item in items]
-    force = _only_autoscaler_owns(existing.item)
+    force = force or _only_autoscaler_owns(existing.item)
     ray_cluster = Change()
     lines = [line for item in surplus for line in change.beside(item, None)]
     for item in items:
@@ -68,11 +73,7 @@ def _only_autoscaler_owns(ray_cluster: Object) -> bool:
 
     All worker groups are one value: with a number the autoscaler becomes the owner of them all.
     """
-    entries = ray_cluster["metadata"].get("managedFields") or []
-    owners = {
-        entry.get("manager") for entry in entries if "f:spec" in (entry.get("fieldsV1") or {})
-    }
-    return owners - {FIELD_MANAGER} == {AUTOSCALER}
+    return owners(ray_cluster, "spec") - {FIELD_MANAGER} == {AUTOSCALER}
 
 
 def keep_autoscaled(item: Object, existing: Object) -> Object:
@@ -95,6 +96,16 @@ def _keep(group: Object, existing: Object) -> Object:
         own["replicas"] = min(number, group.get("maxReplicas", number))
     others = {key: value for key, value in group.items() if key != "scaleStrategy"}
     return {**others, **own}
+
+
+def remove_beside(connection: Kubernetes, existing: Cluster) -> None:
+    """Delete the objects beside a cluster that has ended.
+
+    Kubernetes deletes them too, some time after their owner; until then they could be taken for
+    those of a new cluster of the same name.
+    """
+    for item in _surplus(connection, [], existing):
+        connection.delete(item["kind"], item["metadata"]["name"], existing.namespace)
 
 
 def apply(connection: Kubernetes, to_do: Plan) -> Cluster:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from raykit.errors import MissingError, RaykitError, UsageError
 from raykit.flows import local
-from raykit.flows.clusters import consent, up
+from raykit.flows.clusters import consent, up, work
 from raykit.flows.ranges import BRING_UP_SECONDS
+from raykit.flows.targets.kinds import WarmLocal
 from raykit.flows.targets.where import Where
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
@@ -49,7 +50,7 @@ def of_name(where: Where, confirm: consent.Confirm, progress: Progress) -> Gone:
             evidence=[f"local head {word}", cluster.where],
             next=f"raykit down {word} --on local, or raykit down {cluster.where}",
         )
-    return of_head(word, progress)
+    return of_head(word, confirm, progress)
 
 
 def of_spec(
@@ -67,9 +68,18 @@ def of_spec(
     return of_reference(Reference(spec.name, spec.namespace, context), confirm, progress)
 
 
-def of_head(name: str, progress: Progress) -> Gone:
-    """End a local head. Errors: MissingError (4) if none of that name runs."""
-    return Gone(local.down(name, progress).name)
+def of_head(name: str, confirm: consent.Confirm, progress: Progress) -> Gone:
+    """End a local head.
+
+    Errors: MissingError (4) if none of that name runs, UsageError (2) if jobs run there and the
+    user does not confirm.
+    """
+    head = local.find(name)
+    jobs = work.on_target(WarmLocal(head, ""), progress)
+    if jobs:
+        progress.note(jobs)
+        consent.ask(f"end the local head {name}", confirm, because=jobs)
+    return Gone(local.down(head, progress).name)
 
 
 def of_reference(reference: Reference, confirm: consent.Confirm, progress: Progress) -> Gone:
@@ -81,14 +91,26 @@ def of_reference(reference: Reference, confirm: consent.Confirm, progress: Progr
     with progress.step("preflight", "Kubernetes and KubeRay"):
         connection = _connect(reference)
         namespace = reference.namespace or connection.namespace
-        _find(connection, name, namespace)
+        cluster = _find(connection, name, namespace)
     doing = f"delete {name} in namespace {namespace}"
-    consent.require(consent.describe(connection), doing, confirm)
+    because = _at_stake(cluster, progress)
+    consent.require(consent.describe(connection), doing, confirm, because=because)
     with consent.one_at_a_time(connection, name, namespace, BRING_UP_SECONDS, progress):
         cluster = choosing.find_one(connection, name, namespace)
         with progress.step("down", f"{name} ended"):
             raycluster.end(cluster, progress)
     return Gone(name, namespace)
+
+
+def _at_stake(cluster: Cluster, progress: Progress) -> str:
+    """What is lost with a cluster, or undoes its deletion; empty if nothing is."""
+    tool = choosing.applied_from_elsewhere(cluster.item)
+    again = f"{tool} applies {cluster.where}, and may make it again" if tool else ""
+    jobs = work.on_cluster(cluster, raycluster.pods(cluster), progress)
+    reasons = [reason for reason in (jobs, again) if reason]
+    for reason in reasons:
+        progress.note(reason)
+    return "; ".join(reasons)
 
 
 def _connect(reference: Reference) -> Kubernetes:
@@ -103,9 +125,9 @@ def _connect(reference: Reference) -> Kubernetes:
     return connection
 
 
-def _find(connection: Kubernetes, name: str, namespace: str) -> None:
+def _find(connection: Kubernetes, name: str, namespace: str) -> Cluster:
     try:
-        choosing.find_one(connection, name, namespace)
+        return choosing.find_one(connection, name, namespace)
     except MissingError as absent:
         evidence = [*absent.evidence, *_heads()]
         raise MissingError(absent.what, evidence=evidence, next=absent.next) from None

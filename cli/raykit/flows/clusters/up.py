@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from raykit.containers import docker, image, kind
-from raykit.errors import ConflictError, MissingError, RaykitError
+from raykit.errors import MissingError
 from raykit.flows.clusters import applying, consent
 from raykit.flows.clusters.applying import Plan
 from raykit.flows.ranges import BRING_UP_SECONDS
-from raykit.flows.targets.kinds import OnKubernetes
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kube.contexts import Context
 from raykit.kube.errors import ForbiddenError, no_namespace
 from raykit.kuberay import bring_up, choosing, operator, raycluster
-from raykit.kuberay.pods import head_is_ready
 from raykit.kuberay.raycluster import Cluster
 from raykit.local import warm
-from raykit.manifests import change
-from raykit.manifests.change import Change
 from raykit.manifests.render import render
-from raykit.objects import Object
 from raykit.progress import Progress
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
-from raykit.submission.jobs_api import JobsApi
-from raykit.submission.transport import Transport
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -43,6 +35,7 @@ class Request:
 
     context: None: the current one. create_namespace: make the namespace if it does not exist.
     timeout: seconds until head and workers are ready.
+    recreate: delete a cluster that exists and make it again, so that all pods restart.
     confirm: asks the user before raykit changes a context whose Kubernetes cluster it did not
     make, and before running jobs are lost.
     """
@@ -51,6 +44,7 @@ class Request:
     context: str | None = None
     create_namespace: bool = False
     timeout: float = BRING_UP_SECONDS
+    recreate: bool = False
     confirm: consent.Confirm = field(default=_never)
 
 
@@ -76,18 +70,22 @@ def up(request: Request, progress: Progress) -> Cluster:
             consent.require(context, doing, request.confirm)
             _namespace(connection, spec, request.create_namespace)
         else:
-            to_do = applying.plan(connection, to_do.items, existing)
+            to_do = _plan(connection, to_do, existing, request.recreate)
             if not to_do.change:
                 progress.note(f"{existing.where} is as the spec says: nothing to change")
                 if not context.asks_first:
                     _bring_image(context, reference, progress)
                 return raycluster.wait_ready(existing, progress, request.timeout)
-            _agree_to(to_do.change, existing, context, request.confirm, progress)
+            consent.agree_to(to_do.change, existing, context, request.confirm, progress)
         with progress.step("image", "image"):
             _bring_image(context, reference, progress)
         if existing is not None:
             # The question and the image may have taken minutes.
-            to_do = applying.renewed(to_do, _unchanged(existing))
+            now = consent.unchanged(existing)
+            if request.recreate:
+                _end(existing, progress)
+            else:
+                to_do = applying.renewed(to_do, now)
         return come_up(connection, to_do, progress, request.timeout)
 
 
@@ -157,70 +155,22 @@ def _existing(connection: Kubernetes, spec: ClusterSpec) -> Cluster | None:
     return Cluster(connection, spec.name, spec.namespace, item)
 
 
-def _agree_to(
-    changes: Change,
-    existing: Cluster,
-    context: Context,
-    confirm: consent.Confirm,
-    progress: Progress,
-) -> None:
-    """Show what changes and which pods end; ask if jobs run or raykit did not make the context.
+def _plan(connection: Kubernetes, to_do: Plan, existing: Cluster, recreate: bool) -> Plan:
+    """The plan for a cluster that exists.
 
-    Errors: UsageError (2) if the answer is no.
+    Errors: ConflictError (8) if it is to be made again, and Argo CD, Flux or Helm would interfere.
     """
-    pods = raycluster.pods(existing)
-    names = ", ".join(pod["metadata"]["name"] for pod in pods)
-    effect = changes.effect(len(pods)) + (f": {names}" if changes.restarts and pods else "")
-    evidence = [*change.shortened(changes.lines), effect]
-    for line in evidence:
-        progress.note(line)
-    jobs = _running_jobs(existing, pods, progress) if changes.ends_pods else ""
-    if jobs:
-        progress.note(jobs)
-    doing = f"change {existing.name} in namespace {existing.namespace} ({effect})"
-    consent.require(context, doing, confirm, because=jobs, evidence=evidence)
+    if not recreate:
+        return applying.plan(connection, to_do.items, existing)
+    choosing.refuse_applied_from_elsewhere(existing)
+    changed = applying.plan(connection, to_do.items, existing, force=True).change
+    return replace(to_do, change=changed.recreated())
 
 
-def _running_jobs(existing: Cluster, pods: Sequence[Object], progress: Progress) -> str:
-    """A line about jobs that would be lost; empty if there are none."""
-    if not head_is_ready(existing.item, pods):
-        return ""
-    try:
-        with (
-            OnKubernetes(existing, "").open(progress) as endpoint,
-            Transport(endpoint) as transport,
-        ):
-            jobs = [job for job in JobsApi(transport).jobs() if not job.ended]
-    except RaykitError as error:
-        return f"jobs may run there: they cannot be listed ({error.what})"
-    ids = ", ".join(job.submission_id or job.job_id or "?" for job in jobs)
-    return f"{len(jobs)} jobs run there and may be lost: {ids}" if jobs else ""
-
-
-def _unchanged(existing: Cluster) -> Object:
-    """The RayCluster as it is now; Ray's autoscaler may have changed its numbers of workers.
-
-    Errors: ConflictError (8) if somebody else changed it after raykit showed the change.
-    """
-    before, now = existing.item, raycluster.refresh(existing).item
-    versions = [
-        (item["metadata"]["uid"], item["metadata"].get("generation")) for item in (before, now)
-    ]
-    if versions[0] != versions[1] and not _is_scaled(before, now):
-        raise ConflictError(
-            f"{existing.where} was changed meanwhile by somebody else",
-            next="run the same command again: it shows what is left to change",
-        )
-    return now
-
-
-def _is_scaled(before: Object, now: Object) -> bool:
-    """Whether the one difference is what Ray's autoscaler has set."""
-    same = before["metadata"]["uid"] == now["metadata"]["uid"]
-    autoscaled = before["spec"].get("enableInTreeAutoscaling") is True
-    ending = "deletionTimestamp" in now["metadata"]
-    kept = applying.keep_autoscaled(before, now)
-    return same and autoscaled and not ending and kept["spec"] == now["spec"]
+def _end(existing: Cluster, progress: Progress) -> None:
+    with progress.step("down", f"{existing.name} ended"):
+        raycluster.end(existing, progress)
+        applying.remove_beside(existing.connection, existing)
 
 
 def _namespace(connection: Kubernetes, spec: ClusterSpec, create: bool) -> None:

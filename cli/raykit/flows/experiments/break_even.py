@@ -102,11 +102,11 @@ def _head_that_stays(request: Request, progress: Progress) -> Iterator[Request]:
         yield request
         return
     name = f"break-even-{secrets.token_hex(2)}"
-    local.up(name, 1, progress)
+    head = local.up(name, 1, progress)
     try:
         yield replace(request, arms=(replace(arm, where=replace(arm.where, on=name)),))
     finally:
-        local.down(name, progress)
+        local.down(head, progress)
 
 
 def _begin_or_resume(

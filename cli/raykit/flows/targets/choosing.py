@@ -161,9 +161,12 @@ def _of_reference(reference: Reference, source: str, head: warm.WarmHead | None)
 
     A local head can be used by its name even if the context cannot be reached.
     """
-    clusters, failure = [], ""
+    from raykit.kuberay import choosing
+
+    clusters, connection, failure = [], None, ""
     try:
-        clusters = _clusters(reference)
+        connection = _connection(reference.context)
+        clusters = choosing.named(connection, reference) if connection else []
     except RaykitError as error:
         if head is None:
             raise
@@ -175,14 +178,7 @@ def _of_reference(reference: Reference, source: str, head: warm.WarmHead | None)
         raise _several(f"{source} {reference} names several", clusters, local)
     if clusters:
         return OnKubernetes(clusters[0], f"running on {clusters[0].where} ({source})")
-    raise _unknown(reference, source)
-
-
-def _clusters(reference: Reference) -> list[Cluster]:
-    from raykit.kuberay import choosing
-
-    connection = _connection(reference.context)
-    return choosing.named(connection, reference) if connection else []
+    raise _unknown(reference, source, connection)
 
 
 def _connection(context: str | None) -> Kubernetes | None:
@@ -225,10 +221,9 @@ def _no_cluster(
     )
 
 
-def _unknown(reference: Reference, source: str) -> MissingError:
+def _unknown(reference: Reference, source: str, connection: Kubernetes | None) -> MissingError:
     from raykit.kuberay import choosing
 
-    connection = _connection(reference.context)
     clusters = choosing.find(connection, reference.namespace) if connection else []
     known = [cluster.where for cluster in clusters]
     if reference.namespace is None:

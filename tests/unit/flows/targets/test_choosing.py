@@ -106,6 +106,12 @@ def test_an_unknown_name_lists_what_there_is(kuberay, heads):
     assert absent.value.next.endswith("or --on local, or --on http://smal:8265")
 
 
+def test_an_unknown_name_connects_once(kuberay):
+    with pytest.raises(MissingError):
+        choose(on="nothing")
+    assert [path for _, path, _ in kuberay.asked].count("/version") == 1
+
+
 def test_a_name_is_looked_for_without_a_context_among_the_local_heads(no_context, heads):
     heads.append("three")
     assert choose("three").reason == "running on the local head three (--on)"

@@ -1,0 +1,1 @@
+"""Render what keeps clusters in order: CronJobs that run raykit in the Kubernetes cluster."""
