@@ -43,6 +43,17 @@ def owners(item: Object, *path: str) -> set[str]:
     return {entry.get("manager", "") for entry in entries if _has(entry.get("fieldsV1"), path)}
 
 
+def last_applied(item: Object, manager: str) -> str:
+    """The time at which a manager last applied an object, else that of its creation; empty if it
+    has none."""
+    times = [
+        entry.get("time", "")
+        for entry in _managed(item)
+        if (entry.get("manager"), entry.get("operation")) == (manager, "Apply")
+    ]
+    return max([item["metadata"].get("creationTimestamp", ""), *times])
+
+
 def applied_by(item: Object, manager: str) -> Object | None:
     """The part of an object that a manager applied: to be changed and applied again by it.
 

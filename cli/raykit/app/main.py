@@ -34,6 +34,7 @@ from raykit.app.commands.measuring import bench, compare, report, runs
 from raykit.errors import (
     Interrupt,
     InterruptedByUserError,
+    KubernetesError,
     MissingError,
     RaykitError,
     UsageError,
@@ -57,6 +58,10 @@ One machine beside several:
 Every command takes -h; most take -o json. Exit codes: below 20 it is raykit or the platform,
 20 the job FAILED, 21 STOPPED, 22 still runs after --timeout.
 """
+
+EXAMINED = (MissingError.exit_code, KubernetesError.exit_code)
+DOCTOR = "raykit doctor, with the same --context and -n: it checks all that raykit needs"
+"""Advice for errors that have none of their own, but whose cause doctor may find."""
 
 OUR_VARIABLES = ("RAYKIT_ON", "RAYKIT_RUNS")
 
@@ -112,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         with _long_paths_refused():
             app(args=words, prog_name=_program(sys.argv[0]))
     except RaykitError as error:
+        if error.exit_code in EXAMINED and not error.next:
+            error.next = DOCTOR
         output.show_error(_command(words), error, as_json)
         sys.exit(error.exit_code)
     except Interrupt:

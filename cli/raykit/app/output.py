@@ -271,7 +271,10 @@ class Screen:
         self._say(f"{styled('✗', RED, sys.stderr)} {plain(title)}")
 
     def note(self, text: str) -> None:
+        turns = _Spinner.status is not None
         self._say(plain(text))
+        if turns:
+            _Spinner.start(f"{self.title} …")
 
     def job_output(self, chunk: bytes) -> None:
         self.tail = (self.tail + chunk)[-TAIL_BYTES:]

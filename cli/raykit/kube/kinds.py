@@ -35,6 +35,7 @@ class Kind:
 
 
 KINDS = {
+    "ConfigMap": Kind("v1", "configmaps"),
     "CustomResourceDefinition": Kind(
         "apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False
     ),

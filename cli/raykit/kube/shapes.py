@@ -100,15 +100,14 @@ CONDITIONS = ListOf(
 )
 TOLERATIONS = ListOf(dict.fromkeys(("key", "operator", "value", "effect"), TEXT))
 RESOURCES = {"requests": MapOf(QUANTITY), "limits": MapOf(QUANTITY)}
-CONTAINERS = ListOf(
-    {
-        "name": Required(TEXT),
-        "image": TEXT,
-        "args": TEXTS,
-        "resources": RESOURCES,
-        "restartPolicy": TEXT,
-    }
-)
+CONTAINER = {
+    "name": Required(TEXT),
+    "image": TEXT,
+    "args": TEXTS,
+    "resources": RESOURCES,
+    "restartPolicy": TEXT,
+}
+CONTAINERS = ListOf(CONTAINER)
 ENDED = {"exitCode": NUMBER, "reason": TEXT, "message": TEXT}
 STATE = {
     "waiting": {"reason": TEXT, "message": TEXT},
@@ -139,14 +138,23 @@ GROUP = {"template": Required({**TEMPLATE, "spec": Required(TEMPLATE["spec"])})}
 NODE_INFO = dict.fromkeys(("bootID", "machineID", "architecture", "kubeletVersion"), TEXT)
 REPLICAS = dict.fromkeys(("replicas", "minReplicas", "maxReplicas", "numOfHosts"), NUMBER)
 
+MOUNTED = {
+    **POD_SPEC,
+    "containers": ListOf(
+        {**CONTAINER, "volumeMounts": ListOf(dict.fromkeys(("name", "mountPath"), TEXT))}
+    ),
+    "volumes": ListOf({"name": TEXT, "configMap": {"name": NAME}}),
+}
+
 SHAPES: dict[str, Shape] = {
+    "ConfigMap": {"metadata": Required(METADATA), "data": MapOf(TEXT)},
     "CustomResourceDefinition": {
         "metadata": Required(METADATA),
         "spec": {"versions": ListOf({"name": Required(TEXT), "schema": MapOf({})})},
     },
     "Deployment": {
         "metadata": Required(NAMESPACED),
-        "spec": {"replicas": NUMBER, "template": TEMPLATE},
+        "spec": {"replicas": NUMBER, "template": {"spec": MOUNTED}},
         "status": {
             "observedGeneration": NUMBER,
             "updatedReplicas": NUMBER,
@@ -158,6 +166,7 @@ SHAPES: dict[str, Shape] = {
         "type": TEXT,
         "reason": TEXT,
         "message": TEXT,
+        **dict.fromkeys(("lastTimestamp", "eventTime"), TIME),
         "involvedObject": {"uid": TEXT, "name": TEXT, "kind": TEXT},
     },
     "Metadata": {"metadata": Required(METADATA)},

@@ -16,7 +16,7 @@ from raykit.kube.connection import FIELD_MANAGER
 from raykit.kuberay import raycluster
 from raykit.kuberay.pods import is_head, ray_container
 from raykit.kuberay.raycluster import Cluster
-from raykit.objects import Object, condition
+from raykit.objects import Object, condition, last_applied
 from raykit.phases import WALL, Phase
 
 ANNOTATION = "raykit.io/bring-up"
@@ -43,11 +43,11 @@ def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
     ends = {
         "applied": _seconds(created[1]),
         "scheduled": _condition(head, "PodScheduled"),
-        "image": _started(cluster, head),
+        "image": ray_started(cluster, head),
         "head-ready": _condition(head, "Ready"),
         "workers-ready": _workers_ready(pods),
     }
-    phases, start = [], _seconds(_applied(cluster))
+    phases, start = [], _seconds(last_applied(cluster, FIELD_MANAGER))
     for name, end in ends.items():
         if end is None:
             break
@@ -108,18 +108,8 @@ def _head_uid(pods: Sequence[Object]) -> str | None:
     return uids[0] if len(uids) == 1 else None
 
 
-def _applied(cluster: Object) -> str:
-    """The time at which raykit last applied a RayCluster, else the time of its creation."""
-    metadata = cluster["metadata"]
-    times = [
-        entry["time"]
-        for entry in metadata.get("managedFields") or []
-        if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")
-    ]
-    return str(max([metadata["creationTimestamp"], *times]))
-
-
-def _started(cluster: Object, pod: Object) -> float | None:
+def ray_started(cluster: Object, pod: Object) -> float | None:
+    """When the Ray container of a pod started, in Unix seconds; None if it does not run."""
     name = ray_container(cluster, pod).get("name")
     for state in (pod.get("status") or {}).get("containerStatuses", []):
         started = ((state.get("state") or {}).get("running") or {}).get("startedAt")

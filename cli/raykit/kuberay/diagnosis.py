@@ -14,6 +14,7 @@ from datetime import datetime
 from raykit.kube import contexts
 from raykit.kube.contexts import kubectl
 from raykit.kuberay.finding import Finding, grouped
+from raykit.kuberay.pods import is_head
 from raykit.kuberay.scheduling import Machines, is_unschedulable
 from raykit.objects import Object, condition, holds
 from raykit.spec.names import CLUSTER_LABEL
@@ -22,7 +23,7 @@ NO_SUCH_IMAGE = {"ErrImageNeverPull", "InvalidImageName"}
 NO_PULL = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
 BAD_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 AT_ONCE, SOON, LATER = 0.0, 8.0, 12.0
-SLOW_INIT_SECONDS = 60.0
+SLOW_INIT_SECONDS, HOPELESS_INIT_SECONDS = 20.0, 100.0
 GROWS = ("TriggeredScaleUp", "Nominated")
 NOT_READ = Machines()
 PASSING_WARNINGS = ("Unhealthy", "FailedScheduling")
@@ -46,8 +47,8 @@ class Scene:
 
 
 def of_cluster(cluster: Object, scene: Scene) -> list[Finding]:
-    """Why a RayCluster is not ready: its conditions, a refused spec, and its pods."""
-    return [*_conditions(cluster, scene), *_refused_spec(cluster, scene), *of_pods(scene)]
+    """Why a RayCluster is not ready: its conditions, and its pods."""
+    return [*_conditions(cluster, scene), *of_pods(scene)]
 
 
 def of_pods(scene: Scene) -> list[Finding]:
@@ -99,21 +100,6 @@ def repair_of_refusal(message: str, context: str, namespace: str) -> str:
     return "raykit render -f SPEC shows what is applied; change the spec, then raykit up again"
 
 
-def _refused_spec(cluster: Object, scene: Scene) -> Iterator[Finding]:
-    """Events by which KubeRay refuses a spec: it has no admission webhook and does nothing else."""
-    if (cluster.get("status") or {}).get("state") == "ready":
-        return
-    for event in _events_of(cluster, scene.events):
-        if _is_warning(event) and event.get("reason", "").startswith("Invalid"):
-            yield Finding(
-                "invalid",
-                "KubeRay refuses it",
-                (event.get("message", ""),),
-                "change the spec, then raykit up again",
-                SOON,
-            )
-
-
 def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     if pod["metadata"].get("deletionTimestamp"):
@@ -134,7 +120,7 @@ def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
 def _unschedulable(pod: Object, scene: Scene) -> Finding:
     name = pod["metadata"]["name"]
     survey = scene.machines.survey(pod)
-    grows = any(event.get("reason") in GROWS for event in _events_of(pod, scene.events))
+    grows = any(event.get("reason") in GROWS for event in events_of(pod, scene.events))
     fits_later = scene.machines.ending and bool(survey and survey.large_enough)
     scheduler = (condition(pod, "PodScheduled") or {}).get("message", "")
     return Finding(
@@ -197,7 +183,7 @@ def _no_image(pod: Object, container: Object, waiting: Object, scene: Scene) -> 
         repair = "check `image` in the spec: its name, its tag, and whether the nodes may pull it"
     messages = [
         event["message"]
-        for event in _events_of(pod, scene.events)
+        for event in events_of(pod, scene.events)
         if event.get("reason") == "Failed" and "ailed to pull" in event.get("message", "")
     ]
     return Finding(
@@ -254,16 +240,29 @@ def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
 
 
 def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
-    seconds = scene.now - _seconds(running["startedAt"]) if "startedAt" in running else 0.0
+    """A worker that does not reach a head which is ready."""
+    ready = [condition(head, "Ready") or {} for head in scene.pods if is_head(head)]
+    since = [
+        state["lastTransitionTime"]
+        for state in ready
+        if state.get("status") == "True" and "lastTransitionTime" in state
+    ]
+    if not since or "startedAt" not in running:
+        return []
+    seconds = scene.now - max(map(seconds_of, (since[0], running["startedAt"])))
     if seconds < SLOW_INIT_SECONDS:
         return []
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     return [
         Finding(
-            f"init:{pod['metadata']['name']}",
-            f"pod {pod['metadata']['name']} has not reached the head for {seconds:.0f} s",
+            f"init:{name}",
+            f"pod {name} does not reach the head, which is ready",
             ("its init container wait-gcs-ready asks the head's service by its DNS name",),
-            "does a NetworkPolicy close DNS (UDP and TCP 53) or port 6379?",
-            pod=pod["metadata"]["name"],
+            "does a NetworkPolicy close DNS (UDP and TCP 53) or port 6379? Does DNS work? "
+            f"{kubectl(scene.context, 'kube-system')} get pods -l k8s-app=kube-dns",
+            HOPELESS_INIT_SECONDS,
+            (namespace, name, "wait-gcs-ready", False),
+            name,
         )
     ]
 
@@ -271,8 +270,8 @@ def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
 def _warnings(pod: Object, scene: Scene) -> list[Finding]:
     warnings = [
         event
-        for event in _events_of(pod, scene.events)
-        if _is_warning(event) and event.get("reason") not in PASSING_WARNINGS
+        for event in events_of(pod, scene.events)
+        if is_warning(event) and event.get("reason") not in PASSING_WARNINGS
     ]
     name = pod["metadata"]["name"]
     return [
@@ -303,12 +302,13 @@ def _spec_of(pod: Object, container: str) -> Object:
     return {}
 
 
-def _events_of(item: Object, events: Sequence[Object]) -> list[Object]:
+def events_of(item: Object, events: Sequence[Object]) -> list[Object]:
+    """Those of the events that are about an object."""
     uid = item["metadata"].get("uid")
     return [event for event in events if (event.get("involvedObject") or {}).get("uid") == uid]
 
 
-def _is_warning(event: Object) -> bool:
+def is_warning(event: Object) -> bool:
     return bool(event.get("type") == "Warning")
 
 
@@ -317,5 +317,6 @@ def _describe(pod: Object, scene: Scene) -> str:
     return f"{kubectl(scene.context, namespace)} describe pod {name}"
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """A time of Kubernetes in Unix seconds."""
     return datetime.fromisoformat(text).timestamp()

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from typing import Any
 import yaml
 
 from raykit import processes, versions
-from raykit.errors import KubernetesError, MissingError
+from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.kube.connection import EVERYWHERE, RAY_API, Kubernetes
 from raykit.kube.contexts import Context, kubectl
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay import diagnosis, waiting
-from raykit.kuberay.checks import arguments
+from raykit.kuberay.checks import arguments, configuration
+from raykit.kuberay.explaining import operator_log
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.waiting import Look
 from raykit.objects import Object, condition, holds
@@ -167,8 +169,8 @@ def _patient(look: Look) -> Look:
     return Look(look.ready, findings, look.missing)
 
 
-def diagnose(connection: Kubernetes, namespace: str) -> list[Finding]:
-    """Why nothing happens to a RayCluster of a namespace: `faults`, or the operator is idle.
+def diagnose(connection: Kubernetes, namespace: str, name: str) -> list[Finding]:
+    """Why nothing happens to a RayCluster: `faults`, or the operator is idle, with its last errors.
 
     Empty if the user may not look for the operator in all namespaces.
     """
@@ -178,7 +180,9 @@ def diagnose(connection: Kubernetes, namespace: str) -> list[Finding]:
         # A user may have the right to read one namespace but not all of them.
         return []
     findings = faults(connection, deployment, namespace)
-    return findings if deployment is None else findings or [_silent(connection, deployment)]
+    if findings or deployment is None:
+        return findings
+    return [_silent(connection, deployment, namespace, name)]
 
 
 def faults(connection: Kubernetes, deployment: Object | None, namespace: str) -> list[Finding]:
@@ -193,8 +197,9 @@ def faults(connection: Kubernetes, deployment: Object | None, namespace: str) ->
     look = _look(connection, deployment)
     if not look.ready:
         return list(look.findings) or [_unready(connection, deployment)]
-    if not arguments.watches(deployment, namespace):
-        return [_elsewhere(connection, deployment, namespace)]
+    names = configuration.watched(connection, deployment)
+    if names and namespace not in names:
+        return [_elsewhere(connection, deployment, names, namespace)]
     return []
 
 
@@ -225,29 +230,41 @@ def _unready(connection: Kubernetes, deployment: Object) -> Finding:
     )
 
 
-def _elsewhere(connection: Kubernetes, deployment: Object, namespace: str) -> Finding:
-    names = [*(arguments.watched(deployment) or []), namespace]
+def _elsewhere(
+    connection: Kubernetes, deployment: Object, names: Sequence[str], namespace: str
+) -> Finding:
     release = deployment["metadata"]["namespace"]
     return Finding(
         "elsewhere-operator",
         f"KubeRay's operator does not watch namespace {namespace}",
-        (f"{where(deployment)} watches {', '.join(names[:-1])}", arguments.shown(deployment)),
+        (f"{where(deployment)} watches {', '.join(names)}", arguments.shown(deployment)),
         f"helm --kube-context {connection.about.quoted} -n {release} upgrade {CHART} {CHART} "
         f"--repo {REPOSITORY} --version {version(deployment) or versions.KUBERAY} --reuse-values "
-        f"--set 'watchNamespace={{{','.join(names)}}}'",
+        f"--set 'watchNamespace={{{','.join([*names, namespace])}}}'",
         LATER,
     )
 
 
-def _silent(connection: Kubernetes, deployment: Object) -> Finding:
-    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+def _silent(connection: Kubernetes, deployment: Object, namespace: str, name: str) -> Finding:
+    home, own_name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+    errors = operator_log.errors(connection, pods(connection, home), namespace, name)
     return Finding(
         "silent-operator",
-        "KubeRay's operator is ready, but does nothing with this cluster",
-        (arguments.shown(deployment),),
-        f"{kubectl(connection.context, namespace)} logs deployment/{name}",
+        "KubeRay's operator fails to do what this cluster needs"
+        if errors
+        else "KubeRay's operator is ready, but does nothing with this cluster",
+        (*(f"it says: {line}" for line in errors), arguments.shown(deployment)),
+        f"{kubectl(connection.context, home)} logs deployment/{own_name}",
         SILENT,
     )
+
+
+def pods(connection: Kubernetes, namespace: str) -> list[Object]:
+    """The operator's pods; none if they cannot be listed: they only explain."""
+    try:
+        return connection.objects("Pod", namespace, labels=LABELS)
+    except RaykitError:
+        return []
 
 
 def _look(connection: Kubernetes, deployment: Object | None = None) -> Look:
@@ -255,9 +272,9 @@ def _look(connection: Kubernetes, deployment: Object | None = None) -> Look:
     if is_ready(deployment):
         return Look(True)
     namespace = deployment["metadata"]["namespace"] if deployment else NAMESPACE
-    pods = connection.objects("Pod", namespace, labels=LABELS)
-    events = waiting.events(connection, namespace, [pod for pod in pods if not holds(pod, "Ready")])
-    scene = diagnosis.Scene(connection.context, pods=pods, events=events)
+    own = pods(connection, namespace)
+    events = waiting.events(connection, namespace, [pod for pod in own if not holds(pod, "Ready")])
+    scene = diagnosis.Scene(connection.context, pods=own, events=events)
     return Look(False, diagnosis.of_pods(scene), "its pod")
 
 

@@ -14,6 +14,7 @@ from raykit.kube.contexts import kubectl
 from raykit.kube.reference import Reference
 from raykit.kuberay import diagnosis, operator, waiting
 from raykit.kuberay import pods as ray_pods
+from raykit.kuberay.explaining import creation, groups
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
@@ -71,6 +72,13 @@ def findings(
     of_cluster: its pods. machines: reads the Kubernetes nodes for unschedulable pods; None: only
     the scheduler's message is used, which is part of the pod and needs no request.
     """
+    return _explained(cluster, of_cluster, machines)[0]
+
+
+def _explained(
+    cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader | None
+) -> tuple[list[Finding], diagnosis.Scene]:
+    """Why a cluster is not ready, and the objects that show it."""
     connection = cluster.connection
     unready = [pod for pod in of_cluster if not holds(pod, "Ready")]
     scene = diagnosis.Scene(
@@ -80,10 +88,17 @@ def findings(
         machines=machines.read(unready) if machines else diagnosis.NOT_READ,
         now=time.time(),
     )
-    reasons = diagnosis.of_cluster(cluster.item, scene)
-    if reasons or not _is_idle(cluster.item, of_cluster):
-        return reasons
-    return operator.diagnose(connection, cluster.namespace)
+    reasons = [*creation.findings(cluster.item, scene), *diagnosis.of_cluster(cluster.item, scene)]
+    if not reasons and _is_idle(cluster.item, of_cluster):
+        reasons = operator.diagnose(connection, cluster.namespace, cluster.name)
+    return reasons, scene
+
+
+def _look(
+    cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader, missing: str
+) -> Look:
+    reasons, scene = _explained(cluster, of_cluster, machines)
+    return Look(False, reasons, missing, groups.lines(cluster.item, scene, reasons))
 
 
 def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
@@ -161,7 +176,7 @@ def _look_at_head(cluster: Cluster, machines: MachinesReader) -> Look:
     of_cluster = pods(cluster)
     if head_is_ready(cluster.item, of_cluster):
         return Look(True)
-    return Look(False, findings(cluster, of_cluster, machines), "its pod")
+    return _look(cluster, of_cluster, machines, "its pod")
 
 
 def _look_at_workers(cluster: Cluster, machines: MachinesReader) -> Look:
@@ -169,8 +184,7 @@ def _look_at_workers(cluster: Cluster, machines: MachinesReader) -> Look:
     ready, wanted = ready_workers(cluster.item, of_cluster), wanted_workers(cluster.item)
     if ready == wanted and head_is_ready(cluster.item, of_cluster):
         return Look(True)
-    missing = f"{ready} of {wanted} are ready"
-    return Look(False, findings(cluster, of_cluster, machines), missing)
+    return _look(cluster, of_cluster, machines, f"{ready} of {wanted} are ready")
 
 
 def _is_idle(item: Object, of_cluster: Sequence[Object]) -> bool:

@@ -16,6 +16,8 @@ from raykit.objects import Object
 from raykit.progress import Progress
 
 LONGEST_SLEEP, SETTLE = 2.0, 0.1
+NOTED_AFTER_SECONDS = 10.0
+"""How long a reason lasts before it is shown on a line of its own, also without a terminal."""
 SILENT_API_SECONDS = 15.0
 WATCH_SECONDS = 10
 LOG_LINES = 10
@@ -26,11 +28,16 @@ MOST_ASKED = 8
 @dataclass(frozen=True)
 class Look:
     """The state at one moment. findings: why it is not ready. missing: what is not ready, in a
-    few words."""
+    few words. lines: one for each group that is not ready, with its reason."""
 
     ready: bool
     findings: Sequence[Finding] = ()
     missing: str = ""
+    lines: Sequence[str] = ()
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        return self.lines or [finding.what for finding in self.findings] or [self.missing]
 
 
 def until(
@@ -52,6 +59,7 @@ def until(
     """
     began = time.monotonic()
     since: dict[str, float] = {}
+    narrator = _Narrator(progress)
     while True:
         seen = _patiently(look)
         if seen.ready:
@@ -63,8 +71,26 @@ def until(
                 raise _hopeless(what, finding, log(finding))
         if now - began >= timeout:
             raise _late(what, timeout, seen, next)
-        progress.detail(seen.findings[0].what if seen.findings else seen.missing)
+        narrator.show(seen.reasons, now)
         wake(_sleep(seen.findings, since, now, began + timeout))
+
+
+class _Narrator:
+    """Shows why something is waited for: at once beside the spinner, and each reason that lasts
+    once on a line of its own."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.since: dict[str, float] = {}
+        self.noted: set[str] = set()
+
+    def show(self, reasons: Sequence[str], now: float) -> None:
+        self.progress.detail("; ".join(reasons))
+        self.since = {reason: self.since.get(reason, now) for reason in reasons}
+        for reason in reasons:
+            if reason not in self.noted and now - self.since[reason] >= NOTED_AFTER_SECONDS:
+                self.noted.add(reason)
+                self.progress.note(f"waiting: {reason}")
 
 
 @dataclass(frozen=True)
@@ -171,8 +197,9 @@ def _hopeless(what: str, finding: Finding, log: list[str]) -> KubernetesError:
 
 def _late(what: str, timeout: float, seen: Look, next: str) -> KubernetesError:
     reasons = [line for item in seen.findings for line in (item.what, *item.evidence)]
+    repairs = [finding.next for finding in seen.findings if finding.next]
     return KubernetesError(
         f"{what} was not ready within {timeout:g} s",
-        evidence=reasons or [seen.missing],
-        next=next,
+        evidence=reasons or seen.reasons,
+        next=repairs[0] if repairs else next,
     )

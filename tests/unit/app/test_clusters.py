@@ -165,6 +165,14 @@ def test_raykits_own_image_is_refused_where_no_kind_cluster_can_have_it(kuberay,
     assert "is in no registry, and prod is no kind cluster" in said
 
 
+def test_an_error_of_kubernetes_without_advice_of_its_own_leads_to_doctor(kuberay, raykit, spec):
+    kuberay.refuse(f"{RAY}/namespaces/raykit/rayclusters/small", 422, "it is odd")
+    code, _, said = raykit("up", "-f", spec, "--yes")
+    assert code == 5
+    assert "it is odd" in said
+    assert "next: raykit doctor, with the same --context and -n" in said
+
+
 def test_a_raycluster_that_raykit_did_not_make_is_neither_changed_nor_deleted(
     kuberay, raykit, spec
 ):

@@ -50,8 +50,9 @@ def with_label(item):
 def whole(tools):
     """A machine on which nothing is missing."""
     kubectl = json.dumps({"clientVersion": {"gitVersion": "v1.36.2"}})
+    info = f"echo '{json.dumps(INFO)}'"
     tools(
-        docker=f"echo '{json.dumps(INFO)}'",
+        docker=f"""case "$1" in image) echo '[{{}}]';; run) ;; *) {info};; esac""",
         kind="echo kind v0.33.0 go1.25",
         helm="echo v4.3.1",
         kubectl=f"echo '{kubectl}'",
@@ -241,6 +242,25 @@ def test_an_operator_that_does_not_serve_fails(cluster, whole, examined, item, c
     assert (ended, checks["operator"]["state"]) == (code, "fail")
     assert checks["operator"]["what"].startswith(what)
     assert checks["operator"]["next"]
+
+
+def test_errors_in_the_operators_log_are_a_warning(cluster, whole, examined):
+    pod = {
+        "metadata": {
+            "name": "op",
+            "namespace": "ray-system",
+            "labels": {"app.kubernetes.io/name": "kuberay-operator"},
+        },
+        "spec": {"containers": [{"name": "o"}]},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    cluster.keep("pods", pod)
+    line = {"level": "error", "msg": "Reconciler error", "error": "no right"}
+    cluster.say("/api/v1/namespaces/ray-system/pods/op/log", json.dumps(line))
+    code, checks, _ = examined()
+    assert (code, checks["operator-log"]["state"]) == (0, "warn")
+    assert checks["operator-log"]["evidence"] == ["Reconciler error: no right"]
+    assert checks["operator-log"]["next"].endswith("logs deployment/kuberay-operator")
 
 
 def test_an_operator_of_an_unknown_version_is_a_warning(cluster, whole, examined):

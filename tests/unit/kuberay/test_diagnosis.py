@@ -194,15 +194,26 @@ def test_events_of_other_objects_do_not_count():
     assert first(pod(), events=[event("FailedMount", uid="another")]) is None
 
 
-@pytest.mark.parametrize(("age", "told"), [(59, False), (61, True)])
-def test_an_init_container_that_never_reaches_the_head_hints_at_dns(age, told):
+def head_ready(at):
+    """A head that is ready since so many seconds after midnight."""
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": f"2026-11-24T00:00:{at:02}Z"}
+    head = pod(conditions=[ready])
+    head["metadata"]["labels"] = {"ray.io/node-type": "head"}
+    return head
+
+
+@pytest.mark.parametrize(("age", "told"), [(49, False), (51, True)])
+def test_an_init_container_that_does_not_reach_a_ready_head_hints_at_dns(age, told):
     started = {"running": {"startedAt": "2026-11-24T00:00:00Z"}}
     worker = pod(name="worker")
-    init = {"name": "wait-gcs-ready", "state": started}
-    worker["status"]["initContainerStatuses"] = [init]
-    finding = first(worker, now=1795478400 + age)
+    worker["status"]["initContainerStatuses"] = [{"name": "wait-gcs-ready", "state": started}]
+    finding = first(head_ready(at=30), worker, now=1795478400 + age)
     assert bool(finding) is told
-    assert not told or "DNS" in finding.next
+    if told:
+        assert "DNS" in finding.next
+        assert finding.log == (NAMESPACE, "worker", "wait-gcs-ready", False)
+        assert finding.patience == 100
+    assert first(worker, now=1795478400 + 500) is None, "the head is not ready: it rightly waits"
 
 
 def test_what_ends_the_wait_comes_first():
@@ -256,11 +267,3 @@ def test_a_suspended_cluster_is_queued_and_not_an_error():
     (finding,) = diagnosis.of_cluster(cluster(suspended), Scene("kind-raykit"))
     assert (finding.key, finding.patience) == ("suspended", None)
     assert "Kueue" in finding.evidence[0]
-
-
-def test_a_spec_that_kuberay_refuses_in_an_event_ends_the_wait():
-    refused = event("InvalidRayClusterSpec", "RayVersion was not specified", uid="uid-c")
-    (finding,) = diagnosis.of_cluster(cluster(), Scene("kind-raykit", events=[refused]))
-    assert finding.evidence == ("RayVersion was not specified",)
-    ready = diagnosis.of_cluster(cluster(state="ready"), Scene("kind-raykit", events=[refused]))
-    assert ready == []

@@ -153,7 +153,7 @@ def reads(answers):
     connection = Scripted(answers)
     connection.version()
     operator.require(connection)
-    operator.diagnose(connection, "raykit")
+    operator.diagnose(connection, "raykit", "small")
     machines = MachinesReader(connection)
     for cluster in choosing.find(connection):
         of_cluster = raycluster.pods(cluster)

@@ -1,5 +1,7 @@
 """Whether the operator serves, which version it is, and why nothing happens to a cluster."""
 
+import json
+
 import pytest
 
 from raykit.errors import KubernetesError
@@ -87,7 +89,7 @@ def listed(*items):
 
 def test_without_an_operator_the_command_that_installs_it_is_said(connection, api):
     api.say(DEPLOYMENTS, listed())
-    (finding,) = operator.diagnose(connection, "a")
+    (finding,) = operator.diagnose(connection, "a", "small")
     assert finding.what == "no KubeRay operator runs here"
     assert finding.next == "raykit kind up --name here"
     assert finding.patience <= 20
@@ -114,24 +116,80 @@ def test_an_operator_whose_pod_cannot_start_gives_that_reason(connection, api):
     api.say(DEPLOYMENTS, listed(deployment(available="False")))
     api.say("/api/v1/namespaces/ray-system/pods", listed(pod))
     api.say("/api/v1/namespaces/ray-system/events", listed())
-    (finding,) = operator.diagnose(connection, "a")
+    (finding,) = operator.diagnose(connection, "a", "small")
     assert finding.what == "image quay.io/x:1 cannot be had (ImagePullBackOff)"
 
 
 def test_an_operator_that_is_ready_and_silent_shows_its_arguments_and_its_log(connection, api):
     api.say(DEPLOYMENTS, listed(deployment()))
-    (finding,) = operator.diagnose(connection, "a")
+    api.say("/api/v1/namespaces/ray-system/pods", listed())
+    (finding,) = operator.diagnose(connection, "a", "small")
     assert "does nothing with this cluster" in finding.what
     assert finding.evidence == ("its arguments: --watch-namespace=a",)
     assert finding.next.endswith("-n ray-system logs deployment/kuberay-operator")
     assert finding.patience <= 20
 
 
+def test_the_errors_of_its_log_about_the_cluster_come_first(connection, api):
+    pod = {
+        "metadata": {"name": "op", "namespace": "ray-system"},
+        "spec": {"containers": [{"name": "o"}]},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    about = {"name": "small", "namespace": "a"}
+    line = {"level": "error", "msg": "Reconciler error", "error": "quota", "RayCluster": about}
+    api.say(DEPLOYMENTS, listed(deployment()))
+    api.say("/api/v1/namespaces/ray-system/pods", listed(pod))
+    api.say("/api/v1/namespaces/ray-system/pods/op/log", json.dumps(line))
+    (finding,) = operator.diagnose(connection, "a", "small")
+    assert finding.what == "KubeRay's operator fails to do what this cluster needs"
+    assert finding.evidence[0] == "it says: Reconciler error: quota"
+
+
+def configured(text, key="config.yaml"):
+    """An operator whose configuration is a ConfigMap, and that ConfigMap."""
+    item = deployment()
+    spec = item["spec"]["template"]["spec"]
+    spec["containers"][0]["args"] = ["--config", "/etc/config/config.yaml"]
+    spec["containers"][0]["volumeMounts"] = [{"name": "c", "mountPath": "/etc/config/"}]
+    spec["volumes"] = [{"name": "c", "configMap": {"name": "cm"}}]
+    metadata = {"name": "cm", "namespace": "ray-system"}
+    return item, {"metadata": metadata, "data": {key: text}}
+
+
+@pytest.mark.parametrize("text", ["watchNamespace: x,y", "watchNamespace: 'x, y'\nother: 1"])
+def test_namespaces_are_read_from_the_configuration_file_too(connection, api, text):
+    item, config_map = configured(text)
+    api.say(DEPLOYMENTS, listed(item))
+    api.keep("configmaps", config_map)
+    (finding,) = operator.diagnose(connection, "ours", "small")
+    assert finding.evidence[0] == "deployment ray-system/kuberay-operator watches x, y"
+
+
+@pytest.mark.parametrize("text", ["", "[", "- a", "watchNamespace: ''"])
+def test_a_configuration_that_names_no_namespaces_excludes_none(connection, api, text):
+    item, config_map = configured(text)
+    api.say(DEPLOYMENTS, listed(item))
+    api.keep("configmaps", config_map)
+    api.keep("pods")
+    (finding,) = operator.diagnose(connection, "ours", "small")
+    assert finding.key == "silent-operator"
+
+
+def test_a_configuration_that_may_not_be_read_excludes_none(connection, api):
+    item, _ = configured("")
+    api.say(DEPLOYMENTS, listed(item))
+    api.keep("pods")
+    api.refuse("/api/v1/namespaces/ray-system/configmaps/cm", 403, "no")
+    (finding,) = operator.diagnose(connection, "ours", "small")
+    assert finding.key == "silent-operator"
+
+
 def test_an_operator_that_watches_other_namespaces_is_told_with_the_command_that_adds_ours(
     connection, api
 ):
     api.say(DEPLOYMENTS, listed(deployment()))
-    (finding,) = operator.diagnose(connection, "ours")
+    (finding,) = operator.diagnose(connection, "ours", "small")
     assert finding.what == "KubeRay's operator does not watch namespace ours"
     assert finding.evidence[0] == "deployment ray-system/kuberay-operator watches a"
     assert finding.next.endswith("--reuse-values --set 'watchNamespace={a,ours}'")
@@ -152,14 +210,14 @@ def test_an_operator_that_is_not_available_without_a_reason_of_its_pods_is_not_c
 ):
     api.say(DEPLOYMENTS, listed(deployment(available="False")))
     api.say("/api/v1/namespaces/ray-system/pods", listed())
-    (finding,) = operator.diagnose(connection, "a")
+    (finding,) = operator.diagnose(connection, "a", "small")
     assert finding.what == "KubeRay's operator is not ready"
     assert finding.patience is None
 
 
 def test_an_operator_that_was_scaled_to_0_is_told_with_the_command_that_starts_it(connection, api):
     api.say(DEPLOYMENTS, listed(deployment(replicas=0, updated=0)))
-    (finding,) = operator.diagnose(connection, "a")
+    (finding,) = operator.diagnose(connection, "a", "small")
     assert finding.what == "KubeRay's operator has no replica: somebody scaled it to 0"
     assert finding.next == (
         "kubectl --context kind-here -n ray-system scale deployment/kuberay-operator --replicas=1"
@@ -203,4 +261,4 @@ def test_a_chart_whose_crds_are_none_is_refused(tools, shown):
 
 def test_who_may_not_read_the_operators_namespace_gets_no_guess(connection, api):
     api.refuse(DEPLOYMENTS, 403, "deployments.apps is forbidden")
-    assert operator.diagnose(connection, "a") == []
+    assert operator.diagnose(connection, "a", "small") == []

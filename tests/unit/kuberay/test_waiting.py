@@ -23,7 +23,10 @@ class Clock:
 
 class Details(Silent):
     def __init__(self):
-        self.texts = []
+        self.texts, self.notes = [], []
+
+    def note(self, text):
+        self.notes.append(text)
 
     def step_detail(self, text):
         self.texts.append(text)
@@ -87,13 +90,14 @@ def test_a_finding_without_patience_never_ends_the_wait_but_explains_the_timeout
     assert clock.now - 100 == pytest.approx(60)
     assert late.value.what == "the head was not ready within 60 s"
     assert late.value.evidence == ("image x cannot be had", "not found")
-    assert late.value.next == "raykit status"
+    assert late.value.next == "mend it"
 
 
 def test_a_timeout_without_findings_says_what_is_missing(wait):
     with pytest.raises(KubernetesError) as late:
         wait(lambda _: Look(False, missing="1 of 2 are ready"), timeout=5)
     assert late.value.evidence == ("1 of 2 are ready",)
+    assert late.value.next == "raykit status"
 
 
 def test_the_reason_is_shown_while_waiting(wait):
@@ -103,6 +107,25 @@ def test_the_reason_is_shown_while_waiting(wait):
     )
     assert listener.texts[0] == "image x cannot be had"
     assert listener.texts[-1] == "its pod"
+
+
+def test_each_reason_that_lasts_is_noted_once_and_short_ones_are_not(wait):
+    listener = Details()
+    short, long = "head: it waits for a Kubernetes node", "head: its containers run"
+
+    def look(now):
+        return Look(now >= 60, lines=[short if now < 6 else long])
+
+    wait(look, listener=listener)
+    assert listener.notes == [f"waiting: {long}"]
+    assert set(listener.texts) == {short, long}
+
+
+def test_every_group_is_noted_on_a_line_of_its_own(wait):
+    listener = Details()
+    wait(lambda now: Look(now >= 30, lines=["group a: x", "group b: y"]), listener=listener)
+    assert listener.notes == ["waiting: group a: x", "waiting: group b: y"]
+    assert listener.texts[0] == "group a: x; group b: y"
 
 
 def test_an_api_server_that_restarts_is_waited_for(wait):

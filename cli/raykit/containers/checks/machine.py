@@ -1,4 +1,4 @@
-"""docker, kind and what their machine must offer: memory, disk, inotify instances, cgroups."""
+"""docker, kind and what their machine must offer: memory, disk, cgroups, privileged containers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import shutil
 
 from raykit import checks
 from raykit.checks import Check
-from raykit.containers import docker, kind
+from raykit.containers import docker, image, kind
 from raykit.containers.docker import Engine
 from raykit.errors import MissingError
 
 GIB = kind.GIB
 LEAST_MEMORY, LEAST_DISK = 4 * GIB, 10 * GIB
 """Bytes: for a kind cluster with one Ray head; for the images of Ray, of kind and of its nodes."""
+PRIVILEGED = "privileged"
 USE = "raykit kind, raykit image, and up on a kind cluster"
 
 
@@ -24,7 +25,7 @@ def engine() -> list[Check]:
         return [checks.as_warning(checks.of_error("docker", error), USE)]
     size = f"{engine.cpus} CPUs, {engine.memory / GIB:.1f} GiB"
     answers = checks.ok("docker", f"docker {engine.version}: {size}, {engine.architecture}")
-    return [answers, memory(engine), disk(engine), cgroups(engine)]
+    return [answers, memory(engine), disk(engine), cgroups(engine), privileged()]
 
 
 def kind_version() -> Check:
@@ -69,6 +70,27 @@ def cgroups(engine: Engine) -> Check:
         ["they refuse it unless the node image sets failCgroupV1: false"],
         "boot with systemd.unified_cgroup_hierarchy=1, "
         f"or set {kind.NODE_IMAGE}=kindest/node:v1.34.0",
+    )
+
+
+def privileged() -> Check:
+    """Whether the engine starts privileged containers, as the nodes of kind are.
+
+    It starts one of raykit's own image, if that is built, which ends at once.
+    """
+    name = image.reference()
+    if not image.is_built(name):
+        what = "not tried: the docker engine does not have raykit's image"
+        return checks.skipped(PRIVILEGED, what, next="raykit image build")
+    words = ("--privileged", "--network", "none", "--pull", "never", "--entrypoint", "true")
+    done = docker.docker("run", "--rm", *words, name, check=False)
+    if done.returncode == 0:
+        return checks.ok(PRIVILEGED, "the docker engine starts privileged containers")
+    return checks.warning(
+        PRIVILEGED,
+        "the docker engine starts no privileged containers, as the nodes of kind are",
+        [*done.evidence(), f"needed by {USE}"],
+        "an engine with userns-remap, or with a policy against them, cannot run kind: use another",
     )
 
 

@@ -142,6 +142,7 @@ class _Cluster:
             Question(definitions.NAME, lambda: definitions.served(on)),
             Question(definitions.FIELDS, lambda: definitions.fields(on, where, self.items)),
             Question(operator.NAME, lambda: operator.check(on, where)),
+            Question(operator.LOG, lambda: operator.log(on, where)),
         ]
 
     def place(self) -> list[Question]:

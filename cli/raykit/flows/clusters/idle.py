@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from raykit.errors import ConflictError, MissingError, RaykitError, UsageError
@@ -17,8 +16,8 @@ from raykit.flows.targets.kinds import OnKubernetes
 from raykit.flows.targets.where import Where
 from raykit.kube.connection import DEFAULT_NAMESPACE, Kubernetes, connect
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
-from raykit.kuberay import choosing, operator, raycluster
-from raykit.kuberay.pods import is_head, ray_container, serves
+from raykit.kuberay import bring_up, choosing, operator, raycluster
+from raykit.kuberay.pods import is_head, serves
 from raykit.kuberay.raycluster import Cluster
 from raykit.manifests.upkeep.idle_cronjob import idle_cronjob
 from raykit.measure.keeping import ages
@@ -124,7 +123,7 @@ def look(cluster: Cluster, seconds: float, now: float) -> Verdict:
         seen = _ask(cluster)
     except RaykitError as error:
         return Verdict(cluster, KEPT, f"its head cannot be asked: {error.what}")
-    return judge(cluster, seen, _started(cluster.item, heads[0]), seconds, now)
+    return judge(cluster, seen, bring_up.ray_started(cluster.item, heads[0]), seconds, now)
 
 
 def judge(
@@ -185,16 +184,6 @@ def _ask(cluster: Cluster) -> Activity:
         Transport(endpoint) as transport,
     ):
         return work.activity(JobsApi(transport))
-
-
-def _started(cluster: Object, head: Object) -> float | None:
-    """When the head's Ray container started, in Unix seconds: earlier jobs were forgotten then."""
-    name = ray_container(cluster, head).get("name")
-    statuses = (head.get("status") or {}).get("containerStatuses", [])
-    states = [item.get("state") or {} for item in statuses if item["name"] == name]
-    times = [(state.get("running") or {}).get("startedAt") for state in states]
-    known = [time for time in times if time]
-    return datetime.fromisoformat(known[0]).timestamp() if known else None
 
 
 def _end(verdict: Verdict, seconds: float, progress: Progress) -> Verdict:

@@ -27,8 +27,8 @@ def shown(deployment: Object) -> str:
 
 def watched(deployment: Object) -> list[str] | None:
     """The namespaces that the operator watches, empty for all; None if a file says it."""
-    given = _value(arguments(deployment), WATCH)
-    if given is None and _value(arguments(deployment), CONFIG) is not None:
+    given = value(arguments(deployment), WATCH)
+    if given is None and value(arguments(deployment), CONFIG) is not None:
         return None
     return [name.strip() for name in (given or "").split(",") if name.strip()]
 
@@ -40,19 +40,17 @@ def watches(deployment: Object, namespace: str) -> bool:
 
 def gates(deployment: Object) -> dict[str, bool]:
     """The feature gates that its arguments set; others have their default."""
-    pairs = (
-        text.partition("=") for text in (_value(arguments(deployment), GATES) or "").split(",")
-    )
+    pairs = (text.partition("=") for text in (value(arguments(deployment), GATES) or "").split(","))
     return {
         name.strip(): value.strip().lower() == "true" for name, equals, value in pairs if equals
     }
 
 
-def _value(words: Sequence[str], flag: str) -> str | None:
-    """The value of a flag; the last one counts, as in Go."""
-    value = None
+def value(words: Sequence[str], flag: str) -> str | None:
+    """The value of a flag; the last one counts, as in Go. None if it is not given."""
+    last = None
     for at, word in enumerate(words):
         name, equals, given = word.lstrip("-").partition("=")
         if word.startswith("-") and name == flag:
-            value = given if equals else (words[at + 1] if at + 1 < len(words) else "")
-    return value
+            last = given if equals else (words[at + 1] if at + 1 < len(words) else "")
+    return last

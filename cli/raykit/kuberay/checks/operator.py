@@ -5,13 +5,15 @@ from __future__ import annotations
 from raykit import checks, versions
 from raykit.checks import Check
 from raykit.kube.connection import Kubernetes
+from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay import operator
-from raykit.kuberay.checks import arguments
+from raykit.kuberay.checks import arguments, configuration
+from raykit.kuberay.explaining import operator_log
 from raykit.kuberay.finding import Finding
 from raykit.objects import Object
 
-NAME = "operator"
+NAME, LOG = "operator", "operator-log"
 ABSENT = ("no-operator", "stopped-operator", "elsewhere-operator")
 """Findings by which something is missing; the others are of an operator that does not start."""
 NEEDED_GATES = {"RayClusterStatusConditions": "the condition HeadPodReady, by which raykit waits"}
@@ -26,11 +28,31 @@ def check(connection: Kubernetes, namespace: str) -> Check:
     findings = operator.faults(connection, deployment, namespace)
     if findings or deployment is None:
         return _failed(findings)
-    return judge(deployment, namespace)
+    return judge(deployment, namespace, configuration.watched(connection, deployment))
 
 
-def judge(deployment: Object, namespace: str) -> Check:
-    """An operator that is ready: whether its version and its feature gates fit."""
+def log(connection: Kubernetes, namespace: str) -> Check:
+    """Whether the operator's log holds errors; it is a warning, since they may have passed."""
+    try:
+        deployment = operator.find(connection, namespace)
+    except ForbiddenError as forbidden:
+        return checks.skipped(LOG, forbidden.what, forbidden.evidence)
+    if deployment is None:
+        return checks.skipped(LOG, "no operator, no log")
+    home = deployment["metadata"]["namespace"]
+    errors = operator_log.errors(connection, operator.pods(connection, home))
+    if not errors:
+        return checks.ok(LOG, "the end of the operator's log holds no error that may be read")
+    name = deployment["metadata"]["name"]
+    next = f"{kubectl(connection.context, home)} logs deployment/{name}"
+    return checks.warning(LOG, "the operator's log holds errors", errors, next)
+
+
+def judge(deployment: Object, namespace: str, names: list[str] | None) -> Check:
+    """An operator that is ready: whether its version and its feature gates fit.
+
+    names: the namespaces that it watches, empty for all; None: unknown.
+    """
     version, where = operator.version(deployment), operator.where(deployment)
     off = [name for name, on in arguments.gates(deployment).items() if not on]
     lacking = [
@@ -44,8 +66,8 @@ def judge(deployment: Object, namespace: str) -> Check:
         known = " and ".join(versions.KNOWN_KUBERAY)
         what = f"raykit does not know KubeRay {version or 'without a version'}: it knows {known}"
         return checks.warning(NAME, what, [where])
-    watched = "all namespaces" if arguments.watched(deployment) == [] else namespace
-    if arguments.watched(deployment) is None:
+    watched = "all namespaces" if names == [] else namespace
+    if names is None:
         watched = "what its configuration file says"
     return checks.ok(NAME, f"KubeRay {version} runs ({where}) and watches {watched}")
 

@@ -53,3 +53,22 @@ def test_without_an_engine_nothing_is_said_of_its_machine(tools):
     tools()
     (check,) = machine.engine()
     assert (check.name, check.state) == ("docker", State.warn)
+
+
+BUILT = "case \"$1\" in image) echo '[{}]';; *) %s;; esac"
+
+
+def test_an_engine_that_starts_no_privileged_container_is_a_warning(tools):
+    tools(docker=BUILT % "echo privileged mode is incompatible with user namespaces >&2; exit 125")
+    check = machine.privileged()
+    assert check.state is State.warn
+    assert "privileged mode is incompatible with user namespaces" in check.evidence
+    assert check.evidence[0].startswith("$ docker run --rm --privileged --network none")
+
+
+def test_a_privileged_container_that_starts_is_ok_and_without_an_image_none_is_tried(tools):
+    tools(docker=BUILT % "exit 0")
+    assert machine.privileged().state is State.ok
+    tools(docker="echo '[]'")
+    check = machine.privileged()
+    assert (check.state, check.next) == (State.skipped, "raykit image build")

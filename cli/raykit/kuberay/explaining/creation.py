@@ -1,0 +1,74 @@
+"""What KubeRay says in events about a cluster: a spec it refuses, what it cannot create. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from raykit.kube.connection import FIELD_MANAGER
+from raykit.kuberay import diagnosis
+from raykit.kuberay.diagnosis import LATER, SOON, Scene
+from raykit.kuberay.finding import Finding
+from raykit.kuberay.pods import is_head, wanted_workers
+from raykit.objects import Object, holds, last_applied
+
+FAILED = "FailedToCreate"
+
+
+def findings(cluster: Object, scene: Scene) -> list[Finding]:
+    """What KubeRay has said about a RayCluster since its spec was applied."""
+    warnings = [
+        event
+        for event in diagnosis.events_of(cluster, scene.events)
+        if diagnosis.is_warning(event) and _is_new(event, cluster)
+    ]
+    return [*_refused_spec(cluster, warnings), *_failures(cluster, scene, warnings)]
+
+
+def _is_new(event: Object, cluster: Object) -> bool:
+    """Whether an event is not older than the spec: it stays for an hour, and may be mended."""
+    applied = last_applied(cluster, FIELD_MANAGER)
+    seen = event.get("lastTimestamp") or event.get("eventTime")
+    if not (applied and seen):
+        return True
+    return diagnosis.seconds_of(seen) >= diagnosis.seconds_of(applied)
+
+
+def _refused_spec(cluster: Object, warnings: Sequence[Object]) -> Iterator[Finding]:
+    """Events by which KubeRay refuses a spec: it has no admission webhook and does nothing else."""
+    if (cluster.get("status") or {}).get("state") == "ready":
+        return
+    for event in warnings:
+        if event.get("reason", "").startswith("Invalid"):
+            yield Finding(
+                "invalid",
+                "KubeRay refuses it",
+                (event.get("message", ""),),
+                "change the spec, then raykit up again",
+                SOON,
+            )
+
+
+def _failures(cluster: Object, scene: Scene, warnings: Sequence[Object]) -> Iterator[Finding]:
+    """The creations that fail while pods are missing.
+
+    KubeRay sets the condition ReplicaFailure for pods only, and only with the feature gate
+    RayClusterStatusConditions; of Services, Secrets and Roles there are only events.
+    """
+    if holds(cluster, "ReplicaFailure") or _is_complete(cluster, scene):
+        return
+    newest = {event.get("reason", ""): event.get("message", "") for event in warnings}
+    for reason, message in newest.items():
+        if reason.startswith(FAILED):
+            namespace = cluster["metadata"]["namespace"]
+            yield Finding(
+                f"event:{reason}",
+                f"KubeRay cannot create its {reason.removeprefix(FAILED)}: "
+                f"{diagnosis.why_refused(message)}",
+                tuple(message.splitlines()),
+                diagnosis.repair_of_refusal(message, scene.context, namespace),
+                LATER,
+            )
+
+
+def _is_complete(cluster: Object, scene: Scene) -> bool:
+    return any(map(is_head, scene.pods)) and len(scene.pods) > wanted_workers(cluster)

@@ -1,0 +1,84 @@
+"""What KubeRay says in events about a cluster, as long as it is about the spec that was applied."""
+
+import pytest
+
+from raykit.kuberay.diagnosis import Scene
+from raykit.kuberay.explaining import creation
+
+
+def cluster(state="", *conditions):
+    applied = {"manager": "raykit", "operation": "Apply", "time": "2026-11-24T00:01:00Z"}
+    return {
+        "metadata": {
+            "name": "c",
+            "namespace": "raykit",
+            "uid": "uid-c",
+            "creationTimestamp": "2026-11-24T00:00:00Z",
+            "managedFields": [applied],
+        },
+        "spec": {"headGroupSpec": {}},
+        "status": {"conditions": list(conditions), "state": state},
+    }
+
+
+def event(reason, message="", seen="2026-11-24T00:01:05Z", **more):
+    about = {"uid": "uid-c"}
+    fields = {"reason": reason, "message": message, "type": "Warning", "involvedObject": about}
+    return {**fields, "lastTimestamp": seen, **more}
+
+
+def found(*events, state="", conditions=(), pods=()):
+    scene = Scene("kind-raykit", events=events, pods=pods)
+    return creation.findings(cluster(state, *conditions), scene)
+
+
+REFUSED = event("InvalidRayClusterSpec", "RayVersion was not specified")
+
+
+def test_a_spec_that_kuberay_refuses_ends_the_wait():
+    (finding,) = found(REFUSED)
+    assert finding.evidence == ("RayVersion was not specified",)
+    assert finding.patience <= 20
+    assert found(REFUSED, state="ready") == []
+
+
+def test_what_kuberay_said_of_an_earlier_spec_does_not_count():
+    assert found(event("InvalidRayClusterSpec", seen="2026-11-24T00:00:59Z")) == []
+    later = event("InvalidRayClusterSpec", seen="", eventTime="2026-11-24T00:02:00.000000Z")
+    assert len(found(later)) == 1
+
+
+def test_an_event_without_a_time_counts():
+    assert len(found(event("InvalidRayClusterSpec", seen=""))) == 1
+
+
+QUOTA = 'services "c-head-svc" is forbidden: exceeded quota: none, requested: services=1'
+
+
+def test_a_service_that_quota_refuses_is_explained_though_no_condition_says_it():
+    (finding,) = found(event("FailedToCreateService", QUOTA), event("Deleted", "x"))
+    assert finding.what == "KubeRay cannot create its Service: the namespace's quota is exceeded"
+    assert finding.evidence == (QUOTA,)
+    assert "describe resourcequota" in finding.next
+    assert finding.patience <= 20
+
+
+def test_each_creation_that_fails_is_said_once_with_its_newest_words():
+    events = [event("FailedToCreateService", "old"), event("FailedToCreateService", "new")]
+    (finding,) = found(*events)
+    assert finding.evidence == ("new",)
+
+
+@pytest.mark.parametrize("kind", ["Normal", None])
+def test_events_that_are_no_warnings_do_not_count(kind):
+    assert found(event("FailedToCreateService", QUOTA, type=kind)) == []
+
+
+def test_a_creation_that_failed_once_is_no_reason_once_all_pods_are_there():
+    head = {"metadata": {"name": "h", "labels": {"ray.io/node-type": "head"}}}
+    assert found(event("FailedToCreateService", QUOTA), pods=[head]) == []
+
+
+def test_the_condition_of_pods_comes_before_their_events():
+    failure = {"type": "ReplicaFailure", "status": "True"}
+    assert found(event("FailedToCreateHeadPod", "x"), conditions=[failure]) == []
