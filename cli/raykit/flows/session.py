@@ -12,6 +12,7 @@ from raykit.endpoint import Endpoint
 from raykit.errors import INTERRUPTS, RaykitError, RecordError
 from raykit.flows.steps import measuring
 from raykit.flows.steps.arrival import Arrival
+from raykit.flows.steps.demand import Demand
 from raykit.flows.steps.measuring import Observation
 from raykit.measure import outcome
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
@@ -136,6 +137,7 @@ class Session:
         self.recording: Recording | None = None
         self.log_deadline: float | None = None
         self.seen = Observation(record.started)
+        self.demand = Demand(progress)
         self.arrival = Arrival(api, record.submission_id)
         self.stopped = False
 
@@ -302,10 +304,12 @@ class Session:
             raise TimeoutError
         if self.seen.first_byte is None:
             self.seen.first_byte = time.time()
+        self.demand.heard()
         self.recording.take(chunk)
 
     def _note_status(self, details: JobDetails) -> None:
         self.seen.note(details)
+        self.demand.look(self.api, details)
         self.progress.detail(details.status)
 
     def _describe(self, followed: Followed) -> None:

@@ -197,16 +197,15 @@ class JobsApi:
         """Task rows of one Ray job (fields: `TASK`), and the number of tasks that Ray left out."""
         return self._rows("tasks", TASK, {**_of_job(job_id), "detail": "1"})
 
-    def unfinished_tasks(self) -> list[Row]:
-        """Rows of the tasks that have not ended, of all jobs (fields: `TASK`)."""
-        not_finished = {"filter_keys": "state", "filter_predicates": "!="}
-        params = {**not_finished, "filter_values": "FINISHED"}
-        rows = self._rows("tasks", TASK, params)[0]
-        return [row for row in rows if row["state"] != "FAILED"]
+    def tasks_by_state(self, predicate: str, state: str) -> list[Row]:
+        """Task rows of all jobs whose state is (`=`) or is not (`!=`) this one (fields: `TASK`)."""
+        filters = {"filter_keys": "state", "filter_predicates": predicate, "filter_values": state}
+        return self._rows("tasks", TASK, {**filters, "detail": "1"})[0]
 
-    def actors(self, job_id: str | None = None) -> list[Row]:
-        """Actors of one Ray job, or of all (fields: `ACTOR`)."""
-        return self._rows("actors", ACTOR, _of_job(job_id) if job_id else {})[0]
+    def actors(self, job_id: str | None = None, *, detail: bool = False) -> list[Row]:
+        """Actors of one Ray job, or of all (fields: `ACTOR`). detail: with `required_resources`."""
+        params = (_of_job(job_id) if job_id else {}) | ({"detail": "1"} if detail else {})
+        return self._rows("actors", ACTOR, params)[0]
 
     def nodes(self) -> list[Row]:
         """All Ray nodes, including dead ones (fields: `NODE`)."""
@@ -332,6 +331,7 @@ ACTOR: Mapping[str, Field] = {
     **dict.fromkeys(("actor_id", "state"), required_text),
     **dict.fromkeys(("class_name", "name", "ray_namespace", "node_id", "job_id"), text),
     "pid": whole,
+    "required_resources": amounts,
 }
 """The fields of an actor row that raykit uses, and how each is checked."""
 

@@ -57,18 +57,20 @@ def on_target(target: Target, progress: Progress) -> str:
 
 def activity(api: JobsApi) -> Activity:
     """Ask a head what it does. Errors: those of `JobsApi` (6)."""
-    return judge(api.jobs(), api.unfinished_tasks(), api.actors())
+    return judge(api.jobs(), api.tasks_by_state("!=", "FINISHED"), api.actors())
 
 
-def judge(
-    jobs: Sequence[JobDetails], unfinished_tasks: Sequence[Row], actors: Sequence[Row]
-) -> Activity:
+def judge(jobs: Sequence[JobDetails], tasks: Sequence[Row], actors: Sequence[Row]) -> Activity:
     """What a head does. Actors of Ray's own libraries, which outlive every job, do not count."""
     running = [job.submission_id or job.job_id or "?" for job in jobs if not job.ended]
-    tasks = [str(task.get("name") or task["task_id"]) for task in unfinished_tasks]
+    unfinished = [
+        str(task.get("name") or task["task_id"])
+        for task in tasks
+        if task["state"] not in ("FINISHED", "FAILED")
+    ]
     alive = [actor for actor in actors if actor["state"] != DEAD and not _is_of_ray(actor)]
     named = [str(actor.get("name") or actor.get("class_name") or "?") for actor in alive]
-    counted = [("job", running), ("task", tasks), ("actor", named)]
+    counted = [("job", running), ("task", unfinished), ("actor", named)]
     ends = [moment for job in jobs for moment in (job.start_time, job.end_time) if moment]
     return Activity(
         tuple(_counted(thing, names) for thing, names in counted if names), max(ends, default=None)

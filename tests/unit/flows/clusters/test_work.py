@@ -36,7 +36,8 @@ def test_a_notebook_is_a_job_of_its_driver():
 
 
 def test_unfinished_tasks_and_live_actors_keep_a_head_busy_though_no_job_runs():
-    tasks = [{"task_id": str(number), "name": f"t{number}"} for number in range(5)]
+    tasks = [{"task_id": str(n), "name": f"t{n}", "state": "RUNNING"} for n in range(5)]
+    tasks += [{"task_id": state, "state": state} for state in ("FINISHED", "FAILED")]
     assert judge([job()], tasks, [actor()]).busy == ("5 tasks: t0, t1, t2, …", "1 actor: Cache")
 
 

@@ -1,0 +1,118 @@
+"""What a job waits for: shown once, when nothing has been heard from it for some time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from raykit.errors import RaykitError
+from raykit.progress import Progress
+from raykit.submission.answers import Row
+from raykit.submission.jobs_api import JobDetails, JobsApi
+
+PENDING_SECONDS, SILENT_SECONDS = 10.0, 30.0
+"""How long a job is PENDING, or prints nothing, before raykit asks the head why."""
+GIB = 2**30
+WAITING = frozenset({"PENDING_NODE_ASSIGNMENT", "PENDING_CREATION"})
+"""Ray's states of tasks and of actors that wait for a Ray node."""
+
+
+class Demand:
+    """Asks a head once why a job does not start, and again why one that runs prints nothing.
+
+    It asks in a thread, so that following the job does not wait, and only where nothing is heard
+    from the job: the question would disturb a measurement.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.heard_at = time.monotonic()
+        self.asked: set[str] = set()
+
+    def heard(self) -> None:
+        """The job printed something."""
+        self.heard_at = time.monotonic()
+
+    def look(self, api: JobsApi, details: JobDetails) -> None:
+        """Take an answer of the head about the job's status."""
+        silent = time.monotonic() - self.heard_at
+        if details.status == "PENDING" and silent >= PENDING_SECONDS:
+            self._ask_once("PENDING", lambda: pending(api, details))
+        elif details.status == "RUNNING" and silent >= SILENT_SECONDS:
+            self._ask_once("RUNNING", lambda: list(waiting_for_room(api, details)))
+
+    def _ask_once(self, state: str, ask: Callable[[], Sequence[str]]) -> None:
+        if state in self.asked:
+            return
+        self.asked.add(state)
+
+        def tell() -> None:
+            # The job goes on, and following it says what is wrong with the head. If the job ends
+            # meanwhile, the connection is closed.
+            with contextlib.suppress(RaykitError, RuntimeError):
+                for line in ask():
+                    self.progress.note(line)
+
+        threading.Thread(target=tell, name="demand", daemon=True).start()
+
+
+def pending(api: JobsApi, details: JobDetails) -> list[str]:
+    """Why a job is PENDING: the resources of its driver, which no Ray node has, or Ray's words."""
+    driver = [
+        actor
+        for actor in api.actors(detail=True)
+        if actor.get("name") == driver_actor(details.submission_id)
+    ]
+    wanted = (driver[0].get("required_resources") or {}) if driver else {}
+    lacking = _lacking(wanted, api.nodes())
+    if lacking:
+        return [f"the job is PENDING: its driver needs {lacking}"]
+    return [f"the job is PENDING: {' '.join(details.message.split())}"] if details.message else []
+
+
+def waiting_for_room(api: JobsApi, details: JobDetails) -> Iterator[str]:
+    """A line for each kind of task or actor of a job that no Ray node is large enough for."""
+    nodes = api.nodes()
+    waiting = [
+        *api.tasks_by_state("=", "PENDING_NODE_ASSIGNMENT"),
+        *api.actors(details.job_id, detail=True),
+    ]
+    lines = {}
+    for row in waiting:
+        if row.get("job_id") != details.job_id or row["state"] not in WAITING:
+            continue
+        lacking = _lacking(row.get("required_resources") or {}, nodes)
+        if lacking:
+            name = row.get("name") or row.get("class_name") or "?"
+            lines[f"{name} waits for ever: it needs {lacking}"] = None
+    yield from lines
+
+
+def driver_actor(submission_id: str | None) -> str:
+    """Ray's name of the actor that starts the driver of a job."""
+    return f"_ray_internal_job_actor_{submission_id}"
+
+
+def _lacking(wanted: object, nodes: Sequence[Row]) -> str:
+    """What no single Ray node offers of the wanted resources, in words; empty if one has all."""
+    if not isinstance(wanted, dict) or not wanted:
+        return ""
+    offers = [node.get("resources_total") or {} for node in nodes if node["state"] == "ALIVE"]
+    if any(all(offer.get(key, 0) >= amount for key, amount in wanted.items()) for offer in offers):
+        return ""
+    return (
+        ", ".join(
+            f"{_shown(key, amount)} (the largest Ray node has {_shown(key, most)})"
+            for key, amount in wanted.items()
+            if (most := max((offer.get(key, 0) for offer in offers), default=0)) < amount
+        )
+        or "more of several resources than any one Ray node has"
+    )
+
+
+def _shown(resource: str, amount: float) -> str:
+    if "memory" in resource:
+        return f"{amount / GIB:.1f} GiB of {resource}"
+    return f"{amount:g} {resource}"

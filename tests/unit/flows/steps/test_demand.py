@@ -1,0 +1,123 @@
+"""What a job waits for: its driver's resources, or tasks that no Ray node is large enough for."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from raykit.flows.steps import demand
+from raykit.flows.steps.demand import Demand, pending, waiting_for_room
+from raykit.progress import Progress, Silent
+
+NODES = [
+    {"resources_total": {"CPU": 2.0, "memory": 4.0 * 2**30}},
+    {"resources_total": {"CPU": 64.0}, "state": "DEAD"},
+]
+
+
+def driver(**wanted):
+    return {"name": "_ray_internal_job_actor_job-1", "required_resources": wanted}
+
+
+@pytest.fixture
+def details(ray):
+    def of(**fields):
+        ray.job(**fields)
+        return ray.api().details("job-1")
+
+    return of
+
+
+def test_a_driver_that_no_ray_node_can_take_names_what_it_needs(ray, details):
+    ray.nodes, ray.actors = NODES, [driver(CPU=100.0)]
+    assert pending(ray.api(), details(status="PENDING")) == [
+        "the job is PENDING: its driver needs 100 CPU (the largest Ray node has 2 CPU)"
+    ]
+
+
+def test_memory_is_shown_in_gibibytes(ray, details):
+    ray.nodes, ray.actors = NODES, [driver(memory=8.0 * 2**30)]
+    (line,) = pending(ray.api(), details(status="PENDING"))
+    assert "8.0 GiB of memory (the largest Ray node has 4.0 GiB of memory)" in line
+
+
+@pytest.mark.parametrize("actors", [[], [driver(CPU=1.0)], [driver()]])
+def test_a_driver_that_has_room_waits_for_what_ray_says(ray, details, actors):
+    ray.nodes, ray.actors = NODES, actors
+    words = "It may be waiting for the\nruntime environment to be set up."
+    assert pending(ray.api(), details(status="PENDING", message=words)) == [
+        "the job is PENDING: It may be waiting for the runtime environment to be set up."
+    ]
+
+
+def test_tasks_and_actors_that_fit_nowhere_are_named_once_each(ray, details):
+    ray.nodes = NODES
+    row = {"state": "PENDING_NODE_ASSIGNMENT", "job_id": "01000000", "name": "train"}
+    ray.tasks = [
+        {**row, "required_resources": {"CPU": 8.0}},
+        {**row, "required_resources": {"CPU": 8.0}},
+        {**row, "name": "small", "required_resources": {"CPU": 1.0}},
+        {**row, "name": "other", "job_id": "02000000", "required_resources": {"CPU": 8.0}},
+    ]
+    ray.actors = [
+        {"state": "PENDING_CREATION", "class_name": "Loader", "required_resources": {"GPU": 1.0}},
+        {"state": "ALIVE", "class_name": "Here", "required_resources": {"GPU": 1.0}},
+    ]
+    job = details()
+    lines = list(waiting_for_room(ray.api(), SimpleNamespace(job_id="01000000", status=job.status)))
+    assert lines == [
+        "train waits for ever: it needs 8 CPU (the largest Ray node has 2 CPU)",
+        "Loader waits for ever: it needs 1 GPU (the largest Ray node has 0 GPU)",
+    ]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(demand, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    return now
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.texts, self.told = [], threading.Event()
+
+    def note(self, text):
+        self.texts.append(text)
+        self.told.set()
+
+
+def test_the_head_is_asked_once_and_only_after_a_silence(ray, details, clock):
+    ray.nodes, ray.actors = NODES, [driver(CPU=100.0)]
+    job, api, notes = details(status="PENDING"), ray.api(), Notes()
+    asking = Demand(Progress(notes))
+    for seconds in (0, 9, 10, 11, 12):
+        clock.seconds = seconds
+        asking.look(api, job)
+        assert ray.asked("/api/v0/actors") == 0 or seconds >= 10
+    assert notes.told.wait(30)
+    assert len(notes.texts) == 1
+    assert ray.asked("/api/v0/actors") == 1
+
+
+def test_a_job_that_prints_is_not_asked_about(ray, details, clock):
+    job, api = details(), ray.api()
+    asking = Demand(Progress())
+    for seconds in range(0, 100, 20):
+        clock.seconds = seconds
+        asking.heard()
+        asking.look(api, job)
+    assert ray.asked("/api/v0/") == 0
+    assert threading.active_count() < 10
+
+
+def test_a_head_that_refuses_to_say_is_left_alone(ray, details, clock):
+    ray.refuse["/api/v0/"] = (500, "no")
+    job, api = details(status="PENDING"), ray.api()
+    asking = Demand(Progress())
+    clock.seconds = 20
+    asking.look(api, job)
+    for thread in threading.enumerate():
+        if thread.name == "demand":
+            thread.join(30)
+    assert ray.asked("/api/v0/") >= 1
