@@ -60,12 +60,9 @@ class Demand:
 
 def pending(api: JobsApi, details: JobDetails) -> list[str]:
     """Why a job is PENDING: the resources of its driver, which no Ray node has, or Ray's words."""
-    driver = [
-        actor
-        for actor in api.actors(detail=True)
-        if actor.get("name") == driver_actor(details.submission_id)
-    ]
-    wanted = (driver[0].get("required_resources") or {}) if driver else {}
+    name = driver_actor(details.submission_id)
+    drivers = [actor for actor in api.actors(detail=True) if actor.get("name") == name]
+    wanted = (drivers[0].get("required_resources") or {}) if drivers else {}
     lacking = _lacking(wanted, api.nodes())
     if lacking:
         return [f"the job is PENDING: its driver needs {lacking}"]
@@ -73,7 +70,10 @@ def pending(api: JobsApi, details: JobDetails) -> list[str]:
 
 
 def waiting_for_room(api: JobsApi, details: JobDetails) -> Iterator[str]:
-    """A line for each kind of task or actor of a job that no Ray node is large enough for."""
+    """A line for each kind of task or actor of a job that no Ray node is large enough for.
+
+    Ray's autoscaler may still add a larger one.
+    """
     nodes = api.nodes()
     waiting = [
         *api.tasks_by_state("=", "PENDING_NODE_ASSIGNMENT"),
@@ -86,7 +86,7 @@ def waiting_for_room(api: JobsApi, details: JobDetails) -> Iterator[str]:
         lacking = _lacking(row.get("required_resources") or {}, nodes)
         if lacking:
             name = row.get("name") or row.get("class_name") or "?"
-            lines[f"{name} waits for ever: it needs {lacking}"] = None
+            lines[f"{name} waits until a larger Ray node joins: it needs {lacking}"] = None
     yield from lines
 
 

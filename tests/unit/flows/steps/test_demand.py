@@ -66,8 +66,8 @@ def test_tasks_and_actors_that_fit_nowhere_are_named_once_each(ray, details):
     job = details()
     lines = list(waiting_for_room(ray.api(), SimpleNamespace(job_id="01000000", status=job.status)))
     assert lines == [
-        "train waits for ever: it needs 8 CPU (the largest Ray node has 2 CPU)",
-        "Loader waits for ever: it needs 1 GPU (the largest Ray node has 0 GPU)",
+        "train waits until a larger Ray node joins: it needs 8 CPU (the largest Ray node has 2 CPU)",
+        "Loader waits until a larger Ray node joins: it needs 1 GPU (the largest Ray node has 0 GPU)",
     ]
 
 
