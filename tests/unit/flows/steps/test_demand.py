@@ -13,6 +13,7 @@ NODES = [
     {"resources_total": {"CPU": 2.0, "memory": 4.0 * 2**30}},
     {"resources_total": {"CPU": 64.0}, "state": "DEAD"},
 ]
+WAITS = "waits until a larger Ray node joins: it needs"
 
 
 def driver(**wanted):
@@ -66,8 +67,8 @@ def test_tasks_and_actors_that_fit_nowhere_are_named_once_each(ray, details):
     job = details()
     lines = list(waiting_for_room(ray.api(), SimpleNamespace(job_id="01000000", status=job.status)))
     assert lines == [
-        "train waits until a larger Ray node joins: it needs 8 CPU (the largest Ray node has 2 CPU)",
-        "Loader waits until a larger Ray node joins: it needs 1 GPU (the largest Ray node has 0 GPU)",
+        f"train {WAITS} 8 CPU (the largest Ray node has 2 CPU)",
+        f"Loader {WAITS} 1 GPU (the largest Ray node has 0 GPU)",
     ]
 
 
