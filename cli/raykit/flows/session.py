@@ -193,6 +193,7 @@ class Session:
                 self.record.submission_id,
                 self._take,
                 on_status=self._note_status,
+                on_silence=self.demand.unanswered,
                 restart=self.recording.begin,
                 deadline=deadline,
             )

@@ -81,12 +81,14 @@ def follow(
     sink: Sink,
     *,
     on_status: Callable[[JobDetails], None] = lambda _: None,
+    on_silence: Callable[[JobsApiError], None] = lambda _: None,
     restart: Callable[[], None] = lambda: None,
     deadline: float | None = None,
 ) -> Followed:
     """Follow one job to its end.
 
     sink: gets the log's bytes in order, each once. on_status: gets each answer about the status.
+    on_silence: gets the error of each question that had no answer.
     restart: drops what the sink got, because the log on the head is another one; the sink then gets
     that log from its first byte. deadline: monotonic seconds.
 
@@ -98,7 +100,8 @@ def follow(
     reached = True
     try:
         for details in _states(api, submission_id, deadline):
-            if details is None:
+            if isinstance(details, JobsApiError):
+                on_silence(details)
                 reached = False
                 continue
             on_status(details)
@@ -122,8 +125,8 @@ def follow(
 
 def _states(
     api: JobsApi, submission_id: str, deadline: float | None
-) -> Iterator[JobDetails | None]:
-    """The job's states, the last of them terminal; None while the head does not answer."""
+) -> Iterator[JobDetails | JobsApiError]:
+    """The job's states, the last of them terminal; errors while the head does not answer."""
     began = time.monotonic()
     patience, cluster = _Patience(), _ClusterCheck(api, submission_id)
     while True:
@@ -134,7 +137,7 @@ def _states(
             if patience.is_over(error):
                 raise
             cluster.check()
-            yield None
+            yield error
             _check(deadline)
             time.sleep(RETRY_SECONDS)
             continue

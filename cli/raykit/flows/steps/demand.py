@@ -1,4 +1,4 @@
-"""What a job waits for: shown once, when nothing has been heard from it for some time."""
+"""What a job, or raykit, waits for: shown when nothing has been heard for some time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from raykit.errors import RaykitError
+from raykit.errors import JobsApiError, RaykitError
 from raykit.progress import Progress
 from raykit.submission.answers import Row
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
-PENDING_SECONDS, SILENT_SECONDS = 10.0, 30.0
-"""How long a job is PENDING, or prints nothing, before raykit asks the head why."""
+PENDING_SECONDS, SILENT_SECONDS, UNANSWERED_SECONDS = 10.0, 30.0, 10.0
+"""How long a job is PENDING, or prints nothing, before raykit asks the head why; and how long the
+head does not answer before raykit says so."""
 GIB = 2**30
 WAITING = frozenset({"PENDING_NODE_ASSIGNMENT", "PENDING_CREATION"})
 """Ray's states of tasks and of actors that wait for a Ray node."""
@@ -30,6 +31,8 @@ class Demand:
         self.progress = progress
         self.heard_at = time.monotonic()
         self.asked: set[str] = set()
+        self.unanswered_since: float | None = None
+        self.noted = False
 
     def heard(self) -> None:
         """The job printed something."""
@@ -37,11 +40,22 @@ class Demand:
 
     def look(self, api: JobsApi, details: JobDetails) -> None:
         """Take an answer of the head about the job's status."""
+        if self.noted:
+            self.progress.note("the head answers again")
+        self.unanswered_since, self.noted = None, False
         silent = time.monotonic() - self.heard_at
         if details.status == "PENDING" and silent >= PENDING_SECONDS:
             self._ask_once("PENDING", lambda: pending(api, details))
         elif details.status == "RUNNING" and silent >= SILENT_SECONDS:
             self._ask_once("RUNNING", lambda: list(waiting_for_room(api, details)))
+
+    def unanswered(self, error: JobsApiError) -> None:
+        """Take the error of a question that had no answer; show one that lasts."""
+        now = time.monotonic()
+        self.unanswered_since = self.unanswered_since or now
+        if not self.noted and now - self.unanswered_since >= UNANSWERED_SECONDS:
+            self.noted = True
+            self.progress.note(f"the head does not answer, and raykit goes on asking: {error.what}")
 
     def _ask_once(self, state: str, ask: Callable[[], Sequence[str]]) -> None:
         if state in self.asked:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from raykit.errors import JobsApiError
 from raykit.flows.steps import demand
 from raykit.flows.steps.demand import Demand, pending, waiting_for_room
 from raykit.progress import Progress, Silent
@@ -122,3 +123,29 @@ def test_a_head_that_refuses_to_say_is_left_alone(ray, details, clock):
         if thread.name == "demand":
             thread.join(30)
     assert ray.asked("/api/v0/") >= 1
+
+
+def test_a_head_that_does_not_answer_is_said_once_and_also_when_it_answers_again(
+    ray, details, clock
+):
+    job, api, notes = details(), ray.api(), Notes()
+    asking = Demand(Progress(notes))
+    for seconds in (1, 5, 12, 14):
+        clock.seconds = seconds
+        asking.unanswered(JobsApiError("nothing listens"))
+    said = "the head does not answer, and raykit goes on asking: nothing listens"
+    assert notes.texts == [said]
+    asking.look(api, job)
+    asking.look(api, job)
+    assert notes.texts == [said, "the head answers again"]
+
+
+def test_a_short_silence_is_not_said(ray, details, clock):
+    job, api, notes = details(), ray.api(), Notes()
+    asking = Demand(Progress(notes))
+    for seconds in (1, 8, 20, 26):
+        clock.seconds = seconds
+        asking.unanswered(JobsApiError("nothing listens"))
+        asking.heard()
+        asking.look(api, job)
+    assert notes.texts == []
