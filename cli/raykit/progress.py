@@ -11,6 +11,9 @@ from typing import Protocol
 
 from raykit.phases import Phase
 
+NOTED_AFTER_SECONDS = 10.0
+"""How long a reason to wait lasts before it is shown on a line of its own."""
+
 
 class Listener(Protocol):
     """Shows progress; `app/output.py` has the one that prints for people."""
@@ -92,6 +95,26 @@ class Progress:
     def note(self, text: str) -> None:
         """Show one line to the user."""
         self.listener.note(text)
+
+
+class Waiting:
+    """Shows why something is waited for: at once beside the spinner, and each reason that lasts
+    for 10 s once on a line of its own, also where there is no terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.since: dict[str, float] = {}
+        self.noted: set[str] = set()
+
+    def show(self, *reasons: str) -> None:
+        """Take the reasons of this moment; call it every few seconds."""
+        now = time.monotonic()
+        self.progress.detail("; ".join(reasons))
+        self.since = {reason: self.since.get(reason, now) for reason in reasons}
+        for reason in reasons:
+            if reason not in self.noted and now - self.since[reason] >= NOTED_AFTER_SECONDS:
+                self.noted.add(reason)
+                self.progress.note(f"waiting: {reason}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.local import folders, heads, warm
 from raykit.local.warm import WarmHead
-from raykit.progress import Progress
+from raykit.progress import Progress, Waiting
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
@@ -97,6 +97,7 @@ def _alive(head: WarmHead) -> list[float]:
 
 def _wait_joined(head: WarmHead, progress: Progress) -> None:
     """Wait for all nodes. They start one after another, so each has its own time to join."""
+    waiting = Waiting(progress)
     joined, deadline = 0, time.monotonic() + JOIN_SECONDS
     while True:
         before, joined = joined, len(_alive(head))
@@ -104,7 +105,9 @@ def _wait_joined(head: WarmHead, progress: Progress) -> None:
             return
         if joined > before:
             deadline = time.monotonic() + JOIN_SECONDS
-        progress.detail(f"{joined} of {head.nodes}; the next one has {JOIN_SECONDS:g} s to join")
+        waiting.show(
+            f"{joined} of {head.nodes} have joined; the next has {JOIN_SECONDS:g} s for it"
+        )
         if time.monotonic() > deadline:
             raise KubernetesError(
                 f"{joined} of {head.nodes} Ray nodes joined, no other within {JOIN_SECONDS:g} s",

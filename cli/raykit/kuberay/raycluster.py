@@ -20,7 +20,7 @@ from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
 from raykit.kuberay.waiting import Look, Watched
 from raykit.objects import Object, holds
-from raykit.progress import Progress
+from raykit.progress import Progress, Waiting
 
 END_SECONDS, HURRIED_SECONDS = 120.0, 1
 MOST_NAMED = 10
@@ -144,6 +144,7 @@ def end(cluster: Cluster, progress: Progress) -> None:
     """
     cluster.connection.delete("RayCluster", cluster.name, cluster.namespace)
     deadline = time.monotonic() + END_SECONDS
+    waits = Waiting(progress)
     while (left := pods(cluster)) or _is_still_there(cluster):
         if time.monotonic() > deadline:
             names = [pod["metadata"]["name"] for pod in left[:MOST_NAMED]]
@@ -153,7 +154,7 @@ def end(cluster: Cluster, progress: Progress) -> None:
                 next=f"{kubectl(cluster.connection.context, cluster.namespace)} describe "
                 f"{'pods' if left else f'raycluster {cluster.name}'}",
             )
-        progress.detail(f"{len(left)} pods are ending" if left else "the RayCluster is ending")
+        waits.show(f"{len(left)} pods are ending" if left else "the RayCluster is ending")
         for pod in filter(ray_pods.is_held_by_autoscaler, left):
             with contextlib.suppress(MissingError):
                 _end_soon(cluster, pod)

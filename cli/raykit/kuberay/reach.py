@@ -22,7 +22,7 @@ from raykit.kube.connection import connect, secret_value
 from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay.raycluster import Cluster, refresh
-from raykit.progress import Progress
+from raykit.progress import Progress, Waiting
 from raykit.spec.names import TOKEN_KEY, token_secret
 
 DASHBOARD = 8265
@@ -253,13 +253,14 @@ def _trouble(cluster: Cluster, way: Endpoint, progress: Progress) -> str | None:
     A refusal (401, 403) counts as reached: the head answers.
     """
     deadline = time.monotonic() + UP_SECONDS
+    waiting = Waiting(progress)
     while True:
         status = _health(cluster, way)
         if status not in NO_WAY:
             return None
         if time.monotonic() > deadline:
             return f"HTTP {status}"
-        progress.detail(f"the head's dashboard (HTTP {status})")
+        waiting.show(f"the head's dashboard does not answer yet (HTTP {status})")
         time.sleep(0.5)
 
 

@@ -13,11 +13,9 @@ from raykit.kube.connection import Kubernetes
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay.finding import Finding
 from raykit.objects import Object
-from raykit.progress import Progress
+from raykit.progress import Progress, Waiting
 
 LONGEST_SLEEP, SETTLE = 2.0, 0.1
-NOTED_AFTER_SECONDS = 10.0
-"""How long a reason lasts before it is shown on a line of its own, also without a terminal."""
 SILENT_API_SECONDS = 15.0
 WATCH_SECONDS = 10
 LOG_LINES = 10
@@ -59,7 +57,7 @@ def until(
     """
     began = time.monotonic()
     since: dict[str, float] = {}
-    narrator = _Narrator(progress)
+    waiting = Waiting(progress)
     while True:
         seen = _patiently(look)
         if seen.ready:
@@ -71,26 +69,8 @@ def until(
                 raise _hopeless(what, finding, log(finding))
         if now - began >= timeout:
             raise _late(what, timeout, seen, next)
-        narrator.show(seen.reasons, now)
+        waiting.show(*seen.reasons)
         wake(_sleep(seen.findings, since, now, began + timeout))
-
-
-class _Narrator:
-    """Shows why something is waited for: at once beside the spinner, and each reason that lasts
-    once on a line of its own."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.since: dict[str, float] = {}
-        self.noted: set[str] = set()
-
-    def show(self, reasons: Sequence[str], now: float) -> None:
-        self.progress.detail("; ".join(reasons))
-        self.since = {reason: self.since.get(reason, now) for reason in reasons}
-        for reason in reasons:
-            if reason not in self.noted and now - self.since[reason] >= NOTED_AFTER_SECONDS:
-                self.noted.add(reason)
-                self.progress.note(f"waiting: {reason}")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 100.0
+        # One module for all that import it: also for what shows the reasons of a wait.
         monkeypatch.setattr(waiting.time, "monotonic", lambda: self.now)
 
     def sleep(self, seconds):

@@ -52,7 +52,7 @@ class Demand:
     def unanswered(self, error: JobsApiError) -> None:
         """Take the error of a question that had no answer; show one that lasts."""
         now = time.monotonic()
-        self.unanswered_since = self.unanswered_since or now
+        self.unanswered_since = now if self.unanswered_since is None else self.unanswered_since
         if not self.noted and now - self.unanswered_since >= UNANSWERED_SECONDS:
             self.noted = True
             self.progress.note(f"the head does not answer, and raykit goes on asking: {error.what}")
