@@ -51,8 +51,7 @@ def _groups(cluster: Object, pods: Sequence[Object]) -> Iterator[Group]:
         ]
         replicas = 0 if group.get("suspend") else group.get("replicas", group.get("minReplicas", 0))
         wanted = replicas * group.get("numOfHosts", 1)
-        ready = sum(map(serves, own))
-        yield Group(f"group {name}, {ready} of {wanted} ready", wanted, own)
+        yield Group(f"group {name}, {sum(map(serves, own))} of {wanted} ready", wanted, own)
 
 
 def _reason(group: Group, scene: Scene, of_cluster: str) -> str:
