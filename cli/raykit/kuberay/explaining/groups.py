@@ -10,7 +10,7 @@ from raykit.kuberay.diagnosis import Scene
 from raykit.kuberay.explaining.stages import stage
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import GROUP_LABEL, is_head, serves
-from raykit.objects import Object
+from raykit.objects import Object, holds
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,13 @@ def _groups(cluster: Object, pods: Sequence[Object]) -> Iterator[Group]:
 
 def _reason(group: Group, scene: Scene, of_cluster: str) -> str:
     unready = [pod for pod in group.pods if not serves(pod)]
-    about_pods = diagnosis.of_pods(replace(scene, pods=unready))
+    ready = [pod for pod in scene.pods if holds(pod, "Ready")]
+    about_pods = diagnosis.of_pods(replace(scene, pods=[*ready, *unready]))
     if about_pods:
         return about_pods[0].what
     if of_cluster:
         return of_cluster
     if unready:
         return stage(unready[0], scene.events)
-    if len(group.pods) > group.wanted:
-        return "KubeRay has not ended its surplus pods yet"
-    return (
-        "KubeRay has not made its pods yet"
-        if group.wanted > 1
-        else "KubeRay has not made its pod yet"
-    )
+    surplus = len(group.pods) > group.wanted
+    return f"KubeRay has not {'ended its surplus pods' if surplus else 'made all of its pods'} yet"

@@ -83,7 +83,7 @@ def test_each_group_that_is_not_ready_has_a_line_and_others_have_none():
     assert lines(cluster(a=2, b=1, c=1, d=2), Scene("kind-x", pods=pods), ()) == [
         "group a, 1 of 2 ready: its containers run, and Ray starts in them",
         "group c, 0 of 1 ready: image x:1 cannot be had (ErrImagePull)",
-        "group d, 0 of 2 ready: KubeRay has not made its pods yet",
+        "group d, 0 of 2 ready: KubeRay has not made all of its pods yet",
     ]
 
 
@@ -100,4 +100,16 @@ def test_surplus_pods_are_waited_for_too():
     pods = [pod("head", conditions=READY), *(pod(f"a{n}", "a", READY) for n in range(2))]
     assert lines(cluster(a=1), Scene("kind-x", pods=pods), ()) == [
         "group a, 2 of 1 ready: KubeRay has not ended its surplus pods yet"
+    ]
+
+
+def test_a_worker_that_does_not_reach_the_ready_head_is_explained_in_its_groups_line():
+    ready = [{**READY[1], "lastTransitionTime": "2026-11-24T00:00:00Z"}]
+    pods = [
+        pod("head", conditions=ready),
+        pod("w", "a", init=[{"name": "wait-gcs-ready", "state": RUNS}]),
+    ]
+    scene = Scene("kind-x", pods=pods, now=1795478400 + 30)
+    assert lines(cluster(a=1), scene, ()) == [
+        "group a, 0 of 1 ready: pod w does not reach the head, which is ready"
     ]
