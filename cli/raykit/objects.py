@@ -51,7 +51,7 @@ def last_applied(item: Object, manager: str) -> str:
         for entry in _managed(item)
         if (entry.get("manager"), entry.get("operation")) == (manager, "Apply")
     ]
-    return max([item["metadata"].get("creationTimestamp", ""), *times])
+    return str(max([item["metadata"].get("creationTimestamp", ""), *times]))
 
 
 def applied_by(item: Object, manager: str) -> Object | None:

@@ -189,7 +189,7 @@ def test_a_dry_run_ends_nothing(here, raykit):
     code, out, _ = raykit("down", "--idle", "2h", "--dry-run")
     assert code == 0
     assert out.splitlines() == [
-        "NAME   STATE  IDLE     REASON",
+        "NAME   STATE     IDLE  REASON",
         "small  idle   300 min",
         "dry run: nothing was ended",
     ]

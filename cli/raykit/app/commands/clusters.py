@@ -46,7 +46,7 @@ UP_EPILOG = """Examples:
 SCALE_EPILOG = """Examples:
 
 \b
-  raykit scale multi-node workers=4
+  raykit scale mine workers=4
   raykit scale team/mine small=0 large=2 --yes
 """
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  raykit down multi-node
+  raykit down mine
   raykit down -f deploy/clusters/multi-node.yaml
   raykit down --on local
   raykit down --idle 2h --dry-run        idle clusters of the namespace

@@ -93,7 +93,7 @@ def waiting_for_room(api: JobsApi, details: JobDetails) -> Iterator[str]:
         *api.tasks_by_state("=", "PENDING_NODE_ASSIGNMENT"),
         *api.actors(details.job_id, detail=True),
     ]
-    lines = {}
+    lines: dict[str, None] = {}
     for row in waiting:
         if row.get("job_id") != details.job_id or row["state"] not in WAITING:
             continue

@@ -22,7 +22,7 @@ def idle_cronjob(image: str, namespace: str, age: str, cluster: str | None = Non
     image: has `raykit` on PATH. age: as in `down --idle`, such as `2h`. cluster: the only one to
     end; None: all of raykit's in the namespace.
     """
-    metadata = {
+    metadata: Object = {
         "name": _name(cluster),
         "namespace": namespace,
         "labels": {MANAGED_BY_LABEL: MANAGED_BY},
