@@ -4,11 +4,12 @@
 
 FOLDER holds `<year>.tar.gz`, such as `gsod_generate.py` makes. The arms take turns, in fresh
 processes: `floor` inflates the archives by igzip to nowhere, `engine` is what a task of the job
-does, `ahead` the same with a second thread, `tutorial` the tutorial's loader, one year after the
-other (a minute and 13 GB for two full years; only with --tutorial). All but the last read the
-archives side by side, in as many processes as `--processes` says. Printed are the medians of the
-makespan, the sum of processor time, the ratio to the floor, and the peak memory of a process above
-that of one that reads nothing.
+does, `ahead` the same with a second thread, `irregular` the engine on the archives of another
+folder (only with --irregular FOLDER: `gsod_generate.py --irregular 3` makes one), `tutorial` the
+tutorial's loader, one year after the other (a minute and 13 GB for two full years; only with
+--tutorial). All but the last read the archives side by side, in as many processes as `--processes`
+says. Printed are the medians of the makespan, the sum of processor time, their ratios to the floor
+and to the engine, and the peak memory of a process above that of one that reads nothing.
 """
 
 from __future__ import annotations
@@ -71,12 +72,14 @@ ARMS: dict[str, Callable[[Path], None]] = {
     "floor": inflate,
     "engine": engine,
     "ahead": ahead,
+    "irregular": engine,
     "tutorial": tutorial,
 }
 IMPORTS = {
     "floor": ["isal.igzip"],
     "engine": ["jobs.gsod.reading.year"],
     "ahead": ["jobs.gsod.reading.year"],
+    "irregular": ["jobs.gsod.reading.year"],
 }
 
 
@@ -125,18 +128,20 @@ def run(arm: str, paths: list[Path], processes: int) -> dict[str, float]:
 
 
 def summary(runs: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """Medians of each arm, and their ratio to the floor."""
+    """Medians of each arm, and their ratios to the floor and to the engine."""
     middle = {
         arm: {name: median(each[name] for each in found) for name in found[0]}
         for arm, found in runs.items()
     }
-    floor, bare = middle["floor"], middle["nothing"]["peak"]
+    floor, regular, bare = middle["floor"], middle["engine"], middle["nothing"]["peak"]
     return {
         arm: {
             "makespan_seconds": found["makespan"],
             "processor_seconds": found["processor"],
             "makespan_ratio": found["makespan"] / floor["makespan"],
             "processor_ratio": found["processor"] / floor["processor"],
+            "makespan_ratio_to_engine": found["makespan"] / regular["makespan"],
+            "processor_ratio_to_engine": found["processor"] / regular["processor"],
             "peak_mib_above_nothing": (found["peak"] - bare) / 2**20,
         }
         for arm, found in middle.items()
@@ -150,19 +155,25 @@ def main() -> int:
     parser.add_argument("--years", type=int, nargs="+", default=[1980, 2020])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2, help="archives read at once")
+    parser.add_argument("--irregular", type=Path, metavar="FOLDER", help="read these archives too")
     parser.add_argument("--tutorial", action="store_true", help="time the tutorial's loader too")
     options = parser.parse_args()
-    paths = [options.folder / f"{year}.tar.gz" for year in options.years]
-    missing = [str(path) for path in paths if not path.is_file()]
+    left_out = {"irregular": not options.irregular, "tutorial": not options.tutorial}
+    arms = [arm for arm in ARMS if not left_out.get(arm)]
+    folders = {arm: options.irregular if arm == "irregular" else options.folder for arm in arms}
+    paths = {
+        arm: [folder / f"{year}.tar.gz" for year in options.years]
+        for arm, folder in folders.items()
+    }
+    missing = {str(path) for arm in arms for path in paths[arm] if not path.is_file()}
     if missing:
-        parser.error(f"not there: {', '.join(missing)}")
-    arms = [arm for arm in ARMS if arm != "tutorial" or options.tutorial]
+        parser.error(f"not there: {', '.join(sorted(missing))}")
     # As Ray does for a task of one CPU: NumPy's library of linear algebra starts no threads.
     os.environ["OMP_NUM_THREADS"] = "1"
     runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
     for _ in range(options.runs):
         for arm in arms:
-            runs[arm].append(run(arm, paths, options.processes))
+            runs[arm].append(run(arm, paths[arm], options.processes))
     print(json.dumps(summary(runs), indent=2))
     return 0
 

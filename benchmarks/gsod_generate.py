@@ -1,11 +1,13 @@
 """Make full-size synthetic GSOD years: station ids and sizes of a real listing, invented weather.
 
-    python benchmarks/gsod_generate.py LISTING TO --years 1980 2020
+    python benchmarks/gsod_generate.py LISTING TO --years 1980 2020 --irregular 3
 
 LISTING is a copy of NCEI's `access/2020/` directory: one line per station file with its name and
 its size in K. 2020 gets all of its stations, earlier years fewer (1980: 7,900, as many rows as NOAA
 has for it). Layout, columns, padding, missing values, gaps and compressibility are NOAA's; the same
-arguments give the same bytes. One year of 12,298 stations takes about a minute and a half.
+arguments give the same bytes. One year of 12,298 stations takes about a minute and a half. With
+--irregular, so many files in a hundred have something odd: the station moved, so that its lines
+change length once; a temperature is out of range; or one line is longer than the others.
 """
 
 from __future__ import annotations
@@ -71,6 +73,21 @@ def station_csv(station: str, kilobytes: int, year: int) -> bytes:
     return "".join(lines).encode()
 
 
+def irregular(content: bytes, luck: random.Random) -> bytes:
+    """A station's file with one of three oddities, at a random line."""
+    lines = content.splitlines(keepends=True)
+    at = luck.randrange(1, len(lines))
+    fields = lines[at].split(b'","')
+    kind = luck.choice(("moved", "value", "line"))
+    if kind == "moved":
+        name, moved = fields[5], b"NEW " + fields[5]
+        lines[at:] = [line.replace(name, moved, 1) for line in lines[at:]]
+    else:
+        column, odd = (6, b" 999.9") if kind == "value" else (4, fields[4] + b"0")
+        lines[at] = b'","'.join([*fields[:column], odd, *fields[column + 1 :]])
+    return b"".join(lines)
+
+
 def _days(luck: random.Random, rows: int, year: int) -> list[int]:
     there = 365 + (year % 4 == 0)  # GSOD begins in 1929: no century without a leap day
     rows = min(rows, there)
@@ -104,9 +121,9 @@ def _weather(luck: random.Random, temp: float, pressure: bool, count: str) -> st
     )
 
 
-def write_year(year: int, stations: list[tuple[str, int]], to: Path) -> None:
+def write_year(year: int, stations: list[tuple[str, int]], to: Path, odd_percent: float) -> None:
     """Write `<year>.tar.gz` in NOAA's layout and say what is in it."""
-    rows = 0
+    rows = odd = 0
     path = to / f"{year}.tar.gz"
     with (
         path.open("wb") as raw,
@@ -115,11 +132,14 @@ def write_year(year: int, stations: list[tuple[str, int]], to: Path) -> None:
     ):
         for station, kilobytes in stations:
             content = station_csv(station, kilobytes, year)
+            luck = random.Random(f"odd {station} {year}")
+            if 100 * luck.random() < odd_percent:
+                content, odd = irregular(content, luck), odd + 1
             member = tarfile.TarInfo(f"{station}.csv")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
             rows += content.count(b"\n") - 1
-    print(f"{path.name}: {rows:,} rows, {path.stat().st_size:,} bytes")
+    print(f"{path.name}: {rows:,} rows, {path.stat().st_size:,} bytes, {odd:,} irregular files")
 
 
 def main() -> int:
@@ -128,13 +148,15 @@ def main() -> int:
     parser.add_argument("to", type=Path)
     parser.add_argument("--years", type=int, nargs="+", default=[1980, 2020])
     parser.add_argument("--stations", type=int, help="take only the first so many of each year")
+    parser.add_argument("--irregular", type=float, default=0.0, metavar="PERCENT")
     options = parser.parse_args()
     listing = read_listing(options.listing)
     if not listing:
         parser.error(f"{options.listing} names no station file")
     options.to.mkdir(parents=True, exist_ok=True)
     for year in options.years:
-        write_year(year, stations_of(year, listing)[: options.stations], options.to)
+        stations = stations_of(year, listing)[: options.stations]
+        write_year(year, stations, options.to, options.irregular)
     return 0
 
 

@@ -80,13 +80,15 @@ class Station:
         self.derived |= later.derived & new
         self.seen |= later.seen
         self.days |= later.days
-        self.country = self.country or later.country
         return repeated
 
 
 @dataclass
 class Quality:
-    """Counts of what was read and refused in one year, which every answer reports."""
+    """Counts of what was read and refused in one year, which every answer reports.
+
+    files_by_csv: files of which the CSV parser read at least some lines.
+    """
 
     files: int = 0
     files_by_csv: int = 0
@@ -165,6 +167,7 @@ class YearCounts:
         known = self.stations.setdefault(station_id, station)
         if known is not station:
             self.quality.duplicate_days += known.absorb(station)
+            known.country = known.country or station.country
 
 
 @lru_cache(maxsize=4)

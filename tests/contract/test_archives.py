@@ -52,7 +52,11 @@ ARCHIVES = {
     "macOS metadata": (added(("._72429793812.csv", b"\0\x05\x16\x07" + bytes(99))), None),
     "the format of before 2018": (
         added(("010010-99999-2020.op.gz", gzip.compress(b"STN--- WBAN   YEARMODA"))),
-        "in the format that NOAA had until 2018",
+        None,
+    ),
+    "damage in the format of before 2018": (
+        added(("010010-99999-2020.op.gz", gzip.compress(b"STN--- WBAN   YEARMODA\n010010 9"))),
+        "010010-99999-2020.op.gz:2: not a line of the format that NOAA had until 2018",
     ),
     "a Parquet member": (added(("a.csv", b"PAR1" + bytes(99))), "is a Parquet file, not CSV"),
     "a web page": (b"<!DOCTYPE html><html></html>", "a web page saved under this name"),

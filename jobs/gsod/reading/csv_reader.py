@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import (
@@ -36,24 +37,50 @@ class Columns:
     attributes: int | None
 
 
+class Part(NamedTuple):
+    """Lines of one station that were read without CSV.
+
+    start, stop: where they lie in the file, in bytes. missing: the number of missing values.
+    """
+
+    start: int
+    stop: int
+    station_id: str
+    station: Station
+    missing: int
+
+
 def read_csv(
-    content: bytes, where: str, year: int, question: Question
+    content: bytes, where: str, year: int, question: Question, parts: Sequence[Part] = ()
 ) -> tuple[dict[str, Station], Quality]:
     """Counters of each station in a file, and its quality.
 
-    Columns are found by header name; unknown ones do not matter. Raises DataProblem, naming file
-    and line, if a required column is missing or doubled, a row has more or fewer fields than the
-    header, quotes are unbalanced, a byte is NUL, or a row names no station.
+    Columns are found by header name; unknown ones do not matter. parts: lines that need not be
+    parsed, in the file's order. A part is taken if a record of CSV begins where the part does; else
+    an open quote before it made its lines a part of something else, and they are parsed.
+
+    Raises DataProblem, naming file and line, if a required column is missing or doubled, a row has
+    more or fewer fields than the header, quotes are unbalanced, a byte is NUL, or a row names no
+    station.
     """
-    rows = _rows(content, where)
-    _, header = next(rows, (0, []))
-    columns = find_columns(header, where, question)
-    reading = _Reading(where, year, question, columns)
-    for line, fields in rows:
+    records = _Records(content, where)
+    columns = find_columns(records.next(), where, question)
+    rows = Rows(where, year, question, columns)
+    for part in parts:
+        _read_until(part.start, records, rows)
+        if records.at == part.start:
+            rows.add_part(part)
+            records.pass_over(part.stop, part.station.rows)
+    _read_until(len(content), records, rows)
+    rows.quality.files = rows.quality.files_by_csv = 1
+    return rows.stations, rows.quality
+
+
+def _read_until(stop: int, records: _Records, rows: Rows) -> None:
+    while records.at < stop:
+        fields = records.next()
         if fields:
-            reading.row(line, fields)
-    reading.quality.files = reading.quality.files_by_csv = 1
-    return reading.stations, reading.quality
+            rows.add(records.line, fields)
 
 
 def find_columns(header: list[str], where: str, question: Question) -> Columns:
@@ -81,32 +108,52 @@ def find_columns(header: list[str], where: str, question: Question) -> Columns:
 def header_columns(header: bytes, question: Question) -> Columns | None:
     """The columns of a single header line; None if it does not fit or is no complete line."""
     try:
-        rows = list(_rows(header, ""))
-        return find_columns(rows[0][1], "", question) if len(rows) == 1 else None
+        records = _Records(header, "")
+        columns = find_columns(records.next(), "", question)
+        return columns if records.at == len(header) else None
     except DataProblem:
         return None
 
 
-def _rows(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:
-    """(line number, fields) of each record; latin-1, so that any byte can be read."""
-    if b"\0" in content:
-        line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise DataProblem(f"{where}:{line}: a byte is NUL, which no CSV file holds")
-    text = io.StringIO(content.removeprefix(BOM).decode("latin-1"), newline="")
-    reader = csv.reader(text, strict=True)
-    while True:
+class _Records:
+    """The records of a file, one after the other, in latin-1, so that any byte can be read."""
+
+    def __init__(self, content: bytes, where: str) -> None:
+        """Raises DataProblem if a byte is NUL."""
+        if b"\0" in content:
+            line = content.count(b"\n", 0, content.index(b"\0")) + 1
+            raise DataProblem(f"{where}:{line}: a byte is NUL, which no CSV file holds")
+        text = content.removeprefix(BOM)
+        self._where, self._before, self._passed_over = where, len(content) - len(text), 0
+        self._text = io.StringIO(text.decode("latin-1"), newline="")
+        self._reader = csv.reader(self._text, strict=True)
+
+    @property
+    def at(self) -> int:
+        """The byte at which the next record begins."""
+        return self._before + self._text.tell()
+
+    @property
+    def line(self) -> int:
+        """The last line of the latest record."""
+        return max(self._reader.line_num, 1) + self._passed_over
+
+    def next(self) -> list[str]:
+        """The fields of the next record; none at the end. Raises DataProblem if it is not CSV."""
         try:
-            fields = next(reader)
-        except StopIteration:
-            return
+            return next(self._reader, [])
         except csv.Error as error:
-            line = max(reader.line_num, 1)
-            raise DataProblem(f"{where}:{line}: not well-formed CSV", str(error)) from error
-        yield reader.line_num, fields
+            what = f"{self._where}:{self.line}: not well-formed CSV"
+            raise DataProblem(what, str(error)) from error
+
+    def pass_over(self, stop: int, lines: int) -> None:
+        """Go on at a byte behind so many lines."""
+        self._text.seek(stop - self._before)
+        self._passed_over += lines
 
 
-class _Reading:
-    """The rows of one file, one after the other."""
+class Rows:
+    """Counts the rows of one file, one after the other."""
 
     def __init__(self, where: str, year: int, question: Question, columns: Columns) -> None:
         self.where, self.question, self.columns = where, question, columns
@@ -115,7 +162,16 @@ class _Reading:
         self.stations: dict[str, Station] = {}
         self.quality = Quality()
 
-    def row(self, line: int, fields: list[str]) -> None:
+    def add_part(self, part: Part) -> None:
+        """Count rows that were read without CSV."""
+        self.quality.rows += part.station.rows
+        self.quality.missing += part.missing
+        known = self.stations.setdefault(part.station_id, part.station)
+        if known is not part.station:
+            self.quality.duplicate_days += known.absorb(part.station)
+
+    def add(self, line: int, fields: list[str]) -> None:
+        """Count the row that ends in this line."""
         columns, quality = self.columns, self.quality
         if len(fields) != columns.width:
             raise DataProblem(

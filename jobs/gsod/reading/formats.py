@@ -7,7 +7,7 @@ BEGINNING = 1_000
 
 GZIP = b"\x1f\x8b"
 CSV_FILE = "one station's CSV file"
-OP_FILE = "a station's year in the format that NOAA had until 2018 (.op)"
+OP_FILE = "one station's file in the format that NOAA had until 2018 (.op)"
 APPLE_DOUBLE = "macOS metadata"
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 
@@ -32,7 +32,7 @@ SIGNATURES = (
 def name_format(beginning: bytes) -> str | None:
     """What a file is, in words, by its first bytes; None where that is not known."""
     if beginning[TAR_MAGIC_AT:].startswith(TAR_MAGIC):
-        return "a tar archive without compression"
+        return "a tar archive without compression: pack it with gzip"
     text = beginning.lower()
     if b"<html" in text or b"<!doctype" in text:
         return "a web page saved under this name"

@@ -1,11 +1,15 @@
-"""Finds the columns of a file from its header and its first line."""
+"""Finds the lines of a file, and their columns from the header and one line."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
+
+import numpy as np
 
 from jobs.gsod.counts import Question
 from jobs.gsod.reading.csv_reader import Columns, header_columns
+from jobs.gsod.reading.patterns import Flags
 from jobs.gsod.reading.shape import Shape
 from jobs.gsod.reading.tar_stream import Member
 
@@ -15,12 +19,18 @@ MOST_LINES = 366
 MOST_BYTES = 4096
 """NOAA's lines have about 240 bytes; longer ones would only fill the memory for shapes."""
 
+LEAST_LINES = 8
+"""CSV reads fewer lines as fast."""
+
+MOST_FILE_BYTES = 2**20
+"""A station's year is smaller; finding the lines of a large file takes ten times its memory."""
+
 STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
 BEFORE_VALUE, LOOKED_AT = 2, 16
 """The bytes of a value that are read, from the comma before it."""
 
 HEADERS_KEPT, PLANS_KEPT = 100, 4_000
-END_OF_LINE = b'"\n'
+NEWLINE, END_OF_LINE = ord("\n"), b'"\n'
 SPACE = ord(" ")
 """All lower bytes are control characters."""
 
@@ -59,8 +69,11 @@ class Header:
         self._columns = None if unmarked else columns
         self._plans: dict[bytes, Plan | None] = {}
 
-    def plan(self, outline: bytes) -> Plan | None:
-        """The plan for lines with this outline; None if they differ from NOAA's."""
+    def plan_of(self, buffer: bytearray, at: int, size: int) -> Plan | None:
+        """The plan for lines like this one; None if it differs from NOAA's, or is too long."""
+        if size > MOST_BYTES:
+            return None
+        outline = bytes(buffer[at : at + size].translate(OUTLINE))
         try:
             return self._plans[outline]
         except KeyError:
@@ -84,24 +97,66 @@ class Layouts:
 
         None unless its first line has each field quoted and without a quote inside, STATION and
         DATE first, the value as wide as NOAA writes it, and the whole file can be lines of that
-        length. LineChecker then checks whether they are.
+        length. LineChecker then checks whether they are. It does so for the lines of `runs` and
+        `cut`, too.
         """
         _, buffer, start, stop = member
-        header = self._last
-        if not buffer.startswith(header.line, start, stop):
-            end = buffer.find(b"\n", start, stop) + 1
-            if not 0 < end - start <= MOST_BYTES:
-                return None
-            header = self._last = self._header(bytes(buffer[start:end]))
+        header = self._header_of(member)
+        if header is None:
+            return None
         first = start + len(header.line)
         step = buffer.find(b"\n", first, stop) + 1 - first
-        if not 0 < step <= MOST_BYTES:
+        if step <= 0:
             return None
         count, rest = divmod(stop - first, step)
         if rest or count > MOST_LINES:
             return None
-        plan = header.plan(bytes(buffer[first : first + step].translate(OUTLINE)))
+        plan = header.plan_of(buffer, first, step)
         return Lines(first, step, count, plan) if plan else None
+
+    def runs(self, member: Member) -> Iterator[Lines]:
+        """The lines of a file in runs: lines of one length, one behind the other."""
+        _, buffer, start, stop = member
+        header = self._header_of(member)
+        first = start + len(header.line) if header else stop
+        if not header or not 0 < stop - first <= MOST_FILE_BYTES:
+            return
+        text = np.frombuffer(buffer, np.uint8, stop - first, first)
+        ends = np.flatnonzero(text == NEWLINE) + 1
+        lengths = np.diff(ends, prepend=0)
+        for begin, count in _long_runs(lengths[1:] != lengths[:-1], len(lengths)):
+            step = int(lengths[begin])
+            at = first + int(ends[begin]) - step
+            plan = header.plan_of(buffer, at + count // 2 * step, step)
+            if plan:
+                yield Lines(at, step, count, plan)
+
+    def cut(self, member: Member, lines: Lines, good: Flags, follows: Flags) -> Iterator[Lines]:
+        """The lines that passed their checks, in runs of which each line follows the one before.
+
+        Other lines in a row may be of a station that moved: they get a plan of their own.
+        """
+        header = self._header_of(member)
+        breaks = (good[1:] != good[:-1]) | ~follows[1:]
+        for begin, count in _long_runs(breaks, lines.rows):
+            at, plan = lines.first + begin * lines.step, lines.plan
+            if not good[begin]:
+                middle = at + count // 2 * lines.step
+                other = header.plan_of(member.buffer, middle, lines.step) if header else None
+                if other is None or other is plan:
+                    continue
+                plan = other
+            yield Lines(at, lines.step, count, plan)
+
+    def _header_of(self, member: Member) -> Header | None:
+        """The header that a file begins with; None if its first line cannot be one."""
+        _, buffer, start, stop = member
+        if not buffer.startswith(self._last.line, start, stop):
+            end = buffer.find(b"\n", start, stop) + 1
+            if not 0 < end - start <= MOST_BYTES:
+                return None
+            self._last = self._header(bytes(buffer[start:end]))
+        return self._last
 
     def _header(self, line: bytes) -> Header:
         if line not in self._headers:
@@ -109,6 +164,17 @@ class Layouts:
                 self._headers.clear()
             self._headers[line] = Header(line, self.question)
         return self._headers[line]
+
+
+def _long_runs(breaks: Flags, lines: int) -> Iterator[tuple[int, int]]:
+    """The first line and the number of lines of each run that is worth it.
+
+    breaks: for each line but the first, whether a run begins with it.
+    """
+    begins = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+    counts = np.diff(begins, append=lines)
+    long = counts >= LEAST_LINES
+    return zip(begins[long].tolist(), counts[long].tolist(), strict=True)
 
 
 def make_plan(outline: bytes, columns: Columns) -> Plan | None:

@@ -9,6 +9,7 @@ value. They are read as words of 8 bytes:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from jobs.gsod.counts import HIT, MISSING, REFUSED, Question, days_of
 from jobs.gsod.reading.layout import Lines
 from jobs.gsod.reading.patterns import WORD, WORD_BYTES, Flags, Pattern, Words, word
-from jobs.gsod.reading.shape import Bytes
+from jobs.gsod.reading.shape import LINES_AT_ONCE, Bytes
 
 Days = npt.NDArray[np.int16]
 Places = npt.NDArray[np.intp]
@@ -47,6 +48,20 @@ FileLines = tuple[bool, int, int, int, int]
 days with a missing value, hits, and derived hits."""
 
 
+class _Examined(NamedTuple):
+    """The lines of several files: of each its day, the kind of its value, and what it passed.
+
+    good: DATE and value are valid. follows: it is a later day of the same station as the line
+    before, or the first of its file. derived: a maximum from hourly readings; None without MAX.
+    """
+
+    days: Days
+    kind: Bytes
+    good: Flags
+    follows: Flags
+    derived: Flags | None
+
+
 class LineChecker:
     """Checks and counts the lines of many files together."""
 
@@ -65,22 +80,39 @@ class LineChecker:
         """Check and count the lines of each file."""
         if not files:
             return []
-        counts = np.array([lines.rows for _, lines in files], np.intp)
-        firsts = np.cumsum(counts) - counts
-        (before, station, year, day), (value, *after) = self._copy(files, int(counts.sum()))
-        days, good = self._check_dates(year, day)
-        good[1:] &= _follows(days, before, station, firsts)
-        kind = self._check_values(value, good)
+        counts, firsts = _places(files)
+        days, kind, good, follows, derived = self._examine(files, counts, firsts)
         hit = kind == HIT
         bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + days
         chosen = [bits, bits[kind == MISSING], bits[hit]]
-        if after:
-            hit &= (after[0] >> MARK_AT).astype(np.uint8) == STAR
-        chosen.append(bits[hit] if after else bits[:0])
+        chosen.append(bits[:0] if derived is None else bits[hit & derived])
         sets = [_day_sets(places, len(counts)) for places in chosen]
+        good &= follows
         good_files = np.logical_and.reduceat(good, firsts).tolist()
         fit = (ok and self._fits(*file) for ok, file in zip(good_files, files, strict=True))
         return list(zip(fit, *sets, strict=True))
+
+    def flags(self, files: Sequence[tuple[bytearray, Lines]]) -> list[tuple[Flags, Flags]]:
+        """For each line of each file: whether it is good, and whether it follows the line before.
+
+        A good line passes every check that needs no other line.
+        """
+        if not files:
+            return []
+        counts, firsts = _places(files)
+        _, _, good, follows, _ = self._examine(files, counts, firsts)
+        good &= np.concatenate([file[1].plan.shape.fitting(_text(*file)) for file in files])
+        splits = firsts[1:].tolist()
+        return list(zip(np.split(good, splits), np.split(follows, splits), strict=True))
+
+    def _examine(
+        self, files: Sequence[tuple[bytearray, Lines]], counts: Places, firsts: Places
+    ) -> _Examined:
+        (before, station, year, day), (value, *after) = self._copy(files, int(counts.sum()))
+        days, good = self._check_dates(year, day)
+        kind = self._check_values(value, good)
+        derived = (after[0] >> MARK_AT).astype(np.uint8) == STAR if after else None
+        return _Examined(days, kind, good, _follows(days, before, station, firsts), derived)
 
     def _copy(self, files: Sequence[tuple[bytearray, Lines]], count: int) -> list[Words]:
         """Copy the needed parts of all lines together: a row for each word, a column a line."""
@@ -132,23 +164,34 @@ class LineChecker:
 
     def _fits(self, buffer: bytearray, lines: Lines) -> bool:
         """Whether every line has the shape of the first, so that CSV finds the same fields."""
-        size = lines.step * lines.rows
-        if size > len(self._scratch):
-            self._scratch = np.empty(size, np.uint8)
-        text = np.frombuffer(buffer, np.uint8, size, lines.first)
-        return lines.plan.shape.fits(text, self._scratch)
+        needed = lines.step * (lines.rows + LINES_AT_ONCE)
+        if needed > len(self._scratch):
+            self._scratch = np.empty(needed, np.uint8)
+        return lines.plan.shape.fits(_text(buffer, lines), self._scratch)
+
+
+def _text(buffer: bytearray, lines: Lines) -> Bytes:
+    return np.frombuffer(buffer, np.uint8, lines.step * lines.rows, lines.first)
+
+
+def _places(files: Sequence[tuple[bytearray, Lines]]) -> tuple[Places, Places]:
+    """The number of lines of each file, and the place of its first among the lines of all."""
+    counts = np.array([lines.rows for _, lines in files], np.intp)
+    return counts, np.cumsum(counts) - counts
 
 
 def _follows(days: Days, before: Words, station: Words, firsts: Places) -> Flags:
-    """Whether each line but the first is a later day of the same station as the line before.
+    """Whether each line is a later day of the same station as the line before.
 
-    The first line of a file follows none.
+    The first line of a file follows none, so it passes.
     """
-    later = days[1:] > days[:-1]
+    follows = np.empty(len(days), np.bool_)
+    later = follows[1:]
+    np.greater(days[1:], days[:-1], out=later)
     later &= (before[1:] ^ before[:-1]) >> STATION_BEGINS == 0
     later &= station[1:] == station[:-1]
-    later[firsts[1:] - 1] = True
-    return later
+    follows[firsts] = True
+    return follows
 
 
 def _day_tables(year: int) -> tuple[Days, Words]:

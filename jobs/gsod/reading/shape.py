@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from jobs.gsod.reading.patterns import Flags
+
 Bytes = npt.NDArray[np.uint8]
 
 LINES_AT_ONCE = 8
@@ -32,24 +34,27 @@ class Shape:
         """structure: a line of which every byte of a field is replaced by 0."""
         line = np.frombuffer(structure, np.uint8)
         mask = np.where(line > 0, line ^ SAME, QUOTE_LAST).astype(np.uint8)
-        self._mask = np.tile(mask, LINES_AT_ONCE)
-        self._least = np.where(line > 0, SAME, CONTENT_FROM).astype(np.uint8)
+        least = np.where(line > 0, SAME, CONTENT_FROM).astype(np.uint8)
+        self._mask, self._least = np.tile(mask, LINES_AT_ONCE), np.tile(least, LINES_AT_ONCE)
+        self.size = len(line)
 
     def fits(self, text: Bytes, scratch: Bytes) -> bool:
         """Whether whole lines of the right length, one after the other, have this shape.
 
-        scratch: as much memory as the text, or more; it is written over.
+        scratch: as much memory as the text and LINES_AT_ONCE lines, or more; it is written over.
         """
-        row = len(self._mask)
-        rows = len(text) // row
-        done = rows * row
-        masked = scratch[: len(text)]
-        np.bitwise_xor(text[done:], self._mask[: len(text) - done], out=masked[done:])
-        lines = masked[done:].reshape(-1, len(self._least))
-        if rows:
-            block = masked[:done].reshape(rows, row)
-            np.bitwise_xor(text[:done].reshape(rows, row), self._mask, out=block)
-            lowest = np.minimum.reduce(block, axis=0).reshape(-1, len(self._least))
-            if not (lowest >= self._least).all():
-                return False
-        return bool((lines >= self._least).all())
+        row, size = len(self._mask), len(text)
+        done = size - size % row
+        # The last row is filled up with a byte that fits everywhere: one comparison for all rows.
+        rows = scratch[: done + row].reshape(-1, row)
+        np.bitwise_xor(text[:done].reshape(-1, row), self._mask, out=rows[:-1])
+        np.bitwise_xor(text[done:], self._mask[: size - done], out=scratch[done:size])
+        scratch[size : done + row] = SAME
+        wrong = np.minimum.reduce(rows, axis=0) < self._least
+        return 1 not in wrong.tobytes()
+
+    def fitting(self, text: Bytes) -> Flags:
+        """A flag for each line: whether it has this shape."""
+        lines = text.reshape(-1, self.size) ^ self._mask[: self.size]
+        fitting: Flags = np.logical_and.reduce(lines >= self._least[: self.size], axis=1)
+        return fitting

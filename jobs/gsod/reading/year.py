@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.gsod.archive import DataProblem
-from jobs.gsod.counts import Question, YearCounts
-from jobs.gsod.reading.csv_reader import read_csv
-from jobs.gsod.reading.formats import APPLE_DOUBLE, BEGINNING, CSV_FILE, OP_FILE, name_format
+from jobs.gsod.counts import Quality, Question, Station, YearCounts
+from jobs.gsod.reading.csv_reader import Part, read_csv
+from jobs.gsod.reading.formats import APPLE_DOUBLE, BEGINNING, CSV_FILE, GZIP, OP_FILE, name_format
 from jobs.gsod.reading.gzip_stream import Inflated, Limits, Source
+from jobs.gsod.reading.op_reader import inflate, read_op
 from jobs.gsod.reading.read_ahead import Ahead, Stream
 from jobs.gsod.reading.tar_stream import Member, TarReader
 
@@ -38,8 +39,9 @@ def read_year(
 ) -> YearCounts:
     """Read one archive as a stream, in memory that does not depend on its size.
 
-    With two threads one inflates while the other counts. Without NumPy all files are read by CSV:
-    the same answer or the same error, but slower.
+    Members are CSV files, or `.op` or `.op.gz` files of the format before 2019. With two threads
+    one inflates while the other counts. Without NumPy all CSV files are read by the CSV parser: the
+    same answer or the same error, but slower.
 
     Raises DataProblem if the archive is incomplete, not well-formed, or has no station's file.
     """
@@ -82,11 +84,11 @@ def _without_garbage_collector() -> Iterator[None]:
 def _add_files(counts: YearCounts, archive: TarReader, question: Question) -> None:
     read_quickly = FastReader(counts.year, question).read if WITH_NUMPY else _not_at_all
     for members in archive:
-        for member, quick in zip(members, read_quickly(members), strict=True):
-            if quick is None:
-                _add_csv(counts, member, archive, question)
+        for member, read in zip(members, read_quickly(members), strict=True):
+            if isinstance(read, list):
+                _add_slowly(counts, member, archive, question, read)
             else:
-                counts.add_file(*quick)
+                counts.add_file(*read)
 
 
 def _read_on(stream: Stream) -> None:
@@ -96,23 +98,30 @@ def _read_on(stream: Stream) -> None:
         pass
 
 
-def _not_at_all(members: Sequence[Member]) -> list[Quick | None]:
-    return [None] * len(members)
+def _not_at_all(members: Sequence[Member]) -> list[Quick | list[Part]]:
+    return [[] for _ in members]
 
 
-def _add_csv(counts: YearCounts, member: Member, archive: TarReader, question: Question) -> None:
+def _add_slowly(
+    counts: YearCounts, member: Member, archive: TarReader, question: Question, parts: list[Part]
+) -> None:
+    """Add a file that differs from NOAA's CSV files; `parts` of it need no parsing."""
     where, content = f"{archive.archive}: {member.name}", member.content
+    if member.name.endswith(".op.gz") and content.startswith(GZIP):
+        content = inflate(content, where)
     known = name_format(content[:BEGINNING])
     if known == APPLE_DOUBLE:
         # macOS adds such a file for every file of an archive.
         archive.skipped[APPLE_DOUBLE] += 1
-        return
-    if known and known != CSV_FILE:
-        old = member.name.endswith((".op", ".op.gz"))
-        next_step = f"raykit data fetch {counts.year} gets the year as CSV" if old else ""
-        what = OP_FILE if old else known
-        raise DataProblem(f"{where} is {what}, not CSV", *filter(None, [next_step]))
-    stations, quality = read_csv(content, where, counts.year, question)
+    elif known == OP_FILE:
+        _add_stations(counts, *read_op(content, where, counts.year, question))
+    elif known and known != CSV_FILE:
+        raise DataProblem(f"{where} is {known}, not CSV")
+    else:
+        _add_stations(counts, *read_csv(content, where, counts.year, question, parts))
+
+
+def _add_stations(counts: YearCounts, stations: dict[str, Station], quality: Quality) -> None:
     counts.quality.add(quality)
     for station_id, station in stations.items():
         counts.add(station_id, station)

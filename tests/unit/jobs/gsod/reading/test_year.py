@@ -463,21 +463,6 @@ def test_an_archive_without_compression_or_with_two_is_named(year_file, gsod, tw
     assert "it looks like gzip data" in refusal(year_file(gzip.compress(gsod.packed(two))))
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("010010-99999-2020.op.gz", gzip.compress(b"STN--- WBAN   YEARMODA")),
-        ("010010-99999-2020.op", b"STN--- WBAN   YEARMODA    TEMP\n"),
-    ],
-)
-def test_files_in_the_format_before_2019_are_named_with_the_way_to_the_new(
-    year_file, gsod, name, content
-):
-    said = refusal(year_file(gsod.packed([(name, content)])))
-    assert f"2020.tar.gz: {name} is a station's year in the format that NOAA had until 2018" in said
-    assert "raykit data fetch 2020" in said
-
-
 def test_a_member_that_is_packed_itself_is_named(year_file, gsod, two):
     said = refusal(year_file(gsod.packed([*two, ("x.csv", gzip.compress(b"x"))])))
     assert "2020.tar.gz: x.csv is gzip data, not CSV" in said
