@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,18 @@ import pytest
 
 from raykit.local import heads as local_heads
 from raykit.progress import Progress
+
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=15000",
+]
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +91,21 @@ def processes():
 def argument_lists():
     """`argument_lists()`: of every process of this machine, as one text each."""
     return lambda: [words for _, words, _ in _processes()]
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    """`chromium(url)`: the page's document after its scripts have run."""
+    program = shutil.which("chromium")
+    if program is None:
+        assert not os.environ.get("RAYKIT_REQUIRE_KIND"), "chromium must be installed here"
+        pytest.skip("needs chromium")
+
+    def load(url):
+        words = [program, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", url]
+        return subprocess.run(words, capture_output=True, text=True, timeout=120).stdout
+
+    return load
 
 
 def _processes():

@@ -2,27 +2,13 @@
 
 import http.client
 import json
-import os
 import re
-import shutil
 import signal
-import subprocess
 from urllib.parse import urlsplit
 
 import pytest
 
 pytestmark = pytest.mark.local
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=15000",
-]
 
 
 @pytest.fixture
@@ -36,21 +22,6 @@ def dashboard(on_head, soon):
     _, err = child.communicate(timeout=20)
     assert child.returncode == 0
     assert b"the dashboard's address is closed" in err
-
-
-@pytest.fixture
-def chromium(tmp_path):
-    """`chromium(url)`: the page's document after its scripts have run."""
-    program = shutil.which("chromium")
-    if program is None:
-        assert not os.environ.get("RAYKIT_REQUIRE_KIND"), "chromium must be installed here"
-        pytest.skip("needs chromium")
-
-    def load(url):
-        words = [program, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", url]
-        return subprocess.run(words, capture_output=True, text=True, timeout=120).stdout
-
-    return load
 
 
 def ask(address, path="/api/version", method="GET", body=None, **headers):

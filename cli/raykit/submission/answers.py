@@ -163,6 +163,14 @@ def refusal(answer: Answer) -> JobsApiError:
             next="start Ray with RAY_STATE_SERVER_MAX_HTTP_REQUEST=-1, as raykit up does; without "
             "it, abandoned log streams (ray job logs, the dashboard) count as open",
         )
+    if answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return JobsApiError(
+            f"{answer.url} takes no request of this size",
+            evidence=[answer.summary, answer.request],
+            next="upload less (a .rayignore names what stays here), or raise the limit of the "
+            "proxy before the head: client_max_body_size of nginx, the annotation "
+            "nginx.ingress.kubernetes.io/proxy-body-size of its ingress",
+        )
     return JobsApiError(
         f"{answer.url} refused the request",
         evidence=[answer.request, answer.summary],

@@ -250,6 +250,14 @@ def test_a_token_that_no_header_carries_is_refused_without_being_shown(token):
     assert token not in str(caught.value.as_dict())
 
 
+def test_a_body_over_a_proxys_limit_names_the_setting_that_raises_it(ray):
+    ray.refuse["/api/jobs/"] = (413, "<h1>413 Request Entity Too Large</h1><hr>nginx")
+    with pytest.raises(JobsApiError, match="takes no request of this size") as refused:
+        ray.api().submit({"submission_id": "a", "entrypoint": "true", "metadata": {}})
+    assert "413 Request Entity Too Large" in refused.value.evidence[0]
+    assert "client_max_body_size" in refused.value.next
+
+
 def test_a_submission_id_that_exists_is_a_conflict(ray):
     ray.refuse["/api/jobs/"] = (500, fake_ray.EXISTS.format(id="x"))
     with pytest.raises(ConflictError) as caught:

@@ -158,7 +158,10 @@ def trust(ca: Path) -> ssl.SSLContext:
     Errors: MissingError (4) if the file holds none.
     """
     try:
-        return ssl.create_default_context(cafile=ca)
+        context = ssl.create_default_context(cafile=ca)
+        # The default of Python 3.13: a file may hold an intermediate authority alone.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
     except (OSError, ValueError) as error:
         raise MissingError(
             f"{ca} holds no certificates to trust",
