@@ -1,18 +1,23 @@
-"""Progress: steps are shown while they run, timed, and kept as phases."""
+"""Progress: steps are shown while they run, timed, and kept as phases; several may run at once."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from raykit.errors import RaykitError
 from raykit.phases import Phase
 
 NOTED_AFTER_SECONDS = 10.0
 """How long a reason to wait lasts before it is shown on a line of its own."""
+
+AT_ONCE = 6
+GRACE_SECONDS = 3.0
+"""Of attempts: how many run at once, and how long after the deadline running ones may still end."""
 
 
 class Listener(Protocol):
@@ -176,3 +181,49 @@ class _Details(Silent):
 
     def note(self, text: str) -> None:
         self._listener.note(text)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A step that may fail. title: what is missing then. work: what it does."""
+
+    title: str
+    work: Callable[[], None]
+
+
+def attempt_all(
+    attempts: Iterable[Attempt], deadline: float, failed: Callable[[str], None]
+) -> None:
+    """Make all attempts, several at once.
+
+    deadline: monotonic seconds; none begins after it, and an interrupt begins no more either.
+    failed: called with a line for each that failed or was left out, from any thread.
+    """
+    pool = ThreadPoolExecutor(AT_ONCE)
+    running: dict[Future[None], str] = {}
+    try:
+        for attempt in attempts:
+            running[pool.submit(_try, attempt, deadline, failed)] = attempt.title
+        left = max(deadline - time.monotonic(), 0.0) + GRACE_SECONDS
+        for late in wait(running, timeout=left).not_done:
+            failed(f"{running[late]}: it did not end in time")
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def reason(error: RaykitError) -> str:
+    """An error on one line, with its first evidence."""
+    return ": ".join([error.what, *error.evidence[:1]])
+
+
+def _try(attempt: Attempt, deadline: float, failed: Callable[[str], None]) -> None:
+    if time.monotonic() > deadline:
+        failed(f"{attempt.title}: no time was left")
+        return
+    try:
+        attempt.work()
+    except RaykitError as error:
+        failed(f"{attempt.title}: {reason(error)}")
+    except Exception as bug:
+        # One answer of an unexpected form must not cost all others.
+        failed(f"{attempt.title}: {type(bug).__name__}: {bug}")

@@ -1,6 +1,7 @@
 """Replace secrets in everything that leaves raykit: texts, JSON data and streams of bytes.
 
     learn(token)          remembers a secret; every Endpoint calls it for its own
+    learn_variables(env)  the same for environment variables whose names say that they are secret
     redacted(value)       a text, or JSON data, without secrets and without passwords in URLs
     plain(text)           the same for a text that is shown: control characters are spelled out too
     Redactor()            the same for a stream of bytes, such as a job's log
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 from urllib.parse import quote, quote_plus
 
@@ -22,6 +23,12 @@ SHORTEST = 4
 """Shorter texts protect nothing, and replacing them would garble the output."""
 SHORTEST_LINE = 8
 """Each line of a secret is a secret too, except short ones such as `}` in a key file."""
+
+SECRET_NAME = re.compile(
+    r"passw|secret|token|credential|api_?key|access_?key|private", re.IGNORECASE
+)
+SHORTEST_VALUE = 8
+"""Shorter values of such variables are settings, such as `true`."""
 
 URL_CREDENTIALS = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -39,6 +46,13 @@ def learn(*secrets: str) -> None:
     with _learning:
         forms = [form for secret in secrets for form in _forms(secret)]
         _known = tuple(dict.fromkeys((*_known, *forms)))
+
+
+def learn_variables(variables: Mapping[str, object]) -> None:
+    """Remember the values of environment variables whose names say that they are secret."""
+    named = {name: value for name, value in variables.items() if SECRET_NAME.search(name)}
+    values = [value for value in named.values() if isinstance(value, str)]
+    learn(*(value for value in values if len(value) >= SHORTEST_VALUE))
 
 
 def known() -> tuple[str, ...]:

@@ -132,3 +132,19 @@ def test_a_text_of_lone_surrogates_passes():
     learn("to\udcffken")
     assert redacted("\ud800 to\udcffken") == "\ud800 [redacted]"
     assert Redactor().feed(b"x\n") == b"x\n"
+
+
+def test_variables_whose_names_say_that_they_are_secret_are_learned():
+    variables = {
+        "DB_PASSWORD": "correct-horse",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
+        "OPENAI_API_KEY": "sk-0123456789",
+        "TOKEN_SHORT": "true",
+        "PATH": "/usr/bin:/bin",
+        "MONKEY": "banana-banana",
+        "A_TOKEN": None,
+    }
+    redaction.learn_variables(variables)
+    hidden = ["correct-horse", "wJalrXUtnFEMI", "sk-0123456789"]
+    assert [redacted(text) for text in hidden] == [redaction.REPLACEMENT] * 3
+    assert redacted("true /usr/bin:/bin banana-banana") == "true /usr/bin:/bin banana-banana"

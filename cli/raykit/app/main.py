@@ -30,7 +30,7 @@ from raykit.app.commands import (
     specs,
     submit,
 )
-from raykit.app.commands.measuring import bench, compare, report, runs
+from raykit.app.commands.measuring import bench, collect, compare, report, runs
 from raykit.errors import (
     Interrupt,
     InterruptedByUserError,
@@ -91,6 +91,7 @@ def raykit(
 submit.register(app)
 bench.register(app)
 runs.register(app)
+collect.register(app)
 data.register(app)
 compare.register(app)
 report.register(app)

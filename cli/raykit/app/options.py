@@ -86,6 +86,9 @@ Timeout = Annotated[
 SpecFile = Annotated[Path, typer.Option("-f", "--file", metavar="SPEC", help="A cluster spec.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the cluster.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change.")]
+Collect = Annotated[
+    bool, typer.Option("--collect/--no-collect", help="Keep evidence of the cluster if it fails.")
+]
 
 
 TARGET_OPTIONS = {"on": On, "context": Context, "namespace": Namespace, "header": Headers, "ca": Ca}

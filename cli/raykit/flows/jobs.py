@@ -14,6 +14,7 @@ from pathlib import Path
 from raykit import machine, versions
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
+from raykit.flows.keeping import collecting
 from raykit.flows.ranges import SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end, stop_and_wait
 from raykit.flows.steps.arrival import FOLDER_KEY, new_id
@@ -69,11 +70,14 @@ def attach(
     runs: RunsFolder,
     progress: Progress,
     timeout: float | None = None,
+    *,
+    collect: bool = False,
 ) -> Run:
     """Follow a job to its end and complete its record; a job of other users gets a new record.
 
     word: a run's or submission id, its beginning, or `last`. timeout: seconds to follow; None: no
-    limit. If another raykit on this machine follows the same run, that one keeps the record.
+    limit. collect: keep evidence of the cluster if the run fails. If another raykit on this machine
+    follows the same run, that one keeps the record.
 
     Errors: those of finding the record (2, 7) and of choosing and reaching a head (2, 4, 5, 6);
     later ones are in the run.
@@ -90,7 +94,10 @@ def attach(
         with _runs_folder(record, runs, progress) as folder:
             session = Session(head.api, head.endpoint, record, folder, progress)
             session.check_head()
-            return run_to_end(session, lambda: session.join(details), Limits(timeout=timeout))
+            run = run_to_end(session, lambda: session.join(details), Limits(timeout=timeout))
+            if collect and folder is runs:
+                collecting.after_failure(run, head.target, head.api, runs, progress)
+            return run
 
 
 def log(

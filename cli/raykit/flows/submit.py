@@ -12,6 +12,7 @@ from typing import Any
 
 from raykit import kit, machine, versions
 from raykit.errors import UsageError
+from raykit.flows.keeping import collecting
 from raykit.flows.ranges import AMOUNT, BYTES, SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import FOLDER_KEY, PAYLOAD_KEY, RUN_KEY, new_id
@@ -42,6 +43,7 @@ class Request:
 
     id: the submission id; None: raykit makes one. resources: Ray's fields `entrypoint_num_cpus`,
     `entrypoint_num_gpus` and `entrypoint_memory`. timeout: seconds to follow; None: no limit.
+    collect: keep evidence of the cluster if the run fails.
     """
 
     entrypoint: Entrypoint
@@ -53,6 +55,7 @@ class Request:
     timeout: float | None = None
     follow: bool = True
     stop_on_interrupt: bool = False
+    collect: bool = False
 
 
 def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
@@ -82,7 +85,10 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
         runtime_env = upload.send(transport, request.runtime_env, progress)
         payload = _payload(request, record, runtime_env, target.on_this_machine)
         with runs.followed(record.id):
-            return run_to_end(session, lambda: session.submit(payload), limits)
+            run = run_to_end(session, lambda: session.submit(payload), limits)
+            if request.collect:
+                collecting.after_failure(run, target, session.api, runs, progress)
+            return run
 
 
 def _check_numbers(request: Request) -> None:

@@ -191,14 +191,29 @@ class Kubernetes(ApiServer):
         status, data = self.answer(Request("GET", path, {**query, "limitBytes": str(2**16)}))
         return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
+    def end_of_log(
+        self,
+        pod: str,
+        namespace: str,
+        container: str,
+        lines: int,
+        most: int,
+        *,
+        previous: bool = False,
+    ) -> bytes | None:
+        """The last lines of a container's log, their first `most` bytes; None if there is no log.
+
+        Errors: ForbiddenError (4) with the rule that is missing.
+        """
+        query = {"tailLines": str(lines), "previous": str(previous).lower()}
+        return self._log(pod, namespace, {"container": container, **query}, most)
+
     def whole_log(self, pod: str, namespace: str, container: str, most: int) -> bytes | None:
-        """All that is kept of a container's log, at most so many bytes; None if there is no log."""
-        path = f"{KINDS['Pod'].path(namespace, pod)}/log"
-        query = {"container": container, "limitBytes": str(most)}
-        status, data = self.answer(Request("GET", path, query))
-        if status == errors.FORBIDDEN:
-            raise errors.of_status(self.about, status, answers.message(data) or "")
-        return data if status in OK else None
+        """All that is kept of a container's log, at most so many bytes; None if there is no log.
+
+        Errors: as `end_of_log`.
+        """
+        return self._log(pod, namespace, {"container": container}, most)
 
     def status_of(self, path: str) -> int:
         """The HTTP status of GET on a path of the API server, such as a service proxy."""
@@ -221,6 +236,13 @@ class Kubernetes(ApiServer):
                 self.about, self.access.server, f"GET /version answered {str(content)[:80]}"
             )
         return version
+
+    def _log(self, pod: str, namespace: str, query: Mapping[str, str], most: int) -> bytes | None:
+        path = f"{KINDS['Pod'].path(namespace, pod)}/log"
+        status, data = self.answer(Request("GET", path, {**query, "limitBytes": str(most)}))
+        if status == errors.FORBIDDEN:
+            raise errors.of_status(self.about, status, answers.message(data) or "")
+        return data if status in OK else None
 
     def _object(self, kind: str, content: Object) -> Object:
         with self._understood():

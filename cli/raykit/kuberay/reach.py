@@ -35,14 +35,15 @@ INSTALL_KUBECTL = "install kubectl: https://kubernetes.io/docs/tasks/tools/"
 
 
 @contextmanager
-def reach(cluster: Cluster, progress: Progress) -> Iterator[Endpoint]:
+def reach(cluster: Cluster, progress: Progress, patience: float = UP_SECONDS) -> Iterator[Endpoint]:
     """An endpoint of the head while the block runs.
 
+    patience: seconds for the API server to reach a head that may still be starting.
     Errors: KubernetesError (5) if the head cannot be reached either way, MissingError (4) if there
     is no token, or no kubectl for the port-forward.
     """
     through_proxy = endpoint(cluster)
-    trouble = _trouble(cluster, through_proxy, progress)
+    trouble = _trouble(cluster, through_proxy, progress, patience)
     if trouble is None:
         yield replace(
             through_proxy,
@@ -247,12 +248,12 @@ def _drain(stream: IO[bytes], lines: Queue[str]) -> None:
             lines.put(line.decode("utf-8", "replace").rstrip())
 
 
-def _trouble(cluster: Cluster, way: Endpoint, progress: Progress) -> str | None:
-    """Why the proxy does not reach the head within 30 s; None if it does.
+def _trouble(cluster: Cluster, way: Endpoint, progress: Progress, patience: float) -> str | None:
+    """Why the proxy does not reach the head in so many seconds; None if it does.
 
     A refusal (401, 403) counts as reached: the head answers.
     """
-    deadline = time.monotonic() + UP_SECONDS
+    deadline = time.monotonic() + patience
     waiting = Waiting(progress)
     while True:
         status = _health(cluster, way)

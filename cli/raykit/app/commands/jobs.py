@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import Format, Output, Timeout, on_target, runs_folder
+from raykit.app.options import Collect, Format, Output, Timeout, on_target, runs_folder
 from raykit.errors import JobsApiError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def attach(
     job: Job,
     where: Where,
     timeout: Timeout = None,
+    collect: Collect = True,
     output_format: Output = Format.text,
 ) -> None:
     """Follow a job to its end, and complete its record."""
@@ -62,7 +63,7 @@ def attach(
 
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
-    run = jobs.attach(job, where, runs_folder(), Progress(screen), timeout)
+    run = jobs.attach(job, where, runs_folder(), Progress(screen), timeout, collect=collect)
     finish(run, "attach", as_json, screen)
 
 

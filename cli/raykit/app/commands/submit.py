@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import Format, Output, Timeout, number, on_target, runs_folder
+from raykit.app.options import Collect, Format, Output, Timeout, number, on_target, runs_folder
 from raykit.errors import UsageError
 from raykit.flows.ranges import AMOUNT, BYTES
 
@@ -87,6 +87,7 @@ def submit(
     stop_on_interrupt: Annotated[
         bool, typer.Option("--stop-on-interrupt", help="Ctrl-C stops the job, for CI.")
     ] = False,
+    collect: Collect = True,
     output_format: Output = Format.text,
 ) -> None:
     """Run a job on a Ray cluster and follow it to its end.
@@ -112,6 +113,7 @@ def submit(
         timeout=timeout,
         follow=follow,
         stop_on_interrupt=stop_on_interrupt,
+        collect=collect,
     )
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)

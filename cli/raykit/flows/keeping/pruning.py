@@ -13,7 +13,7 @@ from raykit.measure import run_ids
 from raykit.measure.experiment import experiments
 from raykit.measure.keeping.files import OF_A_RUN, own_files, size
 from raykit.measure.keeping.pruning import MAY_RUN, Choice, Rule, choose
-from raykit.measure.keeping.summaries import summaries
+from raykit.measure.keeping.summaries import collections, summaries
 from raykit.measure.records import UNFINISHED, RunsFolder, unwritable
 
 FOLLOWED = "that a raykit follows right now"
@@ -44,13 +44,15 @@ class Pruned:
 def prune(
     rule: Rule, runs: RunsFolder, confirm: Callable[[str], bool], *, dry_run: bool = False
 ) -> Pruned:
-    """Delete the runs that a rule names. confirm: asked once, before anything is deleted.
+    """Delete the runs that a rule names, and evidence of clusters that is as old.
 
+    confirm: asked once, before anything is deleted.
     Errors: UsageError (2) where the answer is no; RecordError (7) for an experiment that cannot be
     read, since nobody knows which runs it needs, and for a disk that refuses.
     """
     needs = _needs(runs)
-    choice = choose(summaries(runs), needs, rule, time.time())
+    kept_folders = sorted([*summaries(runs), *collections(runs)], key=lambda one: one.started)
+    choice = choose(kept_folders, needs, rule, time.time())
     doomed, kept = _without_foreign(choice, needs, runs)
     total = sum(size(path) for name in doomed for path in own_files(runs.folder(name)))
     if not doomed or dry_run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from raykit.measure.experiment.experiments import FILE
+from raykit.measure.keeping.evidence import EVIDENCE
 from raykit.measure.records import EVENTS, LOG, RECORD
 
 IMPORTED = "imported"
@@ -14,7 +15,7 @@ machine's word, so nothing is sent there (`flows/jobs.py`)."""
 REPORT = "report.html"
 """What `raykit report` writes beside a record; it does not travel."""
 
-TRAVELS = (RECORD, FILE, LOG, EVENTS)
+TRAVELS = (RECORD, FILE, LOG, EVENTS, EVIDENCE)
 """What an archive holds of a run or an experiment, and in this order."""
 
 OF_A_RUN = (*TRAVELS, IMPORTED, REPORT)

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from raykit.measure import run_ids
+from raykit.measure.experiment.experiments import FILE
 from raykit.measure.keeping import heads
+from raykit.measure.keeping.evidence import EVIDENCE
 from raykit.measure.records import RECORD, SCHEMA, RunsFolder
 
 UNREADABLE = "UNREADABLE"
+COLLECTED = "COLLECTED"
+"""The status of evidence that `raykit collect` kept of a cluster, in a folder without a run."""
+OTHERS = (RECORD, FILE)
+"""What makes a folder one of a run or of an experiment."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,17 @@ class Wanted:
 def summaries(runs: RunsFolder) -> list[Summary]:
     """All runs of a folder, oldest first; those of one second by the time in their records."""
     found = [_summary(runs, path.parent.name) for path in runs.path.glob(f"*/{RECORD}")]
+    return sorted(found, key=_moment)
+
+
+def collections(runs: RunsFolder) -> list[Summary]:
+    """The evidence of clusters that is in folders of its own, oldest first."""
+    folders = (path.parent for path in runs.path.glob(f"*/{EVIDENCE}"))
+    alone = [folder for folder in folders if not any((folder / name).exists() for name in OTHERS)]
+    found = [
+        Summary(folder.name, COLLECTED, "", "", "", run_ids.started(folder.name) or 0.0)
+        for folder in alone
+    ]
     return sorted(found, key=_moment)
 
 

@@ -11,9 +11,10 @@ import typer
 from raykit.app import output
 from raykit.app.commands.measuring import keeping
 from raykit.app.options import Format, Output, refuse, runs_folder
+from raykit.errors import UsageError
 
 if TYPE_CHECKING:
-    from raykit.measure.records import RunRecord
+    from raykit.measure.records import RunRecord, RunsFolder
 
 EPILOG = """Examples:
 
@@ -22,6 +23,7 @@ EPILOG = """Examples:
   raykit runs --job fib --status FAILED --since 7d
   raykit runs show last                           what it measured
   raykit runs show last --log                     what it printed
+  raykit runs show last --evidence                what was collected of its cluster
 """
 NO_RUNS = "no runs yet; raykit submit fib makes the first"
 NO_SUCH_RUNS = "no such runs; raykit runs lists all"
@@ -77,17 +79,53 @@ def show(
         str, typer.Argument(metavar="ID", help="A run's id, its beginning, last, or last~1.")
     ],
     log: Annotated[bool, typer.Option("--log", help="Print the driver's log instead.")] = False,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="List what was collected of its cluster instead.")
+    ] = False,
+    file: Annotated[
+        str | None,
+        typer.Option("--file", metavar="NAME", help="Print one file of that evidence instead."),
+    ] = None,
     output_format: Output = Format.text,
 ) -> None:
-    """Show one run: its job, its phases, its results and its doubts."""
-    folder = runs_folder()
+    """Show one run: its job, its phases, its results and its doubts.
+
+    ID may also be what `raykit collect` named: the evidence is shown then.
+    """
+    if log and (evidence or file):
+        raise UsageError("--log and evidence", next="leave one of them out")
+    folder, as_json = runs_folder(), output_format is Format.json
+    if evidence or file or _is_evidence(folder, run_id):
+        _show_evidence(folder, run_id, file, as_json)
+        return
     record = folder.read(run_id)
     if log:
         output.raw(folder.log(record.id))
         return
-    as_json = output_format is Format.json
     data: Any = record.as_dict() if as_json else record
-    output.show("runs show", data, as_json, _as_page)
+    output.show("runs show", data, as_json, partial(_as_page, folder=folder))
+
+
+def _is_evidence(folder: RunsFolder, word: str) -> bool:
+    """Whether a word names no run, but evidence of a cluster."""
+    from raykit.flows.keeping import reading
+
+    return folder.find(word) is None and reading.find(folder, word) is not None
+
+
+def _show_evidence(folder: RunsFolder, word: str, file: str | None, as_json: bool) -> None:
+    from raykit.app import evidence_page
+    from raykit.flows.keeping import reading
+
+    path = reading.find(folder, word)
+    if path is None:
+        raise reading.missing(word)
+    if file:
+        output.raw(reading.file(path, file))
+        return
+    collected = reading.index(path)
+    data: Any = collected.as_dict() if as_json else collected
+    output.show("runs show", data, as_json, evidence_page.page)
 
 
 def _as_table(rows: list[dict[str, Any]], none: str) -> str:
@@ -108,7 +146,11 @@ def _as_table(rows: list[dict[str, Any]], none: str) -> str:
     )
 
 
-def _as_page(record: RunRecord) -> str:
+def _as_page(record: RunRecord, folder: RunsFolder) -> str:
     from raykit.app.picture import page
+    from raykit.flows.keeping import reading
 
-    return page(record, output.width())
+    shown = page(record, output.width())
+    if reading.find(folder, record.id) is None:
+        return shown
+    return f"{shown}\nevidence of its cluster: raykit runs show {record.id} --evidence"

@@ -1,0 +1,1 @@
+"""What Kubernetes tells about a RayCluster, for an archive of evidence."""

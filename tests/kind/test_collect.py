@@ -1,0 +1,55 @@
+"""Evidence of a real cluster of three nodes: by hand, before down, and after a failure."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+
+
+def unpacked(path):
+    with tarfile.open(path) as tar:
+        return {
+            member.name.removeprefix("raykit-evidence/"): tar.extractfile(member).read()
+            for member in tar.getmembers()
+        }
+
+
+def token(lab, namespace, name):
+    secrets = lab.objects("secrets", "-n", namespace)
+    return next(
+        secret["data"]["auth_token"]
+        for secret in secrets
+        if secret["metadata"]["name"].startswith(name) and "auth_token" in secret["data"]
+    )
+
+
+def test_evidence_has_all_three_nodes_and_is_read_when_the_cluster_is_gone(lab, namespace):
+    lab.raykit("up", "-f", ROOT / "deploy/clusters/multi-node.yaml", "-n", namespace)
+    on = ("--on", f"{namespace}/multi-node")
+    run = lab.json("submit", "fib", *on, "--", "--size", "2000")
+    failed = lab.raykit("submit", *on, "--entrypoint", "--", "sh", "-c", "exit 3", code=20)
+    assert "evidence kept" in failed.stderr
+    done = lab.json("collect", *on)
+    files = unpacked(done["path"])
+    raylets = [name for name in files if name.endswith("/raylet.out")]
+    assert len(raylets) == 3, done["missing"]
+    pods = {pod["metadata"]["name"] for pod in json.loads(files["kubernetes/pods.json"])}
+    assert len(pods) == 3
+    assert {name.split("/")[1] for name in files if name.startswith("pods/")} == pods
+    assert json.loads(files["kubernetes/raycluster.json"])["kind"] == "RayCluster"
+    assert json.loads(files["kubernetes/events.json"])
+    assert json.loads(files["kubernetes/observed.json"])["operator_version"] == "1.6.2"
+    assert len(json.loads(files["kubernetes/nodes.json"])) >= 1
+    rows = json.loads(files[f"jobs/{run['submission_id']}/tasks.json"])
+    assert rows["data"]["result"]["result"]
+    assert json.loads(files[f"jobs/{run['submission_id']}/timeline.json"])
+    assert done["missing"] == []
+    lab.raykit("down", "multi-node", "-n", namespace)
+    shown = lab.raykit("runs", "show", run["id"], "--evidence").stdout
+    assert done["id"] in shown
+    assert "kubernetes/raycluster.json" in shown

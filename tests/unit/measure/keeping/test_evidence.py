@@ -1,0 +1,161 @@
+"""An archive of evidence: what goes in, what is cut, what is hidden, and what is refused."""
+
+import gzip
+import io
+import json
+import tarfile
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raykit import redaction
+from raykit.measure.keeping import evidence
+from raykit.measure.keeping.evidence import Collected, Collection, Tail
+from raykit.measure.keeping.plain_tar import BadArchiveError
+
+BEGUN = Collected("20261126-150000-one-aaaa", 1.5e9, "a test", 0.5, {"kind": "local"})
+
+
+def collection():
+    return Collection(time.monotonic() + 60)
+
+
+def closed(into):
+    out = io.BytesIO()
+    return into.close(out, BEGUN), out.getvalue()
+
+
+def test_what_is_gathered_is_read_again():
+    into = collection()
+    into.add_json("ray/nodes.json", [{"node_id": "ab"}])
+    into.add_log("pods/one/ray-head.log", b"line\n", "the last 5 bytes")
+    into.add_job("job-1")
+    into.miss("pods: forbidden")
+    collected, data = closed(into)
+    assert evidence.read_index(io.BytesIO(data)) == collected
+    assert [file["name"] for file in collected.files] == ["pods/one/ray-head.log", "ray/nodes.json"]
+    assert collected.cut == [{"name": "pods/one/ray-head.log", "why": "the last 5 bytes"}]
+    assert (collected.jobs, collected.missing) == (["job-1"], ["pods: forbidden"])
+    assert evidence.read_file(io.BytesIO(data), "pods/one/ray-head.log") == b"line\n"
+    assert json.loads(evidence.read_file(io.BytesIO(data), "ray/nodes.json")) == [{"node_id": "ab"}]
+    assert evidence.read_file(io.BytesIO(data), "ray/absent.json") is None
+
+
+def test_python_and_gnu_tar_see_plain_files_below_one_folder():
+    into = collection()
+    into.add_log("nodes/head/raylet.out", b"up\n")
+    _, data = closed(into)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        members = tar.getmembers()
+    assert [member.name for member in members] == [
+        "raykit-evidence/collected.json",
+        "raykit-evidence/nodes/head/raylet.out",
+    ]
+    assert all(member.isreg() and member.mode == 0o644 for member in members)
+
+
+def test_a_secret_that_is_learned_last_is_gone_from_what_came_first():
+    into = collection()
+    secret = "s3cret-of-this-test\xe9"
+    into.add_log("pods/one/ray-head.log", f"\xff{secret}".encode() + b"\xff\n")
+    into.add_json("ray/jobs.json", {"message": f"took {secret}", "count": 12345678})
+    into.miss(f"the head: refused {secret}")
+    redaction.learn(secret, "12345678")
+    _, data = closed(into)
+    whole = gzip.decompress(data)
+    assert secret.encode() not in whole
+    assert whole.count(b"[redacted]") == 3
+    jobs = json.loads(evidence.read_file(io.BytesIO(data), "ray/jobs.json"))
+    assert jobs["count"] == 12345678, "a number is no text: the JSON must stay JSON"
+
+
+def test_what_is_too_large_is_left_out_by_name_and_the_rest_is_kept(monkeypatch):
+    monkeypatch.setattr(evidence, "MOST_BYTES", 1000)
+    into = collection()
+    into.add_log("nodes/head/a.log", b"x" * 900)
+    into.add_log("nodes/head/b.log", b"x" * 900)
+    into.add_log("nodes/head/c.log", b"x" * 90)
+    collected, _ = closed(into)
+    assert [file["name"] for file in collected.files] == ["nodes/head/a.log", "nodes/head/c.log"]
+    assert collected.cut == [
+        {"name": "nodes/head/b.log", "why": "left out: 900 bytes are too many"}
+    ]
+
+
+def test_nothing_is_taken_after_the_end():
+    into = collection()
+    closed(into)
+    into.add_log("late.log", b"x")
+    assert closed(into)[0].files == []
+
+
+def test_files_of_one_name_are_both_kept():
+    into = collection()
+    into.add_log("nodes/head/a b.log", b"1")
+    into.add_log("nodes/head/a_b.log", b"2")
+    collected, data = closed(into)
+    assert len({file["name"] for file in collected.files}) == 2
+    assert evidence.read_index(io.BytesIO(data)) == collected
+
+
+@given(st.text(), st.text())
+def test_any_name_that_a_head_gives_becomes_one_that_can_be_read(folder, name):
+    into = collection()
+    into.add_log(f"nodes/{folder}/{name}", b"x")
+    collected, data = closed(into)
+    (file,) = collected.files
+    assert ".." not in file["name"].split("/")
+    assert evidence.read_file(io.BytesIO(data), file["name"]) == b"x"
+
+
+@given(st.lists(st.binary(max_size=40)), st.integers(1, 60))
+def test_a_tail_is_the_end_from_the_beginning_of_a_line_on(chunks, most):
+    tail, whole = Tail(most), b"".join(chunks)
+    for chunk in chunks:
+        tail.add(chunk)
+    kept = tail.data()
+    assert whole.endswith(kept)
+    assert len(kept) <= most or kept == whole
+    assert kept == whole or kept == b"" or whole[: -len(kept)].endswith(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("raykit-evidence/other.json", b"{}", "first file"),
+        ("raykit-evidence/collected.json", b"[]", "cannot be read"),
+        ("raykit-evidence/collected.json", b'{"schema": 2}', "schema 2"),
+        ("raykit-evidence/collected.json", b'{"schema": 1}', "cannot be read"),
+        ("raykit-evidence/../x", b"{}", "is no file of evidence"),
+        ("/etc/passwd", b"{}", "is no file of evidence"),
+        ("raykit-evidence/a/b/c/d", b"{}", "is no file of evidence"),
+        ("raykit-evidence/.ssh/x", b"{}", "is no file of evidence"),
+    ],
+)
+def test_an_archive_of_somebody_else_is_refused(name, content, reason):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.USTAR_FORMAT) as tar:
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    out.seek(0)
+    with pytest.raises(BadArchiveError, match=reason):
+        evidence.read_index(out)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"files": [{"name": 1, "bytes": 2}]}, {"cut": [{}]}, {"at": "now"}, {"target": []}, {"x": 1}],
+)
+def test_an_index_with_fields_of_other_types_is_refused(change):
+    text = json.dumps(BEGUN.as_dict() | change).encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.USTAR_FORMAT) as tar:
+        info = tarfile.TarInfo("raykit-evidence/collected.json")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text))
+    out.seek(0)
+    with pytest.raises(BadArchiveError, match="cannot be read"):
+        evidence.read_index(out)

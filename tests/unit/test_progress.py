@@ -1,0 +1,40 @@
+"""Attempts: each that fails is said, and costs no other."""
+
+import threading
+import time
+
+from raykit.errors import MissingError
+from raykit.progress import Attempt, attempt_all
+
+
+def test_failures_are_said_and_cost_no_other_step():
+    taken, failed = [], []
+
+    def refuse():
+        raise MissingError("no right", evidence=["forbidden"])
+
+    steps = [
+        Attempt("first", lambda: taken.append(1)),
+        Attempt("refused", refuse),
+        Attempt("odd", lambda: {}["x"]),
+        Attempt("last", lambda: taken.append(2)),
+    ]
+    attempt_all(steps, time.monotonic() + 60, failed.append)
+    assert sorted(taken) == [1, 2]
+    assert sorted(failed) == ["odd: KeyError: 'x'", "refused: no right: forbidden"]
+
+
+def test_no_step_begins_after_the_deadline():
+    taken, failed = [], []
+    attempt_all([Attempt("late", lambda: taken.append(1))], time.monotonic() - 1, failed.append)
+    assert (taken, failed) == ([], ["late: no time was left"])
+
+
+def test_a_step_that_hangs_is_left_behind(monkeypatch):
+    monkeypatch.setattr("raykit.progress.GRACE_SECONDS", 0.1)
+    end, failed = threading.Event(), []
+    attempt_all(
+        [Attempt("hangs", lambda: end.wait(30) and None)], time.monotonic() + 0.1, failed.append
+    )
+    end.set()
+    assert failed == ["hangs: it did not end in time"]
