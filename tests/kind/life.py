@@ -7,10 +7,26 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "kindlab"
+"""What the test cluster may need beside the checkout."""
 KINDS = "rayclusters,rayjobs,pods,services,jobs,secrets,configmaps,roles,rolebindings"
+
+
+def require(tool, what, variable):
+    """Skip the test if a program of the lab is not built; fail if a variable demands it."""
+    reason = None
+    if not tool.is_file():
+        reason = f"no {what} beside this checkout"
+    elif subprocess.run([tool, "check"], capture_output=True).returncode:
+        reason = f"{what}: not built; {tool} build"
+    if reason and os.environ.get(variable) == "1":
+        pytest.fail(f"{variable}=1, yet {reason}")
+    if reason:
+        pytest.skip(reason)
 
 
 @contextmanager

@@ -16,15 +16,16 @@ from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
 from raykit.flows.keeping import collecting
 from raykit.flows.ranges import SECONDS
-from raykit.flows.session import Limits, Run, Session, run_to_end, stop_and_wait
-from raykit.flows.steps.arrival import FOLDER_KEY, new_id
+from raykit.flows.rayjobs import joining
+from raykit.flows.session import Limits, Run, Session, run_to_end
+from raykit.flows.steps.arrival import FOLDER_KEY, Arrival, new_id, stop_and_wait
 from raykit.flows.targets import choosing
 from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
 from raykit.measure import run_ids
 from raykit.measure.keeping.files import is_imported
 from raykit.measure.outcome import judge
-from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
+from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import Redactor
 from raykit.submission.answers import not_ray
@@ -87,13 +88,18 @@ def attach(
     if record and record.status != UNFINISHED:
         progress.note(f"the run {record.id} is complete: {record.status}")
         return Run(record, judge(record))
+    if record and joining.is_of_rayjob(record) and not where.on:
+        job = joining.find(record, where.context)
+        with _runs_folder(record, runs, progress) as folder:
+            return joining.attach(record, job, folder, progress, timeout)
     with _reached(word, record, where, runs, progress) as (head, details):
         runs.check_writable()
         record = record or _adopted(details, head, runs, progress)
         progress.phases += record.phases
         with _runs_folder(record, runs, progress) as folder:
-            session = Session(head.api, head.endpoint, record, folder, progress)
-            session.check_head()
+            arrival = Arrival(head.api, record.submission_id)
+            session = Session(arrival, record, folder, progress)
+            session.check_head(head.endpoint)
             run = run_to_end(session, lambda: session.join(details), Limits(timeout=timeout))
             if collect and folder is runs:
                 collecting.after_failure(run, head.target, head.api, runs, progress)
@@ -141,6 +147,11 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
             f"{word} is {record.submission_id}, which was not submitted from here",
             next=f"raykit stop {record.submission_id} if you mean that job",
         )
+    if record and joining.is_of_rayjob(record) and not where.on:
+        job = joining.find(record, where.context)
+        if not (job.has_ended or job.status.get("jobStatus")):
+            joining.withdraw(job, progress)
+            return Stopped(record.submission_id, NOT_SUBMITTED, confirmed=True)
     with _reached(word, record, where, runs, progress) as (head, details):
         last = details
         if not details.ended:
@@ -222,6 +233,8 @@ def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder)
     """The head that `--on` names, else the record's, else the default one."""
     if record and not where.on:
         _refuse_imported(record, runs)
+        if joining.is_of_rayjob(record) and not record.target.get("cluster"):
+            record.target["cluster"] = joining.cluster_name(record, where.context)
         return choosing.of_record(record, where)
     try:
         return choosing.choose(where)

@@ -102,21 +102,6 @@ def run_to_end(session: Session, begin: Callable[[], None], limits: Limits) -> R
     return run
 
 
-def stop_and_wait(api: JobsApi, submission_id: str, seconds: float) -> JobDetails | None:
-    """Stop a job and wait up to `seconds` until it has ended.
-
-    Returns its last state, None if the head no longer knows it. Only the status counts: Ray also
-    says that it stopped a PENDING job, which then stays PENDING.
-    """
-    api.stop(submission_id)
-    deadline = time.monotonic() + seconds
-    while True:
-        details = api.details(submission_id)
-        if details is None or details.ended or time.monotonic() > deadline:
-            return details
-        time.sleep(0.1)
-
-
 class Session:
     """Submits, follows, stops, measures and files one job; `run_to_end` calls the steps in order.
 
@@ -125,27 +110,25 @@ class Session:
     """
 
     def __init__(
-        self,
-        api: JobsApi,
-        endpoint: Endpoint,
-        record: RunRecord,
-        runs: RunsFolder,
-        progress: Progress,
+        self, arrival: Arrival, record: RunRecord, runs: RunsFolder, progress: Progress
     ) -> None:
-        self.api, self.endpoint, self.record = api, endpoint, record
+        self.arrival, self.record = arrival, record
         self.runs, self.progress = runs, progress
         self.recording: Recording | None = None
         self.log_deadline: float | None = None
         self.seen = Observation(record.started)
         self.demand = Demand(progress)
-        self.arrival = Arrival(api, record.submission_id)
         self.stopped = False
 
-    def check_head(self) -> None:
+    @property
+    def api(self) -> JobsApi:
+        return self.arrival.api
+
+    def check_head(self, endpoint: Endpoint) -> None:
         """Ask the head for its version of Ray; put the version and the head into the record."""
         version = str(self.api.version()["ray_version"])
         self.record.versions["ray"] = version
-        self.record.target |= dict(self.endpoint.target)
+        self.record.target |= dict(endpoint.target)
         if not version.startswith(TESTED_RAY):
             self.progress.note(
                 f"the head runs Ray {version}; raykit is tested with Ray {TESTED_RAY}x"
@@ -211,10 +194,13 @@ class Session:
 
         If the head does not answer, the job's last known state stays.
         """
-        self.api.transport.limit_silence(HURRY_SECONDS)
+        with contextlib.suppress(RaykitError):
+            self.api.transport.limit_silence(HURRY_SECONDS)
         with contextlib.suppress(RaykitError):
             if self.arrival.arrived is None:
                 self.arrival.find_out(HURRY_SECONDS)
+        with contextlib.suppress(RaykitError):
+            stop = stop or self.arrival.needs_us
             if stop and self.arrival.arrived and not self.seen.ended:
                 self._stop()
 
@@ -263,7 +249,7 @@ class Session:
         name = self.record.submission_id
         seconds = STOP_PENDING_SECONDS if self._status == "PENDING" else STOP_SECONDS
         with self.progress.step("stop", f"stop {name}"):
-            details = stop_and_wait(self.api, name, seconds)
+            details = self.arrival.stop(seconds)
         if details is None or not details.ended:
             return
         self._note_status(details)

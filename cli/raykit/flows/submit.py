@@ -15,7 +15,7 @@ from raykit.errors import UsageError
 from raykit.flows.keeping import collecting
 from raykit.flows.ranges import AMOUNT, BYTES, SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end
-from raykit.flows.steps.arrival import FOLDER_KEY, PAYLOAD_KEY, RUN_KEY, new_id
+from raykit.flows.steps.arrival import FOLDER_KEY, PAYLOAD_KEY, RUN_KEY, Arrival, new_id
 from raykit.flows.targets import choosing
 from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
@@ -64,26 +64,23 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     Errors: UsageError (2), MissingError (4), KubernetesError (5), JobsApiError (6), ConflictError
     (8), RecordError (7), all before the job starts; later ones are in the run.
     """
-    _check_numbers(request)
-    runs.check_writable()
-    check_metadata(request.metadata)
+    check(request, runs)
     target = choosing.choose(request.where)
     _refuse_leaving(request, target)
-    request = _with_our_jobs_of(target, request)
+    request = with_our_jobs_of(target, request)
     upload = uploads.plan(request.entrypoint, request.runtime_env)
-    progress.note(target.reason)
-    if os.environ.get(RAYS_ADDRESS):
-        progress.note(f"{RAYS_ADDRESS} is set, and not used: --on says where a job runs")
-    record = _begin(request, target)
+    say_where(target.reason, progress)
+    record = begin(request, target.reason)
     limits = Limits(
         request.follow, request.timeout, target.ends_with_job, request.stop_on_interrupt
     )
     with target.open(progress) as endpoint, Transport(endpoint) as transport:
-        session = Session(JobsApi(transport), endpoint, record, runs, progress)
-        session.check_head()
+        arrival = Arrival(JobsApi(transport), record.submission_id)
+        session = Session(arrival, record, runs, progress)
+        session.check_head(endpoint)
         record.cluster = target.observe()
         runtime_env = upload.send(transport, request.runtime_env, progress)
-        payload = _payload(request, record, runtime_env, target.on_this_machine)
+        payload = payload_of(request, record, runtime_env, target.on_this_machine)
         with runs.followed(record.id):
             run = run_to_end(session, lambda: session.submit(payload), limits)
             if request.collect:
@@ -91,12 +88,24 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
             return run
 
 
-def _check_numbers(request: Request) -> None:
-    """Errors: UsageError (2); the command line's options have the same ranges."""
+def check(request: Request, runs: RunsFolder) -> None:
+    """Check what needs no head: numbers, metadata, and that a record can be written.
+
+    Errors: UsageError (2); the command line's options have the same ranges. MissingError (4).
+    """
     SECONDS.check("timeout", request.timeout)
     for name, value in request.resources.items():
         if name in RESOURCES:
             RESOURCES[name].check(name, value)
+    runs.check_writable()
+    check_metadata(request.metadata)
+
+
+def say_where(reason: str, progress: Progress) -> None:
+    """Say where the job runs, and why there."""
+    progress.note(reason)
+    if os.environ.get(RAYS_ADDRESS):
+        progress.note(f"{RAYS_ADDRESS} is set, and not used: --on says where a job runs")
 
 
 def _refuse_leaving(request: Request, target: Target) -> None:
@@ -108,7 +117,7 @@ def _refuse_leaving(request: Request, target: Target) -> None:
         )
 
 
-def _with_our_jobs_of(target: Target, request: Request) -> Request:
+def with_our_jobs_of(target: Target, request: Request) -> Request:
     """The request; if the target has raykit's jobs, they run from there and are not uploaded."""
     if not target.has_our_jobs:
         return request
@@ -116,7 +125,8 @@ def _with_our_jobs_of(target: Target, request: Request) -> Request:
     return replace(request, entrypoint=request.entrypoint.from_kit(root))
 
 
-def _begin(request: Request, target: Target) -> RunRecord:
+def begin(request: Request, reason: str) -> RunRecord:
+    """The record of a submission that begins now. reason: why it runs where it runs."""
     started = time.time()
     run_id = new_id(request.entrypoint.name, started)
     return RunRecord(
@@ -127,16 +137,16 @@ def _begin(request: Request, target: Target) -> RunRecord:
             "arguments": list(request.entrypoint.arguments),
             "entrypoint": list(request.entrypoint.words),
         },
-        target={"chosen": target.reason},
+        target={"chosen": reason},
         versions={"raykit": versions.RAYKIT, "python": platform.python_version()},
         machine=machine.describe(),
         started=started,
     )
 
 
-def _payload(
+def payload_of(
     request: Request, record: RunRecord, runtime_env: Mapping[str, Any], on_this_machine: bool
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The JSON that submits the job to Ray.
 
     Its metadata hold the payload's fingerprint, by which raykit recognises a job that was submitted

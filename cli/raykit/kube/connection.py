@@ -38,9 +38,12 @@ class Kubernetes(ApiServer):
         super().__init__(access)
         self.namespace = access.namespace or DEFAULT_NAMESPACE
 
-    def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
-        """One object; None if it does not exist."""
-        request = Request("GET", KINDS[kind].path(namespace, name))
+    def get(
+        self, kind: str, name: str, namespace: str | None = None, *, part: str = ""
+    ) -> Object | None:
+        """One object; None if it does not exist. part: a subresource to read in its place."""
+        path = KINDS[kind].path(namespace, name)
+        request = Request("GET", f"{path}/{part}" if part else path)
         content = self._content(request, may_be_absent=True)
         return None if content is None else self._object(kind, content)
 

@@ -41,6 +41,7 @@ KINDS = {
     ),
     "Deployment": Kind("apps/v1", "deployments"),
     "Event": Kind("v1", "events"),
+    "LocalQueue": Kind("visibility.kueue.x-k8s.io/v1beta2", "localqueues"),
     "Namespace": Kind("v1", "namespaces", namespaced=False),
     "NetworkPolicy": Kind("networking.k8s.io/v1", "networkpolicies"),
     "Node": Kind("v1", "nodes", namespaced=False),
@@ -55,6 +56,7 @@ KINDS = {
     "SelfSubjectAccessReview": Kind(
         "authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False
     ),
+    "Workload": Kind("kueue.x-k8s.io/v1beta2", "workloads"),
     "SelfSubjectReview": Kind("authentication.k8s.io/v1", "selfsubjectreviews", namespaced=False),
 }
 

@@ -169,6 +169,9 @@ SHAPES: dict[str, Shape] = {
         **dict.fromkeys(("lastTimestamp", "eventTime"), TIME),
         "involvedObject": {"uid": TEXT, "name": TEXT, "kind": TEXT},
     },
+    "LocalQueue": {
+        "items": ListOf({"metadata": Required(METADATA), "positionInLocalQueue": NUMBER}),
+    },
     "Metadata": {"metadata": Required(METADATA)},
     "Namespace": {"metadata": Required(METADATA)},
     "NetworkPolicy": {"metadata": Required(NAMESPACED)},
@@ -253,6 +256,7 @@ SHAPES: dict[str, Shape] = {
         "status": {"hard": MapOf(QUANTITY), "used": MapOf(QUANTITY)},
     },
     "Secret": {"metadata": METADATA, "data": MapOf(TEXT)},
+    "Workload": {"metadata": Required(NAMESPACED), "status": {"conditions": CONDITIONS}},
     "SelfSubjectAccessReview": {"status": Required({"allowed": Required(FLAG)})},
     "SelfSubjectReview": {"status": {"userInfo": {"username": TEXT}}},
 }

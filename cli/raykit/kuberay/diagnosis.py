@@ -35,7 +35,7 @@ class Scene:
 
     events: those about the cluster and its pods. machines: why Kubernetes nodes do not take
     unschedulable pods. now: Unix seconds. own_image: prefix of raykit's own image, which is in no
-    registry.
+    registry. queued: how a suspended cluster waits in its queue, if it has one.
     """
 
     context: str
@@ -44,6 +44,7 @@ class Scene:
     machines: Machines = NOT_READ
     now: float = 0.0
     own_image: str = "raykit:"
+    queued: Finding | None = None
 
 
 def of_cluster(cluster: Object, scene: Scene) -> list[Finding]:
@@ -70,13 +71,20 @@ def _conditions(cluster: Object, scene: Scene) -> Iterator[Finding]:
             repair_of_refusal(message, scene.context, cluster["metadata"]["namespace"]),
             SOON,
         )
-    if holds(cluster, "RayClusterSuspended"):
-        yield Finding(
+    if is_suspended(cluster):
+        yield scene.queued or Finding(
             "suspended",
             f"{where} is suspended",
-            ("a queue such as Kueue has not admitted it yet, or someone set spec.suspend",),
-            f"{kubectl(scene.context)} get workloads -A",
+            ("someone set spec.suspend",),
+            "raykit up -f SPEC, without suspend, starts its pods",
         )
+
+
+def is_suspended(cluster: Object) -> bool:
+    """Whether a RayCluster has no pods because somebody, such as Kueue, suspended it."""
+    return (cluster.get("spec") or {}).get("suspend") is True or holds(
+        cluster, "RayClusterSuspended"
+    )
 
 
 def why_refused(message: str) -> str:

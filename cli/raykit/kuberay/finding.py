@@ -15,7 +15,8 @@ class Finding:
     repairs it; empty if there is none.
     patience: seconds after which this reason is final (0: at once); None: it may resolve by itself.
     log: namespace, pod and container whose log explains it, and whether it is the previous run's.
-    pod: name of the pod that it is about; the texts may contain it.
+    pod: name of the pod that it is about; the texts may contain it. queued: it waits for its turn
+    in a queue, which no time-out counts.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Finding:
     patience: float | None = None
     log: tuple[str, str, str, bool] | None = None
     pod: str = ""
+    queued: bool = False
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:

@@ -14,7 +14,7 @@ from raykit.kube.contexts import kubectl
 from raykit.kube.reference import Reference
 from raykit.kuberay import diagnosis, operator, waiting
 from raykit.kuberay import pods as ray_pods
-from raykit.kuberay.explaining import creation, groups
+from raykit.kuberay.explaining import creation, groups, kueue
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
@@ -87,6 +87,9 @@ def _explained(
         events=waiting.events(connection, cluster.namespace, [cluster.item, *unready]),
         machines=machines.read(unready) if machines else diagnosis.NOT_READ,
         now=time.time(),
+        queued=kueue.waits(connection, cluster.item)
+        if diagnosis.is_suspended(cluster.item)
+        else None,
     )
     reasons = [*creation.findings(cluster.item, scene), *diagnosis.of_cluster(cluster.item, scene)]
     if not reasons and _is_idle(cluster.item, of_cluster):
@@ -104,7 +107,7 @@ def _look(
 def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
     """Wait for the head, then for the workers; return the ready cluster.
 
-    timeout: seconds for both together.
+    timeout: seconds for both together; the time in a queue does not count.
     Errors: KubernetesError (5) with the reason; within 20 s if waiting longer is useless.
     """
     deadline = time.monotonic() + timeout
@@ -116,7 +119,8 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
     with waiting.watched(cluster.connection, cluster.namespace, *watches) as wake:
 
         def wait(part: str, look: Callable[[Cluster, MachinesReader], Look]) -> None:
-            waiting.until(
+            nonlocal deadline
+            deadline += waiting.until(
                 lambda: look(refresh(cluster), machines),
                 what=f"{part} of {cluster.name}",
                 timeout=max(deadline - time.monotonic(), 1.0),

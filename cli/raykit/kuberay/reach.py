@@ -108,6 +108,11 @@ def ended(cluster: Cluster) -> Ended | None:
         what = f"the RayCluster {cluster.where} was deleted and created again"
     elif item["metadata"].get("deletionTimestamp"):
         what = f"the RayCluster {cluster.where} is being deleted"
+    elif item["spec"].get("suspend"):
+        return Ended(
+            f"the RayCluster {cluster.where} is suspended, and its pods have ended",
+            next="raykit status shows whether it waits in a queue; then submit the job again",
+        )
     else:
         return None
     return Ended(

@@ -47,30 +47,37 @@ def until(
     next: str,
     wake: Callable[[float], object] = time.sleep,
     log: Callable[[Finding], list[str]] = lambda _: [],
-) -> None:
-    """Call `look` until it returns a ready state.
+    late: Callable[[Look], Exception] | None = None,
+) -> float:
+    """Call `look` until it returns a ready state; return the seconds spent in a queue.
+
+    The time-out does not count them.
 
     what: what is being waited for. timeout: seconds. next: the hint after a time-out. wake: sleeps
-    up to so many seconds. log: the log lines that explain a finding.
+    up to so many seconds. log: the log lines that explain a finding. late: the error after
+    the time-out, if it is not the usual one.
     Errors: KubernetesError (5) with the first finding that is final, or, after `timeout`, with all
     findings of the last look.
     """
-    began = time.monotonic()
+    began = last = time.monotonic()
+    queued = 0.0
     since: dict[str, float] = {}
     waiting = Waiting(progress)
     while True:
         seen = _patiently(look)
         if seen.ready:
-            return
+            return queued
         now = time.monotonic()
+        queued += now - last if any(finding.queued for finding in seen.findings) else 0.0
+        last = now
         since = {finding.key: since.get(finding.key, now) for finding in seen.findings}
         for finding in seen.findings:
             if finding.patience is not None and now - since[finding.key] >= finding.patience:
                 raise _hopeless(what, finding, log(finding))
-        if now - began >= timeout:
-            raise _late(what, timeout, seen, next)
+        if now - began - queued >= timeout:
+            raise late(seen) if late else _late(what, timeout, seen, next)
         waiting.show(*seen.reasons)
-        wake(_sleep(seen.findings, since, now, began + timeout))
+        wake(_sleep(seen.findings, since, now, began + queued + timeout))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from raykit.spec import names
 from raykit.spec.model import ClusterSpec
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+ELASTIC_ANNOTATION = "kueue.x-k8s.io/elastic-job"
 
 
 def labels(spec: ClusterSpec) -> dict[str, str]:
@@ -29,3 +30,9 @@ def metadata(spec: ClusterSpec, name: str, *, queued: bool = False) -> Object:
         common["namespace"] = spec.namespace
     queue = {QUEUE_LABEL: spec.queue} if queued and spec.queue is not None else {}
     return {**common, "labels": {**labels(spec), **queue}}
+
+
+def queue_annotations(spec: ClusterSpec) -> dict[str, str]:
+    """The annotation by which Kueue lets the number of workers change while they run."""
+    is_elastic = spec.queue is not None and spec.autoscaling.enabled
+    return {ELASTIC_ANNOTATION: "true"} if is_elastic else {}

@@ -6,7 +6,7 @@ import shlex
 
 from raykit import kit
 from raykit.manifests import pods
-from raykit.manifests.metadata import labels, metadata
+from raykit.manifests.metadata import labels, metadata, queue_annotations
 from raykit.objects import Object, canonical, hash_of
 from raykit.spec.model import ClusterSpec
 from raykit.spec.parts import Job
@@ -31,6 +31,8 @@ def ray_job(spec: ClusterSpec, job: Job, cluster: Object, image: str, pull_polic
     decisive.pop("ttlSecondsAfterFinished", None)
     name = f"{spec.name}-{job.name}-{content_hash(decisive)}"
     job_metadata = metadata(spec, name, queued=job.own_cluster)
+    if job.own_cluster and queue_annotations(spec):
+        job_metadata["annotations"] = queue_annotations(spec)
     return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": job_metadata, "spec": body}
 
 

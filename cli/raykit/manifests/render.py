@@ -10,7 +10,7 @@ import yaml
 
 from raykit.manifests import pods
 from raykit.manifests.addons import addons
-from raykit.manifests.metadata import metadata
+from raykit.manifests.metadata import metadata, queue_annotations
 from raykit.manifests.rayjob import ray_job
 from raykit.objects import Object, hash_of
 from raykit.spec import names
@@ -35,7 +35,10 @@ def render(
         "metadata": metadata(spec, spec.name, queued=True),
         "spec": body,
     }
-    cluster["metadata"]["annotations"] = {names.HASH_ANNOTATION: spec_hash(body)}
+    cluster["metadata"]["annotations"] = {
+        names.HASH_ANNOTATION: spec_hash(body),
+        **queue_annotations(spec),
+    }
     objects = [
         *addons(spec),
         cluster,

@@ -195,6 +195,12 @@ def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobT
             if pending
             else "give it a longer --timeout, or keep a head: raykit up --on local",
         )
+    if fate == NOT_SENT:
+        return JobTimeoutError(
+            f"the job {name} was not submitted within {seconds:g} s, and is not submitted later",
+            evidence=_message_of(record, pending),
+            next="give it a longer --timeout",
+        )
     still = "is still PENDING" if pending else "still runs"
     return JobTimeoutError(
         f"the job {name} {still} after {seconds:g} s",

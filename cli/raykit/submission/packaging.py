@@ -139,7 +139,7 @@ def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int]
 
     Errors: JobsApiError (6) if the head refuses it, or the connection breaks five times.
     """
-    address = f"api/packages/gcs/{package.uri.removeprefix('gcs://')}"
+    address = f"api/packages/gcs/{name_of(package)}"
     for attempt in range(ATTEMPTS):
         if transport.get(address).status_code == httpx2.codes.OK:
             return attempt > 0
@@ -155,6 +155,11 @@ def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int]
             raise transport.refusal(response)
         break
     return True
+
+
+def name_of(package: Package) -> str:
+    """Ray's name for a package, by which the head is asked for it."""
+    return package.uri.removeprefix("gcs://")
 
 
 def _walk(

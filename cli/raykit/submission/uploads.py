@@ -7,6 +7,7 @@ PENDING for minutes. Such files are refused by name.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from raykit.errors import UsageError
 from raykit.progress import Progress
 from raykit.submission import packaging, runtime_env
 from raykit.submission.entrypoints import Entrypoint
-from raykit.submission.packaging import Member
+from raykit.submission.packaging import Member, Package
 from raykit.submission.transport import Transport
 
 SHOWN = 10
@@ -68,15 +69,56 @@ class Upload:
 
         Errors: UsageError (2) if a folder is too big; JobsApiError (6).
         """
+        with self.packed(environment) as packed:
+            packed.send(transport, progress)
+            return packed.environment
+
+    @contextlib.contextmanager
+    def packed(self, environment: Mapping[str, Any]) -> Iterator[Packed]:
+        """The folders as packages, before there is a head: their names are those of their content.
+
+        Errors: UsageError (2) if a folder is too big, MissingError (4) if the disk is full.
+        """
         result = {key: value for key, value in environment.items() if key != "excludes"}
-        if self.working_dir:
-            result["working_dir"] = _send(self.working_dir, transport, progress)
-        if self.modules:
-            result["py_modules"] = [
-                module if isinstance(module, str) else _send(module, transport, progress)
-                for module in self.modules
-            ]
-        return result
+        packages: list[tuple[Folder, Package]] = []
+        with contextlib.ExitStack() as archives:
+
+            def pack(folder: Folder) -> str:
+                package = packaging.pack(folder.path, folder.members, top=folder.top)
+                archives.enter_context(package.archive)
+                packages.append((folder, package))
+                return package.uri
+
+            if self.working_dir:
+                result["working_dir"] = pack(self.working_dir)
+            if self.modules:
+                result["py_modules"] = [
+                    module if isinstance(module, str) else pack(module) for module in self.modules
+                ]
+            yield Packed(result, packages)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Packed folders. environment: the runtime environment that names them."""
+
+    environment: dict[str, Any]
+    packages: Sequence[tuple[Folder, Package]]
+
+    @property
+    def names(self) -> list[str]:
+        """Ray's names for the packages."""
+        return [packaging.name_of(package) for _, package in self.packages]
+
+    def send(self, transport: Transport, progress: Progress) -> None:
+        """Upload what the head lacks. Errors: JobsApiError (6)."""
+
+        def show(sent: int, total: int) -> None:
+            progress.detail(f"{sent / 1024**2:.1f} of {total / 1024**2:.1f} MiB")
+
+        for folder, package in self.packages:
+            with progress.step("upload", folder.title):
+                packaging.upload(transport, package, show)
 
 
 def plan(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Upload:
@@ -176,13 +218,3 @@ def _module(path: str) -> str | None:
 
 def _whose(name: str) -> str:
     return "Python's" if name in sys.stdlib_module_names else "Ray's"
-
-
-def _send(folder: Folder, transport: Transport, progress: Progress) -> str:
-    def show(sent: int, total: int) -> None:
-        progress.detail(f"{sent / 1024**2:.1f} of {total / 1024**2:.1f} MiB")
-
-    package = packaging.pack(folder.path, folder.members, top=folder.top)
-    with package.archive, progress.step("upload", folder.title):
-        packaging.upload(transport, package, show)
-    return package.uri

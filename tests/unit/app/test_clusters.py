@@ -7,6 +7,7 @@ import pytest
 
 RAY = "/apis/ray.io/v1"
 CLUSTERS = f"{RAY}/rayclusters"
+RAYJOBS = "/apis/ray.io/v1/rayjobs"
 IMAGE = "example.com/ray:2.60.0"
 HEAD = {"template": {"spec": {"containers": [{"name": "ray-head", "image": IMAGE}]}}}
 
@@ -253,7 +254,7 @@ def test_status_of_ready_clusters_reads_no_pods_and_no_nodes(kuberay, raykit):
     listed(kuberay, *(cluster(f"c{number}", f"n{number}") for number in range(20)))
     raykit("status")
     read = [path for _, path, _ in kuberay.asked]
-    assert [path for path in read if path not in ("/version", RAY)] == [CLUSTERS]
+    assert [path for path in read if path not in ("/version", RAY)] == [CLUSTERS, RAYJOBS]
 
 
 def test_status_of_one_cluster_reads_that_one(kuberay, raykit):
@@ -263,6 +264,25 @@ def test_status_of_one_cluster_reads_that_one(kuberay, raykit):
     code, _, said = raykit("status", "--on", "nothing")
     assert code == 4
     assert "no cluster and no local head of that name" in said
+
+
+def test_status_shows_rayjobs_that_have_not_ended_and_why_they_wait(kuberay, raykit):
+    def rayjob(name, **status):
+        metadata = {"name": name, "namespace": "n", "uid": name}
+        metadata["labels"] = {"kueue.x-k8s.io/queue-name": "team"}
+        return {"kind": "RayJob", "metadata": metadata, "spec": {}, "status": status}
+
+    kuberay.keep(
+        "rayjobs",
+        rayjob("waits", jobDeploymentStatus="Suspended"),
+        rayjob("runs", jobDeploymentStatus="Running", jobStatus="RUNNING", rayClusterName="c"),
+        rayjob("ended", jobDeploymentStatus="Complete", jobStatus="SUCCEEDED"),
+    )
+    rows = json.loads(raykit("status", "-o", "json")[1])["data"]["rayjobs"]
+    assert {row["name"]: row["state"] for row in rows} == {"waits": "queued", "runs": "RUNNING"}
+    code, shown, _ = raykit("status")
+    assert code == 0
+    assert "waits: QUEUED in team: Kueue has not looked at it yet" in shown
 
 
 def test_status_without_clusters_says_what_to_run(kuberay, raykit):

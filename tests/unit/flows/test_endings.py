@@ -12,7 +12,7 @@ import pytest
 from raykit.endpoint import Endpoint
 from raykit.flows import session as sessions
 from raykit.flows.session import Limits, Session, run_to_end
-from raykit.flows.steps.arrival import PAYLOAD_KEY
+from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -58,7 +58,9 @@ def end(ray, tmp_path, make_record):
         prepare(job)
         endpoint = Endpoint(ray.url, target={"kind": "local"})
         with Transport(endpoint) as transport:
-            session = Session(JobsApi(transport), endpoint, record, runs, Progress())
+            session = Session(
+                Arrival(JobsApi(transport), record.submission_id), record, runs, Progress()
+            )
             payload = {"submission_id": record.submission_id, "metadata": {PAYLOAD_KEY: "hash"}}
             run = run_to_end(session, lambda: session.submit(payload), limits)
         return Ended(run, job, runs)

@@ -6,6 +6,7 @@ import pytest
 
 from raykit.endpoint import Endpoint
 from raykit.flows.session import Limits, Session, run_to_end
+from raykit.flows.steps.arrival import Arrival
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress, Silent
 from raykit.submission.jobs_api import JobsApi
@@ -47,8 +48,10 @@ class Ran:
         self.seen, self.runs, self.record = Seen(), runs, record
         endpoint = Endpoint(ray.url, secrets=(TOKEN,), target={"kind": "url", "url": ray.url})
         with Transport(endpoint) as transport:
-            session = Session(JobsApi(transport), endpoint, record, runs, Progress(self.seen))
-            session.check_head()
+            session = Session(
+                Arrival(JobsApi(transport), record.submission_id), record, runs, Progress(self.seen)
+            )
+            session.check_head(endpoint)
             payload = {"submission_id": record.submission_id, "metadata": {}}
             self.run = run_to_end(session, lambda: session.submit(payload), limits)
 

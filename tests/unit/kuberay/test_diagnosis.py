@@ -4,6 +4,7 @@ import pytest
 
 from raykit.kuberay import diagnosis, scheduling
 from raykit.kuberay.diagnosis import Scene
+from raykit.kuberay.finding import Finding
 
 NAMESPACE = "raykit"
 
@@ -262,8 +263,15 @@ def test_a_failure_that_has_passed_does_not_count():
     assert diagnosis.of_cluster(cluster(passed), Scene("kind-raykit")) == []
 
 
-def test_a_suspended_cluster_is_queued_and_not_an_error():
+def test_a_suspended_cluster_is_no_error():
     suspended = {"type": "RayClusterSuspended", "status": "True", "reason": "", "message": ""}
     (finding,) = diagnosis.of_cluster(cluster(suspended), Scene("kind-raykit"))
     assert (finding.key, finding.patience) == ("suspended", None)
-    assert "Kueue" in finding.evidence[0]
+    assert finding.evidence == ("someone set spec.suspend",)
+
+
+def test_a_suspended_cluster_in_a_queue_says_where_it_waits():
+    queued = Finding("queued", "QUEUED in team: no room", queued=True)
+    held = cluster()
+    held["spec"] = {"suspend": True}
+    assert diagnosis.of_cluster(held, Scene("kind-raykit", queued=queued)) == [queued]

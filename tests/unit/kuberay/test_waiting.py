@@ -145,3 +145,27 @@ def test_an_api_server_that_stays_away_ends_the_wait(wait, clock):
     with pytest.raises(KubernetesError, match="cannot become ready: nothing listens"):
         wait(look)
     assert clock.now - 100 <= 20
+
+
+def test_time_in_a_queue_does_not_count_and_is_returned(clock):
+    queued = Finding("queued", "QUEUED in team: no room", queued=True)
+
+    def look():
+        waited = clock.now - 100
+        return Look(False, [queued]) if waited < 5000 else Look(waited > 5100, (), "its pod")
+
+    seconds = waiting.until(
+        look, what="x", timeout=150, progress=Progress(), next="", wake=clock.sleep
+    )
+    assert 4990 < seconds < 5010
+
+
+def test_after_the_queue_the_time_out_counts_from_there(clock):
+    queued = Finding("queued", "QUEUED in team: no room", queued=True)
+
+    def look():
+        return Look(False, [queued] if clock.now - 100 < 5000 else (), "its pod")
+
+    with pytest.raises(KubernetesError, match="was not ready within 150 s"):
+        waiting.until(look, what="x", timeout=150, progress=Progress(), next="", wake=clock.sleep)
+    assert 5140 < clock.now - 100 < 5160

@@ -212,8 +212,10 @@ def _is_scaled(data: dict[str, Any]) -> str:
 
 def _table(data: dict[str, Any]) -> str:
     parts = [_heads(data["local"])] if data["local"] else []
-    if data["clusters"] or not parts:
+    if data["clusters"] or not (parts or data["rayjobs"]):
         parts.append(_clusters(data["clusters"]))
+    if data["rayjobs"]:
+        parts.append(_rayjobs(data["rayjobs"]))
     return "\n\n".join(parts)
 
 
@@ -256,6 +258,13 @@ def _clusters(rows: list[dict[str, Any]]) -> str:
             for row in rows
         ],
     )
+    return "\n".join([table, *_reasons(rows)])
+
+
+def _rayjobs(rows: list[dict[str, Any]]) -> str:
+    fields = ("name", "namespace", "state", "cluster", "created")
+    header = ["RAYJOB", "NAMESPACE", "STATE", "CLUSTER", "CREATED"]
+    table = output.table(header, [tuple(row[field] or "-" for field in fields) for row in rows])
     return "\n".join([table, *_reasons(rows)])
 
 

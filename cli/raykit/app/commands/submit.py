@@ -9,7 +9,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raykit.app import output
-from raykit.app.options import Collect, Format, Output, Timeout, number, on_target, runs_folder
+from raykit.app.options import (
+    Collect,
+    Format,
+    Output,
+    Timeout,
+    Yes,
+    consent,
+    number,
+    on_target,
+    refuse,
+    runs_folder,
+)
+from raykit.app.rayjob_options import (
+    OF_RAYJOBS,
+    As,
+    Deadline,
+    Delete,
+    OwnSpec,
+    StartDeadline,
+    Ttl,
+    as_rayjob,
+)
 from raykit.errors import UsageError
 from raykit.flows.ranges import AMOUNT, BYTES
 
@@ -27,6 +48,7 @@ EPILOG = """Examples:
   raykit submit ./my_job.py -- --fast    its folder is packed and uploaded
   raykit submit --entrypoint -- echo hi  any command
   raykit submit fib --on single-node     a cluster, by name
+  raykit submit fib --as rayjob          KubeRay submits it: docs/rayjob.md
 
 raykit's own jobs: fib, gsod, objects and sklearn. `raykit submit gsod -- --help`
 lists the options of one.
@@ -49,6 +71,7 @@ def register(app: typer.Typer) -> None:
 
 @on_target
 def submit(
+    command: typer.Context,
     where: Where,
     job: Annotated[
         str | None, typer.Argument(metavar="JOB", help="A job of raykit's, or a file.")
@@ -88,6 +111,13 @@ def submit(
         bool, typer.Option("--stop-on-interrupt", help="Ctrl-C stops the job, for CI.")
     ] = False,
     collect: Collect = True,
+    as_kind: As = None,
+    file: OwnSpec = None,
+    deadline: Deadline = None,
+    start_deadline: StartDeadline = None,
+    ttl: Ttl = None,
+    delete: Delete = None,
+    yes: Yes = False,
     output_format: Output = Format.text,
 ) -> None:
     """Run a job on a Ray cluster and follow it to its end.
@@ -117,7 +147,16 @@ def submit(
     )
     as_json = output_format is Format.json
     screen = output.Screen(job_stream=sys.stderr if as_json else sys.stdout)
-    run = submit(request, runs_folder(), Progress(screen))
+    if as_kind is None:
+        refuse(command, "only --as rayjob uses such options", *OF_RAYJOBS)
+        run = submit(request, runs_folder(), Progress(screen))
+    else:
+        from raykit.flows.rayjobs import submit as rayjobs
+
+        how = as_rayjob(
+            file, where.namespace, deadline, start_deadline, ttl, delete or [], consent(yes)
+        )
+        run = rayjobs.submit(request, how, runs_folder(), Progress(screen))
     finish(run, "submit", as_json, screen)
 
 

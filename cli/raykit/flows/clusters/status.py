@@ -8,6 +8,7 @@ from typing import Any
 
 from raykit.errors import MissingError, RaykitError, UsageError
 from raykit.flows import local
+from raykit.flows.clusters import waiting_rayjobs
 from raykit.flows.targets.where import Where, refuse_context
 from raykit.kube import kubeconfig
 from raykit.kube.connection import connect
@@ -19,20 +20,31 @@ from raykit.kuberay.pods import is_observed, ray_image, wanted_workers
 from raykit.kuberay.raycluster import Cluster
 from raykit.objects import Object, holds
 
+PAUSED = ("queued", "suspended")
+"""Findings that are states of a cluster of their own."""
+
 MOST_EXPLAINED = 10
 """The most RayClusters for which pods and events are read to explain why they are not ready."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """Rows of RayClusters and of local heads. error: why the context could not be read."""
+    """Rows of RayClusters, of local heads and of RayJobs that have not ended.
+
+    error: why the context could not be read.
+    """
 
     clusters: Sequence[dict[str, Any]] = ()
     local: Sequence[dict[str, Any]] = ()
+    rayjobs: Sequence[dict[str, Any]] = ()
     error: RaykitError | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"clusters": list(self.clusters), "local": list(self.local)}
+        return {
+            "clusters": list(self.clusters),
+            "local": list(self.local),
+            "rayjobs": list(self.rayjobs),
+        }
 
 
 def status(where: Where) -> Status:
@@ -48,7 +60,7 @@ def status(where: Where) -> Status:
         check_namespace(where.namespace)
     heads = local.status()
     try:
-        return Status(_of_context(where, heads), heads)
+        return _of_context(where, heads)
     except RaykitError as error:
         return Status(local=heads, error=error)
 
@@ -84,17 +96,18 @@ def _unless_empty(named: Status, word: str) -> Status:
     )
 
 
-def _of_context(where: Where, heads: Sequence[object]) -> list[dict[str, Any]]:
-    """Rows of a context. None if there is no context, or if there are local heads and the
-    current context has no KubeRay and was not asked for."""
+def _of_context(where: Where, heads: Sequence[dict[str, Any]]) -> Status:
+    """The status with a context. Without it if there is no context, or if there are local heads
+    and the current context has no KubeRay and was not asked for."""
     named = where.context or where.namespace
     if not named and not kubeconfig.has_context():
-        return []
+        return Status(local=heads)
     connection = connect(where.context)
     if heads and not named and not operator.is_served(connection):
-        return []
+        return Status(local=heads)
     operator.require(connection)
-    return _rows(choosing.find(connection, where.namespace))
+    clusters = _rows(choosing.find(connection, where.namespace))
+    return Status(clusters, heads, waiting_rayjobs.rows(connection, where.namespace))
 
 
 def _rows(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
@@ -128,14 +141,14 @@ def _findings(cluster: Cluster) -> list[Finding]:
 def _row(cluster: Cluster, findings: Sequence[Finding] | None) -> dict[str, Any]:
     item, whole = cluster.item, _is_ready(cluster.item)
     reasons = findings or []
-    suspended = any(finding.key == "suspended" for finding in reasons)
+    state = next((finding.key for finding in reasons if finding.key in PAUSED), "not ready")
     unexplained = "" if whole or findings is not None else f"raykit status --on {cluster.where}"
     return {
         "name": cluster.name,
         "namespace": cluster.namespace,
         "context": cluster.connection.context,
         "made_by": choosing.made_by(item),
-        "state": "ready" if whole else "suspended" if suspended else "not ready",
+        "state": "ready" if whole else state,
         "head": "ready" if _head_is_ready(item) else "not ready",
         "workers_ready": _ready_workers(item),
         "workers_wanted": wanted_workers(item),

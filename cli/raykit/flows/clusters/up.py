@@ -74,11 +74,11 @@ def up(request: Request, progress: Progress) -> Cluster:
             if not to_do.change:
                 progress.note(f"{existing.where} is as the spec says: nothing to change")
                 if not context.asks_first:
-                    _bring_image(context, reference, progress)
+                    bring_image(context, reference, progress)
                 return raycluster.wait_ready(existing, progress, request.timeout)
             consent.agree_to(to_do.change, existing, context, request.confirm, progress)
         with progress.step("image", "image"):
-            _bring_image(context, reference, progress)
+            bring_image(context, reference, progress)
         if existing is not None:
             # The question and the image may have taken minutes.
             now = consent.unchanged(existing)
@@ -199,7 +199,7 @@ def refuse_absent_image(context: Context, reference: str) -> None:
         )
 
 
-def _bring_image(context: Context, reference: str, progress: Progress) -> None:
+def bring_image(context: Context, reference: str, progress: Progress) -> None:
     """Load raykit's own image into the nodes; other images come from a registry."""
     cluster = context.kind_cluster
     if cluster is None or not image.is_own(reference):

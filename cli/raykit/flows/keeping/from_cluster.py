@@ -21,7 +21,7 @@ from raykit.kube.reference import check_namespace
 from raykit.kuberay import observed, operator, reach
 from raykit.kuberay.raycluster import Cluster
 from raykit.kuberay.rayjobs import ended
-from raykit.kuberay.rayjobs.ended import RayJob
+from raykit.kuberay.rayjobs.rayjob import K8S_JOB_MODE, RayJob
 from raykit.measure import outcome, run_ids
 from raykit.measure.keeping.summaries import UNREADABLE, summaries
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
@@ -91,10 +91,10 @@ def _take(job: RayJob, runs: RunsFolder, known: dict[str, str], progress: Progre
         return Found(job.name, job.state, THERE, before)
     with progress.step("import", f"import {job.name}"):
         log = ended.log(job)
-        _add_cluster(record, job)
+        add_cluster(record, job)
         with runs.followed(record.id) as mine:
             if mine:
-                _add_log(record, job, log, runs)
+                add_log(record, job, log, runs)
                 runs.write(record)
     return Found(job.name, job.state, IMPORTED, record.id, record.log.get("kept"))
 
@@ -166,7 +166,7 @@ def _phases(job: RayJob) -> list[Phase]:
     ]
 
 
-def _add_cluster(record: RunRecord, job: RayJob) -> None:
+def add_cluster(record: RunRecord, job: RayJob) -> None:
     """Add what is known of the cluster, and learn its token so that the log can be redacted."""
     cluster = ended.cluster(job)
     spec = cluster.item["spec"] if cluster else job.spec.get("rayClusterSpec") or {}
@@ -186,7 +186,7 @@ def _learn_token(cluster: Cluster) -> None:
             redaction.learn(token)
 
 
-def _add_log(record: RunRecord, job: RayJob, log: bytes | None, runs: RunsFolder) -> None:
+def add_log(record: RunRecord, job: RayJob, log: bytes | None, runs: RunsFolder) -> None:
     """Keep the log, file its timing lines, and judge the run by both.
 
     Errors: RecordError (7) where the disk refuses.
@@ -219,7 +219,7 @@ def _keep(record: RunRecord, log: bytes, runs: RunsFolder) -> list[str]:
 
 
 def _why_lost(job: RayJob) -> str:
-    if job.mode != ended.K8S_JOB_MODE:
+    if job.mode != K8S_JOB_MODE:
         return f"{job.mode} leaves none in a pod of its own"
     return "the submitter pod is gone"
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from raykit.errors import ConflictError, RaykitError
+from raykit.errors import ConflictError, JobsApiError, RaykitError
 from raykit.measure import run_ids
 from raykit.submission.answers import LostConnectionError
 from raykit.submission.jobs_api import JobDetails, JobsApi
@@ -31,13 +31,23 @@ def new_id(name: str, started: float | None = None) -> str:
 class Arrival:
     """The submission of a job to a head.
 
-    arrived: whether the head has the job; None while that is unknown.
+    arrived: whether the head has the job; None while that is unknown. needs_us: whether the job
+    can only start while raykit is there.
     """
 
-    def __init__(self, api: JobsApi, submission_id: str) -> None:
-        self.api, self.submission_id = api, submission_id
+    needs_us = False
+
+    def __init__(self, api: JobsApi | None, submission_id: str) -> None:
+        self.head, self.submission_id = api, submission_id
         self.payload_hash: str | None = None
         self.arrived: bool | None = False
+
+    @property
+    def api(self) -> JobsApi:
+        """The head's Jobs API. Errors: JobsApiError (6) if there is no head yet."""
+        if self.head is None:
+            raise JobsApiError(f"the head of the job {self.submission_id} is not up yet")
+        return self.head
 
     def post(self, payload: Mapping[str, Any], seconds: float) -> JobDetails | None:
         """Submit the job; return its details if the same one was submitted before, else None.
@@ -76,6 +86,25 @@ class Arrival:
                 time.sleep(0.2)
         return bool(self.arrived)
 
+    def stop(self, seconds: float) -> JobDetails | None:
+        """Stop the job; its last state after at most so many seconds, None if there is no job."""
+        return stop_and_wait(self.api, self.submission_id, seconds)
+
     def _is_ours(self, details: JobDetails | None) -> bool:
         """Whether this is our job, not another one with the same id."""
         return details is not None and details.metadata.get(PAYLOAD_KEY) == self.payload_hash
+
+
+def stop_and_wait(api: JobsApi, submission_id: str, seconds: float) -> JobDetails | None:
+    """Stop a job and wait up to `seconds` until it has ended.
+
+    Returns its last state, None if the head no longer knows it. Only the status counts: Ray also
+    says that it stopped a PENDING job, which then stays PENDING.
+    """
+    api.stop(submission_id)
+    deadline = time.monotonic() + seconds
+    while True:
+        details = api.details(submission_id)
+        if details is None or details.ended or time.monotonic() > deadline:
+            return details
+        time.sleep(0.1)

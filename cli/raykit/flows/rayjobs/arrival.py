@@ -1,0 +1,233 @@
+"""A submission that KubeRay carries out: a RayJob, and the wait until the head has its job."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from raykit.endpoint import Endpoint
+from raykit.errors import ConflictError, RaykitError
+from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
+from raykit.kube.connection import Kubernetes
+from raykit.kuberay import raycluster, waiting
+from raykit.kuberay.diagnosis import AT_ONCE
+from raykit.kuberay.finding import Finding
+from raykit.kuberay.machines import MachinesReader
+from raykit.kuberay.pods import head_is_ready
+from raykit.kuberay.raycluster import Cluster
+from raykit.kuberay.rayjobs import ended, submitted
+from raykit.kuberay.rayjobs.rayjob import JOB_NAME_LABEL, RayJob
+from raykit.kuberay.reach import reach
+from raykit.kuberay.waiting import Look, Watched
+from raykit.manifests.submission import PAYLOAD_ANNOTATION
+from raykit.objects import Object
+from raykit.progress import Progress
+from raykit.submission.answers import BusyHeadError, LostConnectionError, RefusedByKubernetesError
+from raykit.submission.jobs_api import JobDetails, JobsApi
+from raykit.submission.transport import Transport
+
+LOOK_SECONDS = 0.5
+"""The longest pause between two questions whether the head has the job: no watch shows that."""
+
+DELETED = Look(False, [Finding("deleted", "somebody deleted it", patience=AT_ONCE)])
+
+
+class RayJobArrival(Arrival):
+    """The submission of a RayJob.
+
+    arrived: True as soon as the API server holds the RayJob: the job then goes on without raykit,
+    unless raykit still has to upload its code (`needs_us`). waits_for: what it waited for last.
+    """
+
+    def __init__(
+        self,
+        connection: Kubernetes,
+        item: Object,
+        progress: Progress,
+        *,
+        api: JobsApi | None = None,
+        timeout: float | None = None,
+        uploads: bool = False,
+    ) -> None:
+        super().__init__(api, item["spec"]["jobId"])
+        self.connection, self.item, self.progress = connection, item, progress
+        self.timeout = float("inf") if timeout is None else timeout
+        self.needs_us = uploads
+        self.job: RayJob | None = None
+        self.withdraws = True
+        self.seen: JobDetails | None = None
+        self.waits_for = ""
+        self.machines = MachinesReader(connection)
+
+    @classmethod
+    def of(cls, job: RayJob, progress: Progress, timeout: float | None) -> RayJobArrival:
+        """The submission of a RayJob that is there; an error does not withdraw it."""
+        arrival = cls(job.connection, job.item, progress, timeout=timeout)
+        arrival.job, arrival.arrived, arrival.withdraws = job, True, False
+        return arrival
+
+    @property
+    def name(self) -> str:
+        return str(self.item["metadata"]["name"])
+
+    @property
+    def target(self) -> dict[str, str]:
+        """What a run's record keeps of the RayJob."""
+        return {
+            "kind": "kubernetes",
+            "context": self.connection.context,
+            "namespace": str(self.item["metadata"]["namespace"]),
+            "rayjob": self.name,
+        }
+
+    def create(self) -> RayJob:
+        """Create the RayJob, once. Errors: as `submitted.create`."""
+        if self.job is None:
+            self.arrived = None
+            try:
+                self.job = submitted.create(self.connection, self.item, PAYLOAD_ANNOTATION)
+            except RaykitError:
+                self.arrived = False
+                raise
+            self.arrived = True
+        return self.job
+
+    def find_out(self, seconds: float) -> bool:  # noqa: ARG002
+        """Ask the API server whether it holds the RayJob; set and return `arrived`."""
+        self.job = submitted.find(self.connection, self.item, PAYLOAD_ANNOTATION)
+        self.arrived = self.job is not None
+        return self.arrived
+
+    def reach_head(self, way: contextlib.ExitStack) -> tuple[Endpoint, Transport, Cluster]:
+        """Wait until the head of the RayJob's own cluster is ready, and open a way to it.
+
+        Errors: KubernetesError (5) with the reason; the RayJob is then withdrawn.
+        """
+        with self._withdrawn_on_error():
+            with self.progress.step("head-ready", f"Ray head of RayJob {self.name}"):
+                self._wait(self._look_at_head)
+            assert self.job is not None
+            cluster = ended.cluster(self.job)
+            assert cluster is not None
+            with self.progress.step("reach", f"Ray head of {cluster.where}"):
+                endpoint = way.enter_context(reach(cluster, self.progress))
+        transport = way.enter_context(Transport(endpoint))
+        self.head = JobsApi(transport)
+        return endpoint, transport, cluster
+
+    def post(self, payload: Mapping[str, Any], seconds: float) -> JobDetails | None:  # noqa: ARG002
+        """Create the RayJob, and wait until its submitter has submitted the job.
+
+        Returns the job's details if it was submitted before. seconds: unused; the wait ends with
+        the job's arrival, a final reason, or the time-out.
+
+        Errors: ConflictError (8) if the head has another job of that id; KubernetesError (5) if the
+        RayJob cannot get there, and it is withdrawn; TimeoutError.
+        """
+        self.payload_hash = payload["metadata"].get(PAYLOAD_KEY)
+        before = self._details()
+        if before is not None and not self._is_ours(before):
+            raise ConflictError(
+                f"submission id {self.submission_id} exists already",
+                next=f"raykit attach {self.submission_id}",
+            )
+        self.create()
+        if before is None:
+            self.wait()
+        return before
+
+    def wait(self) -> JobDetails:
+        """Wait until the head has the job; return its details.
+
+        Errors: KubernetesError (5) if it cannot get there; TimeoutError.
+        """
+        with self._withdrawn_on_error():
+            self._wait(self._look_at_job)
+        assert self.seen is not None
+        return self.seen
+
+    def stop(self, seconds: float) -> JobDetails | None:
+        """Stop the job; delete the RayJob if the head does not have its job yet."""
+        details = None
+        with contextlib.suppress(RaykitError):
+            details = self._details()
+        if details is not None:
+            return super().stop(seconds)
+        self.withdraw()
+        return None
+
+    def withdraw(self) -> None:
+        """Delete the RayJob: nothing of it runs later."""
+        if self.job is not None:
+            submitted.withdraw(self.job)
+        self.arrived = False
+
+    @contextlib.contextmanager
+    def _withdrawn_on_error(self) -> Iterator[None]:
+        """Delete the RayJob if it cannot get to its head: it must not run after a failure."""
+        try:
+            yield
+        except RaykitError:
+            if self.withdraws:
+                with contextlib.suppress(RaykitError):
+                    self.withdraw()
+            raise
+
+    def _wait(self, look: Callable[[], Look]) -> None:
+        watches = (
+            Watched("RayJob", fields={"metadata.name": self.name}),
+            Watched("Pod", labels={JOB_NAME_LABEL: self.name}),
+        )
+        namespace = self.item["metadata"]["namespace"]
+        with waiting.watched(self.connection, namespace, *watches) as wake:
+            waiting.until(
+                look,
+                what=f"the RayJob {self.name}",
+                timeout=self.timeout,
+                progress=self.progress,
+                next=shlex.join(["raykit", "status", "--context", self.connection.context]),
+                wake=lambda seconds: wake(min(seconds, LOOK_SECONDS)),
+                log=lambda finding: waiting.last_lines(self.connection, finding),
+                late=self._late,
+            )
+
+    def _late(self, look: Look) -> TimeoutError:
+        lines = [line for item in look.findings for line in (item.what, *item.evidence)]
+        self.waits_for = "\n".join(lines) or look.missing
+        return TimeoutError()
+
+    def _look_at_head(self) -> Look:
+        job = self._read()
+        if job is None:
+            return DELETED
+        cluster = ended.cluster(job)
+        if cluster and head_is_ready(cluster.item, raycluster.pods(cluster)):
+            return Look(True)
+        return self._not_yet(job)
+
+    def _look_at_job(self) -> Look:
+        self.seen = self._details()
+        if self.seen is not None:
+            return Look(True)
+        job = self._read()
+        return self._not_yet(job) if job else DELETED
+
+    def _not_yet(self, job: RayJob) -> Look:
+        return Look(False, submitted.findings(job, self.machines), job.state)
+
+    def _read(self) -> RayJob | None:
+        """The RayJob as it is now; None if somebody deleted it."""
+        assert self.job is not None
+        now = submitted.read(self.job)
+        self.job = now or self.job
+        return now
+
+    def _details(self) -> JobDetails | None:
+        """What the head says of the job; None if it does not have it, or does not answer now."""
+        if self.head is None:
+            return None
+        with contextlib.suppress(LostConnectionError, BusyHeadError, RefusedByKubernetesError):
+            return self.head.details(self.submission_id, once=True)
+        return None

@@ -1,0 +1,98 @@
+"""`raykit attach` and `raykit stop` for a run whose RayJob may not have reached its head yet."""
+
+from __future__ import annotations
+
+import contextlib
+
+from raykit.errors import JobsApiError
+from raykit.flows.keeping import from_cluster
+from raykit.flows.rayjobs.arrival import RayJobArrival
+from raykit.flows.rayjobs.session import RayJobSession, take_word
+from raykit.flows.session import Limits, Run, run_to_end
+from raykit.kube.connection import connect
+from raykit.kuberay import observed
+from raykit.kuberay.rayjobs import ended, submitted
+from raykit.kuberay.rayjobs.rayjob import RayJob
+from raykit.measure.outcome import judge
+from raykit.measure.records import RunRecord, RunsFolder
+from raykit.progress import Progress
+
+
+def is_of_rayjob(record: RunRecord | None) -> bool:
+    """Whether the run was submitted as a RayJob."""
+    return record is not None and "rayjob" in record.target
+
+
+def find(record: RunRecord, context: str | None) -> RayJob:
+    """The RayJob of a run. context: as in kubectl; None: the record's.
+
+    Errors: JobsApiError (6) if it is gone; MissingError (4), KubernetesError (5).
+    """
+    target = record.target
+    name, namespace = str(target["rayjob"]), str(target.get("namespace"))
+    connection = connect(context or target.get("context"))
+    item = connection.get("RayJob", name, namespace)
+    if item is None:
+        raise JobsApiError(
+            f"the RayJob {namespace}/{name} of the run {record.id} is gone",
+            evidence=[f"status when last seen: {record.status}"],
+            next=f"raykit runs show {record.id}",
+        )
+    return RayJob(connection, name, namespace, item)
+
+
+def cluster_name(record: RunRecord, context: str | None) -> str:
+    """The name of the RayCluster that KubeRay made for a run's RayJob.
+
+    Errors: as `find`; JobsApiError (6) if there is none yet.
+    """
+    job = find(record, context)
+    if not job.cluster_name:
+        raise JobsApiError(
+            f"the RayJob {job.namespace}/{job.name} has no cluster yet",
+            evidence=[f"KubeRay says: {job.state}"],
+            next="raykit status says what it waits for; raykit attach waits with it",
+        )
+    return job.cluster_name
+
+
+def attach(
+    record: RunRecord, job: RayJob, runs: RunsFolder, progress: Progress, timeout: float | None
+) -> Run:
+    """Wait until the head has the job, follow it to its end and complete its record.
+
+    If the RayJob has ended and its cluster is gone, KubeRay's word and the submitter's log count.
+    """
+    if job.has_ended and ended.cluster(job) is None:
+        progress.note(f"the cluster of the RayJob {job.name} has ended: reading what is left of it")
+        _complete(record, job, runs)
+        return Run(record, judge(record))
+    progress.phases += record.phases
+    with contextlib.ExitStack() as way:
+        arrival = RayJobArrival.of(job, progress, timeout)
+
+        def join() -> None:
+            endpoint, _, cluster = arrival.reach_head(way)
+            session.check_head(endpoint)
+            session.record.cluster = session.record.cluster or observed.observe(cluster)
+            session.join(arrival.wait())
+
+        session = RayJobSession(arrival, record, runs, progress, join)
+        return run_to_end(session, join, Limits(timeout=timeout))
+
+
+def _complete(record: RunRecord, job: RayJob, runs: RunsFolder) -> None:
+    """Complete a record from what is left of its RayJob. Errors: RecordError (7)."""
+    take_word(record, job)
+    record.ended = job.ended
+    from_cluster.add_cluster(record, job)
+    with runs.followed(record.id) as mine:
+        if mine:
+            from_cluster.add_log(record, job, ended.log(job), runs)
+            runs.write(record)
+
+
+def withdraw(job: RayJob, progress: Progress) -> None:
+    """Delete a RayJob; KubeRay stops its job and ends its own cluster."""
+    with progress.step("stop", f"RayJob {job.name} deleted"):
+        submitted.withdraw(job)

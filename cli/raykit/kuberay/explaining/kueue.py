@@ -1,0 +1,99 @@
+"""Kueue's queues: why a RayCluster or RayJob is not admitted yet, and its place in the queue."""
+
+from __future__ import annotations
+
+import contextlib
+
+from raykit.errors import RaykitError
+from raykit.kube.connection import Kubernetes
+from raykit.kube.contexts import kubectl
+from raykit.kuberay.finding import Finding
+from raykit.objects import Object, condition, holds
+
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+QUEUED = "QUEUED"
+NO_SUCH_QUEUE_SECONDS = 12.0
+"""How long a queue may be absent: it may be created together with the cluster."""
+
+UNANSWERED = "Kueue has not looked at it yet"
+
+
+def waits(connection: Kubernetes, item: Object) -> Finding | None:
+    """Why a suspended RayCluster or RayJob waits in its queue; None if it has no queue.
+
+    Whoever may not read Workloads, or has another version of Kueue, still learns the queue's name.
+    """
+    metadata = item["metadata"]
+    name = (metadata.get("labels") or {}).get(QUEUE_LABEL)
+    if not name:
+        return None
+    namespace = metadata["namespace"]
+    workload = _workload(connection, item)
+    place = _place(connection, name, namespace, workload) if workload else ""
+    return finding(name, namespace, connection.context, workload, place)
+
+
+def finding(
+    queue: str, namespace: str, context: str, workload: Object | None, place: str
+) -> Finding:
+    """What a Workload says of the wait. place: in the queue, in words; empty: unknown."""
+    reason = _reason(workload)
+    absent = "doesn't exist" in reason
+    state = f"{QUEUED} in {queue}{f', {place}' if place else ''}"
+    return Finding(
+        "queued",
+        f"{state}: {reason}",
+        (f"Kueue's Workload {workload['metadata']['name']}",) if workload else (),
+        f"{kubectl(context, namespace)} get {'localqueues' if absent else 'workloads'}",
+        NO_SUCH_QUEUE_SECONDS if absent else None,
+        queued=True,
+    )
+
+
+def _reason(workload: Object | None) -> str:
+    """Kueue's reason, with that of an eviction: a preempted workload waits again."""
+    if workload is None:
+        return UNANSWERED
+    reserved = condition(workload, "QuotaReserved") or {}
+    evicted = condition(workload, "Evicted") or {}
+    if reserved.get("status") == "True":
+        return "it has its quota and waits for Kueue's admission checks"
+    reasons = [reserved.get("message")]
+    if evicted.get("status") == "True":
+        reasons.insert(0, f"{evicted.get('reason')}: {evicted.get('message')}")
+    return "; ".join(_one_line(text) for text in reasons if text) or UNANSWERED
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _workload(connection: Kubernetes, item: Object) -> Object | None:
+    """The newest Workload that Kueue made for an object and that has not finished."""
+    uid = item["metadata"].get("uid")
+    with contextlib.suppress(RaykitError):
+        workloads = connection.objects("Workload", item["metadata"]["namespace"])
+        owned = [
+            workload
+            for workload in workloads
+            if not holds(workload, "Finished")
+            and any(
+                owner.get("uid") == uid
+                for owner in workload["metadata"].get("ownerReferences") or []
+            )
+        ]
+        return max(
+            owned, key=lambda each: str(each["metadata"].get("creationTimestamp")), default=None
+        )
+    return None
+
+
+def _place(connection: Kubernetes, queue: str, namespace: str, workload: Object) -> str:
+    """`place 2 of 5`, counted over all that wait for the same ClusterQueue from this queue."""
+    with contextlib.suppress(RaykitError):
+        pending = connection.get("LocalQueue", queue, namespace, part="pendingworkloads")
+        rows = (pending or {}).get("items") or []
+        for row in rows:
+            if row["metadata"]["name"] == workload["metadata"]["name"]:
+                return f"place {row.get('positionInLocalQueue', 0) + 1} of {len(rows)}"
+    return ""

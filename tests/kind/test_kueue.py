@@ -1,0 +1,208 @@
+"""Real Kueue: clusters and RayJobs wait for their turn, and raykit says where they stand."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.kind import life
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+
+TOOL = life.SHARED / "kueue"
+CACHE = Path(os.environ.get("KINDLAB_CACHE") or Path.home() / ".cache" / "kindlab") / "kueue"
+GATE = "--feature-gates=ElasticJobsViaWorkloadSlices=true"
+QUEUES = """apiVersion: kueue.x-k8s.io/v1beta2
+kind: ResourceFlavor
+metadata: {{name: {name}}}
+---
+apiVersion: kueue.x-k8s.io/v1beta2
+kind: ClusterQueue
+metadata: {{name: {name}}}
+spec:
+  namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}
+  preemption: {{withinClusterQueue: LowerPriority}}
+  resourceGroups:
+  - coveredResources: [cpu, memory]
+    flavors:
+    - name: {name}
+      resources:
+      - {{name: cpu, nominalQuota: "8"}}
+      - {{name: memory, nominalQuota: {memory}}}
+---
+apiVersion: kueue.x-k8s.io/v1beta2
+kind: LocalQueue
+metadata: {{name: team, namespace: {name}}}
+spec: {{clusterQueue: {name}}}
+---
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {{name: urgent}}
+value: 1000
+"""
+NO_ROOM = "insufficient unused quota for memory"
+
+
+@pytest.fixture(scope="module")
+def kueue(lab):
+    """Kueue in the test cluster while the tests of this file run."""
+    life.require(TOOL, "Kueue", "RAYKIT_REQUIRE_KUEUE")
+    subprocess.run([TOOL, "install", lab.name], env=lab.env, check=True, timeout=400)
+    deployment = ("-n", "kueue-system", "deployment/kueue-controller-manager")
+    added = [{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": GATE}]
+    lab.kubectl("patch", *deployment, "--type=json", "-p", json.dumps(added))
+    lab.kubectl("rollout", "status", *deployment, "--timeout=110s")
+    yield
+    for kind in ("workloads", "localqueues", "clusterqueues", "resourceflavors"):
+        lab.kubectl("delete", f"{kind}.kueue.x-k8s.io", "--all", "-A", "--timeout=60s", check=False)
+    manifest = str(CACHE / "all.yaml")
+    lab.kubectl("delete", "-f", manifest, "--ignore-not-found", "--wait=false", check=False)
+
+
+@pytest.fixture
+def mine(kueue, lab, tmp_path):
+    """The lab with a folder of runs of this test alone."""
+    return dataclasses.replace(lab, env=lab.env | {"RAYKIT_RUNS": str(tmp_path / "runs")})
+
+
+@pytest.fixture
+def queue(mine, namespace, soon):
+    """`queue("2Gi")`: a queue `team` of the test's namespace with so much memory."""
+
+    def make(memory):
+        text = QUEUES.format(name=namespace, memory=memory)
+        # Its webhooks take a moment after a start.
+        soon(lambda: mine.kubectl("apply", "--server-side", "-f", "-", stdin=text, check=False), 60)
+
+    return make
+
+
+@contextmanager
+def running(lab, *words):
+    """raykit, which goes on while the test does; its output so far is in a file."""
+    path = Path(lab.env["RAYKIT_RUNS"]).parent / f"said-{os.urandom(2).hex()}"
+    with path.open("w") as said:
+        child = subprocess.Popen(
+            ["raykit", *map(str, words)],
+            env=lab.env,
+            cwd=lab.env["HOME_OF_TESTS"],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield child, path
+    finally:
+        child.kill()
+        child.wait()
+
+
+def row(lab, namespace, name):
+    """The status of one cluster."""
+    rows = lab.json("status", "--context", lab.context, "-n", namespace)["clusters"]
+    return next((row for row in rows if row["name"] == name), None)
+
+
+def is_queued(lab, namespace, name):
+    found = row(lab, namespace, name)
+    return found and found["state"] == "queued" and found
+
+
+def test_a_cluster_without_room_in_its_queue_waits_says_so_and_comes_up(
+    mine, namespace, queue, spec, soon
+):
+    queue("4Gi")
+    place = ("-n", namespace, "--yes")
+    workers = "queue: team\nworkers: [{name: w, cpu: 100m, memory: 1Gi}]"
+    mine.raykit("up", "-f", spec("first", workers, taskCpus=0), *place)
+    assert row(mine, namespace, "first")["workers_ready"] == 1
+
+    with running(mine, "up", "-f", spec("second", "queue: team", memory="2Gi"), *place,
+                 "--timeout", "20") as (child, said):  # fmt: skip
+        soon(lambda: is_queued(mine, namespace, "second"), 60)
+        with running(mine, "up", "-f", spec("third", "queue: team", memory="2Gi"), *place):
+            soon(lambda: is_queued(mine, namespace, "third"), 60)
+            third = soon(
+                lambda: (
+                    (found := is_queued(mine, namespace, "third"))
+                    and "place 2 of 2" in found["reasons"][0]["what"]
+                    and found
+                ),
+                60,
+            )
+        assert third["reasons"][0]["what"].startswith("QUEUED in team, place 2 of 2: ")
+        second = row(mine, namespace, "second")["reasons"][0]["what"]
+        assert re.match(rf"QUEUED in team, place 1 of 2: .*{NO_ROOM}", second)
+        time.sleep(25)  # longer than its time-out, which does not count while it is queued
+        assert child.poll() is None
+        assert "QUEUED in team" in said.read_text()
+        mine.raykit("down", "third", "-n", namespace, "--yes")
+        mine.raykit("down", "first", "-n", namespace, "--yes")
+        assert child.wait(120) == 0, said.read_text()
+    assert row(mine, namespace, "second")["state"] == "ready"
+    mine.raykit("up", "-f", spec("second", "queue: team", memory="2Gi"), *place)
+
+
+def test_a_queue_that_does_not_exist_ends_the_wait_with_its_name(mine, namespace, queue, spec):
+    queue("4Gi")
+    path = spec("lost", "queue: nobody")
+    refused = mine.raykit("up", "-f", path, "-n", namespace, "--yes", code=5)
+    assert "LocalQueue nobody doesn't exist" in refused.stderr
+    assert "get localqueues" in refused.stderr
+
+
+def test_a_rayjob_waits_in_its_queue_and_runs_when_it_is_admitted(
+    mine, namespace, queue, spec, soon
+):
+    queue("3Gi")
+    place = ("-n", namespace, "--yes")
+    mine.raykit("up", "-f", spec("holder", "queue: team", memory="2Gi"), *place)
+    own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place, "--timeout", "60")
+    small = ("--", "--size", "2000", "--repeat", "2", "--tasks", "4")
+    with running(mine, "submit", "fib", *own, *small) as (child, said):
+        soon(lambda: NO_ROOM in said.read_text(), 60)
+        assert "QUEUED in team, place 1 of 1" in said.read_text()
+        mine.raykit("down", "holder", "-n", namespace, "--yes")
+        assert child.wait(200) == 0, said.read_text()
+    assert mine.json("runs", "show", "last")["status"] == "SUCCEEDED"
+
+
+def test_a_preempted_rayjob_is_queued_again_and_followed_to_the_end_of_its_next_start(
+    mine, namespace, queue, spec, soon
+):
+    queue("3Gi")
+    place = ("-n", namespace, "--yes")
+    own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place)
+    sleeps = ("python", "-uc", "import time; print('began'); time.sleep(30); print('done')")
+    with running(mine, "submit", "--entrypoint", *own, "--", *sleeps) as (child, said):
+        soon(lambda: "began" in said.read_text(), 200)
+        urgent = spec("urgent", "queue: team", memory="2Gi", priorityClass="urgent")
+        mine.raykit("up", "-f", urgent, *place)
+        soon(lambda: "Preempted" in said.read_text(), 120)
+        assert "KubeRay starts the job again" in said.read_text()
+        mine.raykit("down", "urgent", "-n", namespace, "--yes")
+        assert child.wait(250) == 0, said.read_text()
+        assert "done" in said.read_text()
+    record = mine.json("runs", "show", "last")
+    assert record["status"] == "SUCCEEDED"
+    assert any("KubeRay starts the job again" in note for note in record["notes"])
+
+
+def test_an_autoscaled_cluster_gets_more_quota_while_it_runs(mine, namespace, queue, spec, soon):
+    queue("6Gi")
+    more = (
+        "queue: team\nautoscaling: {enabled: true}\n"
+        "workers: [{name: w, cpu: 100m, memory: 1Gi, taskCpus: 1, maxReplicas: 1}]"
+    )
+    path = spec("grows", more, taskCpus=0)
+    mine.raykit("up", "-f", path, "-n", namespace, "--yes")
+    words = ("--entrypoint", "--on", f"{namespace}/grows", "--timeout", "200", "--")
+    task = "import ray; ray.init(); print('on a', ray.get(ray.remote(lambda: 'worker').remote()))"
+    assert "on a worker" in mine.raykit("submit", *words, "python", "-c", task).stdout
+    workloads = mine.objects("workloads.kueue.x-k8s.io", "-n", namespace)
+    assert len(workloads) > 1

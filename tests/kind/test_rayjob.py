@@ -1,0 +1,190 @@
+"""`raykit submit --as rayjob` on a real KubeRay: the same record and endings as any submission."""
+
+import contextlib
+import dataclasses
+import json
+import signal
+import subprocess
+
+import pytest
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(500)]
+
+JOB = """import os, sys, ray
+from mine import answer
+ray.init()
+print("task:", ray.get(ray.remote(answer).remote()), sys.argv[1:], os.environ["ODD"])
+"""
+ODD = "$HOME `id` $(id) \\ 'q' \"d\""
+SLEEP = ("--entrypoint", "--", "python", "-uc", "import time; print('sleeping'); time.sleep(600)")
+
+
+@pytest.fixture
+def mine(lab, tmp_path):
+    """The lab with a folder of runs of this test alone."""
+    return dataclasses.replace(lab, env=lab.env | {"RAYKIT_RUNS": str(tmp_path / "runs")})
+
+
+@pytest.fixture
+def script(tmp_path):
+    """A job of the user's with a module beside it."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "job.py").write_text(JOB)
+    (folder / "mine.py").write_text("def answer():\n    return 6 * 7\n")
+    return folder / "job.py"
+
+
+@pytest.fixture
+def on(mine, namespace, spec):
+    """`--on` for a RayCluster that is up."""
+    mine.raykit("up", "-f", spec("there"), "-n", namespace, "--yes")
+    return ("--as", "rayjob", "--on", f"{namespace}/there")
+
+
+def rayjobs(lab, namespace):
+    return lab.objects("rayjobs", "-n", namespace)
+
+
+def last(lab):
+    return lab.json("runs", "show", "last")
+
+
+@contextlib.contextmanager
+def following(lab, *words):
+    """raykit, which follows a job that has begun to sleep."""
+    child = subprocess.Popen(
+        ["raykit", "submit", *map(str, words)],
+        env=lab.env,
+        cwd=lab.env["HOME_OF_TESTS"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert any("sleeping" in line for line in child.stdout), child.communicate()[1]
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_job_on_a_cluster_that_is_up_takes_its_code_along_and_is_recorded(
+    mine, namespace, on, script, soon
+):
+    words = ("submit", script, *on, "--env", f"ODD={ODD}", "--metadata", "team=a b")
+    shown = mine.raykit(*words, "--", "--fast", "a b").stdout
+    assert f"task: 42 ['--fast', 'a b'] {ODD}" in shown
+    record = last(mine)
+    assert (record["status"], record["exit_code"]) == ("SUCCEEDED", 0)
+    assert (record["log"]["source"], record["tasks"]["count"]) == ("file", 1)
+    (job,) = rayjobs(mine, namespace)
+    assert record["target"]["rayjob"] == job["metadata"]["name"]
+    assert job["spec"]["jobId"] == record["submission_id"]
+    listed = mine.json("ps", "--on", f"{namespace}/there")
+    assert [row["submission_id"] for row in listed] == [record["submission_id"]]
+    assert listed[0]["metadata"]["team"] == "a b"
+    soon(lambda: rayjobs(mine, namespace)[0]["status"]["jobDeploymentStatus"] == "Complete", 60)
+    words = ("runs", "import", "--from-cluster", "--context", mine.context, "-n", namespace)
+    assert [row["outcome"] for row in mine.json(*words)] == ["here already"]
+
+
+def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon):
+    mine.raykit("submit", *on, "--entrypoint", "--", "sh", "-c", "exit 3", code=20)
+    assert last(mine)["driver_exit_code"] == 3
+
+    stopped = mine.raykit("submit", *on, "--deadline", "5", *SLEEP, code=21)
+    assert "was stopped" in stopped.stderr
+    assert last(mine)["status"] == "STOPPED"
+
+    mine.raykit("submit", *on, "--timeout", "6", *SLEEP, code=22)
+    late = last(mine)["submission_id"]
+    assert mine.json("stop", late)["status"] == "STOPPED"
+
+    with following(mine, *on, *SLEEP) as child:
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 130
+        assert "goes on" in child.stderr.read()
+    assert last(mine)["status"] == "UNFINISHED"
+    mine.raykit("stop", "last")
+    assert "was stopped" in mine.raykit("attach", "last", code=21).stderr
+    assert last(mine)["status"] == "STOPPED"
+
+
+def test_a_job_whose_head_dies_has_failed_and_runs_no_second_time(mine, namespace, on, soon):
+    with following(mine, *on, *SLEEP) as child:
+        head = ("pod", "-n", namespace, "-l", "ray.io/node-type=head")
+        mine.kubectl("delete", *head, "--wait=false", "--grace-period=0", "--force")
+        assert child.wait(200) == 20
+        assert "the head was lost" in child.stderr.read()
+
+    def ended():
+        (job,) = rayjobs(mine, namespace)
+        return job["status"]["jobDeploymentStatus"] == "Failed"
+
+    soon(ended, 120)
+    target = f"{namespace}/there"
+    soon(lambda: mine.json("ps", "--on", target) == [], 90)
+    pods = mine.objects("pods", "-n", namespace, "-l", "job-name")
+    assert len(pods) == 1
+
+
+def test_a_submitter_that_is_refused_or_cannot_start_ends_the_wait_and_leaves_nothing(
+    mine, namespace, on, soon
+):
+    mine.kubectl("create", "quota", "full", "-n", namespace, "--hard=pods=1")
+    refused = mine.raykit("submit", *on, *SLEEP, code=5)
+    assert "its submitter's pod is refused: the namespace's quota is exceeded" in refused.stderr
+    soon(lambda: rayjobs(mine, namespace) == [], 30)
+    assert last(mine)["status"] == "NOT_SUBMITTED"
+
+
+def test_a_job_with_a_cluster_of_its_own_takes_its_code_along_and_ends_it(
+    mine, namespace, spec, script, soon
+):
+    own = ("--as", "rayjob", "-f", spec("own"), "-n", namespace, "--yes", "--ttl", "3")
+    shown = mine.raykit("submit", script, *own, "--env", f"ODD={ODD}", "--", "x").stdout
+    assert f"task: 42 ['x'] {ODD}" in shown
+    record = last(mine)
+    assert (record["status"], record["exit_code"]) == ("SUCCEEDED", 0)
+    assert record["cluster"]["pods"]
+    assert {"create", "head-ready", "submit"} <= {phase["name"] for phase in record["phases"]}
+    soon(lambda: mine.objects("rayclusters", "-n", namespace) == [], 90)
+
+
+def test_a_job_of_the_image_starts_without_raykit_and_is_attached_to(mine, namespace, spec, soon):
+    own = ("--as", "rayjob", "-f", spec("own"), "-n", namespace, "--yes", "--ttl", "0")
+    small = ("--", "--size", "2000", "--repeat", "2", "--tasks", "4")
+    mine.raykit("submit", "fib", *own, "--no-follow", *small)
+    assert last(mine)["status"] == "UNFINISHED"
+    attached = mine.raykit("attach", "last")
+    assert "Remote execution time" in attached.stdout
+    assert last(mine)["status"] == "SUCCEEDED"
+
+    mine.raykit("submit", "fib", *own, "--no-follow", *small)
+
+    def gone():
+        jobs = [job for job in rayjobs(mine, namespace) if job["status"].get("endTime")]
+        return len(jobs) == 2 and not mine.objects("rayclusters", "-n", namespace)
+
+    soon(gone, 200)
+    late = mine.raykit("attach", "last")
+    assert "reading what is left of it" in late.stderr
+    record = last(mine)
+    assert (record["status"], record["log"]["kept"]) == ("SUCCEEDED", "kept")
+    assert record["results"][0]["work"]["size"] == 2000
+
+
+def test_a_cluster_of_its_own_that_has_no_room_is_explained_and_nothing_stays(
+    mine, namespace, spec, soon
+):
+    path = spec("huge", memory="900Gi")
+    own = ("--as", "rayjob", "-f", path, "-n", namespace, "--yes")
+    refused = mine.raykit("submit", "fib", *own, code=5)
+    assert "no Kubernetes node takes pod" in refused.stderr
+    soon(lambda: rayjobs(mine, namespace) == [], 30)
+
+    late = mine.raykit("submit", "fib", *own, "--timeout", "3", "-o", "json", code=22)
+    assert "PENDING" in json.loads(late.stdout)["error"]["what"]
+    mine.raykit("stop", "last")
+    soon(lambda: rayjobs(mine, namespace) == [], 30)

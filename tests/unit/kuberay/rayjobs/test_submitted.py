@@ -1,0 +1,148 @@
+"""Why a head does not have a RayJob's job yet, from what the API server knows."""
+
+import pytest
+
+from raykit.errors import ConflictError, MissingError
+from raykit.kube.connection import connect
+from raykit.kuberay.machines import MachinesReader
+from raykit.kuberay.rayjobs import submitted
+from raykit.kuberay.rayjobs.rayjob import RayJob
+
+SAME = "raykit.io/payload"
+
+
+@pytest.fixture
+def connection(api, kubeconfig):
+    for plural in ("pods", "events", "rayjobs", "rayclusters", "nodes", "workloads"):
+        api.keep(plural)
+    kubeconfig(api.url)
+    return connect()
+
+
+def ray_job(payload="hash", spec=None, **status):
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayJob",
+        "metadata": {
+            "name": "fib-1",
+            "namespace": "n",
+            "uid": "uid-1",
+            "annotations": {SAME: payload},
+            "labels": {"kueue.x-k8s.io/queue-name": "team"},
+        },
+        "spec": {"entrypoint": "echo", "submissionMode": "K8sJobMode"} | (spec or {}),
+        "status": status,
+    }
+
+
+def submitter(phase="Pending", conditions=(), **status):
+    return {
+        "metadata": {"name": "fib-1-x", "namespace": "n", "labels": {"job-name": "fib-1"}},
+        "spec": {"containers": [{"name": "ray-job-submitter", "image": "ray:1"}]},
+        "status": {"phase": phase, "conditions": list(conditions), **status},
+    }
+
+
+RUNNING = {"jobDeploymentStatus": "Running", "rayClusterName": "c"}
+READY = {"type": "Ready", "status": "True"}
+
+
+@pytest.fixture
+def findings(api, connection):
+    def look(item, *pods):
+        api.keep("pods", *pods)
+        job = RayJob(connection, "fib-1", "n", item)
+        return submitted.findings(job, MachinesReader(connection))
+
+    return look
+
+
+def test_running_with_an_empty_status_is_explained_from_the_submitters_pod(findings):
+    waiting = {"reason": "ErrImageNeverPull", "message": "not there"}
+    state = {"name": "ray-job-submitter", "state": {"waiting": waiting}}
+    (finding,) = findings(ray_job(**RUNNING), submitter(containerStatuses=[state]))
+    assert finding.what == "image ray:1 cannot be had (ErrImageNeverPull)"
+    assert finding.patience == 0
+
+
+def test_a_submitter_that_starts_is_named_with_its_phase(findings):
+    (finding,) = findings(ray_job(**RUNNING), submitter())
+    assert finding.what == "its submitter's pod fib-1-x is Pending"
+    assert finding.patience is None
+
+
+def test_a_submitter_that_runs_is_quoted(api, findings):
+    api.say("/api/v1/namespaces/n/pods/fib-1-x/log", "raykit: waiting until x is uploaded")
+    (finding,) = findings(ray_job(**RUNNING), submitter("Running", [READY]))
+    assert finding.what.startswith("its submitter's pod fib-1-x runs: ")
+    assert "waiting until x is uploaded" in finding.what
+
+
+def test_a_submitter_that_the_api_server_refuses_ends_the_wait(api, findings):
+    api.keep(
+        "events",
+        {
+            "metadata": {"name": "e", "namespace": "n"},
+            "type": "Warning",
+            "reason": "FailedCreate",
+            "message": "pods is forbidden: exceeded quota: q",
+            "involvedObject": {"kind": "Job", "name": "fib-1"},
+        },
+    )
+    api.answers["/api/v1/namespaces/n/events"] = (200, {"items": list(api.kept["events"].values())})
+    (finding,) = findings(ray_job(**RUNNING))
+    assert finding.what.endswith("is refused: the namespace's quota is exceeded")
+    assert 0 < finding.patience <= 20
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        ("ValidationFailed", "KubeRay refuses the RayJob"),
+        ("Failed", "the RayJob failed before its job was submitted"),
+    ],
+)
+def test_a_rayjob_that_kuberay_gave_up_ends_the_wait_with_its_reason(findings, status, what):
+    item = ray_job(jobDeploymentStatus=status, reason="DeadlineExceeded", message="too late")
+    (finding,) = findings(item)
+    assert (finding.what, finding.patience) == (what, 0)
+    assert finding.evidence == ("DeadlineExceeded: too late",)
+
+
+def test_a_suspended_rayjob_is_queued(findings):
+    (finding,) = findings(ray_job(spec={"suspend": True}, jobDeploymentStatus="Suspended"))
+    assert finding.what == "QUEUED in team: Kueue has not looked at it yet"
+
+
+def test_a_rayjob_is_created_once_and_found_again(api, connection):
+    made = submitted.create(connection, ray_job(), SAME)
+    again = submitted.create(connection, ray_job(), SAME)
+    assert made.name == again.name == "fib-1"
+    posts = [asked for asked in api.asked if asked[0] == "POST"]
+    assert len(posts) == 2  # the first one only asks whether KubeRay knows every field
+
+
+def test_another_job_under_the_same_name_is_a_conflict(api, connection):
+    api.keep("rayjobs", ray_job("of another"))
+    with pytest.raises(ConflictError, match="exists already, with another job"):
+        submitted.create(connection, ray_job(), SAME)
+
+
+def test_a_field_that_this_kuberay_drops_is_named_before_anything_is_made(api, connection):
+    stored = ray_job()
+    api.say("/apis/ray.io/v1/namespaces/n/rayjobs", stored, 201)
+    sent = ray_job(spec={"preRunningDeadlineSeconds": 9})
+    with pytest.raises(MissingError) as refused:
+        submitted.create(connection, sent, SAME)
+    assert refused.value.evidence == ("its CRD has no spec.preRunningDeadlineSeconds",)
+    assert api.kept["rayjobs"] == {}
+
+
+def test_a_rayjob_that_is_being_deleted_is_gone(api, connection):
+    item = ray_job(**RUNNING)
+    job = RayJob(connection, "fib-1", "n", item)
+    api.keep("rayjobs", item)
+    assert submitted.read(job).name == "fib-1"
+    ending = {**item, "metadata": {**item["metadata"], "deletionTimestamp": "2026-11-26T10:00:00Z"}}
+    api.keep("rayjobs", ending)
+    assert submitted.read(job) is None

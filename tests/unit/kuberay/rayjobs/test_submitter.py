@@ -1,0 +1,141 @@
+"""The program of the submitter's pod, run as the pod runs it, against a small head."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raykit.kuberay.rayjobs import submitter
+from tests.unit.fake_ray import FakeJob
+
+TEXT = Path(submitter.__file__).read_text("utf-8")
+PAYLOAD = {
+    "entrypoint": "python -c 'print(\"$HOME\")'",
+    "submission_id": "job-1",
+    "runtime_env": {"env_vars": {"A": "`date` $(id) ünï"}},
+    "metadata": {"raykit-payload": "hash"},
+}
+
+
+@pytest.fixture
+def run(ray):
+    """Runs the program on the fake head; its exit code and what it printed."""
+
+    def run(word="submit", packages=(), seconds=5.0, **variables):
+        work = {"payload": PAYLOAD, "packages": list(packages), "package_seconds": seconds}
+        done = subprocess.run(
+            [sys.executable, "-c", TEXT, word],
+            env={
+                "PATH": os.environ["PATH"],
+                "RAY_DASHBOARD_ADDRESS": ray.url.removeprefix("http://").rstrip("/"),
+                submitter.WORK: json.dumps(work),
+                **variables,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def bodies(ray, monkeypatch):
+    """The bodies of submissions, as the head got them."""
+    seen = []
+    handler = ray.server.RequestHandlerClass
+    original = handler._submit
+    monkeypatch.setattr(
+        handler, "_submit", lambda self: (seen.append(json.loads(self.body)), original(self))
+    )
+    return seen
+
+
+def posts(ray):
+    return [path for method, path, _ in ray.requests if (method, path) == ("POST", "/api/jobs/")]
+
+
+def test_the_head_gets_what_raykit_itself_would_send(ray, run, bodies):
+    code, said = run()
+    assert code == 0, said
+    assert bodies == [PAYLOAD]
+    assert said.splitlines()[0].startswith("Job submission server address: http://127.0.0.1:")
+
+
+def test_it_needs_nothing_that_an_old_python_or_a_bare_image_lacks():
+    imports = {line.split()[1] for line in TEXT.splitlines() if line.startswith("import ")}
+    assert imports <= {"json", "os", "sys", "time", "urllib.error", "urllib.request"}
+    assert "from raykit" not in TEXT
+
+
+@pytest.mark.parametrize("where", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
+def test_rays_token_is_sent_from_where_kuberay_puts_it(ray, run, tmp_path, where):
+    ray.token = "of-the-cluster"
+    path = tmp_path / "token"
+    path.write_text(f"{ray.token}\n")
+    value = ray.token if where == "RAY_AUTH_TOKEN" else str(path)
+    assert run(**{where: value})[0] == 0
+    assert run() == (1, run()[1])
+
+
+def test_it_submits_only_once_the_head_has_the_packages(ray, run):
+    code, said = run(packages=["_ray_pkg_1.zip"], seconds=0.5)
+    assert code == 1
+    assert "_ray_pkg_1.zip was not uploaded within 0.5 s" in said
+    assert posts(ray) == []
+    ray.packages["_ray_pkg_1.zip"] = b"x"
+    assert run(packages=["_ray_pkg_1.zip"])[0] == 0
+    assert len(posts(ray)) == 1
+
+
+def test_a_lost_reply_is_asked_after_and_never_sent_again(ray, run):
+    ray.drop = {"/api/jobs/"}
+    code, said = run()
+    assert code == 1
+    assert "is not submitted a second time" in said
+    assert len(posts(ray)) == 1
+
+
+def test_a_job_whose_submission_got_no_reply_goes_on(ray, run, bodies, monkeypatch):
+    ray.jobs["job-1"] = FakeJob("job-1")
+    handler = ray.server.RequestHandlerClass
+
+    def vanish(self):
+        ray.jobs["job-1"].metadata = PAYLOAD["metadata"]
+        self.close_connection = True
+
+    monkeypatch.setattr(handler, "_submit", vanish)
+    code, said = run()
+    assert code == 0, said
+    assert len(posts(ray)) == 1
+
+
+@pytest.mark.parametrize(("metadata", "code"), [(PAYLOAD["metadata"], 0), ({"other": "job"}, 1)])
+def test_a_job_of_that_id_is_ours_only_with_our_metadata(ray, run, metadata, code):
+    ray.jobs["job-1"] = FakeJob("job-1", metadata=metadata)
+    ray.keeps_metadata = True
+    ray.refuse = {}
+    handler = ray.server.RequestHandlerClass
+    original = handler._submit
+    handler._submit = lambda self: self._say(500, "Job with submission_id job-1 already exists.")
+    try:
+        assert run()[0] == code
+    finally:
+        handler._submit = original
+
+
+def test_a_refusal_is_printed_for_whoever_reads_the_pods_log(ray, run):
+    ray.refuse = {"/api/jobs/": (400, "no such field")}
+    code, said = run()
+    assert (code, "the head refused the job: HTTP 400: no such field" in said) == (1, True)
+
+
+def test_the_deadline_stops_the_job(ray, run):
+    job = ray.jobs["job-1"] = FakeJob("job-1")
+    code, said = run("stop")
+    assert (code, job.status) == (0, "STOPPED")
+    assert "the deadline is over: stopping job-1" in said
