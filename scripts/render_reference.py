@@ -39,7 +39,9 @@ The values are the core of raykit's spec, under the same names, and give the sam
 `raykit render`. What the core does not have, such as volumes, network policies, queues or patches,
 is refused with a pointer to `raykit render`. Sizes of memory are whole `Mi` or `Gi` here. Helm
 applies server-side from version 4 on; a cluster that both a release and `raykit up` apply has two
-owners, and the later one says which fields conflict.
+owners, and the later one says which fields conflict. `helm upgrade` writes `replicas` of an
+autoscaled group again, its fewest; no worker ends for that, and the autoscaler writes its own
+number again.
 
 This page is written by `make render`.
 """

@@ -142,9 +142,7 @@ class Argo:
 
     def apply_again(self):
         """Sync the same commit once more; returns a test whether that is done."""
-        operation = {
-            "sync": {"syncOptions": ["ServerSideApply=true", "RespectIgnoreDifferences=true"]}
-        }
+        operation = {"sync": {"syncOptions": ["ServerSideApply=true"]}}
         before = self.application("raykit-clusters")["status"]["operationState"]["startedAt"]
         self._patch("raykit-clusters", {"operation": operation})
 

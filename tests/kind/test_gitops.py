@@ -211,6 +211,22 @@ def test_replicas_of_the_autoscaler_are_its_own_and_what_left_git_is_pruned(lab,
         assert replicas(lab, each) == 1
 
 
+def test_an_edit_of_an_autoscaled_group_is_applied_and_leaves_its_worker(lab, both, soon):
+    before = {each.namespace: workers(lab, each) for each in both}
+    wider = ELASTIC.replace("maxReplicas: 1", "maxReplicas: 2")
+    committed(both, lambda fork: render_base(lab, fork, wider))
+    all_ready(both, soon)
+    for each in both:
+        assert group(lab, each)["maxReplicas"] == 2
+        assert workers(lab, each) == before[each.namespace] != set()
+
+
+def workers(lab, each):
+    """The uid of each worker's pod."""
+    pods = lab.objects("pods", "-n", each.namespace, "-l", "ray.io/node-type=worker")
+    return {pod["metadata"]["uid"] for pod in pods}
+
+
 def rayclusters(lab, each):
     return lab.objects("rayclusters", "-n", each.namespace)
 
@@ -219,9 +235,13 @@ def names(lab, each):
     return {cluster["metadata"]["name"] for cluster in rayclusters(lab, each)}
 
 
-def replicas(lab, each):
+def group(lab, each):
     (cluster,) = rayclusters(lab, each)
-    return cluster["spec"]["workerGroupSpecs"][0]["replicas"]
+    return cluster["spec"]["workerGroupSpecs"][0]
+
+
+def replicas(lab, each):
+    return group(lab, each)["replicas"]
 
 
 def test_what_is_removed_from_git_leaves_nothing(lab, both, soon):
