@@ -15,6 +15,7 @@ from raykit import kit, locks, processes
 from raykit.containers import docker
 from raykit.errors import ConflictError, MissingError
 from raykit.progress import Progress
+from raykit.spec.rules import images
 
 REPOSITORY = "raykit"
 HASH_LENGTH = 12
@@ -52,6 +53,12 @@ def reference(root: Path | None = None) -> str:
 def is_own(image: str) -> bool:
     """Whether a reference names raykit's own image, which is in no registry."""
     return re.fullmatch(rf"(docker\.io/library/)?{REPOSITORY}:[\w.-]+", image) is not None
+
+
+def has_jobs(image: str) -> bool:
+    """Whether an image holds raykit's jobs: its own, also in a registry under its own tag."""
+    tag = images.repository_and_tag(image)[1]
+    return is_own(image) or (bool(tag) and tag == images.repository_and_tag(reference())[1])
 
 
 def is_built(image: str) -> bool:

@@ -1,21 +1,79 @@
-"""Push raykit's own image to a registry."""
+"""Push raykit's own image to a registry; tell whether a registry can have an image."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from typing import Any
 
 from raykit import processes
 from raykit.containers import docker
-from raykit.errors import KubernetesError, MissingError, UsageError
+from raykit.errors import KubernetesError, MissingError, RaykitError, UsageError
 from raykit.progress import Progress
 from raykit.spec.rules import images
 
-PUSH_SECONDS = 3600.0
+PUSH_SECONDS, ASK_SECONDS = 3600.0, 15.0
 DOCKER_HUB = "docker.io"
 """The registry of names without one."""
 
 DENIED = ("denied", "unauthorized", "authentication required", "no basic auth", "forbidden")
+
+ABSENT = ("no such manifest", "manifest unknown", "name unknown")
+LOOPBACK = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:[0-9]+)?")
+"""Registries that docker asks over plain HTTP."""
+
+
+def only_here(reference: str) -> bool:
+    """Whether an image exists in this docker engine and in no registry.
+
+    The engine keeps a digest for each repository to which an image was pushed or from which it was
+    pulled. Without one, the registry is asked; if it does not answer or asks for a login, it may
+    have the image. So it may where there is no docker.
+    """
+    repository, _ = images.repository_and_tag(_familiar(reference))
+    if "@" in reference or not (found := _inspected(reference)):
+        return False
+    digests = [str(digest) for digest in found.get("RepoDigests") or []]
+    if any(_familiar(digest).partition("@")[0] == repository for digest in digests):
+        return False
+    return is_official(repository) or _is_absent(reference)
+
+
+def push_command(reference: str) -> str:
+    """The command that brings an image of this docker engine to a registry."""
+    if not is_official(images.repository_and_tag(reference)[0]):
+        return shlex.join(["docker", "push", reference])
+    to = f"REGISTRY/{_familiar(reference)}"
+    return f"docker tag {reference} {to} && docker push {to}   (and name that in the spec)"
+
+
+def is_official(repository: str) -> bool:
+    """Whether a repository is one of Docker's own, to which nobody else can push: `python`."""
+    return "/" not in _familiar(repository)
+
+
+def _familiar(name: str) -> str:
+    return name.removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")
+
+
+def _inspected(reference: str) -> dict[str, Any]:
+    """What docker knows of an image; empty if it has none, or if there is no docker."""
+    try:
+        return next(iter(docker.inspect("image", reference)), {})
+    except RaykitError:
+        return {}
+
+
+def _is_absent(reference: str) -> bool:
+    """Whether the image's registry says that it has no such image."""
+    host, _ = images.domain_and_path(images.repository_and_tag(reference)[0])
+    plain = ["--insecure"] if host and LOOPBACK.fullmatch(host) else []
+    words = ["manifest", "inspect", *plain, reference]
+    try:
+        done = docker.docker(*words, check=False, timeout=ASK_SECONDS)
+    except RaykitError:
+        return False
+    return done.returncode != 0 and any(word in done.stderr.lower() for word in ABSENT)
 
 
 def target(repository: str, reference: str) -> str:

@@ -164,6 +164,21 @@ def test_raykits_own_image_is_refused_where_no_kind_cluster_can_have_it(kuberay,
     code, _, said = raykit("up", "-f", own, "--yes")
     assert code == 4
     assert "is in no registry, and prod is no kind cluster" in said
+    assert f"raykit image push REGISTRY/raykit -f {own}" in said
+    assert changed(kuberay) == []
+
+
+def test_an_image_built_here_and_never_pushed_is_refused_before_anything_is_applied(
+    kuberay, raykit, tools, tmp_path
+):
+    tools(docker="""echo '[{"RepoDigests": []}]'""")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("name: mine\nimage: mine:dev\nhead: {taskCpus: 1, memory: 2Gi}\n")
+    code, _, said = raykit("up", "-f", mine, "--yes", "--create-namespace")
+    assert code == 4
+    assert "the image mine:dev is in no registry, and prod is no kind cluster" in said
+    assert "docker tag mine:dev REGISTRY/mine:dev && docker push REGISTRY/mine:dev" in said
+    assert changed(kuberay) == []
 
 
 def test_an_error_of_kubernetes_without_advice_of_its_own_leads_to_doctor(kuberay, raykit, spec):

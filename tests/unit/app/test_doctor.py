@@ -333,7 +333,8 @@ def test_an_image_that_no_node_can_have_fails_with_the_text_of_up(
     code, _, said = raykit("up", "-f", path, "--yes")
     assert code == 4
     assert checks["image-source"]["what"] in said
-    assert "raykit image push REGISTRY/raykit -f SPEC" in said
+    assert checks["image-source"]["next"] in said
+    assert f"raykit image push REGISTRY/raykit -f {path}" in said
 
 
 def test_a_spec_that_is_invalid_is_refused_first(raykit, tmp_path):

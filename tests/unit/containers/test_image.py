@@ -68,6 +68,14 @@ def test_own_images_are_known_by_their_name(name, own):
     assert image.is_own(name) is own
 
 
+def test_an_image_in_a_registry_has_our_jobs_if_its_tag_has_the_hash_of_these_jobs():
+    tag = image.reference().partition(":")[2]
+    assert image.has_jobs("raykit:2.60.0-py311-abc")
+    assert image.has_jobs(f"r.example:5000/team/raykit:{tag}@sha256:{'a1' * 32}")
+    assert not image.has_jobs("r.example:5000/team/raykit:2.60.0-py311-0123456789ab")
+    assert not image.has_jobs(f"r.example/raykit@sha256:{'a1' * 32}")
+
+
 def test_files_that_changed_since_the_reference_was_taken_are_not_built_under_it(
     tools, monkeypatch
 ):

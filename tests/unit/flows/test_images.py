@@ -18,7 +18,10 @@ HEAD = "head: {taskCpus: 1, cpu: 100m, memory: 2Gi}\n"
     [
         (f"name: c\nimage: raykit:1\n{HEAD}", f"name: c\nimage: {NEW}\n{HEAD}"),
         (f"# image: x\nname: c\n{HEAD}", f"# image: x\nname: c\nimage: {NEW}\n{HEAD}"),
-        (f"image: 'a/b:1'  # ours\nname: c\n{HEAD}", f"image: {NEW}\nname: c\n{HEAD}"),
+        (f"image: 'a/b:1'  # ours\nname: c\n{HEAD}", f"image: {NEW}  # ours\nname: c\n{HEAD}"),
+        (f"image:   # none\nname: c\n{HEAD}", f"image: {NEW} # none\nname: c\n{HEAD}"),
+        (f'image: "a"\r\nname: c\r\n{HEAD}', f"image: {NEW}\r\nname: c\r\n{HEAD}"),
+        (f"name: c  # it\r\n{HEAD}", f"name: c  # it\r\nimage: {NEW}\r\n{HEAD}"),
     ],
 )
 def test_the_line_is_replaced_or_stands_below_the_name(before, after):

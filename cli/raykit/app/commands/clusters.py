@@ -117,6 +117,7 @@ def up(
         create_namespace=create_namespace,
         timeout=timeout,
         recreate=recreate,
+        file=spec,
         confirm=consent(yes),
     )
     cluster = flow.up(request, progress)

@@ -51,7 +51,7 @@ def doctor(
 
     if namespace:
         check_namespace(namespace)
-    request = flow.Request(read_spec(spec) if spec else None, context, namespace, probe)
+    request = flow.Request(read_spec(spec) if spec else None, spec, context, namespace, probe)
     report = flow.examine(request)
     checks_page.show("doctor", report.as_dict(), report.error, output_format, _page)
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from raykit import checks, kit
 from raykit.checks import Check, Question, as_warning
@@ -35,10 +36,11 @@ class Request:
     """The arguments of `raykit doctor`.
 
     spec: None: a shape of the kit is tried in its place. probe: whether pods may be started for a
-    few seconds, to see whether network policies are enforced.
+    few seconds, to see whether network policies are enforced. file: the spec's, for messages.
     """
 
     spec: ClusterSpec | None = None
+    file: Path | None = None
     context: str | None = None
     namespace: str | None = None
     probe: bool = False
@@ -125,7 +127,7 @@ class _Cluster:
         spec = request.spec or up.read_spec(kit.root() / "deploy" / "clusters" / SAMPLE)
         self.connection = connection
         self.namespace = request.namespace or spec.namespace or connection.namespace
-        self.image = spec.image or image.reference()
+        self.image, self.file = spec.image or image.reference(), request.file
         self.pull_secrets = tuple(spec.pull_secrets)
         self.items = render(spec, image=self.image)
         self.probe, self.has_spec = request.probe, request.spec is not None
@@ -163,11 +165,11 @@ class _Cluster:
 
     def _image_source(self) -> Check:
         """Errors: MissingError (4) as `up` has it, for an image that is in no registry."""
-        up.refuse_absent_image(self.connection.about, self.image)
+        up.refuse_absent_image(self.connection.about, self.image, self.file)
         return checks.ok("image-source", f"nodes of this context can have {self.image}")
 
     def _policies(self) -> Check:
-        up.refuse_absent_image(self.connection.about, self.image)
+        up.refuse_absent_image(self.connection.about, self.image, self.file)
         needed = any(item["kind"] == "NetworkPolicy" for item in self.items)
         return policies.check(
             self.connection, self.namespace, self.image, needed, Progress(), self.pull_secrets

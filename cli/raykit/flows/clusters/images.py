@@ -20,6 +20,12 @@ from raykit.spec.model import ClusterSpec
 from raykit.spec.rules import images as references
 from raykit.versions import RAY
 
+IMAGE_LINE = re.compile(
+    r"""(?m)^image:[ \t]*(?:'[^'\r\n]*'|"[^"\r\n]*"|[^\s#'"]\S*)?([ \t]+#[^\r\n]*)?[ \t]*(?=\r?$)"""
+)
+"""The line `image:` of a spec, and its comment."""
+NAME_LINE = re.compile(r"(?m)^name:[^\r\n]*(\r?)$")
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -132,14 +138,14 @@ def _write_image(spec: Path, pushed: str) -> None:
 
 
 def with_image(text: str, name: str, path: str) -> str:
-    """The text of a spec with another image; every other line stays as it is.
+    """The text of a spec with another image; all else stays as it is, the line's comment too.
 
     Errors: UsageError (2) if the spec's `image` is not on a line of its own.
     """
     line = f"image: {name}"
-    changed, count = re.subn(r"(?m)^image:.*$", lambda _: line, text, count=1)
+    changed, count = IMAGE_LINE.subn(lambda old: line + (old[1] or ""), text, count=1)
     if not count:
-        changed = re.sub(r"(?m)^name:.*$", lambda found: f"{found[0]}\n{line}", text, count=1)
+        changed = NAME_LINE.sub(lambda old: f"{old[0]}\n{line}{old[1]}", text, count=1)
     if load.load(changed, path).image != name:
         raise UsageError(f"{path} has no line `image:` to write to", next=f"write there: {line}")
     return changed

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from raykit.containers import docker, image, kind
+from raykit.containers import docker, image, kind, registry
 from raykit.errors import MissingError
 from raykit.flows.clusters import applying, consent
 from raykit.flows.clusters.applying import Plan
@@ -36,6 +37,7 @@ class Request:
     context: None: the current one. create_namespace: make the namespace if it does not exist.
     timeout: seconds until head and workers are ready.
     recreate: delete a cluster that exists and make it again, so that all pods restart.
+    file: where the spec comes from, for messages.
     confirm: asks the user before raykit changes a context whose Kubernetes cluster it did not
     make, and before running jobs are lost.
     """
@@ -45,6 +47,7 @@ class Request:
     create_namespace: bool = False
     timeout: float = BRING_UP_SECONDS
     recreate: bool = False
+    file: Path | None = None
     confirm: consent.Confirm = field(default=_never)
 
 
@@ -61,7 +64,7 @@ def up(request: Request, progress: Progress) -> Cluster:
         spec = in_namespace(request.spec, connection)
         context = consent.describe(connection)
         reference = spec.image or image.reference()
-        refuse_absent_image(context, reference)
+        refuse_absent_image(context, reference, request.file)
     with consent.one_at_a_time(connection, spec.name, spec.namespace, request.timeout, progress):
         to_do = Plan(render(spec, image=reference))
         existing = _existing(connection, spec)
@@ -190,12 +193,24 @@ def _is_there(connection: Kubernetes, namespace: str) -> bool:
         return True
 
 
-def refuse_absent_image(context: Context, reference: str) -> None:
-    """Errors: MissingError (4) for raykit's own image if the context takes no loaded images."""
-    if image.is_own(reference) and not context.takes_loaded_images:
+def refuse_absent_image(context: Context, reference: str, file: Path | None = None) -> None:
+    """Refuse an image that no node of the context can pull.
+
+    file: the spec, for the command that mends it.
+    Errors: MissingError (4) if the image is in no registry and the context takes no loaded images.
+    """
+    if context.takes_loaded_images:
+        return
+    what = f"the image {reference} is in no registry, and {context} is no kind cluster"
+    if image.is_own(reference):
+        spec = shlex.quote(str(file)) if file else "SPEC"
+        push = f"raykit image push REGISTRY/raykit -f {spec}   (writes its digest into the spec)"
+        raise MissingError(what, next=push)
+    if registry.only_here(reference):
         raise MissingError(
-            f"the image {reference} is in no registry, and {context} is no kind cluster",
-            next="raykit image push REGISTRY/raykit -f SPEC   (writes its digest into the spec)",
+            what,
+            evidence=["the docker engine of this machine has it, built here and never pushed"],
+            next=registry.push_command(reference),
         )
 
 

@@ -93,11 +93,11 @@ class OnKubernetes:
 
     @property
     def has_our_jobs(self) -> bool:
-        """Whether the cluster runs an image that raykit built."""
+        """Whether the cluster runs an image that raykit built, with these very jobs if pushed."""
         from raykit.containers import image
         from raykit.kuberay.pods import ray_image
 
-        return image.is_own(ray_image(self.cluster.item))
+        return image.has_jobs(ray_image(self.cluster.item))
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
