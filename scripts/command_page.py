@@ -12,7 +12,7 @@ from raykit.app.main import app
 
 INTRODUCTION = """# Commands and options
 
-`raykit COMMAND -h` says the same in the terminal, with examples. Exit codes are in the README.
+`raykit COMMAND -h` says the same in the terminal, with examples. Exit codes: `exit-codes.md`.
 
 This page is written from the program by `make render`: change `cli/raykit/app/commands/`, not this.
 """

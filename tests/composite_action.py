@@ -68,28 +68,29 @@ class Action:
 
     def _bash(self, step, env, cwd, summary):
         """Exit code, output, and outputs of one step."""
-        script, outputs = self.world / f"{step['id']}.sh", self.world / f"{step['id']}.out"
-        script.write_text(step["run"])
-        outputs.write_text("")
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
-            env=env
-            | {
-                "GITHUB_ACTION_PATH": str(self.path.parent),
-                "GITHUB_OUTPUT": str(outputs),
-                "GITHUB_STEP_SUMMARY": str(summary),
-                "GITHUB_RUN_ID": "7",
-                "RUNNER_TEMP": str(self.world),
-            },
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=280,
-        )
-        lines = (line.partition("=") for line in outputs.read_text("utf-8").splitlines())
-        return done.returncode, done.stdout, {key: value for key, _, value in lines}
+        files = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_ACTION_PATH": str(self.path.parent)}
+        return bash(step["id"], step["run"], env | files, cwd, self.world)
+
+
+def bash(
+    name: str, script: str, env: dict[str, str], cwd: Path, world: Path
+) -> tuple[int, str, dict[str, str]]:
+    """Run the script of a step as a runner does: exit code, output, and outputs of the step."""
+    path, outputs = world / f"{name}.sh", world / f"{name}.out"
+    path.write_text(script)
+    outputs.write_text("")
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(path)],
+        env=env | {"GITHUB_OUTPUT": str(outputs), "GITHUB_RUN_ID": "7", "RUNNER_TEMP": str(world)},
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=280,
+    )
+    lines = (line.partition("=") for line in outputs.read_text("utf-8").splitlines())
+    return done.returncode, done.stdout, {key: value for key, _, value in lines}
 
 
 def fill(text: str, inputs: dict[str, str], steps: dict[str, dict[str, str]]) -> str:

@@ -15,8 +15,8 @@ RaykitError                     1    a bug in raykit (never raised bare)
 ├── JobTimeoutError            22    the user's job still runs after --timeout
 └── InterruptedByUserError    130    Ctrl-C or SIGTERM while following
 
-Codes below 20 concern raykit or the platform, codes from 20 on the job. The README's table of exit
-codes has the texts of EXIT_CODES.
+Codes below 20 concern raykit or the platform, codes from 20 on the job. The table in
+`docs/exit-codes.md` has the texts of EXIT_CODES.
 """
 
 from __future__ import annotations

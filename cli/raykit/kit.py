@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 IN_IMAGE = "/opt/raykit"
 """The folder that holds `jobs/` in raykit's own image (see Dockerfile)."""
+
+OPTION = re.compile(r'"(--[a-z][a-z0-9-]*)"')
 
 
 def root() -> Path:
@@ -31,6 +34,14 @@ def jobs() -> list[str]:
 
 def takes_option(job: str, option: str) -> bool:
     """Whether the source of a job declares a command-line option, such as `--seconds`."""
+    return option in options(job)
+
+
+def options(job: str) -> list[str]:
+    """Sorted command-line options that the source of a job declares; none for other names."""
+    if job not in jobs():
+        return []
     folder, module = root() / "jobs" / job, root() / "jobs" / f"{job}.py"
     sources = [*folder.glob("*.py"), *([module] if module.is_file() else [])]
-    return any(f'"{option}"' in source.read_text("utf-8") for source in sources)
+    texts = (source.read_text("utf-8") for source in sources)
+    return sorted({option for text in texts for option in OPTION.findall(text)})

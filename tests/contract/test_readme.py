@@ -1,4 +1,4 @@
-"""What the README promises exists: commands, options, files, settings, and the exit codes."""
+"""What README and docs/ promise exists: commands, options, files, settings, links, exit codes."""
 
 import re
 import shlex
@@ -12,8 +12,16 @@ from raykit import errors
 from raykit.errors import EXIT_CODES
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {path.relative_to(ROOT): path.read_text("utf-8") for path in PAGES}
+README = TEXTS[Path("README.md")]
+EXIT_CODE_PAGE = TEXTS[Path("docs/exit-codes.md")]
+
+
+def blocks(text):
+    """The lines of all blocks of shell of a page; a line that ends with a backslash goes on."""
+    whole = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S))
+    return whole.replace("\\\n", " ").splitlines()
 
 
 def words_of(line):
@@ -29,7 +37,7 @@ def words_of(line):
     return [command for command in [*commands, current] if command]
 
 
-COMMANDS = [words for block in BLOCKS for line in block.splitlines() for words in words_of(line)]
+COMMANDS = [words for text in TEXTS.values() for line in blocks(text) for words in words_of(line)]
 RAYKIT = sorted({tuple(words) for words in COMMANDS if words[0] == "raykit"})
 MAKE = sorted({words[1] for words in COMMANDS if words[0] == "make"})
 
@@ -56,40 +64,58 @@ def registered():
 REGISTERED = registered()
 
 
-def test_the_readme_has_commands_to_test():
-    assert len(RAYKIT) > 10
-    assert {"demo", "test"} <= set(MAKE)
+def test_the_pages_have_commands_to_test():
+    assert len(RAYKIT) > 50
+    assert {"demo", "kind-up"} <= set(MAKE)
+
+
+def test_the_readme_stays_short():
+    assert len(README.splitlines()) <= 120
 
 
 @pytest.mark.parametrize("words", RAYKIT, ids=" ".join)
-def test_every_command_of_the_readme_exists_with_its_options(words):
+def test_every_command_of_the_pages_exists_with_its_options(words):
     own = list(words[1 : words.index("--")] if "--" in words else words[1:])
     names = next(tuple(own[:size]) for size in (2, 1, 0) if tuple(own[:size]) in REGISTERED)
     assert names, f"no such command: {' '.join(words)}"
-    options = {word.partition("=")[0] for word in own if word.startswith("-")}
+    options = {word.partition("=")[0] for word in own if word.startswith("-") and word != "-"}
     assert options <= REGISTERED[names] | {"-h", "--help"}
 
 
 @pytest.mark.parametrize("target", MAKE)
-def test_every_make_target_of_the_readme_exists(target):
+def test_every_make_target_of_the_pages_exists(target):
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert re.search(rf"^{re.escape(target)}:.*## ", makefile, re.M)
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"deploy/[\w./-]+\.yaml", README))))
-def test_every_file_of_the_readme_exists(path):
-    assert (ROOT / path).is_file()
+@pytest.mark.parametrize("page", TEXTS, ids=str)
+def test_every_shape_and_page_that_a_page_names_exists(page):
+    named = set(re.findall(r"(?<![\w/])(?:deploy/[\w./-]+\.yaml|docs/[\w-]+\.md)", TEXTS[page]))
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
-def test_every_setting_of_the_readme_is_read_somewhere():
+@pytest.mark.parametrize("page", TEXTS, ids=str)
+def test_every_link_of_a_page_leads_to_a_file(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", TEXTS[page])
+    assert [link for link in links if not (ROOT / page.parent / link).exists()] == []
+
+
+def test_the_index_of_the_documentation_lists_every_page():
+    index = TEXTS[Path("docs/README.md")]
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", index))
+    assert listed == {page.name for page in TEXTS if page.parent.name == "docs"} - {"README.md"}
+
+
+def test_every_setting_of_the_pages_is_read_somewhere():
     source = "".join(path.read_text("utf-8") for path in (ROOT / "cli").rglob("*.py"))
-    settings = set(re.findall(r"\bRAYKIT_[A-Z_]+\b", README))
+    pages = "".join(TEXTS.values())
+    settings = set(re.findall(r"\bRAYKIT_[A-Z_]+\b", pages))
     assert settings
     assert {name for name in settings if name not in source} == set()
 
 
 def test_the_table_of_exit_codes_is_that_of_the_errors():
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", README, re.M)
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", EXIT_CODE_PAGE, re.M)
     assert {int(code): text for code, text in rows} == EXIT_CODES
     assert [int(code) for code, _ in rows] == sorted(EXIT_CODES)
 

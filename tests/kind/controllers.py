@@ -123,7 +123,7 @@ class Argo:
     def start(self):
         self.head = self.fork.commit()
         self.lab.kubectl("config", "use-context", self.lab.context)
-        life.run_line(self.lab, life.readme_block(1)[0], self.fork.folder)
+        life.run_line(self.lab, life.page_block("Argo CD")[0], self.fork.folder)
 
     def commit(self):
         self.head = self.fork.commit()
@@ -201,7 +201,7 @@ class Flux:
 
     def start(self):
         self.lab.kubectl("config", "use-context", self.lab.context)
-        life.run_line(self.lab, life.readme_block(1)[1], self.fork.folder)
+        life.run_line(self.lab, life.page_block("Flux")[0], self.fork.folder)
         self.commit()
 
     def commit(self):

@@ -42,14 +42,15 @@ def restricted_namespace(lab, words):
         lab.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def readme_block(number):
-    """The lines of a block of commands in the README's section on GitOps."""
-    section = (ROOT / "README.md").read_text("utf-8").partition("## GitOps and Helm")[2]
-    return re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)[number].splitlines()
+def page_block(heading):
+    """The lines of the first block of commands below a heading of `docs/gitops.md`."""
+    page = (ROOT / "docs" / "gitops.md").read_text("utf-8")
+    section = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)[0].splitlines()
 
 
 def run_line(lab, line, folder):
-    """Run a line of the README as a reader does: in a shell, with the cluster's context chosen."""
+    """Run a line of a page as a reader does: in a shell, with the cluster's context chosen."""
     done = subprocess.run(
         ["bash", "-c", line], cwd=folder, env=lab.env, capture_output=True, text=True, timeout=280
     )

@@ -164,12 +164,12 @@ def test_removal_leaves_nothing(lab, tools, soon):
         soon(lambda tool=tool: life.left(lab, tool.namespace) == [], 240)
 
 
-def test_the_lines_of_the_readme_do_what_it_says(lab, tmp_path, soon):
+def test_the_lines_of_the_gitops_page_do_what_it_says(lab, tmp_path, soon):
     for folder in ("deploy", "charts"):
         shutil.copytree(life.ROOT / folder, tmp_path / folder)
     lab.kubectl("config", "use-context", lab.context)
     try:
-        for line in life.readme_block(0):
+        for line in life.page_block("kubectl, Kustomize and Helm"):
             printed = life.run_line(lab, line, tmp_path)
             if line.startswith("raykit submit"):
                 assert "Speedup" in printed

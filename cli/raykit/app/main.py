@@ -19,6 +19,7 @@ from raykit import versions
 from raykit.app import output, streams
 from raykit.app.commands import (
     clusters,
+    completion,
     dashboard,
     data,
     doctor,
@@ -31,6 +32,7 @@ from raykit.app.commands import (
     submit,
 )
 from raykit.app.commands.measuring import bench, collect, compare, report, runs
+from raykit.app.completion import answer
 from raykit.errors import (
     Interrupt,
     InterruptedByUserError,
@@ -69,6 +71,7 @@ app = typer.Typer(
     name="raykit",
     epilog=EPILOG,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
@@ -104,11 +107,15 @@ clusters.register(app)
 down.register(app)
 dashboard.register(app)
 doctor.register(app)
+completion.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (`errors.EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == [answer.COMMAND]:
+        answer.answer(app, words[1:])
+        sys.exit(0)
     streams.secure()
     sys.excepthook = output.show_bug
     _handle_signals()
@@ -140,6 +147,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     finally:
         # Skip the final garbage collection; it would add 50 ms to every command.
         gc.freeze()
+    sys.exit(0)
+
+
+def complete_for_kubectl() -> NoReturn:
+    """The program `kubectl_complete-raykit`, by which kubectl completes `kubectl raykit`."""
+    answer.answer_kubectl(app, sys.argv[1:])
     sys.exit(0)
 
 

@@ -35,6 +35,12 @@ def test_the_report_lies_beside_the_record_unless_told_otherwise(raykit, runs, t
     assert (tmp_path / "here.html").is_file()
 
 
+def test_words_that_name_a_run_by_its_age_name_it_here_too(raykit, runs):
+    before, *_ = runs.ids()
+    code, out, _ = raykit("report", f"last~{len(runs.ids()) - 1}")
+    assert (code, out) == (0, f"{runs.path / before / 'report.html'}\n")
+
+
 def test_an_experiment_has_its_arms_and_the_command_that_repeats_it(raykit, runs):
     assert raykit("report", "try", "--baseline", "two")[0] == 0
     page = (runs.path / "try" / "report.html").read_text("utf-8")

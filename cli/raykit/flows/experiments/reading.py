@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raykit.measure import run_ids
 from raykit.measure.experiment import break_even_result, experiments
 from raykit.measure.experiment.arm_results import ArmsCompared
 from raykit.measure.experiment.arms import compare_arms
@@ -15,7 +16,8 @@ def find(runs: RunsFolder, word: str) -> Experiment | None:
 
     Errors: RecordError (7) if its file is damaged.
     """
-    return experiments.read(runs, word)
+    # Words such as last~1 name runs alone.
+    return experiments.read(runs, word) if run_ids.is_plain(word) else None
 
 
 def records_of(experiment: Experiment, runs: RunsFolder) -> dict[str, RunRecord]:

@@ -78,7 +78,7 @@ class Wanted:
 
 def summaries(runs: RunsFolder) -> list[Summary]:
     """All runs of a folder, oldest first; those of one second by the time in their records."""
-    found = [_summary(runs, path.parent.name) for path in runs.path.glob(f"*/{RECORD}")]
+    found = [summary(runs, path.parent.name) for path in runs.path.glob(f"*/{RECORD}")]
     return sorted(found, key=_moment)
 
 
@@ -98,7 +98,8 @@ def _moment(run: Summary) -> tuple[float, float, str]:
     return (run.started if second is None else second), run.started, run.id
 
 
-def _summary(runs: RunsFolder, run_id: str) -> Summary:
+def summary(runs: RunsFolder, run_id: str) -> Summary:
+    """One run of a folder, by the beginning of its record."""
     path = runs.path / run_id / RECORD
     try:
         return _of_head(run_id, heads.parse(path.read_bytes()))

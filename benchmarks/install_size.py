@@ -1,0 +1,61 @@
+"""What a first install brings and takes: Ray alone against raykit with Ray.
+
+python benchmarks/install_size.py [--runs 1]
+
+Each in a new environment, in turn, with the same constraints and from the same index. The second is
+what `make demo` installs. After the first round the packages come from pip's cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ARMS = {"Ray alone": ["ray[default]==2.60.*"], "raykit with Ray": [f"{ROOT}[local]"]}
+PLAIN = {"raykit without Ray": [str(ROOT)]}
+
+
+def main() -> None:
+    """Print size and seconds of each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1)
+    runs = parser.parse_args().runs
+    arms = ARMS | PLAIN
+    installed = [{name: _install(words) for name, words in arms.items()} for _ in range(runs)]
+    for name in arms:
+        sizes, packages, seconds = zip(*(round_[name] for round_ in installed), strict=True)
+        print(
+            f"{name}: {sizes[-1] / 1e6:.0f} MB in {packages[-1]} packages, "
+            f"{statistics.median(seconds):.1f} s (n = {runs})"
+        )
+
+
+def _install(words: list[str]) -> tuple[int, int, float]:
+    """Bytes on disk beyond the empty environment, packages, seconds of pip."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        before, packages = _size(Path(folder)), _packages(Path(folder))
+        pip = [f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+        began = time.perf_counter()
+        subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), *words], check=True)
+        seconds = time.perf_counter() - began
+        return _size(Path(folder)) - before, _packages(Path(folder)) - packages, seconds
+
+
+def _size(folder: Path) -> int:
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sum(path.stat().st_size for path in files)
+
+
+def _packages(folder: Path) -> int:
+    return len(list(folder.glob("lib/*/site-packages/*.dist-info")))
+
+
+if __name__ == "__main__":
+    main()
