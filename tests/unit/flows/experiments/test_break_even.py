@@ -180,8 +180,8 @@ def test_a_local_head_of_the_search_ends_with_it_also_where_a_run_fails(lab, mon
     monkeypatch.setattr(
         break_even.choosing, "choose", lambda where: type("T", (), {"ends_with_job": True})
     )
-    monkeypatch.setattr(break_even.local, "up", lambda name, *_: ups.append(name))
-    monkeypatch.setattr(break_even.local, "down", lambda name, *_: downs.append(name))
+    monkeypatch.setattr(break_even.local, "up", lambda name, *_: ups.append(name) or name)
+    monkeypatch.setattr(break_even.local, "down", lambda head, *_: downs.append(head))
     lab.fits = 10
     with pytest.raises(JobFailedError):
         lab.bench()

@@ -1,0 +1,66 @@
+"""When a real head is idle, and that `down` asks while a job runs there."""
+
+import pytest
+
+from raykit.endpoint import Endpoint
+from raykit.flows.clusters import work
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport
+
+pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
+
+TASKS = """
+import ray
+
+@ray.remote
+class Counter:
+    def add(self):
+        return 1
+
+ray.init()
+counter = Counter.remote()
+print(sum(ray.get([ray.remote(int).remote(), counter.add.remote()])))
+"""
+DETACHED = """
+import ray
+
+@ray.remote
+class Cache:
+    def ready(self):
+        return "cached"
+
+ray.init()
+print(ray.get(Cache.options(name="cache", lifetime="detached").remote().ready.remote()))
+"""
+ENDED = """
+import ray
+ray.init()
+ray.kill(ray.get_actor("cache"))
+"""
+
+
+def activity(head):
+    """What the head of a state file does."""
+    way = Endpoint(head["url"], headers={"Authorization": f"Bearer {head['token']}"})
+    with Transport(way) as transport:
+        return work.activity(JobsApi(transport))
+
+
+def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, warm, eventually):
+    head = warm("used")
+    assert activity(head) == work.Activity()
+    on = ("submit", "--on", "used", "--entrypoint", "--", "python", "-c")
+    assert cli(*on, TASKS).code == 0
+    after = activity(head)
+    assert (after.busy, after.last is None) == ((), False)
+    assert cli(*on, DETACHED).code == 0
+    assert activity(head).busy == ("1 actor: cache",)
+    assert cli(*on, ENDED.replace("get_actor(", "get_actor(")).code == 0
+    words = ("submit", "--on", "used", "--no-follow", "--id", "long", "--entrypoint", "--")
+    assert cli(*words, "sleep", "600").code == 0
+    refused = cli("down", "used", "--on", "local")
+    assert refused.code == 2
+    assert "1 job runs there and may be lost: long" in refused.err
+    assert "next: run it again with --yes" in refused.err
+    eventually(lambda: activity(head).busy == ("1 job: long",))
+    assert cli("down", "used", "--on", "local", "--yes").code == 0
