@@ -29,12 +29,12 @@ class Cache:
     def ready(self):
         return "cached"
 
-ray.init()
+ray.init(namespace="kept")
 print(ray.get(Cache.options(name="cache", lifetime="detached").remote().ready.remote()))
 """
 ENDED = """
 import ray
-ray.init()
+ray.init(namespace="kept")
 ray.kill(ray.get_actor("cache"))
 """
 
@@ -46,7 +46,7 @@ def activity(head):
         return work.activity(JobsApi(transport))
 
 
-def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, warm, eventually):
+def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, warm, soon):
     head = warm("used")
     assert activity(head) == work.Activity()
     on = ("submit", "--on", "used", "--entrypoint", "--", "python", "-c")
@@ -55,12 +55,12 @@ def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, wa
     assert (after.busy, after.last is None) == ((), False)
     assert cli(*on, DETACHED).code == 0
     assert activity(head).busy == ("1 actor: cache",)
-    assert cli(*on, ENDED.replace("get_actor(", "get_actor(")).code == 0
+    assert cli(*on, ENDED).code == 0
     words = ("submit", "--on", "used", "--no-follow", "--id", "long", "--entrypoint", "--")
     assert cli(*words, "sleep", "600").code == 0
     refused = cli("down", "used", "--on", "local")
     assert refused.code == 2
     assert "1 job runs there and may be lost: long" in refused.err
     assert "next: run it again with --yes" in refused.err
-    eventually(lambda: activity(head).busy == ("1 job: long",))
+    soon(lambda: activity(head).busy == ("1 job: long",), 60)
     assert cli("down", "used", "--on", "local", "--yes").code == 0
