@@ -82,7 +82,7 @@ def test_a_job_that_no_ray_node_can_take_says_what_it_needs(lab, namespace, spec
         *("submit", *on, "--entrypoint-num-cpus", "100", "--timeout", "25", "--", "true"), code=22
     ).stderr
     assert "the job is PENDING: its driver needs 100 CPU (the largest Ray node has 1 CPU)" in late
-    code = "import ray; ray.init(); f = ray.remote(num_cpus=8)(int); ray.get(f.remote())"
+    code = "import ray; ray.init(); f = ray.remote(num_cpus=8)(lambda: 1); ray.get(f.remote())"
     began = time.monotonic()
     late = lab.raykit("submit", *on, "--timeout", "60", "--", "python", "-c", code, code=22).stderr
     assert "waits until a larger Ray node joins: it needs 8 CPU" in late, time.monotonic() - began

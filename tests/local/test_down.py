@@ -19,7 +19,7 @@ class Counter:
 
 ray.init()
 counter = Counter.remote()
-print(sum(ray.get([ray.remote(int).remote(), counter.add.remote()])))
+print(sum(ray.get([ray.remote(lambda: 1).remote(), counter.add.remote()])))
 """
 DETACHED = """
 import ray
@@ -50,7 +50,8 @@ def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, wa
     head = warm("used")
     assert activity(head) == work.Activity()
     on = ("submit", "--on", "used", "--entrypoint", "--", "python", "-c")
-    assert cli(*on, TASKS).code == 0
+    done = cli(*on, TASKS)
+    assert done.code == 0, done.err
     after = activity(head)
     assert (after.busy, after.last is None) == ((), False)
     assert cli(*on, DETACHED).code == 0
