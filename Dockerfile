@@ -7,12 +7,12 @@ ARG ARCH=
 # PIP_INDEX_URL names a mirror, and may hold a password: the image keeps no history of this stage.
 FROM rayproject/ray:${RAY}${ARCH} AS wheels
 ARG PIP_INDEX_URL
-RUN pip wheel --no-cache-dir --quiet --wheel-dir /tmp/wheels "isal>=1.7,<2" "numpy>=2,<3"
+RUN pip wheel --no-cache-dir --quiet --wheel-dir /tmp/wheels "isal>=1.7,<2" "numpy>=2,<3" "obstore>=0.12,<0.13"
 
 FROM rayproject/ray:${RAY}${ARCH}
 # What the jobs import beside Ray and the standard library.
 COPY --from=wheels --chown=1000:100 /tmp/wheels /tmp/wheels
-RUN pip install --no-cache-dir --quiet --no-index --find-links /tmp/wheels isal numpy && rm -r /tmp/wheels
+RUN pip install --no-cache-dir --quiet --no-index --find-links /tmp/wheels isal numpy obstore && rm -r /tmp/wheels
 
 # Without byte code `ray.init` takes more than twice as long in each new pod.
 RUN python -c "import compileall, pathlib, ray; compileall.compile_dir(pathlib.Path(ray.__file__).parent, quiet=2)"

@@ -116,6 +116,11 @@ def _load() -> float | None:
         return None
 
 
+def throttled_seconds() -> float:
+    """Seconds so far in which a CPU limit held this container back; 0 where that is not known."""
+    return _waited().get("throttled_seconds", 0.0)
+
+
 def _waited() -> dict[str, float]:
     """Seconds so far: held back by the CPU limit, with a process waiting for a CPU, stolen."""
     counters = {

@@ -18,6 +18,7 @@ from jobs.gsod.archive import DataProblem, ranges
 from jobs.gsod.counts import YearCounts
 from jobs.gsod.loading import Loaded, RayLost, load_year
 from jobs.gsod.options import Options, parse
+from jobs.gsod.sources import effort
 
 EXIT_MEMORY = 3
 EXIT_RAY = 5
@@ -47,8 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DataProblem as problem:
         return _fail([problem])
     print(report.render(options, compared, years))
+    how = _how(options, loaded)
+    if options.format == "table" and not options.sample:
+        print("\n".join(effort.lines(how["reading"], how["makespan_seconds"], report.COLUMNS)))
     timing.result(
-        {**report.data(options, compared, years), **_how(options, loaded), **extra},
+        {**report.data(options, compared, years), **how, **extra},
         task_cpus=task_cpus,
         work=report.work(options, years),
     )
@@ -63,7 +67,7 @@ def _by_the_tutorial(options: Options) -> int:
     try:
         with on_ray.attached():
             task_cpus = sum(job.task_cpus())
-            compared = tutorial.compare_years(options.data, options.years, threshold)
+            compared = tutorial.compare_years(options.folder, options.years, threshold)
     except DataProblem as problem:
         return _fail([problem])
     except tutorial.MemoryShortage as shortage:
@@ -93,22 +97,28 @@ def _load(options: Options) -> tuple[list[Loaded], dict[str, Any], int | None]:
     Also returns the actors' answers, if any, and the task CPUs that Ray offers, None without Ray.
     Raises RayLost if Ray could not finish the work.
     """
-    folder, years, question = options.data, options.years, options.question
+    where, years, question = options.where, options.years, options.question
     if options.method == "local":
-        return [load_year(str(folder), year, question) for year in years], {}, None
+        return [load_year(where, year, question) for year in years], {}, None
     from jobs.gsod import on_ray
 
     with on_ray.attached():
         task_cpus = sum(job.task_cpus())
         if options.method == "tasks":
-            return on_ray.load_by_tasks(folder, years, question), {}, task_cpus
-        return *on_ray.load_by_actors(folder, years, question), task_cpus
+            return on_ray.load_by_tasks(where, years, question), {}, task_cpus
+        return *on_ray.load_by_actors(where, years, question), task_cpus
 
 
 def _spans(loaded: Sequence[Loaded]) -> None:
     for year in loaded:
         timing.record(
-            f"load:{year.year}", year.start, year.seconds, ray_node=year.node, cpus=year.cpus
+            f"load:{year.year}",
+            year.start,
+            year.seconds,
+            ray_node=year.node,
+            cpus=year.cpus,
+            bytes=year.effort.bytes,
+            waited_seconds=year.effort.waited,
         )
     first, last = _makespan(loaded)
     timing.record("makespan", first, last - first, clock="wall")
@@ -125,6 +135,7 @@ def _how(options: Options, loaded: Sequence[Loaded]) -> dict[str, Any]:
         "makespan_seconds": last - first,
         "work_seconds": sum(year.seconds for year in loaded),
         "task_memory_bytes": max(year.memory for year in loaded),
+        "reading": effort.summary(loaded, last - first),
         "ray_nodes_used": len({year.node for year in loaded if year.node}),
     }
 

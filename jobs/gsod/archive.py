@@ -7,7 +7,7 @@ from pathlib import Path
 
 WAYS_TO_A_POD = (
     "archives of up to 100 MiB: raykit submit gsod --working-dir FOLDER -- --data .",
-    "larger ones: a volume or an image that has them in every pod, and --data PATH",
+    "any size: --data noaa, https://… or s3://…, or a volume of the spec and --data PATH",
 )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from jobs.gsod.archive import DataProblem, archive_path
+from jobs import timing
+from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Question, YearCounts
+from jobs.gsod.sources.address import Where
+from jobs.gsod.sources.effort import Effort
 
 
 class RayLost(Exception):
@@ -30,24 +32,33 @@ class Loaded:
     node: str = ""
     cpus: int = 1
     memory: int = 0
+    effort: Effort = field(default_factory=Effort)
     counts: YearCounts | None = None
     problem: DataProblem | None = None
 
 
-def load_year(folder: str, year: int, question: Question, node: str = "", cpus: int = 1) -> Loaded:
+def load_year(where: Where, year: int, question: Question, node: str = "", cpus: int = 1) -> Loaded:
     """Read one year's archive. A data problem is returned, so that all years report theirs."""
     before = _peak_bytes()
     # Imported here: a driver that only submits tasks does not need NumPy.
-    from jobs.gsod.reading.year import read_year
+    from jobs.gsod.sources.years import read
 
-    began, clock = time.time(), time.perf_counter()
-    counts, problem = None, None
+    began, clock, processor, held_back = _clocks()
+    effort, counts, problem = Effort(), None, None
     try:
-        counts = read_year(archive_path(Path(folder), year), year, question, threads=cpus)
+        counts, read_bytes, waited = read(where, year, question, cpus)
+        after = _clocks()
+        effort = Effort(read_bytes, waited, after[2] - processor, after[3] - held_back)
     except DataProblem as error:
         problem = error
     seconds = time.perf_counter() - clock
-    return Loaded(year, began, seconds, node, cpus, _peak_bytes() - before, counts, problem)
+    memory = _peak_bytes() - before
+    return Loaded(year, began, seconds, node, cpus, memory, effort, counts, problem)
+
+
+def _clocks() -> tuple[float, float, float, float]:
+    """Unix seconds, and seconds of a monotonic clock, of processors, and held back by a limit."""
+    return time.time(), time.perf_counter(), time.process_time(), timing.throttled_seconds()
 
 
 def _peak_bytes() -> int:

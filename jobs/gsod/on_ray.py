@@ -12,6 +12,7 @@ import ray
 from jobs import job
 from jobs.gsod.counts import Question, YearCounts
 from jobs.gsod.loading import Loaded, RayLost, load_year
+from jobs.gsod.sources.address import Where
 
 SPREAD = "SPREAD"
 
@@ -30,21 +31,21 @@ def attached() -> Iterator[None]:
         raise RayLost(f"Ray gave up: {lines[0]}") from error
 
 
-def load_by_tasks(folder: Path, years: Sequence[int], question: Question) -> list[Loaded]:
+def load_by_tasks(where: Where, years: Sequence[int], question: Question) -> list[Loaded]:
     """One task per archive, spread over the cluster; a task that is lost runs again.
 
     Large archives go first, so that no CPU is left with one at the end.
     """
     cpus = cpus_per_task(len(years), job.task_cpus())
     task = ray.remote(num_cpus=cpus, scheduling_strategy=SPREAD)(load_year_task)
-    order = sorted(years, key=lambda year: -_size(folder, year))
-    pending = {year: task.remote(str(folder), year, question, cpus) for year in order}
+    order = sorted(years, key=lambda year: -_size(where, year))
+    pending = {year: task.remote(where, year, question, cpus) for year in order}
     return [ray.get(pending[year]) for year in years]
 
 
-def load_year_task(folder: str, year: int, question: Question, cpus: int) -> Loaded:
+def load_year_task(where: Where, year: int, question: Question, cpus: int) -> Loaded:
     """The body of one Ray task: one year's archive."""
-    return load_year(folder, year, question, _node(), cpus)
+    return load_year(where, year, question, _node(), cpus)
 
 
 def cpus_per_task(tasks: int, cpus: Sequence[int]) -> int:
@@ -52,12 +53,12 @@ def cpus_per_task(tasks: int, cpus: Sequence[int]) -> int:
     return 2 if sum(node_cpus // 2 for node_cpus in cpus) >= tasks else 1
 
 
-def _size(folder: Path, year: int) -> int:
-    """Bytes of an archive; 0 if the driver cannot see it."""
+def _size(where: Where, year: int) -> int:
+    """Bytes of an archive, or its year if the driver cannot see it: years have grown."""
     try:
-        return (folder / f"{year}.tar.gz").stat().st_size
+        return (Path(where.address) / f"{year}.tar.gz").stat().st_size
     except OSError:
-        return 0
+        return year
 
 
 def _node() -> str:
@@ -71,13 +72,13 @@ class GSODActor:
     before it answers, so no answer comes from a part of the data.
     """
 
-    def __init__(self, folder: str, year: int, question: Question) -> None:
-        self.folder, self.year, self.question = folder, year, question
+    def __init__(self, where: Where, year: int, question: Question) -> None:
+        self.where, self.year, self.question = where, year, question
         self.loaded: Loaded | None = None
 
     def load_data(self) -> Loaded:
         if self.loaded is None:
-            self.loaded = load_year(self.folder, self.year, self.question, _node())
+            self.loaded = load_year(self.where, self.year, self.question, _node())
         return self.loaded
 
     def get_row_count(self) -> int:
@@ -108,10 +109,10 @@ def cpu_share(actors: int, task_cpus: int) -> float:
 
 
 def load_by_actors(
-    folder: Path, years: Sequence[int], question: Question
+    where: Where, years: Sequence[int], question: Question
 ) -> tuple[list[Loaded], dict[str, Any]]:
     """Load each year with an actor of its own; return the results and the actors' answers."""
-    actors = Actors(folder, years, question)
+    actors = Actors(where, years, question)
     loaded = actors.load()
     if any(year.problem for year in loaded):
         return loaded, {}
@@ -121,7 +122,7 @@ def load_by_actors(
 class Actors:
     """One actor a year; all of them load at the same time."""
 
-    def __init__(self, folder: Path, years: Sequence[int], question: Question) -> None:
+    def __init__(self, where: Where, years: Sequence[int], question: Question) -> None:
         self.years = list(years)
         actor = ray.remote(
             num_cpus=cpu_share(len(self.years), sum(job.task_cpus())),
@@ -129,7 +130,7 @@ class Actors:
             max_restarts=2,
             max_task_retries=2,
         )(GSODActor)
-        self.handles: list[Any] = [actor.remote(str(folder), year, question) for year in years]
+        self.handles: list[Any] = [actor.remote(where, year, question) for year in years]
 
     def load(self) -> list[Loaded]:
         return list(ray.get([actor.load_data.remote() for actor in self.handles]))

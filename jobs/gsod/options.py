@@ -8,12 +8,13 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobs import job
 from jobs.gsod.counts import FIRST_YEAR, LAST_YEAR, Question
 from jobs.gsod.selection import Coverage
+from jobs.gsod.sources.address import FOLDER, NOAA, SCHEMES, Where, address, is_address
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "gsod"
 SAMPLE_DEFAULTS = {"years": ["2020", "2024"], "high_temp": "80"}
@@ -25,7 +26,7 @@ METHODS = ("tasks", "actors", "local", "tutorial")
 class Options:
     """The checked options. words: as the user gave them."""
 
-    data: Path
+    where: Where
     sample: bool
     years: tuple[int, ...]
     question: Question
@@ -35,6 +36,11 @@ class Options:
     strict: bool
     format: str
     words: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The folder with the data, if that is where it lies."""
+        return Path(self.where.address)
 
 
 def parse(argv: Sequence[str] | None) -> Options:
@@ -52,13 +58,15 @@ def parse(argv: Sequence[str] | None) -> Options:
     least = _whole(given.min_days, "--min-days", 366, problems)
     countries = _countries(given.country, problems)
     stations = _stations(given.stations, problems)
-    data = SAMPLE if sample else _folder(given.data, problems)
+    where = Where(str(SAMPLE)) if sample else _where(given.data, problems)
+    if given.cache is not None:
+        where = _cached(where, given.cache, problems)
     if given.method == "tutorial":
-        problems += _beyond_tutorial(parser, given)
+        problems += _beyond_tutorial(parser, given, where)
     if problems:
         parser.refuse(problems)
     return Options(
-        data=data,
+        where=where,
         sample=sample,
         years=years,
         question=Question(given.column, given.op, threshold),
@@ -78,7 +86,8 @@ def _parser() -> job.OptionParser:
         epilog="Without --data a sample of real data is read: two stations, 2015 to 2024.",
     )
     add = parser.add_argument
-    add("--data", metavar="DIR", help="folder with <year>.tar.gz as NOAA publishes them")
+    add("--data", metavar="SOURCE", help=f"where <year>.tar.gz lie: a folder, {_schemes()}, noaa")
+    add("--cache", metavar="DIR", help="folder on each Ray node that keeps what is downloaded")
     add("--years", nargs="+", metavar="YEAR", help="two or more; 1950..2025 is a range")
     add("--high-temp", metavar="F", help="degrees Fahrenheit (100; with the sample 80)")
     add("--column", choices=("TEMP", "MAX"), default="TEMP", help="daily mean, or maximum")
@@ -94,15 +103,22 @@ def _parser() -> job.OptionParser:
     return parser
 
 
-def _beyond_tutorial(parser: argparse.ArgumentParser, given: argparse.Namespace) -> list[str]:
-    """The tutorial's loader answers the tutorial's question only."""
+def _schemes() -> str:
+    return ", ".join(f"{name}://" for name in SCHEMES)
+
+
+def _beyond_tutorial(
+    parser: argparse.ArgumentParser, given: argparse.Namespace, where: Where
+) -> list[str]:
+    """The tutorial's loader answers the tutorial's question only, and reads folders only."""
     known = {"data", "years", "high_temp", "method"}
     beyond = [name for name, value in vars(given).items() if parser.get_default(name) != value]
-    return [
+    problems = [
         f"--method tutorial does not know --{name.replace('_', '-')}"
         for name in beyond
         if name not in known
     ]
+    return problems + ["--method tutorial reads a folder only"] * (where.kind != FOLDER)
 
 
 def _years(words: Sequence[str], problems: list[str]) -> tuple[int, ...]:
@@ -162,14 +178,30 @@ def _stations(words: Sequence[str], problems: list[str]) -> frozenset[str]:
     return frozenset(word.upper() for word in words)
 
 
-def _folder(word: str, problems: list[str]) -> Path:
+def _where(word: str, problems: list[str]) -> Where:
+    """A folder, or an address."""
+    if word != "noaa" and not is_address(word):
+        return Where(str(_folder("--data", word, problems)))
+    place, problem = address(word)
+    if problem:
+        problems.append(f"argument --data: {problem}")
+    return Where(place or NOAA)
+
+
+def _cached(where: Where, word: str, problems: list[str]) -> Where:
+    if where.kind == FOLDER:
+        problems.append("argument --cache: it keeps what is downloaded, and --data is a folder")
+    return replace(where, cache=str(_folder("--cache", word, problems)))
+
+
+def _folder(option: str, word: str, problems: list[str]) -> Path:
     """A folder that the user names; an empty word is most often a variable that is not set."""
     try:
-        if word.strip() and "\0" not in word:
+        if word.strip() and "\0" not in word and not is_address(word):
             return submitted_from() / Path(word).expanduser()
-        problems.append(f"argument --data: {word!r} is no folder")
+        problems.append(f"argument {option}: {word!r} is no folder")
     except RuntimeError as error:
-        problems.append(f"argument --data: {word!r}: {error}")
+        problems.append(f"argument {option}: {word!r}: {error}")
     return Path(word)
 
 

@@ -62,13 +62,19 @@ def question(options: Options) -> dict[str, Any]:
 
 def work(options: Options, years: Sequence[YearCounts]) -> dict[str, Any]:
     """What was done, whatever the cluster and the method: runs of equal work can be compared."""
-    archives = "".join(f"{counts.year}:{counts.archive['sha256']}\n" for counts in years)
+    archives = "".join(f"{counts.year}:{_data_hash(counts)}\n" for counts in years)
     return {
         "years": list(options.years),
         **question(options),
         "rows": sum(counts.quality.rows for counts in years),
         "archives": hashlib.sha256(archives.encode()).hexdigest()[:16],
     }
+
+
+def _data_hash(counts: YearCounts) -> str:
+    """The hash of the data that was read: of the archive, or of the listing of single files."""
+    found: str = counts.archive.get("sha256") or counts.archive["listing_sha256"]
+    return found
 
 
 def _year(answer: YearAnswer, counts: YearCounts) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from typing import Any
 
 from jobs import job, timing
 from jobs.gsod.archive import DataProblem
-from jobs.gsod.options import SAMPLE, Options
+from jobs.gsod.options import Options
 from jobs.gsod.options import parse as parse_gsod
+from jobs.gsod.sources.address import is_address
 from jobs.sklearn.features import NAMES, samples
 
 EXIT_DISAGREE, EXIT_MISSING, EXIT_DATA = 4, 6, 9
@@ -86,6 +87,10 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Options]:
     options = parser.parse_args(argv)
     problems = job.read_counts(options, LIMITS)
     problems += ["argument --folds: at least 2 are needed"] if options.folds == 1 else []
+    if options.data and (options.data == "noaa" or is_address(options.data)):
+        problems.append(
+            f"argument --data: {options.data!r} is no folder: only gsod reads addresses"
+        )
     if problems:
         parser.refuse(problems)
     place = ["--data", options.data] if options.data else []
@@ -99,13 +104,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{' and '.join(missing)} not installed on the Ray node of the driver"
         return job.fail(EXIT_MISSING, "missing", what, "pip install scikit-learn")
     try:
-        rows, targets = samples(place.data, place.years, options.rows)
+        rows, targets = samples(place.folder, place.years, options.rows)
     except DataProblem as problem:
         return job.fail(EXIT_DATA, "data", problem.what, *problem.evidence)
     if len(rows) < 2 * options.folds:
         what = f"{len(rows)} usable days are too few for {options.folds} folds"
         return job.fail(EXIT_DATA, "data", what)
-    data = _compare(rows, targets, options, sample=place.data == SAMPLE)
+    data = _compare(rows, targets, options, sample=place.sample)
     work = _work(rows, targets, options)
     if not data["agree"]:
         return job.fail(EXIT_DISAGREE, "disagreement", "scores with and without Ray differ")

@@ -7,10 +7,12 @@ import pytest
 
 from jobs.gsod.counts import Question
 from jobs.gsod.loading import load_year
+from jobs.gsod.sources.address import Where
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
+SAMPLE = Where(str(ROOT / "jobs/data/gsod"))
 MARK = "/tmp/is-loading"
 SLOW = f"""
 import sys
@@ -25,6 +27,7 @@ sys.argv[0] = __file__ = "/opt/raykit/jobs"
 
 from jobs.gsod import on_ray
 from jobs.gsod.counts import Question
+from jobs.gsod.sources.address import Where
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Slow(Question):
         return Question(self.column, self.op, self.threshold).classify(text)
 
 
-sample = Path(on_ray.__file__).parents[1] / "data" / "gsod"
+sample = Where(str(Path(on_ray.__file__).parents[1] / "data" / "gsod"))
 with on_ray.attached():
     for loaded in on_ray.load_by_tasks(sample, [2020, 2024], Slow("TEMP", ">=", 80.0)):
         counts = loaded.counts
@@ -50,7 +53,7 @@ SCRIPT = ("python", "-c", SLOW)
 
 
 def expected(year):
-    counts = load_year(str(ROOT / "jobs/data/gsod"), year, Question("TEMP", ">=", 80.0)).counts
+    counts = load_year(SAMPLE, year, Question("TEMP", ">=", 80.0)).counts
     hits = sum(station.hits.bit_count() for station in counts.stations.values())
     return f"counted {year} {counts.quality.rows} {hits}"
 

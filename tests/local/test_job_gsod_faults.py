@@ -9,10 +9,11 @@ import pytest
 
 from jobs.gsod.counts import Question
 from jobs.gsod.loading import RayLost, load_year
+from jobs.gsod.sources.address import Where
 
 pytestmark = pytest.mark.local
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "jobs" / "data" / "gsod"
+WHERE = Where(str(ROOT / "jobs" / "data" / "gsod"))
 YEARS = (2020, 2024)
 DIES_AT = 40
 
@@ -62,19 +63,19 @@ def deadly(tmp_path):
 @pytest.fixture(scope="module")
 def expected():
     question = Question("TEMP", ">=", 80.0)
-    return [load_year(str(SAMPLE), year, question).counts for year in YEARS]
+    return [load_year(WHERE, year, question).counts for year in YEARS]
 
 
 def test_a_worker_that_dies_while_loading_is_replaced_and_the_answer_is_the_same(
     cluster, deadly, expected, tmp_path
 ):
-    loaded = cluster.load_by_tasks(SAMPLE, YEARS, deadly(1))
+    loaded = cluster.load_by_tasks(WHERE, YEARS, deadly(1))
     assert [each.counts for each in loaded] == expected
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_actor_that_dies_while_loading_loads_again(cluster, deadly, expected, tmp_path):
-    actors = cluster.Actors(SAMPLE, YEARS, deadly(1))
+    actors = cluster.Actors(WHERE, YEARS, deadly(1))
     assert [each.counts for each in actors.load()] == expected
     assert actors.ask()["common_hits"] == [108, 18]
     assert list(tmp_path.iterdir()) == []
@@ -83,7 +84,7 @@ def test_an_actor_that_dies_while_loading_loads_again(cluster, deadly, expected,
 def test_an_actor_killed_between_questions_loads_again_before_it_answers(cluster):
     import ray
 
-    actors = cluster.Actors(SAMPLE, YEARS, Question("TEMP", ">=", 80.0))
+    actors = cluster.Actors(WHERE, YEARS, Question("TEMP", ">=", 80.0))
     actors.load()
     ray.kill(actors.handles[0], no_restart=False)
     assert actors.ask()["common_hits"] == [108, 18]
@@ -91,12 +92,12 @@ def test_an_actor_killed_between_questions_loads_again_before_it_answers(cluster
 
 def test_a_worker_that_always_dies_gives_no_answer(cluster, deadly):
     with pytest.raises(RayLost, match="Ray gave up"), cluster.attached():
-        cluster.load_by_tasks(SAMPLE, YEARS, deadly(50))
+        cluster.load_by_tasks(WHERE, YEARS, deadly(50))
 
 
 def test_an_actor_that_always_dies_gives_no_answer(cluster, deadly):
     with pytest.raises(RayLost, match="Ray gave up"), cluster.attached():
-        cluster.load_by_actors(SAMPLE, YEARS, deadly(50))
+        cluster.load_by_actors(WHERE, YEARS, deadly(50))
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import io
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.reading.formats import BEGINNING, name_format
@@ -38,6 +37,27 @@ LENGTH_BYTES = 4
 """A gzip member ends with its inflated length, modulo 2 to the power of 32."""
 
 
+class Raw(Protocol):
+    """Compressed bytes, from the first one on; a file opened without a buffer is such."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
+
+
+class Archive(Protocol):
+    """A year's archive, to be opened as often as needed; a `pathlib.Path` is one."""
+
+    @property
+    def name(self) -> str:
+        """The name in messages, such as `2020.tar.gz`."""
+        ...
+
+    def open(
+        self, mode: Literal["rb"], buffering: Literal[0], /
+    ) -> AbstractContextManager[Raw]: ...
+
+
 @dataclass(frozen=True)
 class Limits:
     """Sizes that no year of GSOD exceeds, and that a decompression bomb does.
@@ -52,9 +72,9 @@ class Limits:
 
 @dataclass
 class Source:
-    """Facts about a file that is read; complete once its end is reached."""
+    """Facts about an archive that is read; complete once its end is reached."""
 
-    path: Path
+    archive: Archive
     bytes: int = 0
     inflated: int = 0
     sha256: str = ""
@@ -71,9 +91,8 @@ class Inflated:
         self.source, self.limits = source, limits or Limits()
         self._problem: DataProblem | None = None
         with self._explained(), contextlib.ExitStack() as opened:
-            file = opened.enter_context(source.path.open("rb", buffering=0))
-            _check_beginning(source, file)
-            self._compressed = _Compressed(file, source)
+            raw = opened.enter_context(source.archive.open("rb", 0))
+            self._compressed = _Compressed(raw, source, _checked_beginning(source, raw))
             stream = opened.enter_context(codec.open(self._compressed, "rb"))
             # The stream's own readinto copies from new memory; that of its buffer does not.
             self._stream = getattr(stream, "_buffer", stream)
@@ -103,7 +122,7 @@ class Inflated:
 
     def _check_end(self) -> None:
         whole = self._compressed.ends_with_length(self.source.inflated)
-        if not whole and _more_follows(self.source.path):
+        if not whole and _more_follows(self.source.archive):
             _fail(self.source, "has other bytes after its end")
         self.source.sha256 = self._compressed.sha256.hexdigest()
 
@@ -121,32 +140,42 @@ class Inflated:
         try:
             yield
         except CODEC_ERRORS as error:
-            if _more_follows(self.source.path):
+            if _more_follows(self.source.archive):
                 _fail(self.source, "has other bytes after its end")
             if isinstance(error, EOFError):
                 _fail(self.source, "is cut short", "it ends inside the compressed data")
             _fail(self.source, "is corrupt", f"inflating: {error}")
         except OSError as error:
-            raise DataProblem(f"{self.source.path.name}: cannot be read", str(error)) from error
+            raise DataProblem(f"{self.source.archive.name}: cannot be read", str(error)) from error
 
 
 class _Compressed:
-    """The compressed file as a codec reads it; counts and hashes the bytes."""
+    """The compressed bytes as a codec reads them; counts and hashes them.
 
-    def __init__(self, file: io.FileIO, source: Source) -> None:
-        self.file, self.source = file, source
+    beginning: bytes that were read before, and come first.
+    """
+
+    def __init__(self, raw: Raw, source: Source, beginning: bytes) -> None:
+        self.raw, self.source = raw, source
         self.sha256 = hashlib.sha256()
-        self._last = b""
+        self._beginning, self._last = beginning, b""
 
     def read(self, size: int = -1) -> bytes:
-        data = self.file.read(size)
+        data = self._from_beginning(size) or self.raw.read(size)
         self._passed(data)
         return data
 
     def readinto(self, buffer: memoryview) -> int:
-        size: int = self.file.readinto(buffer)
+        if data := self._from_beginning(len(buffer)):
+            buffer[: len(data)] = data
+        size = len(data) or self.raw.readinto(buffer)
         self._passed(buffer[:size])
         return size
+
+    def _from_beginning(self, size: int) -> bytes:
+        size = len(self._beginning) if size < 0 else size
+        data, self._beginning = self._beginning[:size], self._beginning[size:]
+        return data
 
     def _passed(self, data: bytes | memoryview) -> None:
         self.sha256.update(data)
@@ -159,9 +188,9 @@ class _Compressed:
         return int.from_bytes(self._last, "little") == length
 
 
-def _check_beginning(source: Source, file: io.FileIO) -> None:
-    begins = file.read(BEGINNING)
-    file.seek(0)
+def _checked_beginning(source: Source, raw: Raw) -> bytes:
+    """The first bytes, which a stream gives only once."""
+    begins = raw.read(BEGINNING)
     if not begins:
         _fail(source, "is empty")
     if begins[: len(GZIP_BEGINS)] != GZIP_BEGINS[: len(begins)]:
@@ -170,22 +199,23 @@ def _check_beginning(source: Source, file: io.FileIO) -> None:
         _fail(source, "is not a gzip file", f"it begins with {begins[:60]!r}", hint)
     if len(begins) < len(GZIP_BEGINS):
         _fail(source, "is cut short", "it ends inside the first two bytes")
+    return begins
 
 
-def _more_follows(path: Path) -> bool:
+def _more_follows(archive: Archive) -> bool:
     """Whether bytes that are no gzip member (zeros included) follow the last member.
 
     Codecs ignore zeros there, and report other bytes in different ways.
     """
     try:
-        with path.open("rb") as file:
-            return _ends_in_other_bytes(file)
-    except OSError:
+        with archive.open("rb", 0) as raw:
+            return _ends_in_other_bytes(raw)
+    except (OSError, DataProblem):
         return False
 
 
-def _ends_in_other_bytes(file: IO[bytes]) -> bool:
-    buffer = file.read(READ_BYTES)
+def _ends_in_other_bytes(raw: Raw) -> bool:
+    buffer = raw.read(READ_BYTES)
     while buffer[: len(GZIP_BEGINS)] == GZIP_BEGINS[: len(buffer)] != b"":
         member = zlib.decompressobj(GZIP)
         while not member.eof:
@@ -194,11 +224,11 @@ def _ends_in_other_bytes(file: IO[bytes]) -> bool:
             except zlib.error:
                 return False
             rest = member.unused_data if member.eof else member.unconsumed_tail
-            buffer = rest or file.read(READ_BYTES)
+            buffer = rest or raw.read(READ_BYTES)
             if not buffer and not member.eof:
                 return False
     return bool(buffer)
 
 
 def _fail(source: Source, what: str, *evidence: str) -> NoReturn:
-    raise DataProblem(f"{source.path.name} {what}", *filter(None, evidence))
+    raise DataProblem(f"{source.archive.name} {what}", *filter(None, evidence))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Quality, Question, Station, YearCounts
 from jobs.gsod.reading.csv_reader import Part, read_csv
 from jobs.gsod.reading.formats import APPLE_DOUBLE, BEGINNING, CSV_FILE, GZIP, OP_FILE, name_format
-from jobs.gsod.reading.gzip_stream import Inflated, Limits, Source
+from jobs.gsod.reading.gzip_stream import Archive, Inflated, Limits, Source
 from jobs.gsod.reading.op_reader import inflate, read_op
 from jobs.gsod.reading.read_ahead import Ahead, Stream
 from jobs.gsod.reading.tar_stream import Member, TarReader
@@ -30,8 +30,17 @@ if TYPE_CHECKING:
     from jobs.gsod.reading.fast import Quick
 
 
+class Files(Protocol):
+    """The stations' files of a year, in lists whose members share memory with the next list."""
+
+    archive: str
+    skipped: Counter[str]
+
+    def __iter__(self) -> Iterator[list[Member]]: ...
+
+
 def read_year(
-    path: Path,
+    path: Archive,
     year: int,
     question: Question,
     limits: Limits | None = None,
@@ -69,6 +78,15 @@ def read_year(
     return counts
 
 
+def read_files(files: Files, year: int, question: Question) -> YearCounts:
+    """Read the stations' files of one year, which are in no archive. Raises DataProblem."""
+    counts = YearCounts(year)
+    with _without_garbage_collector():
+        _add_files(counts, files, question)
+    counts.quality.skipped_members = files.skipped
+    return counts
+
+
 @contextlib.contextmanager
 def _without_garbage_collector() -> Iterator[None]:
     """Turn the cyclic garbage collector off: this code makes no cycles, and looking takes time."""
@@ -81,7 +99,7 @@ def _without_garbage_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _add_files(counts: YearCounts, archive: TarReader, question: Question) -> None:
+def _add_files(counts: YearCounts, archive: Files, question: Question) -> None:
     read_quickly = FastReader(counts.year, question).read if WITH_NUMPY else _not_at_all
     for members in archive:
         for member, read in zip(members, read_quickly(members), strict=True):
@@ -103,7 +121,7 @@ def _not_at_all(members: Sequence[Member]) -> list[Quick | list[Part]]:
 
 
 def _add_slowly(
-    counts: YearCounts, member: Member, archive: TarReader, question: Question, parts: list[Part]
+    counts: YearCounts, member: Member, archive: Files, question: Question, parts: list[Part]
 ) -> None:
     """Add a file that differs from NOAA's CSV files; `parts` of it need no parsing."""
     where, content = f"{archive.archive}: {member.name}", member.content

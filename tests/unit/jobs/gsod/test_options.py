@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.gsod.options import SAMPLE, parse, submitted_from
+from jobs.gsod.sources.address import Where
 
 
 def refusal(capsys, *words):
@@ -18,7 +19,7 @@ def refusal(capsys, *words):
 def test_without_data_the_defaults_are_the_samples():
     options = parse([])
     assert options.sample
-    assert options.data == SAMPLE
+    assert options.where == Where(str(SAMPLE))
     assert options.years == (2020, 2024)
     assert (options.question.column, options.question.op) == ("TEMP", ">=")
     assert options.question.threshold == 80
@@ -34,8 +35,8 @@ def test_with_data_the_defaults_are_the_tutorials():
 
 def test_a_relative_folder_is_made_absolute_because_workers_stand_elsewhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert parse(["--data", "x/y"]).data == tmp_path / "x" / "y"
-    assert parse(["--data", "~/y"]).data == Path.home() / "y"
+    assert parse(["--data", "x/y"]).where == Where(str(tmp_path / "x" / "y"))
+    assert parse(["--data", "~/y"]).where == Where(str(Path.home() / "y"))
 
 
 def test_options_given_are_kept_when_the_sample_is_read():

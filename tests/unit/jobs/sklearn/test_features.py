@@ -72,3 +72,13 @@ def test_one_fold_is_too_few(capsys):
     with pytest.raises(SystemExit):
         job.parse(["--folds", "1"])
     assert "at least 2" in capsys.readouterr().err
+
+
+def test_data_that_is_no_folder_is_refused(capsys):
+    main = pytest.importorskip("jobs.sklearn.__main__")
+    for word in ("noaa", "https://host/archive"):
+        with pytest.raises(SystemExit):
+            main.parse(["--data", word, "--folds", "1"])
+        said = capsys.readouterr().err
+        assert f"{word!r} is no folder" in said
+        assert "at least 2 are needed" in said

@@ -1,0 +1,71 @@
+"""What limited the reading: the source, the CPU limit, or the processors. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobs.gsod.loading import Loaded
+
+SOURCE, CPU_LIMIT, PROCESSORS = "the source", "the CPU limit", "the processors"
+WAITING_SHARE, HELD_BACK_SHARE = 0.5, 0.1
+"""From these shares of the tasks' time on, it is the source or the CPU limit that limits."""
+
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What reading took: compressed bytes, and seconds.
+
+    waited: for bytes of the source; processor: of all threads; held_back: by the CPU limit of the
+    container, with everything else that ran in it.
+    """
+
+    bytes: int = 0
+    waited: float = 0.0
+    processor: float = 0.0
+    held_back: float = 0.0
+
+
+def summary(loaded: Sequence[Loaded], makespan: float) -> dict[str, Any]:
+    """Bytes, bytes a second over the makespan, and shares of the tasks' time, for the result.
+
+    waiting: for bytes that had not come; processor: of the tasks' CPUs; held_back: by the CPU limit
+    of their containers.
+    """
+    seconds = sum(year.seconds for year in loaded)
+    cpu_seconds = sum(year.seconds * year.cpus for year in loaded)
+    size = sum(year.effort.bytes for year in loaded)
+    shares = {
+        "waiting_share": sum(year.effort.waited for year in loaded) / seconds,
+        "processor_share": sum(year.effort.processor for year in loaded) / cpu_seconds,
+        "held_back_share": min(1.0, sum(year.effort.held_back for year in loaded) / seconds),
+    }
+    return {
+        "bytes": size,
+        "bytes_per_second": size / makespan,
+        **shares,
+        "limited_by": _limit(shares),
+    }
+
+
+def _limit(shares: dict[str, float]) -> str:
+    if shares["waiting_share"] >= WAITING_SHARE:
+        return SOURCE
+    return CPU_LIMIT if shares["held_back_share"] >= HELD_BACK_SHARE else PROCESSORS
+
+
+def lines(reading: dict[str, Any], makespan: float, columns: int) -> list[str]:
+    """The summary as sentences."""
+    text = (
+        f"Read {reading['bytes'] / MB:,.1f} MB in {makespan:.2f} s, "
+        f"{reading['bytes_per_second'] / MB:,.1f} MB/s. Of the tasks' time: "
+        f"waiting for data {reading['waiting_share']:.0%}, on a CPU "
+        f"{reading['processor_share']:.0%}, held back by a CPU limit "
+        f"{reading['held_back_share']:.0%}. It was limited by {reading['limited_by']}."
+    )
+    return textwrap.wrap(text, columns, subsequent_indent="  ")

@@ -1,0 +1,100 @@
+"""GSOD's years reach the tasks on a cluster: from a server outside of it, and from a volume."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from jobs.gsod.options import SAMPLE
+from tests.gsod_origin import Origin, certify
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+
+IN_NODE = "/var/gsod-of-tests"
+QUESTION = ("--years", "2020", "2024", "--high-temp", "80")
+VOLUME = """
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: gsod-of-tests}}
+spec:
+  capacity: {{storage: 1Gi}}
+  accessModes: [ReadOnlyMany]
+  storageClassName: ""
+  hostPath: {{path: {path}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: gsod, namespace: {namespace}}}
+spec:
+  accessModes: [ReadOnlyMany]
+  storageClassName: ""
+  volumeName: gsod-of-tests
+  resources: {{requests: {{storage: 1Gi}}}}
+"""
+SPEC = """
+name: reads
+head:
+  taskCpus: 0
+  cpu: 100m
+  memory: 1536Mi
+workers:
+  - name: workers
+    replicas: 2
+    taskCpus: 1
+    cpu: 200m
+    memory: 1280Mi
+    env: {SSL_CERT_FILE: /authority/ca.pem}
+    volumes:
+      - {name: authority, mountPath: /authority, configMap: authority, readOnly: true}
+      - {name: gsod, mountPath: /gsod, claim: gsod, readOnly: true}
+"""
+
+
+@pytest.fixture
+def outside(lab, tmp_path):
+    """A web server over TLS at the gateway of kind's network, with the sample."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl")
+    words = ["docker", "network", "inspect", "kind"]
+    shown = subprocess.run(words, env=lab.env, capture_output=True, text=True, check=True).stdout
+    gateways = [each.get("Gateway", "") for each in json.loads(shown)[0]["IPAM"]["Config"]]
+    (gateway,) = [address for address in gateways if "." in address]
+    origin = Origin(certify(tmp_path, f"IP:{gateway}"), gateway).sample(2020, 2024)
+    yield origin
+    origin.close()
+
+
+@pytest.fixture
+def volume(lab, namespace):
+    """A claim for a folder of the Kubernetes nodes, which holds the sample."""
+    nodes = ["kind", "get", "nodes", "--name", lab.name]
+    shown = subprocess.run(nodes, env=lab.env, capture_output=True, text=True, check=True).stdout
+    for node in shown.split():
+        copy = ["docker", "cp", str(SAMPLE), f"{node}:{IN_NODE}"]
+        subprocess.run(copy, env=lab.env, check=True, capture_output=True)
+    manifest = VOLUME.format(path=IN_NODE, namespace=namespace)
+    lab.kubectl("apply", "-f", "-", stdin=manifest)
+    yield
+    lab.kubectl("delete", "pv", "gsod-of-tests", "--wait=false")
+
+
+def test_two_workers_read_from_a_server_outside_and_from_a_volume(
+    lab, namespace, outside, volume, tmp_path
+):
+    (tmp_path / "reads.yaml").write_text(SPEC)
+    authority = ["configmap", "authority", f"--from-file=ca.pem={tmp_path / 'ca.pem'}"]
+    lab.kubectl("create", *authority, "-n", namespace)
+    on = ["-n", namespace, "--on", "reads"]
+    lab.raykit("up", "-f", tmp_path / "reads.yaml", "-n", namespace)
+    found = []
+    for source in (outside.url, "/gsod"):
+        data = ["--data", source, *QUESTION]
+        (result,) = lab.json("submit", "gsod", *on, "--", *data)["results"]
+        found.append(result)
+    web, mounted = (result["data"] for result in found)
+    assert found[0]["work"] == found[1]["work"]
+    assert [year["hits"] for year in web["years"]] == [108, 18]
+    assert web["ray_nodes_used"] == mounted["ray_nodes_used"] == 2
+    assert web["reading"]["bytes"] == mounted["reading"]["bytes"]
+    assert len(outside.requests) == 2, "each task asked once, and nobody else"
