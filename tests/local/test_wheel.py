@@ -110,3 +110,18 @@ def test_the_options_of_a_job_are_listed_from_the_wheel(cli, installed):
     assert done.code == 0, done.err
     for option in ("--data DIR", "--high-temp F", "--strict"):
         assert option in done.out
+
+
+def test_a_job_that_init_writes_passes_its_own_test_from_the_wheel(cli, installed):
+    cli.program = [sys.executable, "-m", "raykit"]
+    cli.env["PYTHONPATH"] = str(installed)
+    assert cli("init", "job", "pi").code == 0
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_pi.py"]
+    done = subprocess.run(
+        words, env=cli.env, cwd=cli.cwd / "pi", capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed" in done.stdout
+    with_tasks = ("--", "--size", "4000", "--tasks", "2")
+    done = cli("submit", "pi/pi.py", "--on", "local", *with_tasks)
+    assert (done.code, done.record["results"][0]["task_cpus"]) == (0, os.cpu_count()), done.err

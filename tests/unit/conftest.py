@@ -11,7 +11,7 @@ import yaml
 
 from raykit.app.main import main
 from raykit.measure.records import RunRecord
-from tests.unit.fake_ray import FakeRay
+from raykit.testing import FakeHead
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def make_record():
 
 @pytest.fixture
 def ray():
-    head = FakeRay()
+    head = FakeHead()
     yield head
     head.close()
 

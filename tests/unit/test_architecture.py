@@ -31,7 +31,7 @@ IMPURE = {
     *("urllib.request", "http", "httpx2", "os", "shutil", "getpass", "platform"),
 }
 # Whoever holds a child process may name its type.
-MAY_NAME_SUBPROCESS = ("raykit.processes", "raykit.local", "raykit.kuberay")
+MAY_NAME_SUBPROCESS = ("raykit.processes", "raykit.local", "raykit.kuberay", "raykit.testing")
 STARTS_PROGRAMS = {
     *("run", "Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput"),
 }

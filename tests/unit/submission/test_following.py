@@ -13,7 +13,7 @@ from raykit.errors import JobsApiError, KubernetesError
 from raykit.submission import following, log_tail
 from raykit.submission.answers import LostConnectionError
 from raykit.submission.following import DeletedClusterError, UnknownJobError, follow
-from tests.unit import fake_ray
+from raykit.testing import recorded
 
 pytestmark = pytest.mark.usefixtures("fast")
 LINES = b"".join(b"line %d\n" % number for number in range(400))
@@ -165,7 +165,7 @@ def test_a_log_of_which_the_end_cannot_be_had_is_marked_partial(ray):
 
 def test_a_head_with_too_much_open_is_asked_for_a_while_and_named_as_the_cause(ray, monkeypatch):
     monkeypatch.setattr(following, "BUSY_SECONDS", 0.2)
-    ray.refuse["/api/v0/logs/"] = (429, fake_ray.TOO_BUSY)
+    ray.refuse["/api/v0/logs/"] = (429, recorded.TOO_BUSY)
     job = ray.job(log=b"one\n", status="SUCCEEDED")
     result, sink = followed(ray, job)
     assert (sink.data, result.log_source, result.reconnects) == (b"one\n", "text", 0)
@@ -175,7 +175,7 @@ def test_a_head_with_too_much_open_is_asked_for_a_while_and_named_as_the_cause(r
 
 
 def test_a_head_that_is_busy_for_a_moment_still_gives_the_file(ray):
-    ray.refuse["/api/v0/logs/"] = (429, fake_ray.TOO_BUSY)
+    ray.refuse["/api/v0/logs/"] = (429, recorded.TOO_BUSY)
     threading.Timer(0.1, ray.refuse.clear).start()
     result, sink = followed(ray, ray.job(log=LINES, status="SUCCEEDED"))
     assert (sink.data, result.log_source, result.unread) == (LINES, "file", None)
@@ -263,9 +263,9 @@ def test_a_head_that_never_comes_back_is_given_up_with_6(ray, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "body", "what"),
     [
-        (401, fake_ray.NO_TOKEN, "the Ray head wants a token and got none"),
-        (403, fake_ray.WRONG_TOKEN, "the Ray head does not accept the token"),
-        (404, fake_ray.NO_JOB.format(id="job-1"), "the head does not know the job job-1"),
+        (401, recorded.NO_TOKEN, "the Ray head wants a token and got none"),
+        (403, recorded.WRONG_TOKEN, "the Ray head does not accept the token"),
+        (404, recorded.NO_JOB.format(id="job-1"), "the head does not know the job job-1"),
         (400, "bad", "refused the request"),
     ],
 )
@@ -280,7 +280,7 @@ def test_a_head_that_refuses_ends_the_following_with_6_and_the_reason(ray, statu
 
 NOT_RAYS = [
     (404, "default backend - 404"),
-    (404, fake_ray.NO_ADDRESS),
+    (404, recorded.NO_ADDRESS),
     (404, '{"kind": "Status", "code": 404, "reason": "NotFound"}'),
     (200, "<html>We will be back soon</html>"),
     (200, "[1, 2]"),
@@ -306,7 +306,7 @@ def test_what_no_ray_head_says_is_a_lost_connection_while_the_job_goes_on(ray, s
 def test_a_404_in_rays_words_counts_only_where_a_ray_head_confirms_it(ray, monkeypatch):
     monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.2)
     job = ray.job()
-    body = fake_ray.NO_JOB.format(id=job.id)
+    body = recorded.NO_JOB.format(id=job.id)
     job.steps = [lambda: ray.refuse.update({"/api/": (404, body)})]
     with pytest.raises(LostConnectionError, match="answers, but not as a Ray head does"):
         followed(ray, job)

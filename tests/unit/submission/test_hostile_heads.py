@@ -15,7 +15,7 @@ from raykit.submission import answers
 from raykit.submission.answers import NotRayError
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
-from tests.unit import fake_ray
+from raykit.testing import recorded
 
 ODD = [None, True, -1, 0.5, 10**30, 1e308, "", "text", "\ud800", "../../x", [], {}, [{}], {"a": 1}]
 JSON = st.recursive(
@@ -42,12 +42,12 @@ CALLS = {
     "nodes": lambda api: api.nodes(),
 }
 SHAPES = {
-    "details": fake_ray.JOB,
-    "jobs": [fake_ray.JOB],
-    "version": fake_ray.VERSION,
-    "tasks": {"data": {"result": {"total": 1, "result": [fake_ray.TASK]}}},
-    "nodes": {"data": {"result": {"total": 1, "result": [fake_ray.NODE_ROW]}}},
-    "actors": {"data": {"result": {"total": 1, "result": [fake_ray.ACTOR]}}},
+    "details": recorded.JOB,
+    "jobs": [recorded.JOB],
+    "version": recorded.VERSION,
+    "tasks": {"data": {"result": {"total": 1, "result": [recorded.TASK]}}},
+    "nodes": {"data": {"result": {"total": 1, "result": [recorded.NODE_ROW]}}},
+    "actors": {"data": {"result": {"total": 1, "result": [recorded.ACTOR]}}},
 }
 
 

@@ -16,8 +16,7 @@ from raykit.submission import jobs_api, transport
 from raykit.submission.answers import BusyHeadError, LostConnectionError, NotRayError
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
-from tests.unit import fake_ray
-from tests.unit.fake_ray import FakeRay
+from raykit.testing import FakeHead, recorded
 
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
@@ -136,7 +135,7 @@ def test_rays_own_429_is_not_waited_for_here(ray, pauses, call):
 
 
 def test_no_redirect_is_followed_and_no_token_goes_elsewhere(ray):
-    other = FakeRay()
+    other = FakeHead()
     try:
         ray.redirect = f"{other.url}api/version"
         with pytest.raises(JobsApiError) as caught:
@@ -259,14 +258,14 @@ def test_a_body_over_a_proxys_limit_names_the_setting_that_raises_it(ray):
 
 
 def test_a_submission_id_that_exists_is_a_conflict(ray):
-    ray.refuse["/api/jobs/"] = (500, fake_ray.EXISTS.format(id="x"))
+    ray.refuse["/api/jobs/"] = (500, recorded.EXISTS.format(id="x"))
     with pytest.raises(ConflictError) as caught:
         ray.api().submit({"entrypoint": "true", "submission_id": "x"})
     assert caught.value.exit_code == 8
 
 
 def test_of_a_traceback_the_last_error_is_shown(ray):
-    traceback = fake_ray.EXISTS.format(id="x").replace("already exists", "ended")
+    traceback = recorded.EXISTS.format(id="x").replace("already exists", "ended")
     ray.refuse["/api/jobs/"] = (500, traceback)
     with pytest.raises(JobsApiError) as caught:
         ray.api().submit({"entrypoint": "true", "submission_id": "x"})
@@ -288,7 +287,7 @@ def test_an_id_is_one_part_of_the_address_whatever_it_holds(ray):
     ("answered", "asked"), [("other", "job-1"), ("../../x", "01000000"), (".hidden", "01000000")]
 )
 def test_a_head_does_not_choose_what_a_run_is_called(ray, answered, asked):
-    ray.refuse["/api/jobs/"] = (200, json.dumps(fake_ray.JOB | {"submission_id": answered}))
+    ray.refuse["/api/jobs/"] = (200, json.dumps(recorded.JOB | {"submission_id": answered}))
     with pytest.raises(NotRayError):
         ray.api().details(asked)
 

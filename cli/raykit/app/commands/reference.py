@@ -1,4 +1,4 @@
-"""`raykit explain`, `schema` and `init`: the fields of specs, for people and for editors."""
+"""`raykit explain`, `schema` and `init`: the fields of specs, and files to start from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from raykit.app import output
 from raykit.app.options import Format, Name, Output
+from raykit.errors import UsageError
 
 if TYPE_CHECKING:
     from raykit.spec.reference import Entry
@@ -19,6 +20,7 @@ INIT_EPILOG = """Examples:
 \b
   raykit init                       single-node.yaml, here
   raykit init scaled --name mine    mine.yaml, from the shape scaled
+  raykit init job pi                pi/: a job of your own, with its test
   raykit validate -f single-node.yaml && raykit up -f single-node.yaml
 """
 
@@ -60,22 +62,55 @@ def schema() -> None:
 
 def init(
     shape: Annotated[
-        str, typer.Argument(metavar="[SHAPE]", help="One of raykit's shapes.")
+        str, typer.Argument(metavar="[SHAPE|job]", help="One of raykit's shapes, or `job`.")
     ] = "single-node",
+    job: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="After `job`: the name of the job.")
+    ] = None,
     name: Name = None,
     output_format: Output = Format.text,
 ) -> None:
-    """Write a spec to start from, and its schema for your editor, into this folder."""
+    """Write a spec to start from, with its schema; or a job of your own, with its test.
+
+    Both are written below this folder; nothing that is there is written over.
+    """
+    as_json = output_format is Format.json
+    if shape == "job":
+        output.show("init", _init_job(job, name), as_json, _job_is_written)
+        return
+    if job is not None:
+        raise UsageError(
+            f"a spec takes its name by --name, not {job!r}", next=f"raykit init {shape} --name NAME"
+        )
     from raykit.flows import starter
 
     spec = starter.write(shape, Path.cwd(), name)
-    data = {"spec": str(spec), "shape": shape}
-    output.show("init", data, output_format is Format.json, _is_written)
+    output.show("init", {"spec": str(spec), "shape": shape}, as_json, _is_written)
+
+
+def _init_job(job: str | None, name: str | None) -> dict[str, Any]:
+    from raykit.flows import job_starter
+
+    if job is None or name is not None:
+        raise UsageError("a job needs one name", next="raykit init job NAME")
+    files = job_starter.write(job, Path.cwd())
+    return {"job": job, "files": [str(file) for file in files]}
 
 
 def _is_written(data: dict[str, Any]) -> str:
     name = Path(data["spec"]).name
     return f"{name} is written; next: raykit validate -f {name}, then raykit up -f {name}"
+
+
+def _job_is_written(data: dict[str, Any]) -> str:
+    names = [Path(file).relative_to(Path.cwd()) for file in data["files"]]
+    job, _, test = names
+    return "\n".join(
+        [
+            *(f"{name} is written" for name in names),
+            f"next: raykit submit {job}, and python -m pytest {test}",
+        ]
+    )
 
 
 def _page(path: str, entry: Entry | None, below: list[Entry]) -> str:

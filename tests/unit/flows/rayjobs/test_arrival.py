@@ -12,7 +12,7 @@ from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.kube.connection import connect
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress, Silent
-from tests.unit.fake_ray import FakeJob
+from raykit.testing import FakeJob
 
 pytestmark = pytest.mark.usefixtures("fast")
 PAYLOAD = {"entrypoint": "echo", "submission_id": "job-1", "metadata": {PAYLOAD_KEY: "hash"}}

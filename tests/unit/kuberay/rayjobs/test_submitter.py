@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from raykit.kuberay.rayjobs import submitter
-from tests.unit.fake_ray import FakeJob
+from raykit.testing import FakeJob
 
 TEXT = Path(submitter.__file__).read_text("utf-8")
 PAYLOAD = {

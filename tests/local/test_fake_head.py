@@ -1,4 +1,4 @@
-"""The fake head of the unit tests answers as a real Ray does: statuses, fields, kinds and texts."""
+"""The fake head of `raykit.testing` answers as a real Ray does: statuses, fields and texts."""
 
 import re
 
@@ -8,8 +8,7 @@ import pytest
 from raykit.endpoint import Endpoint
 from raykit.submission.jobs_api import MOST_ROWS, JobsApi
 from raykit.submission.transport import Transport
-from tests.unit import fake_ray
-from tests.unit.fake_ray import FakeRay
+from raykit.testing import FakeHead, recorded
 
 pytestmark = pytest.mark.local
 TOKEN = "to-ken"
@@ -32,11 +31,8 @@ ray.get([none.remote() for _ in range(12_000)])
 
 @pytest.fixture(scope="module")
 def fake():
-    made = FakeRay()
-    made.mode = made.token = "token"
-    made.token = TOKEN
-    yield made
-    made.close()
+    with FakeHead(TOKEN) as made:
+        yield made
 
 
 @pytest.fixture
@@ -130,7 +126,7 @@ def rows_of(answers):
 
 def test_refusals_have_the_same_status_and_text(ask, fake, head, job):
     fake.job(id="as-ray-does", status="SUCCEEDED")
-    large = b"x" * (fake_ray.BODY_BYTES + 1)
+    large = b"x" * (recorded.BODY_BYTES + 1)
     missing = "/api/v0/logs/file?filename=job-driver-no.log&lines=-1&node_id="
     cases = [
         ask("/api/version", authorised=False),
@@ -142,7 +138,7 @@ def test_refusals_have_the_same_status_and_text(ask, fake, head, job):
         ask("/api/packages/gcs/_ray_pkg_0.zip"),
         ask("/api/packages/gcs/_ray_pkg_0.zip", "PUT", content=large),
         ask("/api/v0/nodes?limit=10001"),
-        ask(f"{missing}{job.driver_node_id}", fake_path=f"{missing}{fake_ray.NODE}"),
+        ask(f"{missing}{job.driver_node_id}", fake_path=f"{missing}{recorded.NODE}"),
         ask(
             f"{missing.replace('-no.', '-as-ray-does.')}{'0' * 56}",
             fake_path=f"{missing.replace('-no.', '-as-ray-does.')}{'0' * 56}",
@@ -163,7 +159,7 @@ def test_an_id_that_exists_is_refused_in_the_same_words(head, job):
     body = {"entrypoint": "true", "submission_id": "as-ray-does"}
     with httpx2.Client(base_url=head.url, headers=head.endpoint().headers) as client:
         real = client.post("/api/jobs/", json=body)
-    last = fake_ray.EXISTS.format(id="as-ray-does").splitlines()[-2]
+    last = recorded.EXISTS.format(id="as-ray-does").splitlines()[-2]
     assert (real.status_code, last in real.text) == (500, True)
 
 
