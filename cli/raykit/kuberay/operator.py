@@ -248,13 +248,22 @@ def _elsewhere(
 def _silent(connection: Kubernetes, deployment: Object, namespace: str, name: str) -> Finding:
     home, own_name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
     errors = operator_log.errors(connection, pods(connection, home), namespace, name)
+    log = f"{kubectl(connection.context, home)} logs deployment/{own_name}"
+    if errors:
+        text = "\n".join(errors)
+        repair = diagnosis.repair_of_refusal(text, connection.context, namespace)
+        return Finding(
+            "failing-operator",
+            f"KubeRay cannot create what this cluster needs: {diagnosis.why_refused(text)}",
+            tuple(f"its log says: {line}" for line in errors),
+            repair if "forbidden" in text else log,
+            LATER,
+        )
     return Finding(
         "silent-operator",
-        "KubeRay's operator fails to do what this cluster needs"
-        if errors
-        else "KubeRay's operator is ready, but does nothing with this cluster",
-        (*(f"it says: {line}" for line in errors), arguments.shown(deployment)),
-        f"{kubectl(connection.context, home)} logs deployment/{own_name}",
+        "KubeRay's operator is ready, but does nothing with this cluster",
+        (arguments.shown(deployment),),
+        log,
         SILENT,
     )
 

@@ -186,11 +186,15 @@ def test_idle_clusters_end_and_others_stay_each_with_its_reason(here, idle):
 
 def test_a_dry_run_ends_nothing(here, raykit):
     here.add("small")
+    here.add("used", jobs=[job("RUNNING", name="x" * 40), job("RUNNING", name="y" * 40)])
     code, out, _ = raykit("down", "--idle", "2h", "--dry-run")
     assert code == 0
     assert out.splitlines() == [
-        "NAME   STATE     IDLE  REASON",
+        "NAME   STATE     IDLE",
         "small  idle   300 min",
+        "used   kept         -",
+        f"used: busy: 2 jobs: {'x' * 40},",
+        f"    {'y' * 40}",
         "dry run: nothing was ended",
     ]
     assert changed(here) == []

@@ -130,20 +130,25 @@ def test_an_operator_that_is_ready_and_silent_shows_its_arguments_and_its_log(co
     assert finding.patience <= 20
 
 
-def test_the_errors_of_its_log_about_the_cluster_come_first(connection, api):
+def test_the_errors_of_its_log_about_the_cluster_end_the_wait(connection, api):
     pod = {
         "metadata": {"name": "op", "namespace": "ray-system"},
         "spec": {"containers": [{"name": "o"}]},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
     }
     about = {"name": "small", "namespace": "a"}
-    line = {"level": "error", "msg": "Reconciler error", "error": "quota", "RayCluster": about}
+    error = 'secrets "small" is forbidden: exceeded quota: none, requested: secrets=1'
+    line = {"level": "error", "msg": "Reconciler error", "error": error, "RayCluster": about}
     api.say(DEPLOYMENTS, listed(deployment()))
     api.say("/api/v1/namespaces/ray-system/pods", listed(pod))
     api.say("/api/v1/namespaces/ray-system/pods/op/log", json.dumps(line))
     (finding,) = operator.diagnose(connection, "a", "small")
-    assert finding.what == "KubeRay's operator fails to do what this cluster needs"
-    assert finding.evidence[0] == "it says: Reconciler error: quota"
+    assert finding.what == (
+        "KubeRay cannot create what this cluster needs: the namespace's quota is exceeded"
+    )
+    assert finding.evidence == (f"its log says: Reconciler error: {error}",)
+    assert finding.next.endswith("describe resourcequota")
+    assert finding.patience <= 20
 
 
 def configured(text, key="config.yaml"):

@@ -137,15 +137,13 @@ def _what_became(data: dict[str, Any]) -> str:
     if not rows:
         return "there is no cluster of raykit's to end"
     table = output.table(
-        ["NAME", "STATE", "IDLE", "REASON"],
-        [
-            (row["name"], row["state"], _minutes(row["idle_seconds"]), row["reason"] or "")
-            for row in rows
-        ],
+        ["NAME", "STATE", "IDLE"],
+        [(row["name"], row["state"], _minutes(row["idle_seconds"])) for row in rows],
     )
+    reasons = [output.wrapped(f"{row['name']}: {row['reason']}") for row in rows if row["reason"]]
     ended = sum(row["state"] == "ended" for row in rows)
     last = "dry run: nothing was ended" if data["dry_run"] else f"{ended} of {len(rows)} ended"
-    return f"{table}\n{last}"
+    return "\n".join([table, *reasons, last])
 
 
 def _minutes(seconds: float | None) -> str:

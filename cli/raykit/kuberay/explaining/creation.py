@@ -11,7 +11,7 @@ from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import is_head, wanted_workers
 from raykit.objects import Object, holds, last_applied
 
-FAILED = "FailedToCreate"
+FAILED, NO_ACCOUNT = "FailedToCreate", "AutoscalerServiceAccountNotFound"
 
 
 def findings(cluster: Object, scene: Scene) -> list[Finding]:
@@ -58,7 +58,15 @@ def _failures(cluster: Object, scene: Scene, warnings: Sequence[Object]) -> Iter
         return
     newest = {event.get("reason", ""): event.get("message", "") for event in warnings}
     for reason, message in newest.items():
-        if reason.startswith(FAILED):
+        if reason == NO_ACCOUNT:
+            yield Finding(
+                "no-account",
+                "KubeRay does not find the ServiceAccount that the head names",
+                tuple(message.splitlines()),
+                "create it, or change head.serviceAccount in the spec; then raykit up again",
+                LATER,
+            )
+        elif reason.startswith(FAILED):
             namespace = cluster["metadata"]["namespace"]
             yield Finding(
                 f"event:{reason}",

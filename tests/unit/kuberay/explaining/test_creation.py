@@ -82,3 +82,9 @@ def test_a_creation_that_failed_once_is_no_reason_once_all_pods_are_there():
 def test_the_condition_of_pods_comes_before_their_events():
     failure = {"type": "ReplicaFailure", "status": "True"}
     assert found(event("FailedToCreateHeadPod", "x"), conditions=[failure]) == []
+
+
+def test_an_absent_service_account_of_an_autoscaled_head_is_named_as_the_reason():
+    (finding,) = found(event("AutoscalerServiceAccountNotFound", "there is no account x"))
+    assert "does not find the ServiceAccount" in finding.what
+    assert finding.evidence == ("there is no account x",)
