@@ -21,6 +21,11 @@ ray.init()
 counter = Counter.remote()
 print(sum(ray.get([ray.remote(lambda: 1).remote(), counter.add.remote()])))
 """
+ENDLESS = """
+import ray, time
+ray.init()
+ray.get([ray.remote(lambda: time.sleep(600)).remote() for _ in range(9)])
+"""
 DETACHED = """
 import ray
 
@@ -54,6 +59,11 @@ def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, wa
     assert done.code == 0, done.err
     after = activity(head)
     assert (after.busy, after.last is None) == ((), False)
+    words = ("submit", "--on", "used", "--no-follow", "--id", "stuck", "--entrypoint", "--")
+    assert cli(*words, "python", "-c", ENDLESS).code == 0
+    soon(lambda: "task" in " ".join(activity(head).busy), 60)
+    assert cli("stop", "stuck", "--on", "used").code == 0
+    soon(lambda: activity(head).busy == (), 60)
     assert cli(*on, DETACHED).code == 0
     assert activity(head).busy == ("1 actor: cache",)
     assert cli(*on, ENDED).code == 0
