@@ -155,14 +155,11 @@ class Notes(Silent):
         self.texts.append(text)
 
 
-def test_where_the_api_server_does_not_reach_the_head_kubectl_does(
-    cluster, api, tools, monkeypatch
-):
+def test_where_the_api_server_does_not_reach_the_head_kubectl_does(cluster, api, tools):
     small, notes = cluster(), Notes()
     tools(kubectl=FORWARD)
-    monkeypatch.setattr(reach, "UP_SECONDS", 0.0)
     api.say(f"{PROXY}/api/gcs_healthz", "no route to host", 502)
-    with reach.reach(small, Progress(notes)) as endpoint:
+    with reach.reach(small, Progress(notes), patience=0.0) as endpoint:
         assert endpoint.url == "http://127.0.0.1:40123"
         assert endpoint.headers == {"Authorization": "Bearer ray-token"}
         assert endpoint.secrets == ("ray-token",)
