@@ -6,7 +6,8 @@ FOLDER holds `<year>.tar.gz`, as `gsod_generate.py` makes them. The arms take tu
 local head: the folder, a web server over TLS on loopback, the same with a cache that has the years,
 and, with `--s3 PROGRAM` (moto's `moto_server`), a bucket and a bucket with one object a station
 (`--stations` of them a year, beside an archive with the same stations). The servers run on the same
-CPUs as the job and take their share. Printed are medians; each ratio is the median over the rounds.
+CPUs as the job and take their share. Printed are medians; each ratio is the median over the rounds:
+of makespans, and of processor time, the servers' included, which a busy machine hardly changes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from gsod_job import submit
 from warm_head import warm_head
 
@@ -108,7 +110,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(argv: list[str], port: int) -> Iterator[None]:
+def running(argv: list[str], port: int) -> Iterator[psutil.Process]:
     """A server that answers at its port."""
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -118,7 +120,7 @@ def running(argv: list[str], port: int) -> Iterator[None]:
                 break
             except OSError:
                 time.sleep(0.1)
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.kill()
         process.wait()
@@ -146,14 +148,23 @@ def fill_bucket(url: str, folder: Path, years: list[int], stations: int, small: 
                 some.addfile(member, io.BytesIO(content))
 
 
+def served_seconds(servers: list[psutil.Process]) -> float:
+    """Processor seconds of the servers so far."""
+    return sum(sum(server.cpu_times()[:2]) for server in servers)
+
+
 def figures(name: str, runs: list[Run], base: list[Run]) -> dict[str, Any]:
     """Medians of one arm, and its ratio to another, round by round."""
     reading = [run["reading"] for run in runs]
-    pairs = zip(runs, base, strict=True)
+    pairs = list(zip(runs, base, strict=True))
     return {
         "source": name,
         "makespan_seconds": median(run["makespan_seconds"] for run in runs),
-        "ratio_to_folder": median(a["makespan_seconds"] / b["makespan_seconds"] for a, b in pairs),
+        "ratio": median(a["makespan_seconds"] / b["makespan_seconds"] for a, b in pairs),
+        "processor_seconds": median(run["processor_seconds"] for run in runs),
+        "processor_ratio": median(
+            a["processor_seconds"] / b["processor_seconds"] for a, b in pairs
+        ),
         "mb_per_second": median(each["bytes_per_second"] for each in reading) / 1e6,
         "waiting_share": median(each["waiting_share"] for each in reading),
         "task_memory_mib": median(run["task_memory_bytes"] for run in runs) / 2**20,
@@ -185,7 +196,7 @@ def measure(options: argparse.Namespace, folder: Path, opened: ExitStack) -> Non
     os.environ["SSL_CERT_FILE"] = str(certificates / "ca.pem")
     web = free_port()
     argv = [sys.executable, __file__, str(folder), "--serve", str(web)]
-    opened.enter_context(running([*argv, "--certificates", str(certificates)], web))
+    servers = [opened.enter_context(running([*argv, "--certificates", str(certificates)], web))]
     url = f"https://localhost:{web}/archive"
     arms: dict[str, tuple[str, ...]] = {
         "folder": (str(folder),),
@@ -197,7 +208,7 @@ def measure(options: argparse.Namespace, folder: Path, opened: ExitStack) -> Non
         small = temporary / "small"
         small.mkdir()
         port = free_port()
-        opened.enter_context(running([options.s3, "-p", str(port)], port))
+        servers.append(opened.enter_context(running([options.s3, "-p", str(port)], port)))
         endpoint = f"http://127.0.0.1:{port}"
         credentials = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
         os.environ.update(credentials, AWS_ENDPOINT_URL=endpoint)
@@ -214,7 +225,10 @@ def measure(options: argparse.Namespace, folder: Path, opened: ExitStack) -> Non
     asked = ("--years", *map(str, options.years), "--high-temp", "100")
     for number in range(options.runs + 1):
         for name, words in arms.items():
+            before = served_seconds(servers)
             run = submit(env, "gsod", "--on", "local", "-o", "json", "--", "--data", *words, *asked)
+            served = served_seconds(servers) - before
+            run["processor_seconds"] = run["reading"]["processor_seconds"] + served
             if number:
                 runs[name].append(run)
     for name in arms:

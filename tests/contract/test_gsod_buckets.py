@@ -3,7 +3,9 @@
 The library speaks to Google's storage by its S3-like XML interface, which moto's server has too.
 """
 
+import base64
 import gzip
+import hmac
 import json
 import os
 import re
@@ -15,6 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.utils import formatdate
 from pathlib import Path
 
 import obstore
@@ -46,7 +49,11 @@ READER = {
     "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
 }
 PAGE = 5
-AZURITE_ACCOUNT = "devstoreaccount1"
+AZURITE, AZURITE_ACCOUNT = "http://127.0.0.1:10000", "devstoreaccount1"
+AZURITE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+"""The account and the key that every Azurite has, as its documentation says."""
 
 
 def free_port():
@@ -296,6 +303,22 @@ def test_an_account_for_azure_must_be_named(monkeypatch):
     assert "needs AZURE_STORAGE_ACCOUNT_NAME" in problem_of("az://container")
 
 
+def make_container(name):
+    """Make a container that anybody may read, by Azure's own interface and signature."""
+    headers = {
+        "x-ms-blob-public-access": "container",
+        "x-ms-date": formatdate(usegmt=True),
+        "x-ms-version": "2021-08-06",
+    }
+    signed = ["PUT", *[""] * 11, *(f"{key}:{value}" for key, value in headers.items())]
+    signed += [f"/{AZURITE_ACCOUNT}/{AZURITE_ACCOUNT}/{name}", "restype:container"]
+    digest = hmac.new(base64.b64decode(AZURITE_KEY), "\n".join(signed).encode(), "sha256").digest()
+    key = f"SharedKey {AZURITE_ACCOUNT}:{base64.b64encode(digest).decode()}"
+    url = f"{AZURITE}/{AZURITE_ACCOUNT}/{name}?restype=container"
+    request = urllib.request.Request(url, headers={**headers, "Authorization": key}, method="PUT")
+    urllib.request.urlopen(request).close()
+
+
 @pytest.fixture
 def azurite(tmp_path, monkeypatch):
     """Azurite at the port where the library looks for it, with an empty container `gsod`."""
@@ -307,15 +330,18 @@ def azurite(tmp_path, monkeypatch):
     )
     monkeypatch.setenv(stores.EMULATOR, "true")
     monkeypatch.setenv(stores.ACCOUNT, AZURITE_ACCOUNT)
+    make_container("gsod")
     yield
     process.kill()
     process.wait()
 
 
 def test_an_archive_in_azure_is_read(azurite):
-    store = AzureStore("gsod")
+    store = AzureStore("gsod", client_options={"allow_http": True})
     put_archives(store, 2020)
     put_stations(store, 2024)
     for year in (2020, 2024):
         counts = read(Where("az://gsod"), year, QUESTION).counts
         assert counts.stations == in_folder(year).stations
+    assert "years there: 2020 2024" in problem_of("az://gsod", 2019)
+    assert "HTTP 404" in problem_of("az://nowhere")

@@ -40,14 +40,16 @@ def summary(loaded: Sequence[Loaded], makespan: float) -> dict[str, Any]:
     seconds = sum(year.seconds for year in loaded)
     cpu_seconds = sum(year.seconds * year.cpus for year in loaded)
     size = sum(year.effort.bytes for year in loaded)
+    processor = sum(year.effort.processor for year in loaded)
     shares = {
         "waiting_share": sum(year.effort.waited for year in loaded) / seconds,
-        "processor_share": sum(year.effort.processor for year in loaded) / cpu_seconds,
+        "processor_share": processor / cpu_seconds,
         "held_back_share": min(1.0, sum(year.effort.held_back for year in loaded) / seconds),
     }
     return {
         "bytes": size,
         "bytes_per_second": size / makespan,
+        "processor_seconds": processor,
         **shares,
         "limited_by": _limit(shares),
     }
