@@ -13,7 +13,7 @@ from pathlib import Path
 
 from raykit import kit, locks, processes
 from raykit.containers import docker
-from raykit.errors import ConflictError, MissingError
+from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
 from raykit.progress import Progress
 from raykit.spec.rules import images
 
@@ -23,6 +23,8 @@ BUILD_TIMEOUT_SECONDS = 3600.0
 LOAD_TIMEOUT_SECONDS = 900.0
 SUFFIXES = {"amd64": "", "arm64": "-aarch64"}
 """Suffix of the tag of Ray's public images, by architecture."""
+CANNOT_RUN = "exec format error"
+"""What a kernel says of a program of another architecture."""
 
 
 def contents(root: Path) -> list[Path]:
@@ -66,19 +68,22 @@ def is_built(image: str) -> bool:
     return bool(docker.inspect("image", image))
 
 
-def build(image: str, progress: Progress) -> None:
-    """Build raykit's own image unless the engine has it.
+def build(image: str, progress: Progress, architecture: str = "") -> str:
+    """Build raykit's own image unless the engine has it; return its name in the engine.
 
-    image: its reference.
-    Errors: ConflictError (8) if the files have changed and now make another reference,
-    KubernetesError (5) if the build fails or takes over an hour.
+    image: its reference. architecture: one that is not the engine's; the name then ends with it.
+    Errors: ConflictError (8) if the files have changed and now make another reference, MissingError
+    (4) if docker runs no programs of that architecture, KubernetesError (5) if the build fails
+    otherwise or takes over an hour.
     """
-    if is_built(image):
-        return
-    progress.detail(f"docker build {image}")
-    with locks.held(f"image-{image}", f"building {image}", wait=BUILD_TIMEOUT_SECONDS):
-        if not is_built(image):
-            _build(image, docker.engine().architecture)
+    name = f"{image}-{architecture}" if architecture else image
+    if is_built(name):
+        return name
+    progress.detail(f"docker build {name}")
+    with locks.held(f"image-{name}", f"building {name}", wait=BUILD_TIMEOUT_SECONDS):
+        if not is_built(name):
+            _build(image, name, architecture)
+    return name
 
 
 def load(cluster: str, nodes: Sequence[str], image: str, progress: Progress) -> list[str]:
@@ -116,7 +121,9 @@ def _ray(root: Path) -> str:
     raise MissingError(f"{dockerfile} names no Ray in a line `ARG RAY=…`")
 
 
-def _build(image: str, architecture: str) -> None:
+def _build(image: str, name: str, architecture: str) -> None:
+    platform = ["--platform", f"linux/{architecture}"] if architecture else []
+    arguments = _arguments(architecture or docker.engine().architecture)
     with tempfile.TemporaryDirectory(prefix="raykit-build-") as folder:
         for path in contents(kit.root()):
             copy = Path(folder) / path
@@ -128,11 +135,31 @@ def _build(image: str, architecture: str) -> None:
                 evidence=[f"they make {reference(Path(folder))} now"],
                 next="run the same command again",
             )
-        processes.run(
-            ["docker", "build", "--tag", image, *_arguments(architecture), folder],
+        done = docker.docker(
+            "build",
+            *("--tag", name, *platform, *arguments, folder),
+            check=False,
             timeout=BUILD_TIMEOUT_SECONDS,
-            next="docker pull the base image by hand to see why, or check the Dockerfile",
         )
+    if done.returncode:
+        raise _failed(done, architecture)
+
+
+def _failed(done: processes.Completed, architecture: str) -> RaykitError:
+    output = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+    reason = next((line for line in output if CANNOT_RUN in line), None)
+    if architecture and reason:
+        return MissingError(
+            f"the docker engine runs no programs of {architecture}, so it cannot build for it",
+            evidence=[done.evidence()[0], reason],
+            next=f"docker run --privileged --rm tonistiigi/binfmt --install {architecture}   (QEMU "
+            "then runs them), or build on a machine of that architecture",
+        )
+    return KubernetesError(
+        f"docker failed with exit status {done.returncode}",
+        evidence=done.evidence(),
+        next="docker pull the base image by hand to see why, or check the Dockerfile",
+    )
 
 
 def _arguments(architecture: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from raykit import processes
@@ -66,9 +67,7 @@ def _inspected(reference: str) -> dict[str, Any]:
 
 def _is_absent(reference: str) -> bool:
     """Whether the image's registry says that it has no such image."""
-    host, _ = images.domain_and_path(images.repository_and_tag(reference)[0])
-    plain = ["--insecure"] if host and LOOPBACK.fullmatch(host) else []
-    words = ["manifest", "inspect", *plain, reference]
+    words = ["manifest", "inspect", *_plain(reference), reference]
     try:
         done = docker.docker(*words, check=False, timeout=ASK_SECONDS)
     except RaykitError:
@@ -111,6 +110,46 @@ def push(reference: str, to: str, progress: Progress) -> str:
             next=f"docker image inspect {to} --format '{{{{.RepoDigests}}}}'",
         )
     return f"{to}@{digests[-1]}"
+
+
+def join(names: Sequence[str], to: str) -> str:
+    """Make a name in a registry stand for several images there; return the digest of their list.
+
+    By buildx where docker has it, which also joins images with attestations, else by
+    `docker manifest`. Errors: as `push`.
+    """
+    by_buildx = docker.docker("buildx", "version", check=False).returncode == 0
+    done = _by_buildx(names, to) if by_buildx else _by_manifest(names, to)
+    digest = re.search(r"sha256:[0-9a-f]{64}", done.stdout)
+    if done.returncode or not digest:
+        raise _failed(to, done)
+    return digest[0]
+
+
+def _by_buildx(names: Sequence[str], to: str) -> processes.Completed:
+    words = ("buildx", "imagetools", "create", "--tag", to, *names)
+    done = docker.docker(*words, check=False, timeout=PUSH_SECONDS)
+    if done.returncode:
+        return done
+    words = ("buildx", "imagetools", "inspect", to, "--format", "{{.Manifest.Digest}}")
+    return docker.docker(*words, check=False, timeout=PUSH_SECONDS)
+
+
+def _by_manifest(names: Sequence[str], to: str) -> processes.Completed:
+    plain = _plain(to)
+    docker.docker("manifest", "rm", to, check=False)  # what an interrupted push has left
+    words = ("manifest", "create", *plain, to, *names)
+    done = docker.docker(*words, check=False, timeout=PUSH_SECONDS)
+    if done.returncode:
+        return done
+    words = ("manifest", "push", "--purge", *plain, to)
+    return docker.docker(*words, check=False, timeout=PUSH_SECONDS)
+
+
+def _plain(reference: str) -> list[str]:
+    """The option of `docker manifest` for a registry without TLS: one on loopback."""
+    host, _ = images.domain_and_path(images.repository_and_tag(reference)[0])
+    return ["--insecure"] if host and LOOPBACK.fullmatch(host) else []
 
 
 def _failed(to: str, done: processes.Completed) -> MissingError | KubernetesError:

@@ -76,7 +76,7 @@ def push(tmp_path, monkeypatch):
 
     def run(during):
         monkeypatch.setattr(images.docker, "engine", lambda: None)
-        monkeypatch.setattr(images.image, "build", lambda *_: None)
+        monkeypatch.setattr(images.builds, "build", lambda *_: ["raykit:1"])
         monkeypatch.setattr(images.registry, "push", lambda *_: during(spec) or NEW)
         images.push("r.example/raykit", spec, Progress())
         return spec.read_text()

@@ -89,16 +89,21 @@ def push(
         Path | None,
         typer.Option("-f", "--file", metavar="SPEC", help="Write the image into this spec."),
     ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OS/ARCH", help="linux/amd64, linux/arm64, or both: for these nodes."),
+    ] = None,
     output_format: Output = Format.text,
 ) -> None:
     """Push raykit's own image to a registry, built first where it has to be.
 
-    Prints the line for the spec, with the digest: a tag may come to mean another image.
+    Prints the line for the spec, with the digest: a tag may come to mean another image. With
+    several platforms, one name stands for an image for each.
     """
     from raykit.flows.clusters import images as flow
     from raykit.progress import Progress
 
-    pushed = flow.push(repository, spec, Progress(output.Screen()))
+    pushed = flow.push(repository, spec, Progress(output.Screen()), platform or ())
     output.show("image push", pushed.as_dict(), output_format is Format.json, _pushed)
 
 

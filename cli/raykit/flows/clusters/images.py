@@ -10,6 +10,7 @@ from pathlib import Path
 from raykit import checks
 from raykit.checks import Check
 from raykit.containers import docker, image, registry
+from raykit.containers import platforms as builds
 from raykit.containers.checks import contents
 from raykit.errors import ConflictError, RaykitError, UsageError
 from raykit.kube.connection import connect
@@ -103,23 +104,27 @@ def check_there(
     return contents.judge(asked.name, contents.parsed(output), asked.ray)
 
 
-def push(repository: str, spec: Path | None, progress: Progress) -> Pushed:
+def push(
+    repository: str, spec: Path | None, progress: Progress, platforms: Sequence[str] = ()
+) -> Pushed:
     """Build raykit's own image if it must be, push it, and write its digest into a spec.
 
-    spec: the file whose `image` becomes the pushed one; None: no file is changed.
-    Errors: UsageError (2) for a bad repository or a spec without a line for the image, SpecError
-    (3) for the spec, ConflictError (8) if it cannot be changed after the push; else as
-    `registry.push`.
+    spec: the file whose `image` becomes the pushed one; None: no file is changed. platforms: such
+    as `linux/arm64`; none: the engine's own. The name then stands for all of them.
+    Errors: UsageError (2) for a bad repository or platform, or a spec without a line for the image,
+    SpecError (3) for the spec, MissingError (4) if docker cannot build for a platform,
+    ConflictError (8) if the spec cannot be changed after the push; else as `registry.push`.
     """
     source = image.reference()
     to = registry.target(repository, source)
+    chosen = builds.parse(platforms)
     if spec:
         _readable(spec)  # refused before the push, which is long
     with progress.step("image-build", "image built"):
         docker.engine()
-        image.build(source, progress)
+        names = builds.build(source, chosen, progress)
     with progress.step("image-push", f"{to} pushed"):
-        pushed = registry.push(source, to, progress)
+        pushed = builds.push(names, to, progress)
     if spec:
         _write_image(spec, pushed)
     return Pushed(pushed, source, spec)
