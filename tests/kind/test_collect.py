@@ -49,7 +49,20 @@ def test_evidence_has_all_three_nodes_and_is_read_when_the_cluster_is_gone(lab, 
     assert rows["data"]["result"]["result"]
     assert json.loads(files[f"jobs/{run['submission_id']}/timeline.json"])
     assert done["missing"] == []
-    lab.raykit("down", "multi-node", "-n", namespace)
+    down = lab.raykit("down", "multi-node", "-n", namespace, "--no-collect")
+    assert "evidence" not in down.stderr
     shown = lab.raykit("runs", "show", run["id"], "--evidence").stdout
     assert done["id"] in shown
     assert "kubernetes/raycluster.json" in shown
+
+
+def test_a_cluster_that_does_not_come_up_leaves_evidence_and_so_does_down(lab, namespace, spec):
+    path = spec("nowhere", "image: localhost:1/nowhere:1.0")
+    refused = lab.raykit("up", "-f", path, "-n", namespace, code=5).stderr
+    down = lab.raykit("down", "-f", path, "-n", namespace).stderr
+    for said in (refused, down):
+        (kept,) = [line for line in said.splitlines() if line.startswith("evidence kept: ")]
+        name = kept.split()[-1]
+        events = lab.raykit("runs", "show", name, "--file", "events.json").stdout
+        assert "localhost:1/nowhere:1.0" in events
+        assert "the head: its pod is not ready" in lab.json("runs", "show", name)["missing"]

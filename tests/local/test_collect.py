@@ -84,7 +84,10 @@ def test_evidence_of_a_warm_head_is_read_when_the_head_is_gone(cli, warm):
     assert [line.partition(":")[2] for line in collected["missing"]] == [
         " its driver has not joined Ray"
     ]
-    assert cli("down", "kept", "--on", "local").code == 0
+    down = cli("down", "kept", "--on", "local")
+    assert down.code == 0
+    (before_end,) = [line for line in down.err.splitlines() if "evidence kept" in line]
+    assert "timeline.json" in cli("runs", "show", before_end.split()[-1]).out
     files = unpacked(collected["path"])
     assert not any(secret.encode() in content for content in files.values())
     name = json.loads(files["ray/jobs.json"])[-1]["submission_id"]
@@ -97,7 +100,7 @@ def test_evidence_of_a_warm_head_is_read_when_the_head_is_gone(cli, warm):
     assert "timeline.json" in shown.out
     of_run = cli("runs", "show", name, "--evidence")
     assert of_run.code == 0, of_run.err
-    assert collected["id"] in of_run.out
+    assert before_end.split()[-1] in of_run.out, "the newest evidence that has the job"
 
 
 def test_collect_without_a_head_says_what_to_do(cli):
@@ -112,9 +115,12 @@ def test_an_archive_where_nothing_can_be_written_is_an_error_and_a_failed_run_st
     cli, warm, tmp_path
 ):
     warm("full")
+    before = set(cli.runs.glob("*"))
     done = cli("collect", "full", "--output-file", tmp_path / "absent" / "x.tar.gz")
     assert (done.code, "Traceback" in done.err) == (0, False), done.err
     blocked = tmp_path / "file"
     blocked.write_text("")
     done = cli("collect", "full", "--output-file", blocked / "x.tar.gz")
     assert done.code == 7, done.err
+    assert cli("down", "full", "--on", "local", "--no-collect").code == 0
+    assert set(cli.runs.glob("*")) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from raykit.app import output
 from raykit.app.options import (
+    Collect,
     Context,
     Format,
     Name,
@@ -19,6 +21,7 @@ from raykit.app.options import (
     number,
     refuse,
     refuse_other_targets,
+    runs_folder,
     where,
 )
 from raykit.errors import UsageError
@@ -27,7 +30,16 @@ from raykit.flows.ranges import BRING_UP_SECONDS, SECONDS, Range
 if TYPE_CHECKING:
     from raykit.progress import Progress
 
-ELSEWHERE = ("context", "namespace", "replicas", "create_namespace", "timeout", "recreate", "yes")
+ELSEWHERE = (
+    "context",
+    "namespace",
+    "replicas",
+    "create_namespace",
+    "timeout",
+    "recreate",
+    "yes",
+    "collect",
+)
 """Options of `up` that do nothing for a head on this machine."""
 
 MOST_NODES = 64
@@ -90,6 +102,7 @@ def up(
         bool, typer.Option("--recreate", help="Delete it first: all pods restart.")
     ] = False,
     yes: Yes = False,
+    collect: Collect = True,
     output_format: Output = Format.text,
 ) -> None:
     """Bring up the Ray cluster of a spec, and wait until it is ready.
@@ -99,6 +112,7 @@ def up(
     it says why, from pods and events.
     """
     from raykit.flows.clusters import up as flow
+    from raykit.flows.keeping.collecting import not_ready
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
@@ -119,6 +133,7 @@ def up(
         recreate=recreate,
         file=spec,
         confirm=consent(yes),
+        keep=partial(not_ready, runs=runs_folder(), progress=progress) if collect else flow.nothing,
     )
     cluster = flow.up(request, progress)
     data = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from raykit.app.options import (
     consent,
     refuse,
     refuse_other_targets,
+    runs_folder,
     where,
 )
 from raykit.errors import UsageError
@@ -68,6 +70,9 @@ def down(
     context: Context = None,
     namespace: Namespace = None,
     yes: Yes = False,
+    collect: Annotated[
+        bool, typer.Option("--collect/--no-collect", help="Keep evidence of it before it ends.")
+    ] = True,
     output_format: Output = Format.text,
 ) -> None:
     """Delete a cluster, by name or by spec, or end a local head; asks if jobs run there.
@@ -79,11 +84,13 @@ def down(
     has run for that time. A cluster whose head cannot be asked is kept.
     """
     from raykit.flows.clusters import down as flow
+    from raykit.flows.keeping.collecting import before_end
     from raykit.progress import Progress
 
     progress = Progress(output.Screen())
     if idle is not None:
         refuse(options, "--idle takes the clusters of a namespace", "spec", "on")
+        refuse(options, "nothing is collected of idle clusters", "collect")
         if render_cronjob is not None:
             refuse(options, "--render-cronjob changes nothing", "dry_run", "context", "yes")
             _render_cronjob(render_cronjob, idle, name, namespace, output_format)
@@ -92,14 +99,15 @@ def down(
             _end_idle(where_idle, idle, dry_run, yes, progress, output_format)
         return
     refuse(options, "there is no --idle", "dry_run", "render_cronjob")
+    keep = partial(before_end, runs=runs_folder(), progress=progress) if collect else flow.nothing
     if on is not None:
         refuse_other_targets(on)
         refuse(options, "a head on this machine has only a name", "spec", "context", "namespace")
-        gone = flow.of_head(name or on, consent(yes), progress)
+        gone = flow.of_head(name or on, consent(yes), progress, keep)
     elif spec is not None and name is None:
-        gone = flow.of_spec(spec, context, namespace, consent(yes), progress)
+        gone = flow.of_spec(spec, context, namespace, consent(yes), progress, keep)
     elif name is not None and spec is None:
-        gone = flow.of_name(where(name, context, namespace), consent(yes), progress)
+        gone = flow.of_name(where(name, context, namespace), consent(yes), progress, keep)
     else:
         raise UsageError("say which cluster: its name, or -f SPEC", next="raykit status")
     output.show("down", gone.as_dict(), output_format is Format.json, _is_down)

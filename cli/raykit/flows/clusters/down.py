@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from raykit.errors import MissingError, RaykitError, UsageError
 from raykit.flows import local
 from raykit.flows.clusters import consent, up, work
 from raykit.flows.ranges import BRING_UP_SECONDS
-from raykit.flows.targets.kinds import WarmLocal
+from raykit.flows.targets.kinds import OnKubernetes, Target, WarmLocal
 from raykit.flows.targets.where import Where
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
@@ -18,6 +19,13 @@ from raykit.kuberay import choosing, operator, raycluster
 from raykit.kuberay.raycluster import Cluster
 from raykit.local import warm
 from raykit.progress import Progress
+
+Keep = Callable[[Target], None]
+"""Keeps evidence of what is about to end."""
+
+
+def nothing(_: Target) -> None:
+    """Keep no evidence."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,13 @@ class Gone:
         return asdict(self)
 
 
-def of_name(where: Where, confirm: consent.Confirm, progress: Progress) -> Gone:
+def of_name(
+    where: Where, confirm: consent.Confirm, progress: Progress, keep: Keep = nothing
+) -> Gone:
     """End the cluster or the local head that `where.on` names.
 
     A name alone means a local head, or a cluster of the namespace that `up` uses; other namespaces
-    are not searched.
+    are not searched. keep: called before it ends.
     Errors: UsageError (2) if both exist or the user does not confirm, MissingError (4) if neither
     exists, ConflictError (8) if raykit did not make the cluster.
     """
@@ -43,14 +53,14 @@ def of_name(where: Where, confirm: consent.Confirm, progress: Progress) -> Gone:
     reference = narrowed(parse(word, "NAME"), where.context, where.namespace)
     head = warm.find(word) if reference == Reference(word) else None
     if head is None:
-        return of_reference(reference, confirm, progress)
+        return of_reference(reference, confirm, progress, keep)
     if cluster := _of_the_same_name(word, progress):
         raise UsageError(
             f"{word} names several",
             evidence=[f"local head {word}", cluster.where],
             next=f"raykit down {word} --on local, or raykit down {cluster.where}",
         )
-    return of_head(word, confirm, progress)
+    return of_head(word, confirm, progress, keep)
 
 
 def of_spec(
@@ -59,16 +69,17 @@ def of_spec(
     namespace: str | None,
     confirm: consent.Confirm,
     progress: Progress,
+    keep: Keep = nothing,
 ) -> Gone:
     """End the cluster that `raykit up -f` makes of a spec.
 
     Errors: SpecError (3) for the spec; else as `of_name`.
     """
     spec = up.read_spec(path, namespace=namespace)
-    return of_reference(Reference(spec.name, spec.namespace, context), confirm, progress)
+    return of_reference(Reference(spec.name, spec.namespace, context), confirm, progress, keep)
 
 
-def of_head(name: str, confirm: consent.Confirm, progress: Progress) -> Gone:
+def of_head(name: str, confirm: consent.Confirm, progress: Progress, keep: Keep = nothing) -> Gone:
     """End a local head.
 
     Errors: MissingError (4) if none of that name runs, UsageError (2) if jobs run there and the
@@ -79,10 +90,13 @@ def of_head(name: str, confirm: consent.Confirm, progress: Progress) -> Gone:
     if jobs:
         progress.note(jobs)
         consent.ask(f"end the local head {name}", confirm, because=jobs)
+    keep(WarmLocal(head, ""))
     return Gone(local.down(head, progress).name)
 
 
-def of_reference(reference: Reference, confirm: consent.Confirm, progress: Progress) -> Gone:
+def of_reference(
+    reference: Reference, confirm: consent.Confirm, progress: Progress, keep: Keep = nothing
+) -> Gone:
     """Delete one of raykit's clusters and wait until its pods are gone.
 
     A reference without a namespace means the context's namespace. Errors: as `of_name`.
@@ -97,6 +111,7 @@ def of_reference(reference: Reference, confirm: consent.Confirm, progress: Progr
     consent.require(consent.describe(connection), doing, confirm, because=because)
     with consent.one_at_a_time(connection, name, namespace, BRING_UP_SECONDS, progress):
         cluster = choosing.find_one(connection, name, namespace)
+        keep(OnKubernetes(cluster, ""))
         with progress.step("down", f"{name} ended"):
             raycluster.end(cluster, progress)
     return Gone(name, namespace)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from raykit.containers import docker, image, kind, registry
-from raykit.errors import MissingError
+from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.flows.clusters import applying, consent
 from raykit.flows.clusters.applying import Plan
 from raykit.flows.ranges import BRING_UP_SECONDS
+from raykit.flows.targets.kinds import OnKubernetes, Target
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kube.contexts import Context
@@ -25,9 +27,16 @@ from raykit.spec.model import ClusterSpec
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
+Keep = Callable[[Target, RaykitError], None]
+"""Keeps evidence of a cluster that did not become ready, for this reason."""
+
 
 def _never(_: str) -> bool:
     return False
+
+
+def nothing(_target: Target, _error: RaykitError) -> None:
+    """Keep no evidence."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Request:
     recreate: delete a cluster that exists and make it again, so that all pods restart.
     file: where the spec comes from, for messages.
     confirm: asks the user before raykit changes a context whose Kubernetes cluster it did not
-    make, and before running jobs are lost.
+    make, and before running jobs are lost. keep: called if the cluster does not become ready.
     """
 
     spec: ClusterSpec
@@ -49,6 +58,7 @@ class Request:
     recreate: bool = False
     file: Path | None = None
     confirm: consent.Confirm = field(default=_never)
+    keep: Keep = field(default=nothing)
 
 
 def up(request: Request, progress: Progress) -> Cluster:
@@ -78,7 +88,7 @@ def up(request: Request, progress: Progress) -> Cluster:
                 progress.note(f"{existing.where} is as the spec says: nothing to change")
                 if not context.asks_first:
                     bring_image(context, reference, progress)
-                return raycluster.wait_ready(existing, progress, request.timeout)
+                return _ready(existing, progress, request.timeout, request.keep)
             consent.agree_to(to_do.change, existing, context, request.confirm, progress)
         with progress.step("image", "image"):
             bring_image(context, reference, progress)
@@ -89,7 +99,7 @@ def up(request: Request, progress: Progress) -> Cluster:
                 _end(existing, progress)
             else:
                 to_do = applying.renewed(to_do, now)
-        return come_up(connection, to_do, progress, request.timeout)
+        return come_up(connection, to_do, progress, request.timeout, request.keep)
 
 
 def read_spec(
@@ -111,16 +121,23 @@ def in_namespace(spec: ClusterSpec, connection: Kubernetes) -> ClusterSpec:
     return spec if spec.namespace else load.overridden(spec, namespace=connection.namespace)
 
 
-def come_up(connection: Kubernetes, to_do: Plan, progress: Progress, timeout: float) -> Cluster:
+def come_up(
+    connection: Kubernetes,
+    to_do: Plan,
+    progress: Progress,
+    timeout: float,
+    keep: Keep = nothing,
+) -> Cluster:
     """Apply a plan, wait until the cluster is ready, and record how it came up.
 
-    timeout: seconds. Errors: KubernetesError (5) with the reason, ConflictError (8).
+    timeout: seconds. keep: called if it does not become ready.
+    Errors: KubernetesError (5) with the reason, ConflictError (8).
     """
     items = to_do.items
     name = next(item["metadata"]["name"] for item in items if item["kind"] == "RayCluster")
     with progress.step("apply", f"RayCluster {name} applied"):
         applied = applying.apply(connection, to_do)
-    ready = raycluster.wait_ready(applied, progress, timeout)
+    ready = _ready(applied, progress, timeout, keep)
     bring_up.record(ready, applied.item)
     return ready
 
@@ -146,6 +163,15 @@ def create_namespace(connection: Kubernetes, name: str) -> None:
                 "metadata": {"name": name, "labels": RESTRICTED},
             }
         )
+
+
+def _ready(cluster: Cluster, progress: Progress, timeout: float, keep: Keep) -> Cluster:
+    """The cluster once it is ready. Errors: as `raycluster.wait_ready`, after evidence was kept."""
+    try:
+        return raycluster.wait_ready(cluster, progress, timeout)
+    except KubernetesError as error:
+        keep(OnKubernetes(cluster, ""), error)
+        raise
 
 
 def _existing(connection: Kubernetes, spec: ClusterSpec) -> Cluster | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from raykit import versions
-from raykit.errors import RecordError
+from raykit.errors import JobsApiError, RecordError
 from raykit.flows.targets.address import Address
 from raykit.flows.targets.kinds import OnKubernetes, Target, WarmLocal
 from raykit.measure.keeping.evidence import Collected, Collection
@@ -106,7 +106,17 @@ def _opened(target: Target) -> Iterator[JobsApi]:
         if isinstance(target, OnKubernetes):
             from raykit.kuberay.reach import reach
 
+            _check_head_pod(target)
             endpoint = way.enter_context(reach(target.cluster, Progress(), REACH_SECONDS))
         else:
             endpoint = way.enter_context(target.open(Progress()))
         yield JobsApi(way.enter_context(Transport(endpoint)))
+
+
+def _check_head_pod(target: OnKubernetes) -> None:
+    """Errors: JobsApiError (6) if no head pod serves: then there is nobody to ask."""
+    from raykit.kuberay import raycluster
+    from raykit.kuberay.pods import is_head, serves
+
+    if not any(is_head(pod) and serves(pod) for pod in raycluster.pods(target.cluster)):
+        raise JobsApiError("its pod is not ready")

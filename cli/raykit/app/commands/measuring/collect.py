@@ -24,7 +24,8 @@ EPILOG = """Examples:
   raykit collect --output-file a.tar.gz --on http://head:8265
   raykit runs show ID                   what is in it, also when the cluster is gone
 
-A failed run keeps its evidence beside its record; --no-collect turns that off.
+It is also kept when a run or `raykit up` fails, and before `raykit down`;
+--no-collect there turns that off.
 """
 
 
