@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from queue import Empty, Queue
@@ -18,7 +18,7 @@ from typing import IO
 from raykit import processes
 from raykit.endpoint import Ended, Endpoint
 from raykit.errors import KubernetesError, MissingError
-from raykit.kube.connection import connect, secret_value
+from raykit.kube.connection import Kubernetes, connect, secret_value
 from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay.raycluster import Cluster, refresh
@@ -35,15 +35,19 @@ INSTALL_KUBECTL = "install kubectl: https://kubernetes.io/docs/tasks/tools/"
 
 
 @contextmanager
-def reach(cluster: Cluster, progress: Progress, patience: float = UP_SECONDS) -> Iterator[Endpoint]:
+def reach(
+    cluster: Cluster, progress: Progress, patience: float | None = None
+) -> Iterator[Endpoint]:
     """An endpoint of the head while the block runs.
 
-    patience: seconds for the API server to reach a head that may still be starting.
+    patience: seconds for the API server to reach a head that may still be starting; None: 30.
     Errors: KubernetesError (5) if the head cannot be reached either way, MissingError (4) if there
     is no token, or no kubectl for the port-forward.
     """
     through_proxy = endpoint(cluster)
-    trouble = _trouble(cluster, through_proxy, progress, patience)
+    trouble = _trouble(
+        cluster, through_proxy, progress, UP_SECONDS if patience is None else patience
+    )
     if trouble is None:
         yield replace(
             through_proxy,
@@ -102,12 +106,15 @@ def ended(cluster: Cluster) -> Ended | None:
     """
     with connect(cluster.connection.context) as connection:
         item = connection.get("RayCluster", cluster.name, cluster.namespace)
+        namespace_ends = item is not None and _is_ending(connection, cluster.namespace)
     if item is None:
         what = f"there is no RayCluster {cluster.where} any more"
     elif item["metadata"].get("uid") != cluster.item["metadata"].get("uid"):
         what = f"the RayCluster {cluster.where} was deleted and created again"
     elif item["metadata"].get("deletionTimestamp"):
         what = f"the RayCluster {cluster.where} is being deleted"
+    elif namespace_ends:
+        what = f"the namespace {cluster.namespace} is being deleted, and {cluster.where} with it"
     elif item["spec"].get("suspend"):
         return Ended(
             f"the RayCluster {cluster.where} is suspended, and its pods have ended",
@@ -120,6 +127,14 @@ def ended(cluster: Cluster) -> Ended | None:
         next="raykit up -f SPEC creates it; then submit the job again",
         deleted=True,
     )
+
+
+def _is_ending(connection: Kubernetes, namespace: str) -> bool:
+    """Whether a namespace is being deleted. Its pods end first, its RayClusters last."""
+    with suppress(ForbiddenError):
+        item = connection.get("Namespace", namespace)
+        return item is not None and "deletionTimestamp" in item["metadata"]
+    return False
 
 
 def token(cluster: Cluster) -> str | None:

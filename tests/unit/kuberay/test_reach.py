@@ -241,6 +241,21 @@ def test_kubernetes_says_whether_a_cluster_is_still_there(cluster, api, metadata
     assert ended is None or ended.deleted
 
 
+def test_a_cluster_whose_namespace_is_being_deleted_does_not_come_back(cluster, api):
+    """Of a namespace that is deleted, the pods end first: the RayCluster is still whole then."""
+    small = cluster()
+    api.say(f"{PROXY}/api/gcs_healthz", "success")
+    api.say(SMALL, small.item)
+    ending = {"name": "ray", "deletionTimestamp": "2026-11-26T07:00:00Z"}
+    with reach.reach(small, Progress()) as endpoint:
+        api.refuse("/api/v1/namespaces/ray", 403, 'namespaces "ray" is forbidden')
+        assert endpoint.ended() is None
+        api.say("/api/v1/namespaces/ray", {"metadata": ending})
+        ended = endpoint.ended()
+    assert ended.what == ("the namespace ray is being deleted, and kind-here:ray/small with it")
+    assert ended.deleted
+
+
 def test_a_port_forward_that_fails_says_why(cluster, tools):
     small = cluster()
     tools(kubectl="echo 'error: unable to forward' >&2; exit 1")

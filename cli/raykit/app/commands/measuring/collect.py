@@ -22,7 +22,7 @@ EPILOG = """Examples:
   raykit collect                        the one cluster, or the local head
   raykit collect three -n ray           a cluster by its name
   raykit collect --output-file a.tar.gz --on http://head:8265
-  raykit runs show ID                   what is in it, also when the cluster is gone
+  raykit runs show ID                   read it, also when the cluster is gone
 
 It is also kept when a run or `raykit up` fails, and before `raykit down`;
 --no-collect there turns that off.

@@ -23,7 +23,7 @@ EPILOG = """Examples:
   raykit runs --job fib --status FAILED --since 7d
   raykit runs show last                           what it measured
   raykit runs show last --log                     what it printed
-  raykit runs show last --evidence                what was collected of its cluster
+  raykit runs show last --evidence                what was collected of it
 """
 NO_RUNS = "no runs yet; raykit submit fib makes the first"
 NO_SUCH_RUNS = "no such runs; raykit runs lists all"
