@@ -336,7 +336,7 @@ def azurite(tmp_path, monkeypatch):
     process.wait()
 
 
-def test_an_archive_in_azure_is_read(azurite):
+def test_archives_and_stations_in_azure_are_read(azurite, monkeypatch):
     store = AzureStore("gsod", client_options={"allow_http": True})
     put_archives(store, 2020)
     put_stations(store, 2024)
@@ -344,4 +344,6 @@ def test_an_archive_in_azure_is_read(azurite):
         counts = read(Where("az://gsod"), year, QUESTION).counts
         assert counts.stations == in_folder(year).stations
     assert "years there: 2020 2024" in problem_of("az://gsod", 2019)
-    assert "HTTP 404" in problem_of("az://nowhere")
+    assert "HTTP 403" in problem_of("az://nowhere"), "only its owner may learn what is not there"
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURITE_KEY)
+    assert "HTTP 404 Not Found (ContainerNotFound" in problem_of("az://nowhere")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.sources.address import Where
@@ -26,10 +27,12 @@ CAUSES = (
     (re.compile(r"TimedOut|Timeout"), "it was silent for too long"),
     (re.compile(r"IncompleteBody|Interrupted|IncompleteMessage"), "the connection was cut"),
 )
+SERVICE = {"s3": "AWS_ENDPOINT_URL", "gs": "GOOGLE_BASE_URL", "az": "AZURE_STORAGE_ACCOUNT_NAME"}
 SHOWN = 200
 """Characters of an error that no line above explains."""
 
-NO_BUCKET, WRONG_REGION = "NoSuchBucket", ("AuthorizationHeaderMalformed", "PermanentRedirect")
+NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
+WRONG_REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect")
 
 
 class Missing(DataProblem):
@@ -38,7 +41,7 @@ class Missing(DataProblem):
 
 def refused(where: Where, name: str, error: Exception) -> DataProblem:
     """The problem that an object cannot be read, with the server's words and what to do next."""
-    if isinstance(error, FileNotFoundError) and NO_BUCKET not in str(error):
+    if isinstance(error, FileNotFoundError) and not _says(error, NO_BUCKET):
         return Missing(f"{name} is not at {where.address}", reason(error))
     what = f"{name} cannot be read from {where.address}"
     return DataProblem(what, reason(error), *_next_steps(where, error))
@@ -62,13 +65,17 @@ def _next_steps(where: Where, error: Exception) -> list[str]:
     status = STATUS.search(text)
     if "InvalidCertificate" in text:
         return [f"{CERTIFICATES}=FILE in the Ray nodes' environment names further authorities"]
-    if NO_BUCKET in text:
-        return ["check the bucket's name and, for another service than AWS, AWS_ENDPOINT_URL"]
-    if "redirect without LOCATION" in text or any(code in text for code in WRONG_REGION):
+    if _says(error, NO_BUCKET):
+        return [f"check the bucket's name and its service: {SERVICE[where.kind]}"]
+    if "redirect without LOCATION" in text or _says(error, WRONG_REGION):
         return [f"AWS_REGION is {os.environ.get('AWS_REGION') or 'not set (us-east-1)'}"]
     if where.kind in CREDENTIALS and status and status[1][:3] in ("400", "401", "403"):
         return [_credentials(where.kind)]
     return []
+
+
+def _says(error: Exception, codes: Sequence[str]) -> bool:
+    return any(code in str(error) for code in codes)
 
 
 def _credentials(kind: str) -> str:

@@ -99,7 +99,7 @@ class StationFiles:
 
         def request(store: Any) -> Any:
             answer = obstore.get(store, file["path"])
-            if (answer.meta["size"], answer.meta["e_tag"]) != (file["size"], file["e_tag"]):
+            if _version(answer.meta) != _version(file):
                 raise DataProblem(f"{name} changed since it was listed", "run the job again")
             return memoryview(answer.bytes())
 
@@ -140,6 +140,11 @@ class StationFiles:
         listed = f"years there: {ranges(years)}" if years else "no year is there"
         where = self._access.where.address
         return Missing(f"{self._year}.tar.gz and {self.archive} are not at {where}", listed)
+
+
+def _version(file: Listed) -> tuple[int, str]:
+    """Size and ETag; Azure's listings write it without quotation marks."""
+    return file["size"], (file["e_tag"] or "").strip('"')
 
 
 def _name(file: Listed) -> str:

@@ -65,24 +65,23 @@ def open_store(where: Where) -> Any:
             f"{where.address} cannot be read on this Ray node: its image has no obstore",
             "raykit image build makes one that has it; or raykit submit --pip obstore …",
         ) from error
-    common = {"client_options": _client(where), "retry_config": _retries()}
-    place = _bucket(where) if where.kind in BUCKETS else {}
+    makers = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}
+    name, options = _bucket(where) if where.kind in BUCKETS else (where.address, {})
+    options |= {"client_options": _client(where), "retry_config": _retries()}
     try:
-        if where.kind in ("http", "https"):
-            return store.HTTPStore(where.address, **common)
-        makers = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}
-        return makers[where.kind](**place, **common)
+        return makers.get(where.kind, store.HTTPStore)(name, **options)
     except Exception as error:
         first = str(error).strip().splitlines() or [repr(error)]
         raise DataProblem(f"{where.address} cannot be asked like this", first[0]) from error
 
 
-def _bucket(where: Where) -> dict[str, Any]:
+def _bucket(where: Where) -> tuple[str, dict[str, Any]]:
+    """A bucket's name, and the options of its store."""
     if where.kind == "az" and not (os.environ.get(ACCOUNT) or os.environ.get(EMULATOR)):
         raise DataProblem(f"{where.address} needs {ACCOUNT} in the Ray nodes' environment")
     parts = urlsplit(where.address)
-    place = {"bucket": parts.netloc, "prefix": parts.path.strip("/") or None}
-    return {**place, "skip_signature": not signs(where.kind)}
+    prefix = parts.path.strip("/") or None
+    return parts.netloc, {"prefix": prefix, "skip_signature": not signs(where.kind)}
 
 
 def signs(kind: str) -> bool:
@@ -108,7 +107,8 @@ def _client(where: Where) -> dict[str, Any]:
         "read_timeout": timedelta(seconds=STALL_SECONDS),
         "timeout": timedelta(days=1),
     }
-    if where.kind == "http" or _endpoint_is_loopback():
+    emulated = where.kind == "az" and os.environ.get(EMULATOR)
+    if where.kind == "http" or emulated or _endpoint_is_loopback():
         options["allow_http"] = True
     if path := os.environ.get(CERTIFICATES):
         options["root_certificate"] = _certificates(Path(path))
