@@ -1,4 +1,4 @@
-"""Write what follows from the model and the program: schemas, pages, the chart's README.
+"""Write what follows from the model and the program: schemas, pages, the commands for completion.
 
 python scripts/render_reference.py            # write
 python scripts/render_reference.py --check    # write nothing; exit 8 where a file differs
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 import command_page
+import command_tree
 from pydantic import BaseModel
 
 from raykit import kit
@@ -107,6 +108,7 @@ def files() -> dict[str, str]:
         "charts/raykit/values.schema.json": chart.values_schema_text(),
         "charts/raykit/README.md": chart_page(),
         "docs/commands.md": command_page.page(),
+        "cli/raykit/app/completion/commands.json": command_tree.text(),
         "docs/spec.md": spec_page(),
     }
 

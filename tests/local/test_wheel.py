@@ -44,7 +44,10 @@ def test_the_wheel_carries_the_kit_and_no_rubbish(wheel):
         names = set(archive.namelist())
         entry_points = next(name for name in names if name.endswith("entry_points.txt"))
         commands = archive.read(entry_points).decode().splitlines()
-    assert {"raykit = raykit.app.main:main", "kubectl-raykit = raykit.app.main:main"} <= {*commands}
+    programs = ("raykit", "kubectl-raykit")
+    assert {f"{name} = raykit.app.door:main" for name in programs} <= {*commands}
+    assert "kubectl_complete-raykit = raykit.app.door:complete_for_kubectl" in commands
+    assert "raykit/app/completion/commands.json" in names
     kit = {name.removeprefix("raykit/_kit/") for name in names if name.startswith("raykit/_kit/")}
     tracked = subprocess.run(
         ["git", "ls-files", "jobs", "Dockerfile", "deploy/kind.yaml", "deploy/clusters"],
@@ -108,7 +111,7 @@ def test_the_options_of_a_job_are_listed_from_the_wheel(cli, installed):
     cli.env["PYTHONPATH"] = str(installed)
     done = cli("submit", "gsod", "--", "--help")
     assert done.code == 0, done.err
-    for option in ("--data DIR", "--high-temp F", "--strict"):
+    for option in ("--data SOURCE", "--high-temp F", "--strict"):
         assert option in done.out
 
 

@@ -32,7 +32,6 @@ from raykit.app.commands import (
     submit,
 )
 from raykit.app.commands.measuring import bench, collect, compare, report, runs
-from raykit.app.completion import answer
 from raykit.errors import (
     Interrupt,
     InterruptedByUserError,
@@ -113,9 +112,6 @@ completion.register(app)
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (`errors.EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == [answer.COMMAND]:
-        answer.answer(app, words[1:])
-        sys.exit(0)
     streams.secure()
     sys.excepthook = output.show_bug
     _handle_signals()
@@ -147,12 +143,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     finally:
         # Skip the final garbage collection; it would add 50 ms to every command.
         gc.freeze()
-    sys.exit(0)
-
-
-def complete_for_kubectl() -> NoReturn:
-    """The program `kubectl_complete-raykit`, by which kubectl completes `kubectl raykit`."""
-    answer.answer_kubectl(app, sys.argv[1:])
     sys.exit(0)
 
 

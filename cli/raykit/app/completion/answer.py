@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-import typer.main
-
 from raykit.app import output
+from raykit.app.completion import tree
 from raykit.app.completion.candidates import Candidate, candidates
 from raykit.app.completion.shells import Shell
 
@@ -16,7 +15,7 @@ NO_FILES, MAYBE_FILES = ":4", ":0"
 """What kubectl's shell scripts do after a plugin's candidates; theirs are cobra's directives."""
 
 
-def answer(app: typer.Typer, words: Sequence[str]) -> None:
+def answer(words: Sequence[str]) -> None:
     """Print the candidates for a shell, one a line: the word, a tab, what it is.
 
     words: the shell, then the words after `raykit`, of which the last is to be completed. bash
@@ -24,21 +23,21 @@ def answer(app: typer.Typer, words: Sequence[str]) -> None:
     """
     shell, *rest = words or [""]
     if shell == Shell.bash:
-        lines = _for_bash(app, *rest[:2]) if len(rest) > 1 else []
+        lines = _for_bash(*rest[:2]) if len(rest) > 1 else []
     else:
-        lines = _with_descriptions(_candidates(app, rest))
+        lines = _with_descriptions(_candidates(rest))
     _print(lines)
 
 
-def answer_kubectl(app: typer.Typer, words: Sequence[str]) -> None:
+def answer_kubectl(words: Sequence[str]) -> None:
     """Print the candidates for `kubectl raykit`, and whether kubectl should offer files."""
-    lines = _with_descriptions(_candidates(app, words))
+    lines = _with_descriptions(_candidates(words))
     _print([*lines, NO_FILES if lines else MAYBE_FILES])
 
 
-def _candidates(app: typer.Typer, words: Sequence[str]) -> list[Candidate]:
+def _candidates(words: Sequence[str]) -> list[Candidate]:
     """The candidates whose text a line can hold."""
-    found = candidates(typer.main.get_command(app), words or [""])
+    found = candidates(tree.load(), words or [""])
     return [one for one in found if one.text.isprintable()]
 
 
@@ -46,10 +45,10 @@ def _with_descriptions(found: Sequence[Candidate]) -> list[str]:
     return [f"{one.text}\t{one.about}" if one.about else one.text for one in found]
 
 
-def _for_bash(app: typer.Typer, breaks: str, line: str) -> list[str]:
+def _for_bash(breaks: str, line: str) -> list[str]:
     """The candidates as bash inserts them: quoted, without what stands before the last break."""
     words, in_quotes = _split(line)
-    texts = [one.text for one in _candidates(app, words[1:])]
+    texts = [one.text for one in _candidates(words[1:])]
     if in_quotes:
         return texts
     kept = max((words[-1].rfind(character) for character in breaks), default=-1) + 1

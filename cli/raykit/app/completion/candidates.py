@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from raykit.app.completion.tree import Command, Param
 from raykit.flows import names
 from raykit.flows.names import Given, Name
 
@@ -44,9 +44,6 @@ OF_ARGUMENTS: Mapping[tuple[str, str], Callable[[Given], Iterable[Name]]] = {
 }
 """By the command and the name of its argument's parameter."""
 
-ONLY_LOCAL = "local"
-"""The metavar of options `--on` that take no other word."""
-
 
 @dataclass
 class Place:
@@ -57,10 +54,10 @@ class Place:
     behind_dashes: after `--`.
     """
 
-    command: Any
+    command: Command
     path: list[str] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
-    waiting: Any = None
+    waiting: Param | None = None
     at: int = 0
     behind_dashes: bool = False
 
@@ -75,8 +72,8 @@ class Place:
             self.behind_dashes = True
         elif word.startswith("-"):
             self._read_option(word)
-        elif word in self._children():
-            self.command = self._children()[word]
+        elif word in self.command.commands:
+            self.command = self.command.commands[word]
             self.path.append(word)
         else:
             self._read_argument(word)
@@ -84,7 +81,7 @@ class Place:
     def _read_option(self, word: str) -> None:
         name, equals, value = word.partition("=")
         option = self.option(name)
-        if option is None or option.is_flag:
+        if option is None or not option.takes:
             return
         if equals:
             self.given[option.name] = value
@@ -97,41 +94,22 @@ class Place:
             self.given[argument.name] = word
         self.at += 1
 
-    def option(self, name: str) -> Any:
+    def option(self, form: str) -> Param | None:
         """The option of that form (`-n`, `--namespace`); None if the command has none."""
-        options = (param for param in self.command.params if param.param_type_name == "option")
-        return next((one for one in options if name in (*one.opts, *one.secondary_opts)), None)
+        return next((option for option in self.command.options if form in option.forms), None)
 
-    def argument(self) -> Any:
-        """The argument that the next word would be; the last one takes all further words."""
-        arguments = [p for p in self.command.params if p.param_type_name == "argument"]
+    def argument(self) -> Param | None:
+        """The argument that the next word would be; the last one may take all further words."""
+        arguments = self.command.arguments
         if self.at < len(arguments):
             return arguments[self.at]
-        return arguments[-1] if arguments and arguments[-1].nargs == -1 else None
-
-    def options(self) -> list[Candidate]:
-        """All options in their longest form, and `--help`."""
-        shown = [
-            Candidate(form, _first_sentence(param.help))
-            for param in self.command.params
-            if param.param_type_name == "option" and not param.hidden
-            for form in (max(param.opts, key=len), *param.secondary_opts)
-        ]
-        return [*shown, Candidate("--help", "Show how the command is used.")]
-
-    def commands(self) -> list[Candidate]:
-        """The commands below this one."""
-        children = self._children().items()
-        return [Candidate(name, _first_sentence(child.help)) for name, child in children]
-
-    def _children(self) -> Mapping[str, Any]:
-        return getattr(self.command, "commands", {})
+        return arguments[-1] if arguments and arguments[-1].many else None
 
 
-def candidates(root: Any, words: Sequence[str]) -> list[Candidate]:
+def candidates(root: Command, words: Sequence[str]) -> list[Candidate]:
     """What can stand in the place of the last word and begins with it.
 
-    root: the command line as Typer builds it. words: those after `raykit`, the last perhaps empty.
+    words: those after `raykit`; the last is to be completed, and may be empty.
     """
     *before, beginning = words
     place = Place(root)
@@ -139,13 +117,12 @@ def candidates(root: Any, words: Sequence[str]) -> list[Candidate]:
         place.read(word)
     name, equals, value = beginning.partition("=")
     option = place.option(name) if equals and not place.behind_dashes else None
-    if option is not None:
-        found = [
-            Candidate(f"{name}={one.text}", one.about) for one in _values(place, option, value)
-        ]
+    if option is None:
+        possible = _of_word(place, beginning)
     else:
-        found = _of_word(place, beginning)
-    return [one for one in found if one.text.startswith(beginning)]
+        values = _values(place, option, value)
+        possible = [Candidate(f"{name}={one.text}", one.about) for one in values]
+    return [one for one in possible if one.text.startswith(beginning)]
 
 
 def _of_word(place: Place, beginning: str) -> list[Candidate]:
@@ -153,28 +130,31 @@ def _of_word(place: Place, beginning: str) -> list[Candidate]:
         return _values(place, place.waiting, beginning)
     if not place.behind_dashes:
         if beginning.startswith("-"):
-            return place.options()
-        if place.commands():
-            return place.commands()
+            return _options(place.command)
+        if place.command.commands:
+            commands = place.command.commands.items()
+            return [Candidate(name, command.help) for name, command in commands]
     argument = place.argument()
     return [] if argument is None else _values(place, argument, beginning)
 
 
-def _values(place: Place, param: Any, beginning: str) -> list[Candidate]:
+def _options(command: Command) -> list[Candidate]:
+    """All options in their long forms."""
+    return [
+        Candidate(form, option.help)
+        for option in command.options
+        for form in option.forms
+        if form.startswith("--")
+    ]
+
+
+def _values(place: Place, param: Param, beginning: str) -> list[Candidate]:
     """The values of an option or an argument that raykit can know."""
-    choices = getattr(param.type, "choices", None)
-    if choices:
-        return [Candidate(str(getattr(choice, "value", choice))) for choice in choices]
-    if param.param_type_name == "argument":
-        source = OF_ARGUMENTS.get((" ".join(place.path), param.name))
-    elif param.metavar == ONLY_LOCAL:
-        return [Candidate(ONLY_LOCAL)]
-    else:
+    if param.choices:
+        return [Candidate(choice) for choice in param.choices]
+    if param.forms:
         source = OF_OPTIONS.get(param.name)
+    else:
+        source = OF_ARGUMENTS.get((" ".join(place.path), param.name))
     given = Given(beginning, place.behind_dashes, place.given)
     return [Candidate(*name) for name in source(given)] if source else []
-
-
-def _first_sentence(text: str | None) -> str:
-    words = " ".join((text or "").split())
-    return words.partition(". ")[0].removesuffix(".")

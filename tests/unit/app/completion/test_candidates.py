@@ -1,16 +1,17 @@
 """What can stand in the place of the last word."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
-import typer.main
 
+from raykit.app.completion import tree
 from raykit.app.completion.candidates import OF_ARGUMENTS, OF_OPTIONS, candidates
-from raykit.app.main import app
 from raykit.flows import names
 
-ROOT = typer.main.get_command(app)
+ROOT = tree.load()
 
 
 @pytest.fixture(autouse=True)
@@ -142,16 +143,21 @@ def test_a_context_that_does_not_answer_is_not_waited_for(kubeconfig, monkeypatc
 
 
 def test_every_place_with_names_exists():
-    found = set()
+    places = set()
 
     def walk(command, path):
-        for param in command.params:
-            if param.param_type_name == "argument":
-                found.add((" ".join(path), param.name))
-            else:
-                found.add(param.name)
-        for name, child in getattr(command, "commands", {}).items():
+        places.update(option.name for option in command.options)
+        places.update((" ".join(path), argument.name) for argument in command.arguments)
+        for name, child in command.commands.items():
             walk(child, [*path, name])
 
     walk(ROOT, [])
-    assert set(OF_ARGUMENTS) | set(OF_OPTIONS) <= found
+    assert set(OF_ARGUMENTS) | set(OF_OPTIONS) <= places
+
+
+def test_an_answer_loads_neither_typer_nor_pydantic_nor_an_http_client():
+    code = "import sys; sys.argv[1:] = ['__complete', 'zsh', 'logs', '']; "
+    code += "from raykit.app import door\ntry: door.main()\nexcept SystemExit: pass\n"
+    code += "print({'typer', 'pydantic', 'httpx2', 'ray'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr
