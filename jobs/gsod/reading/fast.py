@@ -22,16 +22,23 @@ lines changes, where another station or an earlier day begins, around each odd l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from jobs.gsod.counts import Question, Station, country_of
 from jobs.gsod.reading.csv_reader import Part
 from jobs.gsod.reading.layout import STATION_CHARACTERS, Layouts, Lines
-from jobs.gsod.reading.lines import FileLines, LineChecker
+from jobs.gsod.reading.lines import FileLines, LineChecker, LineFlags
 from jobs.gsod.reading.tar_stream import Member
 
-Quick = tuple[str, Station, int]
-"""A file's station id, its counters and its missing values."""
+
+class Quick(NamedTuple):
+    """A file's station id, its counters and its missing values."""
+
+    station_id: str
+    station: Station
+    missing: int
+
 
 Run = tuple[Member, Lines]
 ROUNDS = 3
@@ -50,59 +57,60 @@ class FastReader:
         layouts = [self._layouts.find(member) for member in members]
         whole = [(member, lines) for member, lines in zip(members, layouts, strict=True) if lines]
         checked = iter(self._check(whole))
-        read = [next(checked) if lines else None for lines in layouts]
-        left = [
-            (member, lines)
-            for member, lines, quick in zip(members, layouts, read, strict=True)
-            if quick is None
+        files = [next(checked) if lines else None for lines in layouts]
+        parts: dict[int, list[Part]] = {}
+        runs: list[Run] = []
+        for member, lines, file in zip(members, layouts, files, strict=True):
+            if not isinstance(file, Quick):
+                parts[member.start] = []
+                runs += self._cut((member, lines), file) if lines else self._runs(member)
+        self._add_parts(parts, runs)
+        return [
+            file if isinstance(file, Quick) else sorted(parts[member.start])
+            for member, file in zip(members, files, strict=True)
         ]
-        parts = iter(self._parts(left) if left else [])
-        return [quick or next(parts) for quick in read]
 
-    def _parts(self, files: Sequence[tuple[Member, Lines | None]]) -> list[list[Part]]:
-        """The parts of each file that need no CSV. With lines, they did not pass as a whole."""
-        parts: dict[int, list[Part]] = {member.start: [] for member, _ in files}
-        failed = [(member, lines) for member, lines in files if lines]
-        runs = [
-            (member, lines)
-            for member, whole in files
-            if not whole
-            for lines in self._layouts.runs(member)
-        ]
+    def _add_parts(self, parts: dict[int, list[Part]], runs: list[Run]) -> None:
+        """Add the runs that pass all checks to the parts of their files; cut the others."""
         for _ in range(ROUNDS):
-            runs += self._cut(failed)
-            failed = []
-            for run, quick in zip(runs, self._check(runs), strict=True):
-                if quick:
-                    parts[run[0].start].append(_part(run, quick))
+            if not runs:
+                return
+            failed: list[Run] = []
+            for run, checked in zip(runs, self._check(runs), strict=True):
+                if isinstance(checked, Quick):
+                    parts[run[0].start].append(_part(run, checked))
                 else:
-                    failed.append(run)
-            runs = []
-        return [sorted(each) for each in parts.values()]
+                    failed += self._cut(run, checked)
+            runs = failed
 
-    def _check(self, runs: Sequence[Run]) -> list[Quick | None]:
-        """The counters of lines that pass all checks; None for others."""
+    def _check(self, runs: Sequence[Run]) -> list[Quick | LineFlags | None]:
+        """The counters of lines that pass all checks; None if they name no station."""
         checked = self._checker.check([(member.buffer, lines) for member, lines in runs])
-        return [_counters(*run, each) for run, each in zip(runs, checked, strict=True)]
+        return [
+            each if isinstance(each, LineFlags) else _counters(*run, each)
+            for run, each in zip(runs, checked, strict=True)
+        ]
 
-    def _cut(self, failed: Sequence[Run]) -> Iterator[Run]:
+    def _runs(self, member: Member) -> list[Run]:
+        return [(member, lines) for lines in self._layouts.runs(member)]
+
+    def _cut(self, run: Run, flags: LineFlags | None) -> list[Run]:
         """The runs that remain of lines that did not pass the checks together."""
-        flags = self._checker.flags([(member.buffer, lines) for member, lines in failed])
-        for (member, lines), (good, follows) in zip(failed, flags, strict=True):
-            for run in self._layouts.cut(member, lines, good, follows):
-                yield member, run
+        member, lines = run
+        cut = self._layouts.cut(member, lines, *flags) if flags else ()
+        return [(member, each) for each in cut]
 
 
 def _counters(member: Member, lines: Lines, checked: FileLines) -> Quick | None:
     first, _, rows, plan = lines
-    good, seen, missing, hits, derived = checked
+    seen, missing, hits, derived = checked
     buffer = member.buffer
     station_id = buffer[first + 1 : first + 1 + STATION_CHARACTERS].decode("latin-1")
-    if not good or station_id.isspace():
+    if station_id.isspace():
         return None
     country = country_of(bytes(buffer[first + plan.name.start : first + plan.name.stop]))
     station = Station(rows, seen, seen & ~missing, hits, derived, country)
-    return station_id, station, missing.bit_count()
+    return Quick(station_id, station, missing.bit_count())
 
 
 def _part(run: Run, quick: Quick) -> Part:

@@ -43,9 +43,20 @@ TENS_AT = np.uint64(8 * 3)
 MARK_AT, STAR = np.uint64(8 * 3), ord("*")
 """The mark of a maximum from hourly readings, in the word after the value."""
 
-FileLines = tuple[bool, int, int, int, int]
-"""The lines of one file: whether every line passed its checks, and, if so, days as bits: days seen,
-days with a missing value, hits, and derived hits."""
+FileLines = tuple[int, int, int, int]
+"""The lines of a file that all passed, as days in bits: days seen, days with a missing value, hits,
+and derived hits."""
+
+
+class LineFlags(NamedTuple):
+    """For each line of a file that did not pass: whether it is good, and whether it follows.
+
+    good: it passes every check that needs no other line. follows: it is a later day of the same
+    station as the line before.
+    """
+
+    good: Flags
+    follows: Flags
 
 
 class _Examined(NamedTuple):
@@ -76,39 +87,28 @@ class LineChecker:
         self._kinds = _kind_table(question)
         self._known: dict[int, int] = {}
 
-    def check(self, files: Sequence[tuple[bytearray, Lines]]) -> list[FileLines]:
-        """Check and count the lines of each file."""
+    def check(self, files: Sequence[tuple[bytearray, Lines]]) -> list[FileLines | LineFlags]:
+        """Check the lines of each file, and count them if all of them pass."""
         if not files:
             return []
-        counts, firsts = _places(files)
-        days, kind, good, follows, derived = self._examine(files, counts, firsts)
+        counts = np.array([lines.rows for _, lines in files], np.intp)
+        firsts = np.cumsum(counts) - counts
+        days, kind, good, follows, derived = self._examine(files, firsts, int(counts.sum()))
         hit = kind == HIT
         bits = np.repeat(np.arange(len(counts)) * DAY_BITS, counts) + days
         chosen = [bits, bits[kind == MISSING], bits[hit]]
         chosen.append(bits[:0] if derived is None else bits[hit & derived])
-        sets = [_day_sets(places, len(counts)) for places in chosen]
-        good &= follows
-        good_files = np.logical_and.reduceat(good, firsts).tolist()
-        fit = (ok and self._fits(*file) for ok, file in zip(good_files, files, strict=True))
-        return list(zip(fit, *sets, strict=True))
-
-    def flags(self, files: Sequence[tuple[bytearray, Lines]]) -> list[tuple[Flags, Flags]]:
-        """For each line of each file: whether it is good, and whether it follows the line before.
-
-        A good line passes every check that needs no other line.
-        """
-        if not files:
-            return []
-        counts, firsts = _places(files)
-        _, _, good, follows, _ = self._examine(files, counts, firsts)
-        good &= np.concatenate([file[1].plan.shape.fitting(_text(*file)) for file in files])
-        splits = firsts[1:].tolist()
-        return list(zip(np.split(good, splits), np.split(follows, splits), strict=True))
+        sets = zip(*(_day_sets(places, len(counts)) for places in chosen), strict=True)
+        passed = np.logical_and.reduceat(good & follows, firsts).tolist()
+        return [
+            counted if ok and self._fits(*file) else _flags(*file, good[first:], follows[first:])
+            for file, first, ok, counted in zip(files, firsts.tolist(), passed, sets, strict=True)
+        ]
 
     def _examine(
-        self, files: Sequence[tuple[bytearray, Lines]], counts: Places, firsts: Places
+        self, files: Sequence[tuple[bytearray, Lines]], firsts: Places, count: int
     ) -> _Examined:
-        (before, station, year, day), (value, *after) = self._copy(files, int(counts.sum()))
+        (before, station, year, day), (value, *after) = self._copy(files, count)
         days, good = self._check_dates(year, day)
         kind = self._check_values(value, good)
         derived = (after[0] >> MARK_AT).astype(np.uint8) == STAR if after else None
@@ -174,10 +174,9 @@ def _text(buffer: bytearray, lines: Lines) -> Bytes:
     return np.frombuffer(buffer, np.uint8, lines.step * lines.rows, lines.first)
 
 
-def _places(files: Sequence[tuple[bytearray, Lines]]) -> tuple[Places, Places]:
-    """The number of lines of each file, and the place of its first among the lines of all."""
-    counts = np.array([lines.rows for _, lines in files], np.intp)
-    return counts, np.cumsum(counts) - counts
+def _flags(buffer: bytearray, lines: Lines, good: Flags, follows: Flags) -> LineFlags:
+    fitting = lines.plan.shape.fitting(_text(buffer, lines))
+    return LineFlags(fitting & good[: lines.rows], follows[: lines.rows])
 
 
 def _follows(days: Days, before: Words, station: Words, firsts: Places) -> Flags:
