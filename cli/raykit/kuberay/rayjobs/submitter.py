@@ -22,7 +22,8 @@ WORK = "RAYKIT_WORK"
 """The variable with a JSON object: `payload` is what Ray gets, `packages` are names that it needs,
 `package_seconds` is how long to wait for each."""
 
-ANSWER_SECONDS, ASK_SECONDS, PAUSE_SECONDS = 120.0, 20.0, 1.0
+ANSWER_SECONDS, ASK_SECONDS, STOP_SECONDS, PAUSE_SECONDS = 120.0, 20.0, 600.0, 1.0
+ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
 
 def main(words: list[str]) -> int:
@@ -31,8 +32,7 @@ def main(words: list[str]) -> int:
     payload = work["payload"]
     if words == ["stop"]:
         say(f"raykit: the deadline is over: stopping {payload['submission_id']}")
-        ask("POST", f"api/jobs/{payload['submission_id']}/stop", b"")
-        return 0
+        return stop(payload)
     say(f"Job submission server address: {address()}")
     for package in work["packages"]:
         if not wait_for(package, work["package_seconds"]):
@@ -54,6 +54,23 @@ def submit(payload: dict[str, object]) -> int:
     if status == 200 or ("already exists" in text and has(payload, PAUSE_SECONDS)):
         return 0
     say(f"raykit: the head refused the job: HTTP {status}: {text}")
+    return 1
+
+
+def stop(payload: dict[str, object]) -> int:
+    """Stop the job. Ray does not stop a job that is PENDING, so it is asked until the job ends."""
+    path = f"api/jobs/{payload['submission_id']}"
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            ask("POST", f"{path}/stop", b"")
+            status, text = ask("GET", path)
+        except OSError:
+            status, text = 0, ""
+        if status == 404 or (status == 200 and json.loads(text).get("status") in ENDED):
+            return 0
+        time.sleep(PAUSE_SECONDS)
+    say(f"raykit: it has not stopped within {STOP_SECONDS:g} s")
     return 1
 
 

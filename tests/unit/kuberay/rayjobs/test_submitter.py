@@ -134,6 +134,19 @@ def test_a_refusal_is_printed_for_whoever_reads_the_pods_log(ray, run):
     assert (code, "the head refused the job: HTTP 400: no such field" in said) == (1, True)
 
 
+def test_a_job_that_does_not_stop_at_once_is_asked_again(ray, run):
+    """Ray says so of a PENDING job, which then starts after all."""
+    job = ray.jobs["job-1"] = FakeJob("job-1", status="PENDING", stops=False)
+
+    def may_stop():
+        job.status, job.stops = "RUNNING", True
+
+    job.steps = [may_stop]
+    code, _ = run("stop")
+    assert (code, job.status) == (0, "STOPPED")
+    assert ray.asked("/api/jobs/job-1/stop") == 3
+
+
 def test_the_deadline_stops_the_job(ray, run):
     job = ray.jobs["job-1"] = FakeJob("job-1")
     code, said = run("stop")
