@@ -101,7 +101,8 @@ def _look(
     cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader, missing: str
 ) -> Look:
     reasons, scene = _explained(cluster, of_cluster, machines)
-    return Look(False, reasons, missing, groups.lines(cluster.item, scene, reasons))
+    queued = [reason.what for reason in reasons if reason.queued]
+    return Look(False, reasons, missing, queued or groups.lines(cluster.item, scene, reasons))
 
 
 def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
