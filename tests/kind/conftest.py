@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import Faults
 from tests.kind.life import restricted_namespace
 
 NAME = "raykit-test"
@@ -118,6 +119,27 @@ def namespace(lab, request):
     readable = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:40]
     with restricted_namespace(lab, readable.strip("-")) as name:
         yield name
+
+
+@pytest.fixture
+def faults(lab):
+    """Runs raykit on a terminal where a fault meets it, and keeps the row of docs/faults.md."""
+    made = Faults(lab.env, lab.env["HOME_OF_TESTS"], "kind")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def refused_up(faults, namespace):
+    """`refused_up(case, spec)`: what `raykit up` says where a cluster does not become ready."""
+
+    def up(case, spec, *more):
+        words = ("up", "-f", spec, "-n", namespace, *more)
+        said = faults("Pods and scheduling", case, *words, code=5, timeout=150).text
+        assert "next: " in said
+        return said
+
+    return up
 
 
 @pytest.fixture

@@ -78,9 +78,9 @@ def test_a_worker_pod_deleted_while_it_reads_an_archive_changes_no_answer(lab, t
     assert said == [expected(2020), expected(2024)]
 
 
-def loading(lab):
+def loading(lab, cluster="loses-one"):
     """A worker pod in which a task has begun to read."""
-    labels = "ray.io/cluster=loses-one,ray.io/node-type=worker"
+    labels = f"ray.io/cluster={cluster},ray.io/node-type=worker"
     for pod in lab.objects("pods", "-n", "raykit", "-l", labels):
         name = pod["metadata"]["name"]
         if lab.kubectl("exec", "-n", "raykit", name, "--", "ls", MARK, check=False).strip():

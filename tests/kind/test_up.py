@@ -15,13 +15,6 @@ pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
 GIVEN_SECONDS = 60
 
 
-def refused_up(lab, spec, namespace):
-    """What `raykit up` says where a cluster cannot become ready, long before its own timeout."""
-    done = lab.raykit("up", "-f", spec, "-n", namespace, code=5, timeout=120)
-    assert "next: " in done.stderr
-    return done.stderr
-
-
 @pytest.fixture
 def single_node(lab, monkeypatch):
     """The session's own cluster, in this process."""
@@ -55,8 +48,9 @@ def test_a_cluster_that_git_applied_is_found(lab, namespace, spec):
     assert [row["name"] for row in rows] == ["from-git"]
 
 
-def test_an_image_that_no_registry_has_ends_the_wait(lab, namespace, spec):
-    said = refused_up(lab, spec("nowhere", "image: localhost:1/nowhere:1.0"), namespace)
+def test_an_image_that_no_registry_has_ends_the_wait(refused_up, spec):
+    path = spec("nowhere", "image: localhost:1/nowhere:1.0")
+    said = refused_up("no registry has the image", path)
     assert "image localhost:1/nowhere:1.0 cannot be had" in said
     assert "connection refused" in said
 
@@ -70,8 +64,8 @@ def test_raykits_own_image_of_another_hash_is_refused_before_anything_is_applied
     assert lab.objects("rayclusters", "-n", namespace) == []
 
 
-def test_a_shape_too_big_for_the_nodes_is_explained_reason_by_reason(lab, namespace, spec):
-    said = refused_up(lab, spec("big", taskCpus=64, cpu=64), namespace)
+def test_a_shape_too_big_for_the_nodes_is_explained_reason_by_reason(lab, refused_up, spec):
+    said = refused_up("no Kubernetes node is large enough", spec("big", taskCpus=64, cpu=64))
     assert "no Kubernetes node takes pod big-head-" in said
     assert "2 nodes: needs 64 cpu, has at most " in said
     assert f"such as {lab.name}-worker" in said
@@ -79,9 +73,9 @@ def test_a_shape_too_big_for_the_nodes_is_explained_reason_by_reason(lab, namesp
     assert "choose a smaller shape" in said
 
 
-def test_a_quota_that_refuses_pods_is_quoted(lab, namespace, spec):
+def test_a_quota_that_refuses_pods_is_quoted(lab, namespace, refused_up, spec):
     lab.kubectl("create", "quota", "none", "--hard=pods=0", "-n", namespace)
-    said = refused_up(lab, spec("small"), namespace)
+    said = refused_up("a ResourceQuota refuses the pods", spec("small"))
     assert "the namespace's quota is exceeded" in said
     assert "exceeded quota: none, requested: pods=1" in said
 
@@ -98,13 +92,13 @@ def test_a_pod_security_violation_is_quoted(lab, namespace, spec):
     assert "allowPrivilegeEscalation != false" in "".join(row["reasons"][0]["evidence"])
 
 
-def test_a_container_that_runs_out_of_memory_is_told_from_one_that_crashes(lab, namespace, spec):
-    said = refused_up(lab, spec("thin", memory="300Mi"), namespace)
+def test_a_container_that_runs_out_of_memory_is_told_from_one_that_crashes(refused_up, spec):
+    said = refused_up("a container is OOMKilled", spec("thin", memory="300Mi"))
     assert "container ray-head ran out of memory: its limit is 300Mi" in said
 
 
-def test_a_crash_loop_ends_the_wait_with_the_last_lines_of_its_log(lab, namespace, spec):
-    said = refused_up(lab, spec("crash", env="{PYTHONHOME: /nowhere}"), namespace)
+def test_a_crash_loop_ends_the_wait_with_the_last_lines_of_its_log(refused_up, spec):
+    said = refused_up("a container crashes again and again", spec("crash", env="{PYTHONHOME: /no}"))
     assert "container ray-head ends again and again (exit code 1" in said
     assert "| ModuleNotFoundError: No module named 'encodings'" in said
 

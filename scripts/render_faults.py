@@ -1,0 +1,98 @@
+"""Make docs/faults.md of what the tests measured.
+
+    RAYKIT_FAULTS_TABLE=rows.jsonl pytest tests/kind tests/unit/faults   appends rows
+    python scripts/render_faults.py rows.jsonl                           writes the page
+
+Of a case that was measured several times, the last row counts. Ends with 1 if a wait was silent for
+longer than 20 s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
+MOST_SILENT = 20.0
+MOST_LINES, LONGEST = 4, 110
+WORST = 5
+HEAD = """# Faults, and what raykit says of them
+
+Made by `scripts/render_faults.py` from a run of the tests themselves (`tests/faults.py` says how;
+two cores, shared with other work). *Seconds* count from the command's start, or from the fault
+where it strikes while raykit follows a job, until raykit has ended. *Silent* is the longest time in
+between in which the terminal showed no new word. *Where* says what was real: a kind cluster, or a
+small HTTP server that speaks the Kubernetes API, or this machine's own tools.
+"""
+
+
+def main(path: Path) -> int:
+    rows = read(path.read_text("utf-8").splitlines())
+    PAGE.write_text(page(rows), "utf-8")
+    late = [row["case"] for row in rows if row["silent"] > MOST_SILENT]
+    for case in late:
+        print(f"silent for more than {MOST_SILENT:g} s: {case}")
+    return 1 if late else 0
+
+
+def read(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows, one a case, in the order of their first appearance."""
+    rows: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        row = json.loads(line)
+        rows[row["case"]] = row
+    return list(rows.values())
+
+
+def page(rows: Sequence[Mapping[str, Any]]) -> str:
+    parts = [HEAD, worst(rows)]
+    for section in dict.fromkeys(row["section"] for row in rows):
+        parts += [f"\n## {section}\n", *table(row for row in rows if row["section"] == section)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def worst(rows: Sequence[Mapping[str, Any]]) -> str:
+    slowest = sorted(rows, key=lambda row: -row["seconds"])[:WORST]
+    quietest = max(rows, key=lambda row: row["silent"])
+    named = "; ".join(f"{row['case']} ({row['seconds']:.1f} s)" for row in slowest)
+    return (
+        f"{len(rows)} cases. The slowest: {named}. The longest silence: {quietest['silent']:.1f} s "
+        f"({quietest['case']})."
+    )
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "| case | where | seconds | silent | exit | what it says |",
+        "|---|---|---:|---:|---:|---|",
+    ]
+    for row in rows:
+        said = "<br>".join(map(cell, shortened(row["says"])))
+        lines.append(
+            f"| {cell(row['case'])} | {row['where']} | {row['seconds']:.1f} | {row['silent']:.1f} "
+            f"| {row['code']} | {said} |"
+        )
+    return lines
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """What, the first evidence, and what to run next."""
+    last = [line for line in lines if line.startswith("next: ")][:1]
+    first = [line for line in lines if not line.startswith("next: ")][: MOST_LINES - len(last)]
+    return [line[:LONGEST] + ("…" if len(line) > LONGEST else "") for line in [*first, *last]]
+
+
+def cell(text: str) -> str:
+    """A text in a cell: names that change with every run are replaced."""
+    text = re.sub(r"\bt-[a-z0-9-]+-[0-9a-f]{4}\b", "NAMESPACE", text)
+    text = re.sub(r"/(?:tmp|home|root|work|var)/\S+?(?=[\s:,;)]|$)", "PATH", text)
+    text = re.sub(r"\b\d{8}-\d{6}-([\w-]+?)-[0-9a-f]{4}\b", r"RUN-\1", text)
+    return re.sub(r"([|<>*_`\\])", r"\\\1", text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

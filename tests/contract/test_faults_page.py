@@ -1,0 +1,60 @@
+"""docs/faults.md comes from the tests: each of its cases is one of theirs."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import render_faults  # noqa: E402
+
+PAGE = ROOT / "docs" / "faults.md"
+ROW = {
+    "section": "Pods and scheduling",
+    "case": "a pod is lost",
+    "where": "kind",
+    "seconds": 12.34,
+    "silent": 3.0,
+    "code": 5,
+    "says": ["error: no | pipe in t-my-test-12ab", "  one", "  two", "  three", "next: raykit up"],
+}
+
+
+def test_each_case_of_the_page_is_one_of_a_test():
+    cases = re.findall(
+        r"^\| ([^|]+?) \| (?:kind|HTTP server|this machine) \|", PAGE.read_text(), re.M
+    )
+    assert len(cases) > 20
+    sources = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    plain = [re.sub(r"\\(.)", r"\1", case) for case in cases]
+    assert [case for case in plain if not any(f'"{case}"' in text for text in sources)] == []
+
+
+def test_no_wait_on_the_page_is_silent_for_more_than_20_seconds():
+    silent = re.findall(r"^\| [^|]+ \| [^|]+ \| [\d.]+ \| ([\d.]+) \|", PAGE.read_text(), re.M)
+    assert silent
+    assert max(map(float, silent)) <= render_faults.MOST_SILENT
+
+
+def test_a_row_shows_what_the_evidence_and_the_command():
+    (line,) = render_faults.table([ROW])[2:]
+    assert line == (
+        r"| a pod is lost | kind | 12.3 | 3.0 | 5 "
+        r"| error: no \| pipe in NAMESPACE<br>  one<br>  two<br>next: raykit up |"
+    )
+
+
+def test_the_last_row_of_a_case_counts():
+    lines = [json.dumps(ROW), json.dumps(ROW | {"seconds": 1.0})]
+    assert [row["seconds"] for row in render_faults.read(lines)] == [1.0]
+
+
+@pytest.mark.parametrize(("silent", "code"), [(20.0, 0), (20.1, 1)])
+def test_a_silent_wait_fails(tmp_path, monkeypatch, capsys, silent, code):
+    monkeypatch.setattr(render_faults, "PAGE", tmp_path / "faults.md")
+    (tmp_path / "rows").write_text(json.dumps(ROW | {"silent": silent}) + "\n")
+    assert render_faults.main(tmp_path / "rows") == code
+    assert ("a pod is lost" in capsys.readouterr().out) == bool(code)

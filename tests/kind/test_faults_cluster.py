@@ -1,0 +1,67 @@
+"""The operator, the namespace and the cluster go away: rows of docs/faults.md."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+
+ENVIRONMENT, PODS = "Environment and cluster", "Pods and scheduling"
+COUNTING = "for i in $(seq 240); do echo line $i; sleep 0.25; done"
+
+
+def test_docker_that_does_not_answer_is_named_with_its_socket(faults):
+    env = {"DOCKER_HOST": "unix:///tmp/no-such-docker.sock"}
+    case = "docker's daemon is stopped"
+    said = faults(ENVIRONMENT, case, "kind", "up", code=4, env=env).text
+    assert "no-such-docker.sock" in said
+
+
+def test_an_absent_namespace_and_a_context_that_asks(lab, namespace, faults, spec):
+    words = ("up", "-f", spec("small"), "-n", "raykit-nowhere")
+    said = faults(ENVIRONMENT, "the namespace does not exist", *words, code=4).text
+    assert "--create-namespace" in said
+    path = json.loads(lab.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+    path["contexts"][0]["name"] = path["current-context"] = "prod"
+    config = Path(lab.env["HOME_OF_TESTS"]) / "prod"
+    config.write_text(json.dumps(path))
+    words = ("up", "-f", spec("other", "image: example.com/ray:2.60.0"), "-n", namespace)
+    env = {"KUBECONFIG": str(config)}
+    said = faults(ENVIRONMENT, "the context is no kind cluster", *words, code=2, env=env).text
+    assert "not confirmed" in said
+
+
+@pytest.mark.parametrize(
+    ("case", "blow"),
+    [
+        ("the cluster is deleted while its job is followed", ("raycluster", "doomed")),
+        ("the namespace is deleted while a job is followed", ("namespace", "{namespace}")),
+    ],
+)
+def test_a_cluster_or_namespace_that_is_deleted_ends_the_following(
+    lab, namespace, faults, spec, case, blow
+):
+    lab.raykit("up", "-f", spec("doomed"), "-n", namespace)
+    on = ("--on", f"{namespace}/doomed")
+    watched = faults.start("submit", *on, "--entrypoint", "--", "bash", "-c", COUNTING)
+    watched.until("line 3")
+    watched.strike()
+    words = [word.format(namespace=namespace) for word in blow]
+    lab.kubectl(
+        "delete", *words, *(["-n", namespace] if "raycluster" in blow else []), "--wait=false"
+    )
+    said = faults.end(watched, ENVIRONMENT, case, code=6).text
+    assert "deleted" in said or "no RayCluster" in said
+
+
+def test_a_head_pod_that_is_deleted_ends_its_job(lab, namespace, faults, spec):
+    lab.raykit("up", "-f", spec("beheaded"), "-n", namespace)
+    on = ("--on", f"{namespace}/beheaded")
+    watched = faults.start("submit", *on, "--entrypoint", "--", "bash", "-c", COUNTING)
+    watched.until("line 3")
+    watched.strike()
+    labels = "ray.io/cluster=beheaded,ray.io/node-type=head"
+    lab.kubectl("delete", "pod", "-n", namespace, "-l", labels, "--grace-period=1", "--wait=false")
+    said = faults.end(watched, PODS, "the head pod is deleted mid-job", code=20).text
+    assert "the head was lost" in said

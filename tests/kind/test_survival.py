@@ -1,0 +1,117 @@
+"""A task survives its node: a worker pod that is preempted, a Kubernetes node that stops.
+
+The answer stays right; what was lost and tried again is in the record, in the strip and in the
+verdict.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.kind.test_gsod_worker_lost import SCRIPT, expected, loading
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).parents[2]
+SECTION = "Pods and scheduling"
+BUSY = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c ray::fib"
+FIB = ("--", "--size", "150000", "--tasks", "40", "--repeat", "1", "--mode", "tasks")
+
+
+@pytest.fixture(scope="module")
+def on(lab):
+    """A head and two workers, on different Kubernetes nodes where there are two."""
+    lab.raykit(
+        "up", "-f", ROOT / "deploy/clusters/multi-node.yaml", "-n", "raykit", "--name", "hit"
+    )
+    yield ("--on", "raykit/hit")
+    lab.raykit("down", "hit", "-n", "raykit")
+
+
+def pods(lab, kind):
+    return lab.objects("pods", "-n", "raykit", "-l", f"ray.io/cluster=hit,ray.io/node-type={kind}")
+
+
+def busy(lab):
+    """A worker pod in which a task of fib runs."""
+    for pod in pods(lab, "worker"):
+        words = ("exec", "-n", "raykit", pod["metadata"]["name"], "--", "sh", "-c", BUSY)
+        if int(lab.kubectl(*words, check=False).strip() or 0):
+            return pod
+    return None
+
+
+def disturbed(lab, text):
+    """What raykit says of a run whose task was tried again; its record."""
+    run = lab.json("runs", "show", "last")
+    assert run["status"] == "SUCCEEDED"
+    assert run["tasks"]["retried"] >= 1
+    assert any(node["lost"] for node in run["tasks"]["ended"].values())
+    assert "DISTURBED" in text
+    assert re.search(r"tasks? (was|were) tried again", text.replace("\n", " "))
+    assert "lost while the job ran" in text.replace("\n", " ")
+    return run
+
+
+def ready(lab, node):
+    (found,) = [each for each in lab.objects("nodes") if each["metadata"]["name"] == node]
+    states = {each["type"]: each["status"] for each in found["status"]["conditions"]}
+    return states["Ready"] == "True"
+
+
+def whole(lab):
+    rows = lab.json("status", "-n", "raykit")["clusters"]
+    return all(row["state"] == "ready" for row in rows if row["name"] == "hit")
+
+
+def test_fib_survives_a_worker_pod_that_is_preempted(lab, on, faults, soon):
+    watched = faults.start("submit", "fib", *on, *FIB)
+    pod = soon(lambda: busy(lab), 120)
+    watched.strike()
+    lab.kubectl("delete", "pod", "-n", "raykit", pod["metadata"]["name"], "--wait=false")
+    said = faults.end(watched, SECTION, "a worker pod is preempted while fib runs", code=0)
+    run = disturbed(lab, said.text)
+    assert run["results"], "fib gave no result"
+    soon(lambda: whole(lab), 120)
+
+
+def test_fib_survives_a_kubernetes_node_that_stops(lab, on, faults, soon):
+    (head,) = pods(lab, "head")
+    watched = faults.start("submit", "fib", *on, *FIB)
+    pod = soon(lambda: busy(lab), 120)
+    node = pod["spec"]["nodeName"]
+    if node == head["spec"]["nodeName"]:
+        others = [each for each in pods(lab, "worker") if each["spec"]["nodeName"] != node]
+        assert others, "both workers run beside the head"
+        node = others[0]["spec"]["nodeName"]
+    watched.strike()
+    subprocess.run(["docker", "stop", "-t", "1", node], check=True, capture_output=True)
+    try:
+        said = faults.end(watched, SECTION, "a Kubernetes node stops while fib runs", code=0)
+    finally:
+        subprocess.run(["docker", "start", node], check=True, capture_output=True)
+        soon(lambda: ready(lab, node), 180)
+    disturbed(lab, said.text)
+    soon(lambda: whole(lab), 300)
+
+
+def test_gsod_survives_a_kubernetes_node_that_stops(lab, on, faults, soon):
+    (head,) = pods(lab, "head")
+    watched = faults.start("submit", *on, "--entrypoint", "--", *SCRIPT)
+    name = soon(lambda: loading(lab, "hit"), 120)
+    nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in pods(lab, "worker")}
+    node = nodes[name]
+    if node == head["spec"]["nodeName"]:
+        node = next(each for each in nodes.values() if each != head["spec"]["nodeName"])
+    watched.strike()
+    subprocess.run(["docker", "stop", "-t", "1", node], check=True, capture_output=True)
+    try:
+        said = faults.end(watched, SECTION, "a Kubernetes node stops while gsod reads", code=0)
+    finally:
+        subprocess.run(["docker", "start", node], check=True, capture_output=True)
+        soon(lambda: ready(lab, node), 180)
+    counted = [line for line in said.text.splitlines() if line.startswith("counted ")]
+    assert counted == [expected(2020), expected(2024)]
+    disturbed(lab, said.text)
