@@ -38,8 +38,9 @@ def restricted_namespace(lab, words):
     try:
         yield name
     finally:
-        lab.kubectl("delete", "raycluster", "--all", "-n", name, "--wait=false")
-        lab.kubectl("delete", "namespace", name, "--wait=false")
+        # A test may have deleted it.
+        lab.kubectl("delete", "raycluster", "--all", "-n", name, "--wait=false", check=False)
+        lab.kubectl("delete", "namespace", name, "--wait=false", check=False)
 
 
 def page_block(heading):

@@ -1,5 +1,6 @@
 """Evidence of a real cluster of three nodes: by hand, before down, and after a failure."""
 
+import base64
 import json
 import tarfile
 from pathlib import Path
@@ -19,19 +20,11 @@ def unpacked(path):
         }
 
 
-def token(lab, namespace, name):
-    secrets = lab.objects("secrets", "-n", namespace)
-    return next(
-        secret["data"]["auth_token"]
-        for secret in secrets
-        if secret["metadata"]["name"].startswith(name) and "auth_token" in secret["data"]
-    )
-
-
 def test_evidence_has_all_three_nodes_and_is_read_when_the_cluster_is_gone(lab, namespace):
     lab.raykit("up", "-f", ROOT / "deploy/clusters/multi-node.yaml", "-n", namespace)
     on = ("--on", f"{namespace}/multi-node")
-    run = lab.json("submit", "fib", *on, "--", "--size", "2000")
+    shown = lab.raykit("submit", "fib", *on, "-o", "json", "--", "--size", "2000").stdout
+    run = json.loads(shown)["data"]
     failed = lab.raykit("submit", *on, "--entrypoint", "--", "sh", "-c", "exit 3", code=20)
     assert "evidence kept" in failed.stderr
     done = lab.json("collect", *on)
@@ -49,6 +42,14 @@ def test_evidence_has_all_three_nodes_and_is_read_when_the_cluster_is_gone(lab, 
     assert rows["data"]["result"]["result"]
     assert json.loads(files[f"jobs/{run['submission_id']}/timeline.json"])
     assert done["missing"] == []
+    (secret,) = [
+        each["data"]["auth_token"]
+        for each in lab.objects("secrets", "-n", namespace)
+        if "auth_token" in each["data"]
+    ]
+    token = base64.b64decode(secret)
+    assert token
+    assert [name for name, content in files.items() if token in content] == []
     down = lab.raykit("down", "multi-node", "-n", namespace, "--no-collect")
     assert "evidence" not in down.stderr
     shown = lab.raykit("runs", "show", run["id"], "--evidence").stdout
