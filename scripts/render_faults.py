@@ -71,7 +71,7 @@ def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         "|---|---|---:|---:|---:|---|",
     ]
     for row in rows:
-        said = "<br>".join(map(cell, shortened(row["says"])))
+        said = "<br>".join(map(cell, shortened(row)))
         lines.append(
             f"| {cell(row['case'])} | {row['where']} | {row['seconds']:.1f} | {row['silent']:.1f} "
             f"| {row['code']} | {said} |"
@@ -79,18 +79,25 @@ def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def shortened(lines: Sequence[str]) -> list[str]:
-    """What, the first evidence, and what to run next."""
+def shortened(row: Mapping[str, Any]) -> list[str]:
+    """What, the first evidence, and what to run next; nothing of a command that went well."""
+    if row["code"] == 0:
+        return []
+    lines = list(map(nameless, row["says"]))
     last = [line for line in lines if line.startswith("next: ")][:1]
     first = [line for line in lines if not line.startswith("next: ")][: MOST_LINES - len(last)]
     return [line[:LONGEST] + ("…" if len(line) > LONGEST else "") for line in [*first, *last]]
 
 
-def cell(text: str) -> str:
-    """A text in a cell: names that change with every run are replaced."""
+def nameless(text: str) -> str:
+    """A line in which names that change with every run are replaced."""
     text = re.sub(r"\bt-[a-z0-9-]+-[0-9a-f]{4}\b", "NAMESPACE", text)
-    text = re.sub(r"/(?:tmp|home|root|work|var)/\S+?(?=[\s:,;)]|$)", "PATH", text)
-    text = re.sub(r"\b\d{8}-\d{6}-([\w-]+?)-[0-9a-f]{4}\b", r"RUN-\1", text)
+    text = re.sub(r"(?<!/)/(?:tmp|home|root|work)/\S+?(?=[\s:,;)]|$)", "PATH", text)
+    return re.sub(r"\b\d{8}-\d{6}-([\w-]+?)-[0-9a-f]{4}\b", r"RUN-\1", text)
+
+
+def cell(text: str) -> str:
+    """A text in a cell of a table."""
     return re.sub(r"([|<>*_`\\])", r"\\\1", text)
 
 
