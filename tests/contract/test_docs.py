@@ -14,7 +14,12 @@ from raykit.app.main import app
 from raykit.errors import EXIT_CODES
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+QUOTES = "faults.md"
+"""It quotes what raykit says, with the commands of kubectl and Helm in it."""
+PAGES = [
+    ROOT / "README.md",
+    *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != QUOTES),
+]
 
 
 def options_of(command):

@@ -10,6 +10,7 @@ from raykit.flows.keeping import pruning
 from raykit.measure.experiment import experiments
 from raykit.measure.experiment.experiments import Experiment, Made
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
+from raykit.measure.keeping.evidence import EVIDENCE
 from raykit.measure.records import EVENTS, LOG, RunsFolder
 
 OLD, NEW = 1.0, 4e9
@@ -48,6 +49,17 @@ def test_old_runs_go_and_what_that_freed_is_said(raykit, runs, run):
     assert (code, err) == (0, "")
     assert out == f"{old}\ndeleted 1 run, freed {size / 1e6:.1f} MB\n"
     assert names(runs) == [new]
+
+
+def test_old_evidence_of_clusters_goes_and_that_of_runs_goes_with_them(raykit, runs, run):
+    old, new = run(1), run(2, NEW)
+    (runs.folder(old) / EVIDENCE).write_bytes(b"x" * 100)
+    for name in ("20260101-000000-one-aaaa", "29990101-000000-one-aaaa"):
+        runs.folder(name).mkdir()
+        (runs.folder(name) / EVIDENCE).write_bytes(b"x" * 100)
+    code, out, _ = raykit("runs", "prune", "--older-than", "30d", "--yes")
+    assert code == 0, out
+    assert names(runs) == [new, "29990101-000000-one-aaaa"]
 
 
 def test_a_dry_run_deletes_nothing_and_asks_nobody(raykit, runs, run):
