@@ -77,18 +77,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(content[at : at + SEND_BYTES])
 
 
-def serve(folder: Path, port: int, certificates: Path) -> None:
+def serve(folder: Path, host: str, port: int, certificates: Path) -> None:
     """Serve a folder over TLS until killed."""
     Handler.folder = folder
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = http.server.ThreadingHTTPServer((host, port), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.serve_forever()
 
 
-def certified(folder: Path) -> Path:
-    """A folder with an authority and a server's certificate for localhost."""
+def certified(folder: Path, address: str = "127.0.0.1") -> Path:
+    """A folder with an authority, and a server's certificate for localhost and an address."""
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
@@ -96,27 +96,27 @@ def certified(folder: Path) -> Path:
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     openssl("req", "-x509", *key, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
     openssl("req", *key, "-subj", "/CN=server", "-keyout", "server.key", "-out", "server.csr")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
+    (folder / "names").write_text(f"subjectAltName=DNS:localhost,IP:{address}")
     signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
     openssl("x509", "-req", "-in", "server.csr", "-out", "server.pem", *signing)
     return folder
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
 @contextmanager
-def running(argv: list[str], port: int) -> Iterator[psutil.Process]:
+def running(argv: list[str], port: int, host: str = "127.0.0.1") -> Iterator[psutil.Process]:
     """A server that answers at its port."""
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(300):
             try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+                socket.create_connection((host, port), 1).close()
                 break
             except OSError:
                 time.sleep(0.1)
@@ -179,11 +179,12 @@ def main() -> int:
     parser.add_argument("--s3", metavar="PROGRAM", help="moto_server")
     parser.add_argument("--stations", type=int, default=500)
     parser.add_argument("--serve", type=int, metavar="PORT", help="only serve FOLDER over TLS")
-    parser.add_argument("--certificates", type=Path)
+    parser.add_argument("--host", default="127.0.0.1", help="with --serve")
+    parser.add_argument("--certificates", type=Path, help="with --serve")
     options = parser.parse_args()
     folder = options.folder.resolve()
     if options.serve:
-        serve(folder, options.serve, options.certificates)
+        serve(folder, options.host, options.serve, options.certificates)
     with ExitStack() as opened:
         measure(options, folder, opened)
     return 0

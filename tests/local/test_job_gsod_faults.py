@@ -10,6 +10,7 @@ import pytest
 from jobs.gsod.counts import Question
 from jobs.gsod.loading import RayLost, load_year
 from jobs.gsod.sources.address import Where
+from tests.gsod_origin import Origin
 
 pytestmark = pytest.mark.local
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,18 @@ def deadly(tmp_path):
     return make
 
 
+@pytest.fixture(params=["folder", "web", "web, cached"])
+def where(request, tmp_path_factory):
+    """The sample in a folder, and at a web server with and without a cache."""
+    if request.param == "folder":
+        yield WHERE
+        return
+    origin = Origin().sample(*YEARS)
+    cache = str(tmp_path_factory.mktemp("cache")) if "cached" in request.param else ""
+    yield Where(origin.url, cache)
+    origin.close()
+
+
 @pytest.fixture(scope="module")
 def expected():
     question = Question("TEMP", ">=", 80.0)
@@ -67,11 +80,17 @@ def expected():
 
 
 def test_a_worker_that_dies_while_loading_is_replaced_and_the_answer_is_the_same(
-    cluster, deadly, expected, tmp_path
+    cluster, deadly, expected, where, tmp_path
 ):
-    loaded = cluster.load_by_tasks(WHERE, YEARS, deadly(1))
-    assert [each.counts for each in loaded] == expected
+    loaded = cluster.load_by_tasks(where, YEARS, deadly(1))
+    assert [year.problem for year in loaded] == [None, None]
+    for year in loaded:
+        year.counts.archive.pop("source", None)
+    assert [year.counts for year in loaded] == expected
     assert list(tmp_path.iterdir()) == []
+    if where.cache:
+        kept = [path.suffix for path in Path(where.cache).iterdir() if path.suffix != ".part"]
+        assert sorted(kept) == [".gz", ".gz", ".json", ".json"], "the dead task sealed nothing"
 
 
 def test_an_actor_that_dies_while_loading_loads_again(cluster, deadly, expected, tmp_path):
