@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.sources.address import Where
-from jobs.gsod.sources.stores import CERTIFICATES, CREDENTIALS, SKIP, credentials, signs
+from jobs.gsod.sources.stores import CERTIFICATES, CREDENTIALS, RETRIES, SKIP, credentials, signs
 
 STATUS = re.compile(r"Server returned non-2xx status code: (\d{3} [\w -]+)")
 SAID = re.compile(r"<Code>(\w+)</Code>\s*(?:<Message>([^<]*)</Message>)?")
@@ -42,7 +42,10 @@ class Missing(DataProblem):
 def refused(where: Where, name: str, error: Exception) -> DataProblem:
     """The problem that an object cannot be read, with the server's words and what to do next."""
     if isinstance(error, FileNotFoundError) and not _says(error, NO_BUCKET):
-        return Missing(f"{name} is not at {where.address}", reason(error))
+        what = f"{name} is not at {where.address}"
+        return Missing(
+            what, reason(error), "that folder must hold <year>.tar.gz: check the address"
+        )
     what = f"{name} cannot be read from {where.address}"
     return DataProblem(what, reason(error), *_next_steps(where, error))
 
@@ -69,9 +72,13 @@ def _next_steps(where: Where, error: Exception) -> list[str]:
         return [f"check the bucket's name and its service: {SERVICE[where.kind]}"]
     if "redirect without LOCATION" in text or _says(error, WRONG_REGION):
         return [f"AWS_REGION is {os.environ.get('AWS_REGION') or 'not set (us-east-1)'}"]
-    if where.kind in CREDENTIALS and status and status[1][:3] in ("400", "401", "403"):
-        return [_credentials(where.kind)]
-    return []
+    if "kind: Connect" in text:
+        return ["can the Ray nodes reach it? networkPolicy.egress and HTTPS_PROXY matter"]
+    if not status:
+        return []
+    if status[1].startswith(("429", "5")):
+        return [f"it was asked {RETRIES + 1} times: run the job again later"]
+    return [_credentials(where.kind)] if where.kind in CREDENTIALS else []
 
 
 def _says(error: Exception, codes: Sequence[str]) -> bool:

@@ -146,9 +146,10 @@ def test_errors_that_may_pass_are_tried_again(https, status):
 @pytest.mark.parametrize("status", [429, 503])
 def test_errors_that_do_not_pass_end_with_the_status(https, status):
     https.always = lambda h: h.plain(status)
-    what, evidence, *_ = problem_of(https.url)
+    what, evidence, next_step = problem_of(https.url)
     assert what == f"2020.tar.gz cannot be read from {https.url}"
     assert evidence.startswith(f"HTTP {status}")
+    assert next_step == f"it was asked {1 + stores.RETRIES} times: run the job again later"
     assert len(https.requests) == 1 + stores.RETRIES
 
 
@@ -285,7 +286,9 @@ def test_a_redirect_away_from_tls_is_not_followed(https, plain_http):
 
 def test_nobody_at_the_address_and_no_such_name(impatient, monkeypatch):
     monkeypatch.setattr(stores, "RETRIES", 1)
-    assert "Connection refused" in problem_of("https://localhost:1/archive")
+    _, evidence, next_step = problem_of("https://localhost:1/archive")
+    assert evidence == "Connection refused"
+    assert next_step.startswith("can the Ray nodes reach it?")
     assert "its name is not known here" in " ".join(problem_of("https://nowhere.invalid/a"))
 
 
