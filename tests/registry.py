@@ -49,9 +49,10 @@ def with_chart(chart: Path, folder: Path):
 
 
 @contextmanager
-def running(folder: Path):
+def running(folder: Path, host: str = "127.0.0.1", *, read_only: bool = False):
     """Run a registry that keeps its data in a folder; skip with the reason where there is none.
 
+    host: the address on which it listens. Two may share a folder, one of them read-only.
     With RAYKIT_REQUIRE_REGISTRY=1 the tests fail instead.
     """
     reason = lacking()
@@ -59,16 +60,20 @@ def running(folder: Path):
         pytest.fail(f"RAYKIT_REQUIRE_REGISTRY=1, yet {reason}")
     if reason:
         pytest.skip(reason)
-    address = f"127.0.0.1:{free_port()}"
+    address = f"{host}:{free_port(host)}"
     settings = {
         "version": "0.1",
         "log": {"level": "error"},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(folder / "data")},
+            "maintenance": {"readonly": {"enabled": read_only}},
+        },
         "http": {"addr": address},
     }
-    (folder / "registry.yaml").write_text(yaml.safe_dump(settings), "utf-8")
-    with (folder / "registry.log").open("w") as log:
-        words = [PROGRAM, "serve", folder / "registry.yaml"]
+    file = folder / f"{host}.yaml"
+    file.write_text(yaml.safe_dump(settings), "utf-8")
+    with file.with_suffix(".log").open("w") as log:
+        words = [PROGRAM, "serve", file]
         process = subprocess.Popen(words, stdout=log, stderr=log)
         try:
             wait_until_it_answers(process, address)
@@ -86,9 +91,9 @@ def package(chart: Path, folder: Path) -> Path:
     return next(folder.glob("*.tgz"))
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((host, 0))
         return free.getsockname()[1]
 
 

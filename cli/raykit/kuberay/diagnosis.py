@@ -15,7 +15,7 @@ from raykit.kube import contexts
 from raykit.kube.contexts import kubectl
 from raykit.kuberay.finding import Finding, grouped
 from raykit.kuberay.pods import is_head
-from raykit.kuberay.scheduling import Machines, is_unschedulable
+from raykit.kuberay.scheduling import GROWS, Machines, is_unschedulable, of_autoscaler
 from raykit.objects import Object, condition, holds
 from raykit.spec.names import CLUSTER_LABEL
 
@@ -24,7 +24,8 @@ NO_PULL = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUna
 BAD_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 AT_ONCE, SOON, LATER = 0.0, 8.0, 12.0
 SLOW_INIT_SECONDS, HOPELESS_INIT_SECONDS = 20.0, 100.0
-GROWS = ("TriggeredScaleUp", "Nominated")
+GROWTH_SECONDS = 60.0
+"""How long a cloud's node autoscaler may take to say what it does about a pod."""
 NOT_READ = Machines()
 PASSING_WARNINGS = ("Unhealthy", "FailedScheduling")
 
@@ -128,15 +129,19 @@ def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
 def _unschedulable(pod: Object, scene: Scene) -> Finding:
     name = pod["metadata"]["name"]
     survey = scene.machines.survey(pod)
-    grows = any(event.get("reason") in GROWS for event in events_of(pod, scene.events))
+    growth = of_autoscaler(events_of(pod, scene.events))
+    grows = growth is not None and growth.get("reason") in GROWS
     fits_later = scene.machines.ending and bool(survey and survey.large_enough)
+    unanswered = growth is None and scene.machines.in_cloud
     scheduler = (condition(pod, "PodScheduled") or {}).get("message", "")
+    autoscaler = f"the node autoscaler says: {growth.get('message', '')}" if growth else ""
+    lines = [*scene.machines.lines(pod), f"Kubernetes says: {scheduler}", autoscaler]
     return Finding(
         f"unschedulable:{name}",
         f"no Kubernetes node takes pod {name}",
-        (*scene.machines.lines(pod), f"Kubernetes says: {scheduler}"),
+        tuple(filter(None, lines)),
         _repair_of_shape(pod, scene),
-        None if grows or fits_later else LATER,
+        None if grows or fits_later else GROWTH_SECONDS if unanswered else LATER,
         pod=name,
     )
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from raykit.kube.connection import EVERYWHERE, PAGE, Kubernetes
 from raykit.kube.errors import ForbiddenError
-from raykit.kuberay.scheduling import Machines, Survey, is_unschedulable, needs
+from raykit.kuberay.scheduling import Machines, Survey, is_of_cloud, is_unschedulable, needs
 from raykit.objects import Object
 from raykit.spec.names import CLUSTER_LABEL
 
@@ -39,22 +39,25 @@ class MachinesReader:
 
 def _read(connection: Kubernetes, wanted: dict[str, Object]) -> Machines:
     surveys = {key: Survey(pod) for key, pod in wanted.items()}
-    read = 0
+    read, in_cloud = 0, False
     try:
         for page in islice(connection.pages("Node"), MOST_PAGES):
             read += len(page)
             for node in page:
+                in_cloud = in_cloud or is_of_cloud(node)
                 for survey in surveys.values():
                     survey.add(node)
     except ForbiddenError:
         # Reading nodes needs a right for the whole cluster; users of one namespace may lack it.
-        return Machines({key: Survey(pod) for key, pod in wanted.items()})
+        in_cloud = connection.about.kind_cluster is None
+        return Machines({key: Survey(pod) for key, pod in wanted.items()}, in_cloud=in_cloud)
     try:
         _count_pods(connection, surveys)
         clusters, ending = _own_pods(connection)
     except ForbiddenError:
         clusters, ending = (), False
-    return Machines(surveys, clusters, ending, read if read == MOST_PAGES * PAGE else None)
+    only = read if read == MOST_PAGES * PAGE else None
+    return Machines(surveys, clusters, ending, only, in_cloud)
 
 
 def _count_pods(connection: Kubernetes, surveys: dict[str, Survey]) -> None:

@@ -13,6 +13,10 @@ from raykit.objects import Object, condition
 from raykit.spec import quantity
 
 BLOCKING = ("NoSchedule", "NoExecute")
+GROWS, REFUSES = ("TriggeredScaleUp", "Nominated"), ("NotTriggerScaleUp", "FailedScaleUp")
+"""Reasons of events by which the node autoscalers of clouds say what they do about a pod."""
+HERE = ("kind", "k3s")
+"""Providers whose Kubernetes nodes no autoscaler adds."""
 LOOKED_INTO = 10
 """The most nodes whose pods are counted; others that are large enough are only counted."""
 
@@ -146,12 +150,14 @@ class Machines:
 
     clusters: names of raykit's clusters that have pods. ending: some of these pods are ending.
     only: the number of nodes that were read if there may be more; None: all were read.
+    in_cloud: whether a cloud's autoscaler may add nodes.
     """
 
     surveys: dict[str, Survey] = field(default_factory=dict)
     clusters: tuple[str, ...] = ()
     ending: bool = False
     only: int | None = None
+    in_cloud: bool = False
 
     def survey(self, pod: Object) -> Survey | None:
         return self.surveys.get(needs(pod))
@@ -161,6 +167,22 @@ class Machines:
         survey = self.survey(pod)
         lines = survey.lines() if survey else []
         return [*lines, f"only {self.only:,} nodes were looked at"] if self.only else lines
+
+
+def is_of_cloud(node: Object) -> bool:
+    """Whether a cloud made a node, by its provider's ID, such as `aws:///eu-central-1a/i-0123`."""
+    provider, colon, _ = str((node.get("spec") or {}).get("providerID") or "").partition("://")
+    return bool(colon) and provider not in HERE
+
+
+def of_autoscaler(events: Sequence[Object]) -> Object | None:
+    """The newest event of a node autoscaler among those of a pod."""
+    its = [event for event in events if event.get("reason") in (*GROWS, *REFUSES)]
+    return max(its, key=_time, default=None)
+
+
+def _time(event: Object) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def is_unschedulable(pod: Object) -> bool:

@@ -147,6 +147,24 @@ def test_unschedulable_may_pass_where_nodes_are_added_or_pods_are_ending():
     assert never.patience is not None
 
 
+def test_in_a_cloud_the_node_autoscaler_has_a_minute_to_answer_and_its_answer_counts():
+    stuck = unschedulable()
+    cloud = machines(stuck, nodes=[NODE], in_cloud=True)
+    assert first(stuck, machines=cloud).patience == diagnosis.GROWTH_SECONDS
+    assert first(stuck, machines=machines(stuck, nodes=[NODE])).patience <= 20
+    message = "pod didn't trigger scale-up: 1 max node group size reached"
+    no = event("NotTriggerScaleUp", message, kind="Normal")
+    refused = first(stuck, machines=cloud, events=[no])
+    assert refused.patience <= 20
+    assert refused.evidence[-1] == f"the node autoscaler says: {message}"
+    yes = event("TriggeredScaleUp", "0->1", kind="Normal")
+    old, new = "2026-11-26T10:00:00Z", "2026-11-26T10:01:00Z"
+    grows = first(stuck, events=[no | {"lastTimestamp": old}, yes | {"lastTimestamp": new}])
+    assert grows.patience is None
+    failed = event("FailedScaleUp", "GCE quota exceeded") | {"lastTimestamp": new}
+    assert first(stuck, events=[failed, yes | {"lastTimestamp": old}]).patience is not None
+
+
 OOM = {"reason": "OOMKilled", "exitCode": 137}
 CRASH = {"reason": "Error", "exitCode": 1}
 

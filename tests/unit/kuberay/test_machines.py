@@ -106,3 +106,16 @@ def test_who_may_not_list_nodes_gets_the_schedulers_words(cluster, api):
     reader = MachinesReader(cluster.connection)
     (found,) = raycluster.findings(cluster, [pod(conditions=[STUCK])], reader)
     assert found.evidence == ("Kubernetes says: none",)
+
+
+def test_nodes_that_a_cloud_made_give_its_autoscaler_time_to_answer(cluster, api):
+    api.say(EVENTS, listed())
+    api.say(PODS, listed())
+    kind, cloud = node("n-1", "1"), node("n-2", "1")
+    kind["spec"] = {**kind.get("spec", {}), "providerID": "kind://docker/k/n-1"}
+    cloud["spec"] = {**cloud.get("spec", {}), "providerID": "aws:///eu-central-1a/i-0"}
+    for nodes, patience in (([kind], 12.0), ([kind, cloud], 60.0)):
+        api.say(NODES, listed(*nodes))
+        reader = MachinesReader(cluster.connection)
+        (found,) = raycluster.findings(cluster, [pod(conditions=[STUCK])], reader)
+        assert found.patience == patience

@@ -159,3 +159,21 @@ def test_a_sidecar_among_the_init_containers_and_the_overhead_count_too():
     sidecar = {"name": "i", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}}
     wanted["spec"]["initContainers"] = [sidecar]
     assert scheduling.requests(wanted)["cpu"] == Decimal("1.75")
+
+
+@pytest.mark.parametrize(
+    ("provider", "of_cloud"),
+    [
+        ("gce://project/europe-west1-b/gke-pool-1", True),
+        ("aws:///eu-central-1a/i-0123", True),
+        ("azure:///subscriptions/x/virtualMachines/0", True),
+        ("kind://docker/raykit/raykit-worker", False),
+        ("k3s://node", False),
+        ("", False),
+        (None, False),
+        (7, False),
+    ],
+)
+def test_a_nodes_provider_says_whether_a_cloud_made_it(provider, of_cloud):
+    assert scheduling.is_of_cloud({"spec": {"providerID": provider}}) is of_cloud
+    assert scheduling.is_of_cloud({"spec": None}) is False
