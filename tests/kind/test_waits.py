@@ -84,6 +84,9 @@ def test_a_job_that_no_ray_node_can_take_says_what_it_needs(lab, namespace, faul
     case = "no Ray node can take a job's driver, submit --timeout 25"
     late = faults(SECTION, case, *words, code=22).text
     assert "the job is PENDING: its driver needs 100 CPU (the largest Ray node has 1 CPU)" in late
+    assert any(
+        "its driver needs 100 CPU" in text for text in lab.json("runs", "show", "last")["notes"]
+    )
     code = "import ray; ray.init(); f = ray.remote(num_cpus=8)(lambda: 1); ray.get(f.remote())"
     words = ("submit", *on, "--timeout", "60", "--", "python", "-c", code)
     case = "no Ray node can take a task, submit --timeout 60"

@@ -117,7 +117,7 @@ class Session:
         self.recording: Recording | None = None
         self.log_deadline: float | None = None
         self.seen = Observation(record.started)
-        self.demand = Demand(progress)
+        self.demand = Demand(self._keep_note)
         self.stopped = False
 
     @property
@@ -294,6 +294,10 @@ class Session:
         self.demand.heard()
         self.recording.take(chunk)
 
+    def _keep_note(self, text: str) -> None:
+        self.progress.note(text)
+        self.record.notes.append(text)
+
     def _note_status(self, details: JobDetails) -> None:
         self.seen.note(details)
         self.demand.look(self.api, details)
@@ -303,8 +307,7 @@ class Session:
         """Record how the job ended, and how completely its log was read."""
         self.record.log |= {"source": followed.log_source, "reconnects": followed.reconnects}
         if followed.shortfall:
-            self.record.notes.append(followed.shortfall)
-            self.progress.note(followed.shortfall)
+            self._keep_note(followed.shortfall)
         if followed.details:
             self._take_status(followed.details)
 

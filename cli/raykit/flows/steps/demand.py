@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from raykit.errors import JobsApiError, RaykitError
-from raykit.progress import Progress
 from raykit.submission.answers import Row
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
@@ -24,11 +23,11 @@ class Demand:
     """Asks a head once why a job does not start, and again why one that runs prints nothing.
 
     It asks in a thread, so that following the job does not wait, and only where nothing is heard
-    from the job: the question would disturb a measurement.
+    from the job: the question would disturb a measurement. note: shows and keeps a line.
     """
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self.note = note
         self.heard_at = time.monotonic()
         self.asked: set[str] = set()
         self.unanswered_since: float | None = None
@@ -41,7 +40,7 @@ class Demand:
     def look(self, api: JobsApi, details: JobDetails) -> None:
         """Take an answer of the head about the job's status."""
         if self.noted:
-            self.progress.note("the head answers again")
+            self.note("the head answers again")
         self.unanswered_since, self.noted = None, False
         silent = time.monotonic() - self.heard_at
         if details.status == "PENDING" and silent >= PENDING_SECONDS:
@@ -55,7 +54,7 @@ class Demand:
         self.unanswered_since = now if self.unanswered_since is None else self.unanswered_since
         if not self.noted and now - self.unanswered_since >= UNANSWERED_SECONDS:
             self.noted = True
-            self.progress.note(f"the head does not answer, and raykit goes on asking: {error.what}")
+            self.note(f"the head does not answer, and raykit goes on asking: {error.what}")
 
     def _ask_once(self, state: str, ask: Callable[[], Sequence[str]]) -> None:
         if state in self.asked:
@@ -67,7 +66,7 @@ class Demand:
             # meanwhile, the connection is closed.
             with contextlib.suppress(RaykitError, RuntimeError):
                 for line in ask():
-                    self.progress.note(line)
+                    self.note(line)
 
         threading.Thread(target=tell, name="demand", daemon=True).start()
 

@@ -8,7 +8,6 @@ import pytest
 from raykit.errors import JobsApiError
 from raykit.flows.steps import demand
 from raykit.flows.steps.demand import Demand, pending, waiting_for_room
-from raykit.progress import Progress, Silent
 
 NODES = [
     {"resources_total": {"CPU": 2.0, "memory": 4.0 * 2**30}},
@@ -80,7 +79,7 @@ def clock(monkeypatch):
     return now
 
 
-class Notes(Silent):
+class Notes:
     def __init__(self):
         self.texts, self.told = [], threading.Event()
 
@@ -92,7 +91,7 @@ class Notes(Silent):
 def test_the_head_is_asked_once_and_only_after_a_silence(ray, details, clock):
     ray.nodes, ray.actors = NODES, [driver(CPU=100.0)]
     job, api, notes = details(status="PENDING"), ray.api(), Notes()
-    asking = Demand(Progress(notes))
+    asking = Demand(notes.note)
     for seconds in (0, 9, 10, 11, 12):
         clock.seconds = seconds
         asking.look(api, job)
@@ -104,7 +103,7 @@ def test_the_head_is_asked_once_and_only_after_a_silence(ray, details, clock):
 
 def test_a_job_that_prints_is_not_asked_about(ray, details, clock):
     job, api = details(), ray.api()
-    asking = Demand(Progress())
+    asking = Demand(Notes().note)
     for seconds in range(0, 100, 20):
         clock.seconds = seconds
         asking.heard()
@@ -116,7 +115,7 @@ def test_a_job_that_prints_is_not_asked_about(ray, details, clock):
 def test_a_head_that_refuses_to_say_is_left_alone(ray, details, clock):
     ray.refuse["/api/v0/"] = (500, "no")
     job, api = details(status="PENDING"), ray.api()
-    asking = Demand(Progress())
+    asking = Demand(Notes().note)
     clock.seconds = 20
     asking.look(api, job)
     for thread in threading.enumerate():
@@ -129,7 +128,7 @@ def test_a_head_that_does_not_answer_is_said_once_and_also_when_it_answers_again
     ray, details, clock
 ):
     job, api, notes = details(), ray.api(), Notes()
-    asking = Demand(Progress(notes))
+    asking = Demand(notes.note)
     for seconds in (1, 5, 12, 14):
         clock.seconds = seconds
         asking.unanswered(JobsApiError("nothing listens"))
@@ -142,7 +141,7 @@ def test_a_head_that_does_not_answer_is_said_once_and_also_when_it_answers_again
 
 def test_a_short_silence_is_not_said(ray, details, clock):
     job, api, notes = details(), ray.api(), Notes()
-    asking = Demand(Progress(notes))
+    asking = Demand(notes.note)
     for seconds in (1, 8, 20, 26):
         clock.seconds = seconds
         asking.unanswered(JobsApiError("nothing listens"))
