@@ -41,10 +41,13 @@ class Change:
 
     def effect(self, pods: int) -> str:
         """The effect on a cluster with `pods` pods, in words."""
+        ending = min(self.ending_workers, pods)
+        if self.ends_pods and not pods:
+            return "no pod runs that would end"
         if self.restarts:
             return f"all {pods} pods restart" if pods != 1 else "its pod restarts"
-        if self.ending_workers:
-            return f"{self.ending_workers} of {pods} pods end"
+        if ending:
+            return f"{ending} of {pods} pods end"
         if self.outdates:
             return "running pods stay as they are (`upgrade: None`); --recreate replaces them"
         return "running pods stay"

@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from raykit.manifests import change
+from raykit.manifests.change import Change
 from raykit.manifests.render import render
 from raykit.spec import load
 
@@ -91,3 +92,18 @@ def test_the_hash_annotation_of_a_base_hides_no_change_of_an_overlay():
     found = change.between(rendered(), overlay)
     assert found.restarts
     assert found.lines == ["head.nodeSelector: added"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "pods", "words"),
+    [
+        (Change(restarts=True), 0, "no pod runs that would end"),
+        (Change(ending_workers=2), 0, "no pod runs that would end"),
+        (Change(ending_workers=5), 3, "3 of 3 pods end"),
+        (Change(restarts=True), 1, "its pod restarts"),
+        (Change(outdates=True), 3, "running pods stay as they are"),
+        (Change(), 0, "running pods stay"),
+    ],
+)
+def test_the_effect_names_no_more_pods_than_there_are(seen, pods, words):
+    assert words in seen.effect(pods)

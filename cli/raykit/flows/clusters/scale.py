@@ -132,7 +132,7 @@ def _ours(cluster: Cluster) -> Object:
         raise ConflictError(
             f"the worker groups of {cluster.where} were not applied by raykit alone",
             evidence=[f"field manager: {name}" for name in others],
-            next="raykit up -f SPEC shows what it would change",
+            next="change the number where it is applied from, such as its manifest for kubectl",
         )
     return item
 
