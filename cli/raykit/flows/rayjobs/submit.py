@@ -125,7 +125,7 @@ def _with_own_cluster(
         context = consent.describe(connection)
         reference = spec.image or image.reference()
         up.refuse_absent_image(context, reference)
-    if image.is_own(reference):
+    if image.has_jobs(reference):
         request = replace(request, entrypoint=request.entrypoint.from_kit(kit.IN_IMAGE))
     upload = uploads.plan(request.entrypoint, request.runtime_env)
     reason = f"running on a cluster of its own, {connection.context}:{spec.namespace} (-f)"
