@@ -17,7 +17,7 @@ from jobs.gsod.sources.problems import reason
 
 PIECE_BYTES = 2**20
 CUTS = 6
-"""Cuts in a row without a byte between them, after which a download is given up."""
+"""Cuts in a row, with less than a piece between them, after which a download is given up."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 15.0
 LARGEST_BYTES = 2 * 2**30
@@ -141,27 +141,27 @@ class Download:
         return size
 
     def _download(self) -> Iterator[Any]:
-        at, cuts = 0, 0
+        at, cuts, resumed = 0, 0, 0
         answer = self._archive.ask()
         size = answer.meta["size"]
         while at < size:
             try:
                 for piece in answer.stream(min_chunk_size=PIECE_BYTES):
-                    at, cuts = at + len(piece), 0
+                    at += len(piece)
                     yield piece
                 why = "the source sent fewer bytes"
             except Exception as error:
                 why = reason(error)
             if at < size:
-                cuts += 1
+                cuts = 1 if at - resumed >= PIECE_BYTES else cuts + 1
                 self._pause(cuts, why, at, size)
-                answer = self._archive.ask(at)
+                answer, resumed = self._archive.ask(at), at
 
     def _pause(self, cuts: int, why: str, at: int, size: int) -> None:
         if cuts > CUTS:
             raise DataProblem(
                 f"{self._archive.name} came from {self._archive.where.address} only in part",
-                f"{at:,} of {size:,} bytes, then {CUTS} more tries without a byte: {why}",
+                f"{at:,} of {size:,} bytes; the last {cuts} tries brought almost none: {why}",
             )
         longest = min(FIRST_PAUSE_SECONDS * 2 ** (cuts - 1), LONGEST_PAUSE_SECONDS)
         time.sleep(longest * random.uniform(0.5, 1.0))

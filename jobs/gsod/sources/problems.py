@@ -60,7 +60,9 @@ def reason(error: Exception) -> str:
     for pattern, line in CAUSES:
         if found := pattern.search(text):
             return line.format(*found.groups())
-    return (text.strip().splitlines() or [repr(error)])[0][:SHOWN]
+    first = (text.strip().splitlines() or [repr(error)])[0]
+    # A signed address holds a secret.
+    return re.sub(r"\w+://\S+", "its address", first)[:SHOWN]
 
 
 def _next_steps(where: Where, error: Exception) -> list[str]:

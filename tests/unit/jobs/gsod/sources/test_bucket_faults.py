@@ -10,6 +10,7 @@ from jobs.gsod.counts import Question
 from jobs.gsod.options import SAMPLE
 from jobs.gsod.sources import stores
 from jobs.gsod.sources.address import Where
+from jobs.gsod.sources.problems import reason
 from jobs.gsod.sources.years import read
 
 QUESTION = Question("TEMP", ">=", 80.0)
@@ -120,6 +121,14 @@ def test_a_public_bucket_is_asked_without_the_credentials_of_the_environment(s3,
 def test_a_service_that_is_not_on_this_machine_needs_tls(monkeypatch, impatient):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://192.0.2.1:9000")
     assert "not encrypted" in problem_of()
+
+
+@pytest.mark.parametrize("text", ["unknown", "HTTP error: error sending request"])
+def test_no_reason_repeats_a_signed_address(text):
+    address = "https://account.blob.core.windows.net/gsod/2020.tar.gz?sv=1&sig=secret"
+    error = ValueError(f"Generic error: Error performing GET {address} in 3 s - {text}")
+    assert "secret" not in reason(error)
+    assert reason(error).endswith(text)
 
 
 @pytest.mark.parametrize("kind", sorted(stores.CREDENTIALS))

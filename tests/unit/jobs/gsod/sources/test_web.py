@@ -119,6 +119,14 @@ def test_a_source_that_always_sends_fewer_bytes_is_given_up(https, gsod):
     assert f"of {len(content):,} bytes" in evidence
 
 
+def test_a_source_that_brings_a_byte_a_time_is_given_up(https, gsod):
+    https.files["2020.tar.gz"] = large(gsod)
+    https.always = lambda h: h.serve(h.content(), h.first_byte() + 1, ETag=None)
+    what, evidence = problem_of(https.url)
+    assert "only in part" in what
+    assert "tries brought almost none" in evidence
+
+
 def test_more_bytes_than_promised_are_no_part_of_the_archive(https):
     https.sample(2020)
 
