@@ -34,6 +34,7 @@ __all__ = [
     "UNFINISHED",
     "RunRecord",
     "RunsFolder",
+    "is_special",
     "unwritable",
     "write_atomically",
 ]
@@ -247,10 +248,14 @@ def _locked(descriptor: int) -> bool:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file of a run completely or not at all, and durably.
 
+    A device or a pipe, such as /dev/stdout, is written into, not replaced.
     Errors: RecordError (7) with the path, if the disk refuses.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if is_special(path):
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_durably(temporary, data)
         temporary.replace(path)
@@ -258,6 +263,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise unwritable(path, error) from error
+
+
+def is_special(path: Path) -> bool:
+    """Whether there is something of that name which is no file, such as a device."""
+    return path.exists() and not path.is_file()
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -2,12 +2,13 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from raykit.errors import MissingError, RecordError, UsageError
-from raykit.measure.records import LOG, RECORD, RunRecord, RunsFolder
+from raykit.measure.records import LOG, RECORD, RunRecord, RunsFolder, write_atomically
 from raykit.phases import Phase
 
 
@@ -262,3 +263,14 @@ def test_one_raykit_at_a_time_follows_a_run(runs):
         assert (first, second) == (True, False)
     with runs.followed("run-1") as later:
         assert later
+
+
+def test_a_device_is_written_into_and_not_replaced(tmp_path):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    write_atomically(pipe, b"evidence")
+    reader.join(10)
+    assert got == [b"evidence"]
+    assert pipe.is_fifo()

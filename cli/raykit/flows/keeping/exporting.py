@@ -16,7 +16,7 @@ from raykit.measure.experiment import experiments
 from raykit.measure.keeping import archive
 from raykit.measure.keeping.archive import BadArchiveError, File, Writable
 from raykit.measure.keeping.files import TRAVELS
-from raykit.measure.records import RunRecord, RunsFolder
+from raykit.measure.records import RunRecord, RunsFolder, is_special
 from raykit.measure.traces import chrome, otlp
 from raykit.measure.traces.forms import Form
 
@@ -101,10 +101,15 @@ def export(chosen: Chosen, form: Form, runs: RunsFolder, out: Writable) -> None:
 def into(path: Path) -> Iterator[Writable]:
     """A file that is there when it is whole, and not before; one of that name is replaced.
 
+    A device or a pipe, such as /dev/stdout, is written into.
     Errors: RecordError (7) where the disk refuses.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
+        if is_special(path):
+            with path.open("wb") as out:
+                yield out
+            return
         with temporary.open("xb") as out:
             yield out
             out.flush()

@@ -1,14 +1,18 @@
 """`raykit runs export` and `import`: what leaves one machine arrives on another."""
 
+import io
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from raykit.measure.keeping import archive
 from raykit.measure.keeping.archive import File
+from raykit.measure.keeping.evidence import EVIDENCE
 from raykit.measure.records import EVENTS, LOG, RECORD, RunsFolder
 from tests.unit.flows.keeping.test_pruning import experiment
 
@@ -56,6 +60,7 @@ def file(tmp_path):
 
 def test_a_run_arrives_as_it_left(here, there, file):
     here.add(NAME)
+    (here.runs.folder(NAME) / EVIDENCE).write_bytes(b"what was collected")
     code, out, err = here.raykit("runs", "export", "last", "--output-file", file)
     assert (code, err) == (0, "")
     assert out == f"1 run in {file}, 0.0 MB\n"
@@ -308,3 +313,16 @@ def test_a_token_never_goes_where_an_archive_points(here, there, file, ray, comm
     assert code == 2
     assert f"the run {NAME} was imported" in err
     assert ray.requests == []
+
+
+def test_a_pipe_is_written_into_and_not_replaced(here, tmp_path):
+    here.add(NAME)
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    code, _, err = here.raykit("runs", "export", "last", "--output-file", pipe)
+    reader.join(10)
+    assert (code, err) == (0, "")
+    assert pipe.is_fifo()
+    assert next(archive.read(io.BytesIO(got[0]))).name == "record.json"
