@@ -13,6 +13,9 @@ from typing import Any
 KIND_PREFIX = "kind-"
 """`kind create cluster --name NAME` names the context `kind-NAME`."""
 
+SHARING = re.compile(r"(docker-desktop|rancher-desktop|orbstack|minikube|(colima|k3d)(-.+)?)")
+"""Contexts of Kubernetes clusters on this machine, whose nodes may have docker's own images."""
+
 GCLOUD, AWS, AZURE = "gcloud auth login", "aws sso login", "az login"
 LOGINS_BY_PROGRAM = {
     "gke-gcloud-auth-plugin": GCLOUD,
@@ -64,6 +67,11 @@ class Context:
     def takes_loaded_images(self) -> bool:
         """Whether images can be loaded into its nodes; otherwise it needs a registry."""
         return self.kind_cluster is not None
+
+    @property
+    def may_share_images(self) -> bool:
+        """Whether nodes may have images of this machine's docker engine without any registry."""
+        return SHARING.fullmatch(self.name) is not None
 
     @property
     def asks_first(self) -> bool:

@@ -181,6 +181,17 @@ def test_an_image_built_here_and_never_pushed_is_refused_before_anything_is_appl
     assert changed(kuberay) == []
 
 
+def test_an_image_that_kubelets_never_pull_needs_no_registry(kuberay, raykit, tools, tmp_path):
+    tools(docker="""echo '[{"RepoDigests": []}]'""")
+    kuberay.say("/api/v1/namespaces/raykit", {"kind": "Namespace", "metadata": {"name": "raykit"}})
+    mine = tmp_path / "small.yaml"
+    lines = ["name: small", "image: mine:dev", "imagePullPolicy: Never"]
+    mine.write_text("\n".join([*lines, "head: {taskCpus: 1, memory: 2Gi}"]))
+    code, _, said = raykit("up", "-f", mine, "--yes", "--timeout", "1")
+    assert code == 5, said
+    assert changed(kuberay) == [f"PATCH {RAY}/namespaces/raykit/rayclusters/small"]
+
+
 def test_an_error_of_kubernetes_without_advice_of_its_own_leads_to_doctor(kuberay, raykit, spec):
     kuberay.refuse(f"{RAY}/namespaces/raykit/rayclusters/small", 422, "it is odd")
     code, _, said = raykit("up", "-f", spec, "--yes")

@@ -27,6 +27,22 @@ def test_any_other_context_needs_a_registry():
 
 
 @pytest.mark.parametrize(
+    ("name", "shares"),
+    [
+        ("docker-desktop", True),
+        ("minikube", True),
+        ("k3d-team", True),
+        ("colima", True),
+        ("my-docker-desktop", False),
+        ("k3down", False),
+        ("arn:aws:eks:eu-central-1:123456789012:cluster/minikube", False),
+    ],
+)
+def test_clusters_on_this_machine_may_have_dockers_images(name, shares):
+    assert contexts.describe(name).may_share_images is shares
+
+
+@pytest.mark.parametrize(
     ("name", "program", "login"),
     [
         ("any", {"command": "gke-gcloud-auth-plugin"}, "gcloud auth login"),

@@ -127,7 +127,8 @@ class _Cluster:
         spec = request.spec or up.read_spec(kit.root() / "deploy" / "clusters" / SAMPLE)
         self.connection = connection
         self.namespace = request.namespace or spec.namespace or connection.namespace
-        self.image, self.file = spec.image or image.reference(), request.file
+        self.spec, self.file = spec, request.file
+        self.image = spec.image or image.reference()
         self.pull_secrets = tuple(spec.pull_secrets)
         self.items = render(spec, image=self.image)
         self.probe, self.has_spec = request.probe, request.spec is not None
@@ -165,11 +166,11 @@ class _Cluster:
 
     def _image_source(self) -> Check:
         """Errors: MissingError (4) as `up` has it, for an image that is in no registry."""
-        up.refuse_absent_image(self.connection.about, self.image, self.file)
+        up.refuse_absent_image(self.connection.about, self.spec, self.file)
         return checks.ok("image-source", f"nodes of this context can have {self.image}")
 
     def _policies(self) -> Check:
-        up.refuse_absent_image(self.connection.about, self.image, self.file)
+        up.refuse_absent_image(self.connection.about, self.spec, self.file)
         needed = any(item["kind"] == "NetworkPolicy" for item in self.items)
         return policies.check(
             self.connection, self.namespace, self.image, needed, Progress(), self.pull_secrets

@@ -74,7 +74,7 @@ def up(request: Request, progress: Progress) -> Cluster:
         spec = in_namespace(request.spec, connection)
         context = consent.describe(connection)
         reference = spec.image or image.reference()
-        refuse_absent_image(context, reference, request.file)
+        refuse_absent_image(context, spec, request.file)
     with consent.one_at_a_time(connection, spec.name, spec.namespace, request.timeout, progress):
         to_do = Plan(render(spec, image=reference))
         existing = _existing(connection, spec)
@@ -219,24 +219,27 @@ def _is_there(connection: Kubernetes, namespace: str) -> bool:
         return True
 
 
-def refuse_absent_image(context: Context, reference: str, file: Path | None = None) -> None:
-    """Refuse an image that no node of the context can pull.
+def refuse_absent_image(context: Context, spec: ClusterSpec, file: Path | None = None) -> None:
+    """Refuse a spec whose image no node of the context can pull.
 
-    file: the spec, for the command that mends it.
-    Errors: MissingError (4) if the image is in no registry and the context takes no loaded images.
+    file: where the spec comes from, for the command that mends it.
+    Errors: MissingError (4) if the image is in no registry, kubelets are to pull it, and the
+    context takes no loaded images.
     """
-    if context.takes_loaded_images:
+    if context.takes_loaded_images or spec.image_pull_policy == "Never":
         return
+    reference = spec.image or image.reference()
     what = f"the image {reference} is in no registry, and {context} is no kind cluster"
     if image.is_own(reference):
-        spec = shlex.quote(str(file)) if file else "SPEC"
-        push = f"raykit image push REGISTRY/raykit -f {spec}   (writes its digest into the spec)"
+        name = shlex.quote(str(file)) if file else "SPEC"
+        push = f"raykit image push REGISTRY/raykit -f {name}   (writes its digest into the spec)"
         raise MissingError(what, next=push)
-    if registry.only_here(reference):
+    if not context.may_share_images and registry.only_here(reference):
         raise MissingError(
             what,
             evidence=["the docker engine of this machine has it, built here and never pushed"],
-            next=registry.push_command(reference),
+            next=f"{registry.push_command(reference)}; "
+            "if every node has it already: imagePullPolicy: Never",
         )
 
 

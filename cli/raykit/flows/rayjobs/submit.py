@@ -124,7 +124,7 @@ def _with_own_cluster(
         spec = up.in_namespace(spec, connection)
         context = consent.describe(connection)
         reference = spec.image or image.reference()
-        up.refuse_absent_image(context, reference)
+        up.refuse_absent_image(context, spec)
     if image.has_jobs(reference):
         request = replace(request, entrypoint=request.entrypoint.from_kit(kit.IN_IMAGE))
     upload = uploads.plan(request.entrypoint, request.runtime_env)
