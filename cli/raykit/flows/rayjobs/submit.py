@@ -125,6 +125,7 @@ def _with_own_cluster(
         context = consent.describe(connection)
         reference = spec.image or image.reference()
         up.refuse_absent_image(context, spec)
+    cluster = _only_cluster(spec, reference)
     if image.has_jobs(reference):
         request = replace(request, entrypoint=request.entrypoint.from_kit(kit.IN_IMAGE))
     upload = uploads.plan(request.entrypoint, request.runtime_env)
@@ -135,7 +136,6 @@ def _with_own_cluster(
     with progress.step("image", "image"):
         up.bring_image(context, reference, progress)
     record = plain.begin(request, reason)
-    (cluster,) = [each for each in render(spec, image=reference) if each["kind"] == "RayCluster"]
     with upload.packed(request.runtime_env) as packed, contextlib.ExitStack() as way:
         job = _submission(request, record, packed, rayjob.lifetime)
         arrival = RayJobArrival(
@@ -164,6 +164,22 @@ def _with_own_cluster(
                 target = OnKubernetes(own[0], reason)
                 collecting.after_failure(run, target, session.api, runs, progress)
             return run
+
+
+def _only_cluster(spec: ClusterSpec, reference: str) -> Object:
+    """The RayCluster that a spec renders to.
+
+    Errors: UsageError (2) if there is more: nothing else of a spec has a place in a RayJob.
+    """
+    objects = {each["kind"]: each for each in render(spec, image=reference)}
+    others = sorted(objects.keys() - {"RayCluster"})
+    if others:
+        raise UsageError(
+            "a RayJob takes only the cluster of a spec, and this one describes more",
+            evidence=[f"it renders to {', '.join(others)} as well"],
+            next="leave that out of the spec, or apply it: raykit render -f SPEC",
+        )
+    return objects["RayCluster"]
 
 
 def _limits(request: Request) -> Limits:
