@@ -77,7 +77,8 @@ def end_idle(request: Request, progress: Progress) -> list[Verdict]:
     """
     with progress.step("preflight", "Kubernetes and KubeRay"):
         connection, namespace, clusters = _clusters(request.where)
-    with progress.step("look", f"{len(clusters)} clusters in namespace {namespace}"):
+    count = "1 cluster" if len(clusters) == 1 else f"{len(clusters)} clusters"
+    with progress.step("look", f"{count} in namespace {namespace}"):
         verdicts = _look_at(clusters, request.seconds)
     due = [verdict for verdict in verdicts if verdict.state == DUE]
     if not due or request.dry_run:
