@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,18 +67,17 @@ def read_csv(
     columns = find_columns(records.next(), where, question)
     rows = Rows(where, year, question, columns)
     for part in parts:
-        _read_until(part.start, records, rows)
+        _add_until(part.start, records, rows)
         if records.at == part.start:
             rows.add_part(part)
             records.pass_over(part.stop, part.station.rows)
-    _read_until(len(content), records, rows)
+    _add_until(len(content), records, rows)
     rows.quality.files = rows.quality.files_by_csv = 1
     return rows.stations, rows.quality
 
 
-def _read_until(stop: int, records: _Records, rows: Rows) -> None:
-    while records.at < stop:
-        fields = records.next()
+def _add_until(stop: int, records: _Records, rows: Rows) -> None:
+    for fields in records.until(stop):
         if fields:
             rows.add(records.line, fields)
 
@@ -115,6 +114,25 @@ def header_columns(header: bytes, question: Question) -> Columns | None:
         return None
 
 
+@dataclass
+class _Cursor:
+    """Where the next record of a file begins, and the byte up to which lines are wanted."""
+
+    at: int
+    stop: int
+
+
+def _lines(content: bytes, cursor: _Cursor) -> Iterator[str]:
+    """The lines from the cursor on; beyond its stop only if a record goes on there."""
+    while cursor.at < len(content):
+        stop = cursor.stop if cursor.stop > cursor.at else len(content)
+        for line in io.StringIO(content[cursor.at : stop].decode("latin-1"), newline=""):
+            cursor.at = after = cursor.at + len(line)
+            yield line
+            if cursor.at != after:
+                break
+
+
 class _Records:
     """The records of a file, one after the other, in latin-1, so that any byte can be read."""
 
@@ -123,20 +141,28 @@ class _Records:
         if b"\0" in content:
             line = content.count(b"\n", 0, content.index(b"\0")) + 1
             raise DataProblem(f"{where}:{line}: a byte is NUL, which no CSV file holds")
-        text = content.removeprefix(BOM)
-        self._where, self._before, self._passed_over = where, len(content) - len(text), 0
-        self._text = io.StringIO(text.decode("latin-1"), newline="")
-        self._reader = csv.reader(self._text, strict=True)
+        self._where, self._passed_over = where, 0
+        # The header; `until` goes on from there. Nothing here refers to itself: a year is read
+        # without the cyclic garbage collector.
+        begin = len(BOM) if content.startswith(BOM) else 0
+        self._cursor = _Cursor(begin, content.find(b"\n") + 1)
+        self._reader = csv.reader(_lines(content, self._cursor), strict=True)
 
     @property
     def at(self) -> int:
         """The byte at which the next record begins."""
-        return self._before + self._text.tell()
+        return self._cursor.at
 
     @property
     def line(self) -> int:
         """The last line of the latest record."""
         return max(self._reader.line_num, 1) + self._passed_over
+
+    def until(self, stop: int) -> Iterator[list[str]]:
+        """The records that begin before this byte. Raises DataProblem where it is not CSV."""
+        self._cursor.stop = stop
+        while self._cursor.at < stop:
+            yield self.next()
 
     def next(self) -> list[str]:
         """The fields of the next record; none at the end. Raises DataProblem if it is not CSV."""
@@ -148,7 +174,7 @@ class _Records:
 
     def pass_over(self, stop: int, lines: int) -> None:
         """Go on at a byte behind so many lines."""
-        self._text.seek(stop - self._before)
+        self._cursor.at = stop
         self._passed_over += lines
 
 

@@ -22,6 +22,7 @@ lines changes, where another station or an earlier day begins, around each odd l
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -56,32 +57,39 @@ class FastReader:
         """The counters of each file; of a file that CSV must read, the parts that it need not."""
         layouts = [self._layouts.find(member) for member in members]
         whole = [(member, lines) for member, lines in zip(members, layouts, strict=True) if lines]
-        checked = iter(self._check(whole))
-        files = [next(checked) if lines else None for lines in layouts]
-        parts: dict[int, list[Part]] = {}
-        runs: list[Run] = []
-        for member, lines, file in zip(members, layouts, files, strict=True):
-            if not isinstance(file, Quick):
-                parts[member.start] = []
-                runs += self._cut((member, lines), file) if lines else self._runs(member)
-        self._add_parts(parts, runs)
-        return [
-            file if isinstance(file, Quick) else sorted(parts[member.start])
-            for member, file in zip(members, files, strict=True)
+        runs = [
+            (member, run)
+            for member, lines in zip(members, layouts, strict=True)
+            if not lines
+            for run in self._layouts.runs(member)
         ]
+        checked = self._check(whole + runs)
+        files: dict[int, Quick | list[Part]] = {}
+        failed: list[Run] = []
+        for run, result in zip(whole, checked, strict=False):
+            if isinstance(result, Quick):
+                files[run[0].start] = result
+            else:
+                failed += self._cut(run, result)
+        parts = self._parts(runs, checked[len(whole) :], failed)
+        return [files.get(member.start) or sorted(parts[member.start]) for member in members]
 
-    def _add_parts(self, parts: dict[int, list[Part]], runs: list[Run]) -> None:
-        """Add the runs that pass all checks to the parts of their files; cut the others."""
+    def _parts(
+        self, runs: list[Run], checked: list[Quick | LineFlags | None], failed: list[Run]
+    ) -> dict[int, list[Part]]:
+        """The runs that pass all checks, by the beginnings of their files; others are cut again."""
+        parts: dict[int, list[Part]] = defaultdict(list)
         for _ in range(ROUNDS):
-            if not runs:
-                return
-            failed: list[Run] = []
-            for run, checked in zip(runs, self._check(runs), strict=True):
-                if isinstance(checked, Quick):
-                    parts[run[0].start].append(_part(run, checked))
+            for run, result in zip(runs, checked, strict=True):
+                if isinstance(result, Quick):
+                    parts[run[0].start].append(_part(run, result))
                 else:
-                    failed += self._cut(run, checked)
-            runs = failed
+                    failed += self._cut(run, result)
+            if not failed:
+                break
+            runs, failed = failed, []
+            checked = self._check(runs)
+        return parts
 
     def _check(self, runs: Sequence[Run]) -> list[Quick | LineFlags | None]:
         """The counters of lines that pass all checks; None if they name no station."""
@@ -90,9 +98,6 @@ class FastReader:
             each if isinstance(each, LineFlags) else _counters(*run, each)
             for run, each in zip(runs, checked, strict=True)
         ]
-
-    def _runs(self, member: Member) -> list[Run]:
-        return [(member, lines) for lines in self._layouts.runs(member)]
 
     def _cut(self, run: Run, flags: LineFlags | None) -> list[Run]:
         """The runs that remain of lines that did not pass the checks together."""

@@ -58,7 +58,7 @@ class Member(NamedTuple):
 
     @property
     def content(self) -> bytes:
-        return bytes(self.buffer[self.start : self.stop])
+        return bytes(memoryview(self.buffer)[self.start : self.stop])
 
 
 class TarReader:

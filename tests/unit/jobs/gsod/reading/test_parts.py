@@ -1,5 +1,7 @@
 """Of a file with odd lines, CSV reads the odd ones only, and the answer is that of CSV alone."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -193,6 +195,23 @@ def test_an_odd_file_between_regular_ones_gets_its_own_parts(gsod, year):
     read = FastReader(2020, TEMP).read(members)
     assert [isinstance(each, list) for each in read] == [False, True, True, False]
     assert [len(each) for each in read[1:3]] == [2, 0]
+
+
+def test_reading_leaves_nothing_to_the_garbage_collector(gsod, year):
+    header, lines = year
+    lines[100] = lines[100].replace(b"  80.0", b"   NaN")
+    odd = header + b"".join(lines)
+    damaged = odd + b'"'
+    gc.collect()
+    gc.disable()
+    try:
+        for content in (odd, odd.replace(b'"', b""), damaged, gsod.csv([])):
+            parts = parts_of(content, MAX)
+            outcome(content, MAX, parts or ())
+            del parts
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 line_changes = st.sampled_from(
