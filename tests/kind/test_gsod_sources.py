@@ -90,8 +90,8 @@ def test_two_workers_read_from_a_server_outside_and_from_a_volume(
     found = []
     for source in (outside.url, "/gsod"):
         data = ["--data", source, *QUESTION]
-        (result,) = lab.json("submit", "gsod", *on, "--", *data)["results"]
-        found.append(result)
+        done = lab.raykit("submit", "gsod", *on, "-o", "json", "--", *data)
+        found += json.loads(done.stdout)["data"]["results"]
     web, mounted = (result["data"] for result in found)
     assert found[0]["work"] == found[1]["work"]
     assert [year["hits"] for year in web["years"]] == [108, 18]
