@@ -40,13 +40,15 @@ http {{
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.key;
     location {path} {{
-      if ($http_x_team_key != "{key}") {{ return 401; }}
+      {gate}
       proxy_read_timeout {silence}s;
       proxy_pass http://127.0.0.1:{head}/;
     }}
   }}
 }}
 """
+HEADER = f'if ($http_x_team_key != "{KEY}") {{ return 401; }}'
+BASIC = 'auth_basic "ray"; auth_basic_user_file {folder}/users;'
 EXTENSIONS = """
 [ca]
 basicConstraints = critical, CA:TRUE
@@ -66,14 +68,17 @@ authorityKeyIdentifier = keyid
 class Ingress:
     """An ingress of one head.
 
-    head: its port. path: where the head begins; silence: seconds without a byte after which nginx
-    gives up; both can be changed before a start.
+    head: its port. path: where the head begins. silence: seconds without a byte after which nginx
+    gives up. basic: it asks for a user and password instead of its header; strips: and keeps them
+    from the head. They can be changed before a start.
     """
 
     folder: Path
     head: int
     path: str = "/ray/"
     silence: int = 60
+    basic: bool = False
+    strips: bool = True
     port: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
 
@@ -93,7 +98,9 @@ class Ingress:
     def start(self):
         # Started by root, nginx would work as a user who may not enter the folder.
         user = "user root;" if os.getuid() == 0 else ""
-        text = CONFIGURATION.format(**vars(self), key=KEY, user=user)
+        gate = BASIC.format(**vars(self)) if self.basic else HEADER
+        gate += 'proxy_set_header Authorization "";' if self.basic and self.strips else ""
+        text = CONFIGURATION.format(**vars(self), gate=gate, user=user)
         (self.folder / "nginx.conf").write_text(text)
         self.process = subprocess.Popen(
             [PROGRAM, "-c", self.folder / "nginx.conf", "-e", self.folder / "error.log"],
@@ -109,6 +116,10 @@ class Ingress:
             else:
                 return
         raise AssertionError("nginx does not answer within 30 s")
+
+    def restart(self):
+        self.stop()
+        self.start()
 
     def stop(self):
         """End it at once: open requests break."""
@@ -130,6 +141,7 @@ def before(head: int, folder: Path):
         pytest.skip(f"{', '.join(absent)} not on PATH")
     _certify(folder)
     (folder / "headers").write_text(f"{TEAM}: {KEY}\n")
+    (folder / "users").write_text(f"team:{{PLAIN}}{KEY}\n")
     ingress = Ingress(folder, head)
     ingress.start()
     try:

@@ -3,6 +3,7 @@
 A quicker test cannot show what nginx does with bodies, silence and paths.
 """
 
+import json
 import os
 import re
 import signal
@@ -87,6 +88,27 @@ def test_the_file_of_trusted_certificates_may_hold_the_servers_own(through, ingr
     assert done.code == 0, done.err
 
 
+def test_an_ingress_with_a_login_of_its_own_leaves_rays_second_header_to_ray(through, ingress):
+    ingress.basic = True
+    ingress.restart()
+    url = ingress.url.replace("://", f"://team:{nginx.KEY}@")
+    words = ("--on", url, "--ca", ingress.ca)
+    done = through("submit", *words, "--entrypoint", "--", "echo", "in")
+    assert done.code == 0, done.err
+    assert done.out.startswith("in\n")
+    assert nginx.KEY not in done.out + done.err + json.dumps(done.record)
+    refused = through("ps", "--on", ingress.url, "--ca", ingress.ca)
+    assert refused.code == 6
+    assert "asks for credentials of its own" in refused.err
+    ingress.strips = False
+    ingress.restart()
+    hidden = through("ps", *words)
+    assert hidden.code == 6
+    assert "Ray reads Authorization first" in hidden.err
+    assert 'nginx: proxy_set_header Authorization "";' in hidden.err
+    assert nginx.KEY not in hidden.err
+
+
 def test_another_path_of_the_ingress_is_no_head(through, ingress):
     elsewhere = ingress.url.replace(ingress.path, "/other/")
     answer = through("ps", "--on", elsewhere, *through.options[2:])
@@ -118,9 +140,8 @@ print("the end")
 
 
 def test_a_silent_job_is_followed_though_the_ingress_ends_silent_streams(through, ingress):
-    ingress.stop()
     ingress.silence = 1
-    ingress.start()
+    ingress.restart()
     (through.cwd / "silent.py").write_text(SILENT)
     done = through("submit", "silent.py", *through.options)
     assert done.code == 0, done.err
@@ -138,8 +159,7 @@ def test_a_job_is_followed_while_the_ingress_is_replaced(through, ingress, soon)
     with log.open("wb") as out:
         child = through.start("submit", "long.py", *through.options, stdout=out)
         soon(lambda: b"line 5" in log.read_bytes())
-        ingress.stop()
-        ingress.start()
+        ingress.restart()
         _, err = child.communicate(timeout=90)
     assert child.returncode == 0, err
     lines = re.findall(r"^line (\d+)$", log.read_text(), re.M)

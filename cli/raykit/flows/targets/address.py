@@ -65,7 +65,10 @@ class Address:
         def renew() -> Endpoint:
             return authorised(bare, find_token(self.environ) or token)
 
-        yield replace(authorised(bare, token), renew=renew)
+        endpoint = authorised(bare, token)
+        if BEHIND_A_PROXY in endpoint.headers:
+            _check_second_header(endpoint)
+        yield replace(endpoint, renew=renew)
 
     def observe(self) -> dict[str, Any]:
         return {}
@@ -207,6 +210,26 @@ def _needs_token(api: JobsApi) -> bool:
         return api.authentication_mode() != "disabled"
     except UnauthorisedError:
         return True
+
+
+def _check_second_header(endpoint: Endpoint) -> None:
+    """Check that Ray reads its token from its second header.
+
+    Errors: UnauthorisedError (6) if Ray refuses it, with what an ingress must do.
+    """
+    try:
+        with Transport(endpoint) as transport:
+            JobsApi(transport).version()
+    except UnauthorisedError as refused:
+        raise UnauthorisedError(
+            refused.what,
+            evidence=[
+                *refused.evidence,
+                f"Ray reads {AUTHORIZATION} first, and {BEHIND_A_PROXY} only without it",
+            ],
+            next=f"let the ingress take its own {AUTHORIZATION} off before it asks Ray (nginx: "
+            f'proxy_set_header {AUTHORIZATION} "";), or correct the token: RAY_AUTH_TOKEN',
+        ) from refused
 
 
 def _lines(path: Path) -> list[str]:

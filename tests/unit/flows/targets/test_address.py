@@ -77,6 +77,15 @@ def test_an_ingress_with_credentials_of_its_own_leaves_the_other_header_to_ray(r
     assert "blue" not in known()
 
 
+def test_a_token_that_an_ingress_hides_from_ray_is_refused_with_what_the_ingress_must_do(ray):
+    ray.mode, ray.token = "token", "to-ken"
+    ray.refuse["/api/version"] = (403, "Forbidden: Invalid authentication token")
+    with pytest.raises(JobsApiError, match="does not accept the token") as refused:
+        version(ray.url, "Authorization: Basic bWU6cGFzcw==", RAY_AUTH_TOKEN="to-ken")
+    assert "Ray reads Authorization first" in refused.value.evidence[-1]
+    assert 'proxy_set_header Authorization ""' in refused.value.next
+
+
 def test_no_credential_of_an_address_is_shown_or_stored(ray):
     target = choosing.choose(Where({}, ray.url.replace("://", "://me:pass-word@")))
     assert target.reason == f"running on {ray.url} (--on)"
