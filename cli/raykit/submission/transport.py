@@ -38,6 +38,13 @@ shortest pause before that."""
 LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
 RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
 BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+OF_CERTIFICATES = (
+    ("mismatch", "name the host for which the certificate was made: --on https://HOST"),
+    ("has expired", "have the certificate renewed; is this machine's clock right?"),
+    ("not yet valid", "is this machine's clock right?"),
+)
+"""What OpenSSL says of a certificate whose authority is known, and what mends it."""
+TRUST = "give the authority that signed it: --ca FILE, or RAYKIT_CA"
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?|")
 
@@ -236,11 +243,9 @@ class Transport:
     def _unanswered(self, error: Exception) -> LostConnectionError:
         if "CERTIFICATE_VERIFY_FAILED" not in str(error):
             return self._lost(f"no answer from {self.endpoint.url}", error)
-        return self._lost(
-            f"the certificate of {self.endpoint.url} cannot be verified",
-            error,
-            next="give the authority that signed it: --ca FILE, or RAYKIT_CA",
-        )
+        advice = (advice for sign, advice in OF_CERTIFICATES if sign in str(error))
+        what = f"the certificate of {self.endpoint.url} cannot be verified"
+        return self._lost(what, error, next=next(advice, TRUST))
 
     def _lost(
         self,

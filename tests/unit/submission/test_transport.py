@@ -176,9 +176,14 @@ def test_a_plain_server_behind_an_https_address_is_refused_with_6(ray):
 
 
 @pytest.fixture
-def self_signed(tmp_path):
+def certificate(tmp_path):
+    return tmp_path / "certificate.pem"
+
+
+@pytest.fixture
+def self_signed(tmp_path, certificate):
     """The address of an HTTPS server on loopback whose certificate nobody vouches for."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    key = tmp_path / "key.pem"
     words = ["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost", "-keyout"]
     done = subprocess.run(["openssl", *words, key, "-out", certificate], capture_output=True)
     assert done.returncode == 0, done.stderr
@@ -198,6 +203,21 @@ def test_a_certificate_that_nobody_vouches_for_is_named_as_such(self_signed):
         JobsApi(transport).version()
     assert caught.value.what == f"the certificate of {self_signed} cannot be verified"
     assert "self-signed certificate" in caught.value.evidence[0]
+    assert "--ca FILE" in caught.value.next
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_trusted_certificate_for_another_host_needs_that_host_and_no_authority(
+    self_signed, certificate
+):
+    trusted = ssl.create_default_context(cafile=certificate)
+    with (
+        Transport(Endpoint(self_signed, tls=trusted)) as transport,
+        pytest.raises(JobsApiError) as caught,
+    ):
+        JobsApi(transport).version()
+    assert "mismatch" in caught.value.evidence[0]
+    assert caught.value.next.startswith("name the host for which the certificate was made")
 
 
 def test_a_proxy_that_refuses_is_told_from_a_head_that_is_down(ray, monkeypatch):
