@@ -1,4 +1,4 @@
-"""What limited the reading: the source, the CPU limit, or the processors. Pure."""
+"""What limited the reading: source, CPU limit, processors or other programs on them. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from jobs.gsod.loading import Loaded
 
 SOURCE, CPU_LIMIT, PROCESSORS = "the source", "the CPU limit", "the processors"
+OTHERS = "other programs on the processors"
 WAITING_SHARE, HELD_BACK_SHARE = 0.5, 0.1
 """From these shares of the tasks' time on, it is the source or the CPU limit that limits."""
 
-MB = 1e6
+USED_SHARE, NOTICEABLE_SECONDS = 0.5, 1.0
+"""Below this share of their CPUs' time, tasks that took noticeable time did not get their CPUs."""
+
+KB, MB = 1e3, 1e6
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,30 @@ def summary(loaded: Sequence[Loaded], makespan: float) -> dict[str, Any]:
         "bytes_per_second": size / makespan,
         "processor_seconds": processor,
         **shares,
-        "limited_by": _limit(shares),
+        "limited_by": _limit(shares, seconds),
     }
 
 
-def _limit(shares: dict[str, float]) -> str:
+def _limit(shares: dict[str, float], seconds: float) -> str:
     if shares["waiting_share"] >= WAITING_SHARE:
         return SOURCE
-    return CPU_LIMIT if shares["held_back_share"] >= HELD_BACK_SHARE else PROCESSORS
+    if shares["held_back_share"] >= HELD_BACK_SHARE:
+        return CPU_LIMIT
+    used = shares["waiting_share"] + shares["processor_share"]
+    return OTHERS if used < USED_SHARE and seconds > NOTICEABLE_SECONDS else PROCESSORS
 
 
 def lines(reading: dict[str, Any], makespan: float, columns: int) -> list[str]:
     """The summary as sentences."""
     text = (
-        f"Read {reading['bytes'] / MB:,.1f} MB in {makespan:.2f} s, "
-        f"{reading['bytes_per_second'] / MB:,.1f} MB/s. Of the tasks' time: "
+        f"Read {_size(reading['bytes'])} in {makespan:.2f} s, "
+        f"{_size(reading['bytes_per_second'])}/s. Of the tasks' time: "
         f"waiting for data {reading['waiting_share']:.0%}, on a CPU "
         f"{reading['processor_share']:.0%}, held back by a CPU limit "
         f"{reading['held_back_share']:.0%}. It was limited by {reading['limited_by']}."
     )
     return textwrap.wrap(text, columns, subsequent_indent="  ")
+
+
+def _size(count: float) -> str:
+    return f"{count / MB:,.1f} MB" if count >= MB else f"{count / KB:,.1f} kB"

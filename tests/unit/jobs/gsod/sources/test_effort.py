@@ -19,6 +19,8 @@ def year(waited=0.0, processor=1.0, held_back=0.0, seconds=1.0, cpus=1):
         ({"waited": 0.6, "processor": 0.4}, "the source"),
         ({"waited": 0.6, "held_back": 0.3}, "the source"),
         ({"waited": 0.2, "held_back": 0.3}, "the CPU limit"),
+        ({"waited": 0.1, "processor": 0.2}, "other programs on the processors"),
+        ({"waited": 0.01, "processor": 0.02, "seconds": 0.1}, "the processors"),
     ],
 )
 def test_the_largest_share_is_the_limit(effort, limit):
@@ -31,6 +33,13 @@ def test_shares_are_of_all_tasks_time_and_of_all_their_cpus():
     assert found["bytes_per_second"] == pytest.approx(100_000_000 / 3)
     assert found["waiting_share"] == 0.5 / 4
     assert found["processor_share"] == 2.5 / 5
+
+
+def test_small_sizes_are_shown_in_kilobytes():
+    small = Loaded(2020, 0.0, 0.1, effort=Effort(17_175, 0.0, 0.1))
+    assert lines(summary([small], 0.1), 0.1, 80)[0].startswith(
+        "Read 17.2 kB in 0.10 s, 171.8 kB/s."
+    )
 
 
 def test_the_sentence_fits_a_screen_of_80_columns():
