@@ -29,23 +29,27 @@ def main() -> None:
     arms = ARMS | PLAIN
     installed = [{name: _install(words) for name, words in arms.items()} for _ in range(runs)]
     for name in arms:
-        sizes, packages, seconds = zip(*(round_[name] for round_ in installed), strict=True)
+        fetched, sizes, packages, seconds = zip(*(one[name] for one in installed), strict=True)
         print(
-            f"{name}: {sizes[-1] / 1e6:.0f} MB in {packages[-1]} packages, "
-            f"{statistics.median(seconds):.1f} s (n = {runs})"
+            f"{name}: {fetched[-1] / 1e6:.0f} MB to download, {sizes[-1] / 1e6:.0f} MB on disk, "
+            f"{packages[-1]} packages, {statistics.median(seconds):.1f} s (n = {runs})"
         )
 
 
-def _install(words: list[str]) -> tuple[int, int, float]:
-    """Bytes on disk beyond the empty environment, packages, seconds of pip."""
+def _install(words: list[str]) -> tuple[int, int, int, float]:
+    """Bytes of the wheels, bytes on disk beyond the empty environment, packages, seconds of pip."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         before, packages = _size(Path(folder)), _packages(Path(folder))
-        pip = [f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [f"{folder}/bin/pip", "--quiet", "--disable-pip-version-check"]
+        constraint = ["--constraint", str(ROOT / "constraints.txt")]
         began = time.perf_counter()
-        subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), *words], check=True)
+        subprocess.run([*pip, "install", *constraint, *words], check=True)
         seconds = time.perf_counter() - began
-        return _size(Path(folder)) - before, _packages(Path(folder)) - packages, seconds
+        size, count = _size(Path(folder)) - before, _packages(Path(folder)) - packages
+        wheels = Path(folder) / "wheels"
+        subprocess.run([*pip, "download", "--dest", str(wheels), *constraint, *words], check=True)
+        return _size(wheels), size, count, seconds
 
 
 def _size(folder: Path) -> int:

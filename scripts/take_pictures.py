@@ -28,8 +28,8 @@ from tests.browser import Browser  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 RAYKIT = str(Path(sys.executable).parent / "raykit")
-WIDTH, HEIGHT = 1280, 1300
-CUT = {"x": 88, "y": 470, "width": 1168, "height": 640, "scale": 1}
+WIDTH, HEIGHT = 1280, 1600
+CUT = {"x": 88, "y": 470, "width": 1168, "height": 830, "scale": 1}
 """The list of nodes and workers, without what stands above it."""
 SHOWN = "fibonacci_task"
 """A worker is shown with the task that it runs."""
@@ -52,7 +52,7 @@ def main() -> None:
 def _dashboard(browser: Browser, env: dict[str, str]) -> None:
     """The page of the cluster, with the rows of its workers unfolded, while tasks run."""
     with _address(env) as address:
-        words = [RAYKIT, "submit", "fib", "--", "--size", "150000"]
+        words = [RAYKIT, "submit", "fib", "--", "--size", "100000"]
         job = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         browser.ask(
             "Emulation.setDeviceMetricsOverride",
