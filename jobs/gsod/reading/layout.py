@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,8 +23,8 @@ MOST_BYTES = 4096
 LEAST_LINES = 8
 """CSV reads fewer lines as fast."""
 
-MOST_FILE_BYTES = 2**20
-"""A station's year is smaller; finding the lines of a large file takes ten times its memory."""
+MOST_FILE_BYTES = 2**18
+"""A station's year is a third of it; finding very many lines would take much memory."""
 
 STATION_CHARACTERS, DATE_CHARACTERS, VALUE_CHARACTERS = 11, 10, 6
 BEFORE_VALUE, LOOKED_AT = 2, 16
@@ -121,12 +122,12 @@ class Layouts:
         first = start + len(header.line) if header else stop
         if not header or not 0 < stop - first <= MOST_FILE_BYTES:
             return
-        text = np.frombuffer(buffer, np.uint8, stop - first, first)
-        ends = np.flatnonzero(text == NEWLINE) + 1
-        lengths = np.diff(ends, prepend=0)
+        # From the end of the header on, so that every line lies between two ends.
+        text = np.frombuffer(buffer, np.uint8, stop - first + 1, first - 1)
+        ends = (text == NEWLINE).nonzero()[0]
+        lengths = ends[1:] - ends[:-1]
         for begin, count in _long_runs(lengths[1:] != lengths[:-1], len(lengths)):
-            step = int(lengths[begin])
-            at = first + int(ends[begin]) - step
+            step, at = int(lengths[begin]), first + int(ends[begin])
             plan = header.plan_of(buffer, at + count // 2 * step, step)
             if plan:
                 yield Lines(at, step, count, plan)
@@ -171,10 +172,10 @@ def _long_runs(breaks: Flags, lines: int) -> Iterator[tuple[int, int]]:
 
     breaks: for each line but the first, whether a run begins with it.
     """
-    begins = np.concatenate([[0], np.flatnonzero(breaks) + 1])
-    counts = np.diff(begins, append=lines)
-    long = counts >= LEAST_LINES
-    return zip(begins[long].tolist(), counts[long].tolist(), strict=True)
+    begins = [0, *(breaks.nonzero()[0] + 1).tolist()]
+    counts = map(operator.sub, [*begins[1:], lines], begins)
+    pairs = zip(begins, counts, strict=True)
+    return ((begin, count) for begin, count in pairs if count >= LEAST_LINES)
 
 
 def make_plan(outline: bytes, columns: Columns) -> Plan | None:
