@@ -205,4 +205,5 @@ def test_an_autoscaled_cluster_gets_more_quota_while_it_runs(mine, namespace, qu
     task = "import ray; ray.init(); print('on a', ray.get(ray.remote(lambda: 'worker').remote()))"
     assert "on a worker" in mine.raykit("submit", *words, "python", "-c", task).stdout
     workloads = mine.objects("workloads.kueue.x-k8s.io", "-n", namespace)
-    assert len(workloads) > 1
+    sets = [pods for workload in workloads for pods in workload["spec"]["podSets"]]
+    assert ("w", 1) in {(pods["name"], pods["count"]) for pods in sets}

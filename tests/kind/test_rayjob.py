@@ -94,8 +94,8 @@ def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon
     mine.raykit("submit", *on, "--entrypoint", "--", "sh", "-c", "exit 3", code=20)
     assert last(mine)["driver_exit_code"] == 3
 
-    stopped = mine.raykit("submit", *on, "--deadline", "5", *SLEEP, code=21)
-    assert "was stopped" in stopped.stderr
+    stopped = mine.raykit("submit", *on, "--deadline", "30", *SLEEP, code=21)
+    assert "DeadlineExceeded" in stopped.stderr
     assert last(mine)["status"] == "STOPPED"
 
     mine.raykit("submit", *on, "--timeout", "6", *SLEEP, code=22)

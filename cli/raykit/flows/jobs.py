@@ -149,7 +149,7 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
         )
     if record and joining.is_of_rayjob(record) and not where.on:
         job = joining.find(record, where.context)
-        if not (job.has_ended or job.status.get("jobStatus")):
+        if not joining.has_arrived(job, record.submission_id, progress):
             joining.withdraw(job, progress)
             return Stopped(record.submission_id, NOT_SUBMITTED, confirmed=True)
     with _reached(word, record, where, runs, progress) as (head, details):

@@ -202,7 +202,8 @@ class RayJobArrival(Arrival):
         job = self._read()
         if job is None:
             return DELETED
-        cluster = ended.cluster(job)
+        # While Kueue takes its place away, the old cluster is still there.
+        cluster = None if job.is_suspended else ended.cluster(job)
         if cluster and head_is_ready(cluster.item, raycluster.pods(cluster)):
             return Look(True)
         return self._not_yet(job)

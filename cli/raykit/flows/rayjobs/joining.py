@@ -10,12 +10,16 @@ from raykit.flows.rayjobs.arrival import RayJobArrival
 from raykit.flows.rayjobs.session import RayJobSession, take_word
 from raykit.flows.session import Limits, Run, run_to_end
 from raykit.kube.connection import connect
-from raykit.kuberay import observed
+from raykit.kuberay import observed, raycluster
+from raykit.kuberay.pods import head_is_ready
 from raykit.kuberay.rayjobs import ended, submitted
 from raykit.kuberay.rayjobs.rayjob import RayJob
+from raykit.kuberay.reach import reach
 from raykit.measure.outcome import judge
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
+from raykit.submission.jobs_api import JobsApi
+from raykit.submission.transport import Transport
 
 
 def is_of_rayjob(record: RunRecord | None) -> bool:
@@ -54,6 +58,20 @@ def cluster_name(record: RunRecord, context: str | None) -> str:
             next="raykit status says what it waits for; raykit attach waits with it",
         )
     return job.cluster_name
+
+
+def has_arrived(job: RayJob, submission_id: str, progress: Progress) -> bool:
+    """Whether the head has, or had, the RayJob's job. KubeRay learns it seconds later.
+
+    Errors: those of reaching a head (4, 5, 6).
+    """
+    if job.has_ended or job.status.get("jobStatus"):
+        return True
+    cluster = ended.cluster(job)
+    if cluster is None or not head_is_ready(cluster.item, raycluster.pods(cluster)):
+        return False
+    with reach(cluster, progress) as endpoint, Transport(endpoint) as transport:
+        return JobsApi(transport).details(submission_id) is not None
 
 
 def attach(

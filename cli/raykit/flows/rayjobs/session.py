@@ -74,6 +74,8 @@ class RayJobSession(Session):
         self.record.notes.append(note)
         self.rayjob.head = None
         self.seen = Observation(time.time())
+        if self.recording:
+            self.recording.shown = 0  # the next start's output is another one
         assert self.again is not None
         self.again()
 

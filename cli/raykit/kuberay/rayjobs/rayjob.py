@@ -54,9 +54,15 @@ class RayJob:
         return self.status.get("jobDeploymentStatus") == REFUSED
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether it is suspended, such as by Kueue, or about to be."""
+        asked = bool(self.spec.get("suspend"))
+        return asked or self.status.get("jobDeploymentStatus") in SUSPENDED
+
+    @property
     def waits_again(self) -> bool:
         """Whether it waits for a cluster, as before its first one."""
-        return self.status.get("jobDeploymentStatus") in (*SUSPENDED, INITIALIZING, None)
+        return self.is_suspended or self.status.get("jobDeploymentStatus") in (INITIALIZING, None)
 
     @property
     def state(self) -> str:

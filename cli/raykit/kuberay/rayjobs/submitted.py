@@ -16,7 +16,7 @@ from raykit.kuberay.explaining import kueue
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import ended
-from raykit.kuberay.rayjobs.rayjob import FAILED, RUNNING, SUSPENDED, RayJob, submitter_pods
+from raykit.kuberay.rayjobs.rayjob import FAILED, RUNNING, RayJob, submitter_pods
 from raykit.objects import Object, holds
 
 SHOWN = 200
@@ -82,7 +82,7 @@ def findings(job: RayJob, machines: MachinesReader) -> list[Finding]:
     if not state:
         idle = operator.diagnose(job.connection, job.namespace, job.name)
         return idle or [Finding("unseen", "KubeRay has not looked at the RayJob yet")]
-    if state in SUSPENDED or job.spec.get("suspend"):
+    if job.is_suspended:
         queued = kueue.waits(job.connection, job.item)
         return [queued or Finding("suspended", f"somebody suspended the RayJob {job.name}")]
     if state == RUNNING:
