@@ -162,6 +162,7 @@ def test_kuberay_is_absent_or_older_than_a_field(up, api, cluster):
 def test_no_operator_runs(up, api, cluster):
     said = up("no operator runs", api.url)
     assert "no KubeRay operator runs here" in said
+    assert "evidence kept: raykit runs show " in said.partition("error: ")[0]
 
 
 def port(listener):
