@@ -1,0 +1,60 @@
+"""A task survives its Ray node: the answer is right, and the loss is in the record and the verdict.
+
+tests/kind/test_survival.py does the same with pods and Kubernetes nodes.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
+
+FIB = ("--size", "150000", "--tasks", "16", "--repeat", "1", "--mode", "tasks")
+
+
+def test_fib_survives_a_ray_node_that_is_killed(cli, warm, processes, soon):
+    head = warm("two", 2)
+    child = cli.start("submit", "fib", "--on", "two", "--", *FIB)
+    worker = soon(lambda: long_busy(lambda: busy_raylet(processes(head["folder"]))), 120)
+    os.kill(worker, signal.SIGKILL)
+    out, err = (stream.decode() for stream in child.communicate(timeout=240))
+    assert child.returncode == 0, err
+    run = cli("runs", "show", "last", "-o", "json").envelope["data"]
+    assert run["status"] == "SUCCEEDED"
+    assert run["results"], out
+    assert run["tasks"]["retried"] >= 1
+    assert [end["lost"] for end in run["tasks"]["ended"].values()] == [True]
+    said = " ".join(err.split())
+    assert "A Ray node was lost while the job ran" in said
+    assert "tried again" in said
+    assert "doubt: DISTURBED" in said
+
+
+def long_busy(look):
+    """The raylet that is busy at three looks: a task of the warm-up is done before the third."""
+    seen = []
+    for _ in range(3):
+        seen.append(look())
+        time.sleep(0.6)
+    return seen[0] if len(set(seen)) == 1 else None
+
+
+def busy_raylet(running):
+    """The raylet of the node beside the head, once a task of fib runs below it."""
+    raylets = [pid for pid, words in running if is_raylet(words) and "--head" not in words.split()]
+    tasks = [pid for pid, words in running if words.startswith("ray::fib")]
+    return next((pid for pid in raylets if any(parent(task) == pid for task in tasks)), None)
+
+
+def is_raylet(words):
+    return words.split()[:1] and words.split()[0].endswith("/raylet")
+
+
+def parent(pid):
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
