@@ -1,11 +1,12 @@
 """The names that exist, for a shell that completes a word. Nothing here raises a RaykitError.
 
-A name that cannot be known now, such as a cluster of a context that does not answer within a
-second, is left out.
+A name that cannot be known now, such as a cluster of a context that does not answer within
+two seconds, is left out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from raykit.kube.connection import Kubernetes
     from raykit.measure.records import RunsFolder
 
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
 """How long a shell waits for an API server."""
 MOST_RUNS = 50
 
@@ -162,17 +163,15 @@ def _described(folder: RunsFolder, run_id: str) -> Name:
 
 
 def _asked(context: str | None, question: Callable[[Kubernetes], list[Name]]) -> list[Name]:
-    """The answer of a context's API server; nothing if it gives none within a second."""
+    """The answer of a context's API server; nothing if it gives none within two seconds."""
+    from raykit.kube.access import access
+    from raykit.kube.connection import Kubernetes
+
     answers: list[Name] = []
 
     def ask() -> None:
-        from raykit.kube.access import access
-        from raykit.kube.connection import Kubernetes
-
-        try:
+        with contextlib.suppress(RaykitError):
             answers.extend(question(Kubernetes(access(context))))
-        except RaykitError:
-            pass
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()

@@ -157,4 +157,8 @@ def _values(place: Place, param: Param, beginning: str) -> list[Candidate]:
     else:
         source = OF_ARGUMENTS.get((" ".join(place.path), param.name))
     given = Given(beginning, place.behind_dashes, place.given)
-    return [Candidate(*name) for name in source(given)] if source else []
+    try:
+        return [Candidate(*name) for name in source(given)] if source else []
+    except OSError:
+        # The current folder was deleted, or may not be read.
+        return []

@@ -28,8 +28,9 @@ def offered(*words):
 
 
 @pytest.fixture
-def clusters(api, kubeconfig):
+def clusters(api, kubeconfig, monkeypatch):
     """Three RayClusters in two namespaces of a context `arn:aws:eks:x/y`."""
+    monkeypatch.setattr(names, "ANSWER_SECONDS", 60)  # a busy machine is no reason to fail
     kubeconfig(api.url, context="arn:aws:eks:x/y")
     for namespace, name in (("raykit", "one"), ("raykit", "two"), ("team", "theirs")):
         api.keep("namespaces", {"metadata": {"name": namespace}})
@@ -128,6 +129,16 @@ def test_other_peoples_refusals_and_broken_files_offer_nothing(clusters, tmp_pat
     (tmp_path / "kubeconfig").write_text("contexts: [")
     assert offered("ps", "--on", "") == ["local"]
     assert offered("ps", "--context", "") == offered("ps", "-n", "") == []
+
+
+def test_in_a_folder_that_was_deleted_nothing_is_offered(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.setenv("RAYKIT_RUNS", "")
+    gone.rmdir()
+    assert offered("logs", "") == []
+    assert offered("subm") == ["submit"]
 
 
 def test_a_context_that_does_not_answer_is_not_waited_for(kubeconfig, monkeypatch):
