@@ -95,6 +95,5 @@ def test_two_workers_read_from_a_server_outside_and_from_a_volume(
     web, mounted = (result["data"] for result in found)
     assert found[0]["work"] == found[1]["work"]
     assert [year["hits"] for year in web["years"]] == [108, 18]
-    assert web["ray_nodes_used"] == mounted["ray_nodes_used"] == 2
     assert web["reading"]["bytes"] == mounted["reading"]["bytes"]
     assert len(outside.requests) == 2, "each task asked once, and nobody else"
