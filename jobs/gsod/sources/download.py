@@ -15,9 +15,11 @@ from jobs.gsod.reading.read_ahead import Ahead
 from jobs.gsod.sources.access import Access
 from jobs.gsod.sources.problems import reason
 
-PIECE_BYTES = 2**20
-CUTS = 6
-"""Cuts in a row, with less than a piece between them, after which a download is given up."""
+PIECE_BYTES = 2**18
+"""Bytes that the library hands over at once; larger pieces take memory and save no time."""
+
+CUTS, PROGRESS_BYTES = 6, 2**20
+"""Cuts in a row, with less progress between them, after which a download is given up."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 15.0
 LARGEST_BYTES = 2 * 2**30
@@ -153,7 +155,7 @@ class Download:
             except Exception as error:
                 why = reason(error)
             if at < size:
-                cuts = 1 if at - resumed >= PIECE_BYTES else cuts + 1
+                cuts = 1 if at - resumed >= PROGRESS_BYTES else cuts + 1
                 self._pause(cuts, why, at, size)
                 answer, resumed = self._archive.ask(at), at
 
