@@ -80,6 +80,7 @@ def attach(
     """Wait until the head has the job, follow it to its end and complete its record.
 
     If the RayJob has ended and its cluster is gone, KubeRay's word and the submitter's log count.
+    The caller holds the run's folder.
     """
     if job.has_ended and ended.cluster(job) is None:
         progress.note(f"the cluster of the RayJob {job.name} has ended: reading what is left of it")
@@ -104,10 +105,8 @@ def _complete(record: RunRecord, job: RayJob, runs: RunsFolder) -> None:
     take_word(record, job)
     record.ended = job.ended
     from_cluster.add_cluster(record, job)
-    with runs.followed(record.id) as mine:
-        if mine:
-            from_cluster.add_log(record, job, ended.log(job), runs)
-            runs.write(record)
+    from_cluster.add_log(record, job, ended.log(job), runs)
+    runs.write(record)
 
 
 def withdraw(job: RayJob, progress: Progress) -> None:
