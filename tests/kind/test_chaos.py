@@ -88,7 +88,7 @@ def cluster(lab):
     spec = ROOT / "deploy/clusters/multi-node.yaml"
     lab.raykit("up", "-f", spec, "-n", "raykit", "--name", "chaos")
     yield "raykit/chaos"
-    lab.raykit("down", "chaos", "-n", "raykit")
+    lab.raykit("down", "chaos", "-n", "raykit", "--yes")
 
 
 def pod(lab, kind):

@@ -72,7 +72,7 @@ def test_a_worker_pod_deleted_while_it_reads_an_archive_changes_no_answer(lab, t
     finally:
         child.kill()
         child.wait()
-        lab.raykit("down", "loses-one", "-n", "raykit")
+        lab.raykit("down", "loses-one", "-n", "raykit", "--yes")
     # Ray tells the driver of the lost node in between.
     said = [line for line in out.read_text().splitlines() if line.startswith("counted ")]
     assert said == [expected(2020), expected(2024)]

@@ -27,7 +27,7 @@ def on(lab):
         "up", "-f", ROOT / "deploy/clusters/multi-node.yaml", "-n", "raykit", "--name", "hit"
     )
     yield ("--on", "raykit/hit")
-    lab.raykit("down", "hit", "-n", "raykit")
+    lab.raykit("down", "hit", "-n", "raykit", "--yes")
 
 
 def pods(lab, kind):
