@@ -83,5 +83,27 @@ def test_a_measured_run_is_held_against_the_simulator(simulator, tmp_path):
     record = tmp_path / "record.json"
     record.write_text(json.dumps({"results": [{"data": data}]}))
     assert simulator.check(record) == (
-        "1 Ray nodes, p = 2: 4 tasks of 1 s took 2.20 s, simulated 2.00 s (1.10 times)"
+        "sleep, 1 Ray nodes, p = 2: 4 tasks of 1 s took 2.20 s, simulated 2.00 s (1.10 times)"
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "spans", "said"),
+    [
+        (
+            {"local_seconds": [4.0, 4.0], "tasks_seconds": [2.5], "tasks": 4, "ray_nodes": 2},
+            [],
+            "fib, 2 Ray nodes, p = 2: 4 tasks of 1 s took 2.50 s, simulated 2.01 s (1.25 times)",
+        ),
+        (
+            {"makespan_seconds": 2.2, "ray_nodes_used": 1},
+            [{"name": "load:1980", "seconds": 1.0}, {"name": "load:2020", "seconds": 2.0}],
+            "gsod, 1 Ray nodes, p = 2: 2 tasks of 1.5 s took 2.20 s, simulated 2.01 s (1.10 times)",
+        ),
+    ],
+)
+def test_a_run_of_a_job_is_held_against_its_own_tasks(simulator, tmp_path, data, spans, said):
+    record = tmp_path / "record.json"
+    results = [{"task_cpus": 2, "data": data}]
+    record.write_text(json.dumps({"results": results, "spans": spans}))
+    assert simulator.check(record) == said

@@ -12,9 +12,9 @@ from raykit.app.completion.shells import SCRIPTS, Shell
 EPILOG = """Examples:
 
 \b
-  source <(raykit completion bash)             in ~/.bashrc, for bash 4.4 or later
-  source <(raykit completion zsh)              in ~/.zshrc, below compinit
-  raykit completion fish | source              in ~/.config/fish/config.fish
+  source <(raykit completion bash)    in ~/.bashrc, for bash 4.4 or later
+  source <(raykit completion zsh)     in ~/.zshrc, below compinit
+  raykit completion fish | source     in ~/.config/fish/config.fish
 """
 
 
