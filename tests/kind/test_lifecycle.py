@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from raykit.containers import image, kind
+from raykit.progress import Progress
+
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
@@ -96,8 +99,7 @@ def cli_image(lab):
     words += ["--build-arg", "PIP_INDEX_URL"] if "PIP_INDEX_URL" in os.environ else []
     built = subprocess.run([*words, "-"], stdin=archive.stdout, capture_output=True, text=True)
     assert (archive.wait(), built.returncode) == (0, 0), built.stderr
-    load = ["kind", "load", "docker-image", CLI_IMAGE, "--name", lab.name]
-    subprocess.run(load, env=lab.env, check=True, capture_output=True)
+    image.load(lab.name, kind.workers(kind.nodes(lab.name)), CLI_IMAGE, Progress())
     return CLI_IMAGE
 
 

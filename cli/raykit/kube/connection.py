@@ -183,15 +183,22 @@ class Kubernetes(ApiServer):
                 yield
 
     def log(
-        self, pod: str, namespace: str, container: str, lines: int, previous: bool
+        self,
+        pod: str,
+        namespace: str,
+        container: str,
+        lines: int,
+        previous: bool,
+        most: int = 2**16,
     ) -> list[str]:
         """The last lines of a container's log; none if there is no log.
 
-        lines: how many. previous: the log of the container's previous run.
+        lines: how many. previous: the log of the container's previous run. most: bytes, counted
+        from the first of these lines: with too few, the newest lines are missing.
         """
         path = f"{KINDS['Pod'].path(namespace, pod)}/log"
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        status, data = self.answer(Request("GET", path, {**query, "limitBytes": str(2**16)}))
+        status, data = self.answer(Request("GET", path, {**query, "limitBytes": str(most)}))
         return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
     def end_of_log(

@@ -9,7 +9,7 @@ from raykit.errors import RaykitError
 from raykit.kube.connection import Kubernetes
 from raykit.objects import Object, holds
 
-LINES, MOST_SHOWN, LONGEST = 400, 3, 300
+LINES, MOST_BYTES, MOST_SHOWN, LONGEST = 400, 2**22, 3, 300
 
 
 def errors(
@@ -27,7 +27,7 @@ def errors(
             continue
         place = (pod["metadata"]["name"], pod["metadata"]["namespace"], container)
         try:
-            log = connection.log(*place, lines=LINES, previous=False)
+            log = connection.log(*place, lines=LINES, previous=False, most=MOST_BYTES)
         except RaykitError:
             continue
         found |= dict.fromkeys(of_lines(log, namespace, name))

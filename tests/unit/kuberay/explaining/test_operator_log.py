@@ -35,6 +35,7 @@ def test_each_error_is_shown_once_and_the_newest_last(api, kubeconfig):
     with connect() as connection:
         shown = operator_log.errors(connection, [POD], "raykit", "small")
     assert shown == [f"Reconciler error: {number}" for number in (2, 3, 4)]
+    assert int(api.queries[-1]["limitBytes"]) >= int(api.queries[-1]["tailLines"]) * 10_000
 
 
 def test_a_log_that_may_not_be_read_says_nothing(api, kubeconfig):
