@@ -133,6 +133,6 @@ def test_a_cronjob_ends_the_idle_cluster_and_leaves_the_one_with_an_actor(
     (left,) = lab.objects("rayclusters", "-n", namespace)
     assert left["metadata"]["name"] == "used"
     account = f"--as=system:serviceaccount:{namespace}:raykit-idle"
-    for verb, kind in (("create", "rayclusters"), ("patch", "rayclusters"), ("list", "secrets")):
-        may = lab.kubectl("auth", "can-i", verb, kind, "-n", namespace, account, check=False)
+    for verb, thing in (("create", "rayclusters"), ("patch", "rayclusters"), ("list", "secrets")):
+        may = lab.kubectl("auth", "can-i", verb, thing, "-n", namespace, account, check=False)
         assert may.strip() == "no"
