@@ -67,7 +67,7 @@ def following(lab, *words):
         yield child
     finally:
         child.kill()
-        child.wait()
+        child.communicate()  # closes its pipes
 
 
 def test_a_job_on_a_cluster_that_is_up_takes_its_code_along_and_is_recorded(
