@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from tests.kind.life import heads, replaced
+
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(500)]
 
 JOB = """import os, sys, ray
@@ -114,6 +116,7 @@ def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon
 
 
 def test_a_job_whose_head_dies_has_failed_and_runs_no_second_time(mine, namespace, on, soon):
+    before = heads(mine, namespace, "there")
     with following(mine, *on, *SLEEP) as child:
         head = ("pod", "-n", namespace, "-l", "ray.io/node-type=head")
         mine.kubectl("delete", *head, "--wait=false", "--grace-period=0", "--force")
@@ -125,8 +128,8 @@ def test_a_job_whose_head_dies_has_failed_and_runs_no_second_time(mine, namespac
         return job["status"]["jobDeploymentStatus"] == "Failed"
 
     soon(ended, 120)
-    target = f"{namespace}/there"
-    soon(lambda: mine.json("ps", "--on", target) == [], 90)
+    soon(lambda: replaced(mine, namespace, "there", before), 120)
+    assert mine.json("ps", "--on", f"{namespace}/there") == []
     pods = mine.objects("pods", "-n", namespace, "-l", "job-name")
     assert len(pods) == 1
 
