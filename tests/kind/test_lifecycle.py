@@ -91,14 +91,14 @@ def test_what_kubectl_applied_is_not_scaled(lab, namespace, spec):
 @pytest.fixture(scope="module")
 def cli_image(lab):
     """The image of cli/Dockerfile in the nodes; built on Ray's image, the one with Python here."""
-    archive = subprocess.Popen(
-        ["git", "archive", "HEAD", *IN_THE_IMAGE], cwd=ROOT, stdout=subprocess.PIPE
+    archive = subprocess.run(
+        ["git", "archive", "HEAD", *IN_THE_IMAGE], cwd=ROOT, stdout=subprocess.PIPE, check=True
     )
     words = ["docker", "build", "--quiet", "--file", "cli/Dockerfile", "--tag", CLI_IMAGE]
     words += ["--build-arg", "BASE=rayproject/ray:2.60.0-py311"]
     words += ["--build-arg", "PIP_INDEX_URL"] if "PIP_INDEX_URL" in os.environ else []
-    built = subprocess.run([*words, "-"], stdin=archive.stdout, capture_output=True, text=True)
-    assert (archive.wait(), built.returncode) == (0, 0), built.stderr
+    built = subprocess.run([*words, "-"], input=archive.stdout, capture_output=True)
+    assert built.returncode == 0, built.stderr.decode()
     image.load(lab.name, kind.workers(kind.nodes(lab.name)), CLI_IMAGE, Progress())
     return CLI_IMAGE
 
