@@ -71,7 +71,7 @@ def test_a_worker_that_cannot_resolve_the_head_is_explained_while_it_waits(lab, 
     notes, _, error = said.partition("error: ")
     assert "waiting: group few, 0 of 1 ready: pod deaf-" in notes
     assert "does not reach the head, which is ready" in notes
-    assert "the workers of deaf was not ready within" in error
+    assert ": the workers of deaf" in error
     assert "does a NetworkPolicy close DNS" in error
     assert "k8s-app=kube-dns" in error
 

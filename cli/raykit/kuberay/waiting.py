@@ -186,7 +186,7 @@ def _late(what: str, timeout: float, seen: Look, next: str) -> KubernetesError:
     reasons = [line for item in seen.findings for line in (item.what, *item.evidence)]
     repairs = [finding.next for finding in seen.findings if finding.next]
     return KubernetesError(
-        f"{what} was not ready within {timeout:.0f} s",
+        f"not ready within {timeout:.0f} s: {what}",
         evidence=reasons or seen.reasons,
         next=repairs[0] if repairs else next,
     )

@@ -89,7 +89,7 @@ def test_a_finding_without_patience_never_ends_the_wait_but_explains_the_timeout
     with pytest.raises(KubernetesError) as late:
         wait(lambda _: Look(False, [lasting(None)]), timeout=60)
     assert clock.now - 100 == pytest.approx(60)
-    assert late.value.what == "the head was not ready within 60 s"
+    assert late.value.what == "not ready within 60 s: the head"
     assert late.value.evidence == ("image x cannot be had", "not found")
     assert late.value.next == "mend it"
 
@@ -166,6 +166,6 @@ def test_after_the_queue_the_time_out_counts_from_there(clock):
     def look():
         return Look(False, [queued] if clock.now - 100 < 5000 else (), "its pod")
 
-    with pytest.raises(KubernetesError, match="was not ready within 150 s"):
+    with pytest.raises(KubernetesError, match="not ready within 150 s: "):
         waiting.until(look, what="x", timeout=150, progress=Progress(), next="", wake=clock.sleep)
     assert 5140 < clock.now - 100 < 5160
