@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import subprocess
+import tarfile
 
 import pytest
 
@@ -92,8 +93,13 @@ def test_a_token_that_a_job_prints_is_redacted_everywhere(on_head, head):
         assert done.code == (20 if ending else 0)
         assert "1 [redacted]\n" in done.err
         assert head.token not in done.out + done.err
-    written = [path.read_bytes() for path in on_head.runs.rglob("*") if path.is_file()]
-    assert len(written) == 6
+    files = [path for path in on_head.runs.rglob("*") if path.is_file()]
+    (evidence,) = [path for path in files if path.suffixes[-2:] == [".tar", ".gz"]]
+    with tarfile.open(evidence) as archive:
+        parts = [archive.extractfile(each).read() for each in archive if each.isfile()]
+    written = [*parts, *(path.read_bytes() for path in files)]
+    assert len(files) == 7
+    assert any(b"[redacted]" in content for content in parts)
     assert not any(head.token.encode() in content for content in written)
 
 
