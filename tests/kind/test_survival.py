@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.kind.test_gsod_worker_lost import SCRIPT, expected, loading
-
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
@@ -103,23 +101,3 @@ def test_fib_survives_a_kubernetes_node_that_stops(lab, on, faults, soon):
         soon(lambda: ready(lab, node), 180)
     disturbed(lab, said.text)
     soon(lambda: whole(lab), 300)
-
-
-def test_gsod_survives_a_kubernetes_node_that_stops(lab, on, faults, soon):
-    (head,) = pods(lab, "head")
-    watched = faults.start("submit", *on, "--entrypoint", "--", *SCRIPT)
-    name = soon(lambda: loading(lab, "hit"), 120)
-    nodes = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in pods(lab, "worker")}
-    node = nodes[name]
-    if node == head["spec"]["nodeName"]:
-        node = next(each for each in nodes.values() if each != head["spec"]["nodeName"])
-    watched.strike()
-    subprocess.run(["docker", "stop", "-t", "1", node], check=True, capture_output=True)
-    try:
-        said = faults.end(watched, SECTION, "a Kubernetes node stops while gsod reads", code=0)
-    finally:
-        subprocess.run(["docker", "start", node], check=True, capture_output=True)
-        soon(lambda: ready(lab, node), 180)
-    counted = [line for line in said.text.splitlines() if line.startswith("counted ")]
-    assert counted == [expected(2020), expected(2024)]
-    disturbed(lab, said.text)
