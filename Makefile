@@ -33,7 +33,13 @@ demo: $(USED) ## Run the tutorial's comparison on a local Ray: one minute to a r
 	@echo '`raykit` is in $(BIN). Before you paste a line from above:  . $(BIN)/activate'
 
 test: install ## Run all tests: 20 minutes, more where kind is; `make unit` is the short way
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@mkdir -p .cache
+	@echo 'the tests on kind run beside the others: .cache/kind.log'
+	@$(BIN)/python -m pytest tests/kind >.cache/kind.log 2>&1 & kind=$$!; \
+	trap 'kill $$kind 2>/dev/null; wait $$kind' INT TERM; \
+	$(BIN)/python -m pytest tests/contract tests/local tests/unit; others=$$?; \
+	wait $$kind; on_kind=$$?; cat .cache/kind.log; \
+	exit $$((others || on_kind))
 
 lint: install ## Check style with ruff
 	$(BIN)/python -m ruff check .
@@ -56,7 +62,7 @@ kind: install ## Run the tests on a real kind cluster
 
 soak: install ## Run the long tests: many seeds, many bit flips, fifty submissions under fire on kind
 	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/unit tests/local -m 'not kind' --timeout 3600
-	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/kind/test_chaos.py -s
+	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/kind/test_survival.py tests/kind/test_chaos.py -s
 
 kind-up: $(USED) ## Start kind, install KubeRay, load the image, bring up a single-node Ray cluster
 	@$(BIN)/raykit kind up

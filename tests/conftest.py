@@ -29,14 +29,6 @@ settings.load_profile("raykit")
 ROOT = Path(__file__).parents[1]
 
 
-def pytest_collection_modifyitems(items):
-    """Keep those of one kind cluster, and those of a local Ray, in one process of `pytest -n 2`."""
-    for item in items:
-        for name in ("kind", "local"):
-            if item.get_closest_marker(name):
-                item.add_marker(pytest.mark.xdist_group(name))
-
-
 @dataclass
 class Outcome:
     """What a command that has ended left: status, both streams, and its folder of runs."""

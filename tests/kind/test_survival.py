@@ -4,13 +4,18 @@ The answer stays right; what was lost and tried again is in the record, in the s
 verdict.
 """
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.kind,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif("RAYKIT_SOAK" not in os.environ, reason="takes some minutes: make soak"),
+]
 
 ROOT = Path(__file__).parents[2]
 SECTION = "Pods and scheduling"
