@@ -11,7 +11,7 @@ from raykit.errors import JobsApiError, RaykitError
 from raykit.submission.answers import Row
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
-PENDING_SECONDS, SILENT_SECONDS, UNANSWERED_SECONDS = 10.0, 30.0, 10.0
+PENDING_SECONDS, SILENT_SECONDS, UNANSWERED_SECONDS = 10.0, 15.0, 10.0
 """How long a job is PENDING, or prints nothing, before raykit asks the head why; and how long the
 head does not answer before raykit says so."""
 GIB = 2**30
