@@ -53,7 +53,7 @@ def test_evidence_has_all_three_nodes_and_is_read_when_the_cluster_is_gone(lab, 
     assert token
     assert [name for name, content in files.items() if token in content] == []
     down = lab.raykit("down", "multi-node", "-n", namespace, "--no-collect")
-    assert "evidence" not in down.stderr
+    assert "evidence kept" not in down.stderr
     shown = lab.raykit("runs", "show", run["id"], "--evidence").stdout
     assert done["id"] in shown
     assert "kubernetes/raycluster.json" in shown
