@@ -79,7 +79,7 @@ def queue(mine, namespace, soon):
         text = QUEUES.format(name=namespace, memory=memory)
         # Its webhooks take a moment after a start.
         soon(lambda: mine.kubectl("apply", "--server-side", "-f", "-", stdin=text, check=False), 60)
-        # A controller that has just been installed waits until the kubelet has brought its certificate.
+        # A controller that was just installed waits for the kubelet to bring its certificate.
         active = ("--for=condition=Active", f"clusterqueue/{namespace}", "--timeout=100s")
         soon(lambda: mine.kubectl("wait", *active, check=False), 400)
 
