@@ -77,11 +77,10 @@ def queue(mine, namespace, soon):
 
     def make(memory):
         text = QUEUES.format(name=namespace, memory=memory)
-        # Its webhooks take a moment after a start.
-        soon(lambda: mine.kubectl("apply", "--server-side", "-f", "-", stdin=text, check=False), 60)
-        # A controller that was just installed waits for the kubelet to bring its certificate.
-        active = ("--for=condition=Active", f"clusterqueue/{namespace}", "--timeout=100s")
-        soon(lambda: mine.kubectl("wait", *active, check=False), 400)
+        # Each of Kueue's webhooks takes a moment after a start: until all four objects are there.
+        words = ("apply", "--server-side", "-f", "-")
+        soon(lambda: mine.kubectl(*words, stdin=text, check=False).count("applied") == 4, 120)
+        mine.kubectl("wait", "--for=condition=Active", f"clusterqueue/{namespace}", "--timeout=60s")
 
     return make
 
