@@ -1,7 +1,7 @@
 """Tasks on lanes: CPUs, actors, and rows beyond both, from rows as Ray gives them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from raykit.measure import strip
@@ -58,6 +58,7 @@ CPUS = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 3.0])
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 60), CPUS), max_size=60))
+@example([(65, 4, 1.0), (68, 1, 0.25)])
 def test_no_cpu_is_ever_held_more_than_once_and_every_task_has_its_lanes(spans):
     rows = [row(start, start + length, cpus=cpus) for start, length, cpus in spans]
     found = laid(rows, cpus=3)
@@ -65,7 +66,9 @@ def test_no_cpu_is_ever_held_more_than_once_and_every_task_has_its_lanes(spans):
         for task in lane.tasks:
             moment = task.start + 2 * lanes.TOUCHING
             held = sum(
-                min(other.cpus, 1.0) for other in lane.tasks if other.start <= moment < other.end
+                min(other.cpus, 1.0)
+                for other in lane.tasks
+                if other.start + lanes.TOUCHING <= moment < other.end
             )
             assert held <= 1 + 1e-6
     places = [task for lane in found for task in lane.tasks]
