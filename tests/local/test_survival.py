@@ -1,7 +1,4 @@
-"""A task survives its Ray node: the answer is right, and the loss is in the record and the verdict.
-
-tests/kind/test_survival.py does the same with pods and Kubernetes nodes.
-"""
+"""A task survives its Ray node: the answer is right, and the loss is in the record and the verdict."""
 
 import os
 import signal
