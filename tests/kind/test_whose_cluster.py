@@ -129,7 +129,9 @@ def test_two_ups_at_once_wait_for_each_other(lab, namespace, spec):
     assert sum("nothing to change" in each for each in said) == 1
 
 
-SCALED = "autoscaling: {enabled: true}\nworkers: [{name: w, maxReplicas: 1, cpu: 100m, memory: 1Gi}]"
+SCALED = (
+    "autoscaling: {enabled: true}\nworkers: [{name: w, maxReplicas: 1, cpu: 100m, memory: 1Gi}]"
+)
 ASKS_FOR_A_WORKER = "import ray; ray.init(); print(ray.get(ray.remote(lambda: 6 * 7).remote()))"
 
 

@@ -1,4 +1,4 @@
-"""A task survives its Ray node: the answer is right, and the loss is in the record and the verdict."""
+"""A task survives its Ray node: the answer is right, the loss is in the record and the verdict."""
 
 import os
 import signal
