@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from gsod_sources import certified, free_port, running
+from gsod_sources import certify, free_port, running
 from warm_head import SCRIPTS
 
 IN_NODE, NAMESPACE = "/var/raykit-gsod", "gsod-bench"
@@ -153,7 +153,7 @@ def main() -> int:
         temporary = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="bench-kind-")))
         os.environ.setdefault("RAYKIT_RUNS", str(temporary / "runs"))
         host = gateway()
-        certificates, port = certified(temporary, host), free_port(host)
+        certificates, port = certify(temporary, f"DNS:localhost,IP:{host}"), free_port(host)
         argv = [sys.executable, str(Path(__file__).with_name("gsod_sources.py")), str(folder)]
         argv += ["--serve", str(port), "--host", host, "--certificates", str(certificates)]
         opened.enter_context(running(argv, port, host))

@@ -37,6 +37,12 @@ import psutil
 from gsod_job import submit
 from warm_head import warm_head
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.gsod_origin import certify
+from tests.registry import free_port
+
+LOOPBACK = "DNS:localhost,IP:127.0.0.1"
 SEND_BYTES = 256 * 2**10
 Run = dict[str, Any]
 
@@ -85,28 +91,6 @@ def serve(folder: Path, host: str, port: int, certificates: Path) -> None:
     server = http.server.ThreadingHTTPServer((host, port), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.serve_forever()
-
-
-def certified(folder: Path, address: str = "127.0.0.1") -> Path:
-    """A folder with an authority, and a server's certificate for localhost and an address."""
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("req", *key, "-subj", "/CN=server", "-keyout", "server.key", "-out", "server.csr")
-    (folder / "names").write_text(f"subjectAltName=DNS:localhost,IP:{address}")
-    signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
-    openssl("x509", "-req", "-in", "server.csr", "-out", "server.pem", *signing)
-    return folder
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -193,7 +177,7 @@ def main() -> int:
 def measure(options: argparse.Namespace, folder: Path, opened: ExitStack) -> None:
     """Start the servers and the head, run the arms in turn, and print the table."""
     temporary = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="bench-sources-")))
-    certificates = certified(temporary)
+    certificates = certify(temporary, LOOPBACK)
     os.environ["SSL_CERT_FILE"] = str(certificates / "ca.pem")
     web = free_port()
     argv = [sys.executable, __file__, str(folder), "--serve", str(web)]

@@ -30,6 +30,7 @@ from jobs.gsod.options import SAMPLE
 from jobs.gsod.sources import stations, stores
 from jobs.gsod.sources.address import Where
 from jobs.gsod.sources.years import read
+from tests.registry import free_port
 
 ROOT = Path(__file__).parents[2]
 MOTO = ROOT / ".venv-moto" / "bin" / "moto_server"
@@ -55,12 +56,6 @@ AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 """The account and the key that every Azurite has, as its documentation says."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def started(argv, port):

@@ -66,7 +66,7 @@ REGISTERED = registered()
 
 def test_the_pages_have_commands_to_test():
     assert len(RAYKIT) > 50
-    assert {"demo", "kind-up"} <= set(MAKE)
+    assert {"demo", "test", "kind-up"} <= set(MAKE)
 
 
 def test_the_readme_stays_short():

@@ -43,7 +43,7 @@ def plan(
 ) -> Plan:
     """The plan for an existing cluster. The API server reports the change by a dry run.
 
-    force: take the RayCluster's fields over from whoever has set them.
+    force: take the RayCluster's fields over from their owner.
     """
     surplus = _surplus(connection, items, existing)
     items = [keep_autoscaled(item, existing.item) for item in items]

@@ -26,8 +26,8 @@ WORD_SECONDS = 5.0
 class RayJobSession(Session):
     """Follows the job of a RayJob; if its cluster ends, KubeRay's word counts.
 
-    again: waits for the next head and submits anew, after Kueue took the job's place; None: the
-    RayJob has no cluster of its own.
+    again: waits for the next head and submits the job once more, after Kueue took its place; None:
+    the RayJob has no cluster of its own.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ UNANSWERED = "Kueue has not looked at it yet"
 def waits(connection: Kubernetes, item: Object) -> Finding | None:
     """Why a suspended RayCluster or RayJob waits in its queue; None if it has no queue.
 
-    Whoever may not read Workloads, or has another version of Kueue, still learns the queue's name.
+    Without the right to read Workloads, or with another version of Kueue, it names the queue alone.
     """
     metadata = item["metadata"]
     name = (metadata.get("labels") or {}).get(QUEUE_LABEL)
