@@ -36,7 +36,7 @@ test: install ## Run all tests: 20 minutes, more where kind is; `make unit` is t
 	@mkdir -p .cache
 	@echo 'the tests on kind run beside the others: .cache/kind.log'
 	@$(BIN)/python -m pytest tests/kind >.cache/kind.log 2>&1 & kind=$$!; \
-	trap 'kill $$kind 2>/dev/null; wait $$kind' INT TERM; \
+	trap 'kill -INT $$kind 2>/dev/null; wait $$kind' INT TERM; \
 	$(BIN)/python -m pytest tests/contract tests/local tests/unit; others=$$?; \
 	wait $$kind; on_kind=$$?; cat .cache/kind.log; \
 	exit $$((others || on_kind))

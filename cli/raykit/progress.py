@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -199,16 +202,28 @@ def attempt_all(
     deadline: monotonic seconds; none begins after it, and an interrupt begins no more either.
     failed: called with a line for each that failed or was left out, from any thread.
     """
-    pool = ThreadPoolExecutor(AT_ONCE)
-    running: dict[Future[None], str] = {}
+    left = deque(attempts)
+    unfinished = {id(attempt): attempt.title for attempt in left}
+
+    def work_off() -> None:
+        while left:
+            with contextlib.suppress(IndexError):  # another thread may have taken the last one
+                attempt = left.popleft()
+                _try(attempt, deadline, failed)
+                unfinished.pop(id(attempt))
+
+    # Python waits at its exit for the threads of a pool, and not for these.
+    threads = [threading.Thread(target=work_off, daemon=True) for _ in range(AT_ONCE)]
     try:
-        for attempt in attempts:
-            running[pool.submit(_try, attempt, deadline, failed)] = attempt.title
-        left = max(deadline - time.monotonic(), 0.0) + GRACE_SECONDS
-        for late in wait(running, timeout=left).not_done:
-            failed(f"{running[late]}: it did not end in time")
+        for thread in threads:
+            thread.start()
+        end = max(deadline, time.monotonic()) + GRACE_SECONDS
+        for thread in threads:
+            thread.join(max(end - time.monotonic(), 0.0))
+        for title in list(unfinished.values()):
+            failed(f"{title}: it did not end in time")
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        left.clear()
 
 
 def reason(error: RaykitError) -> str:

@@ -148,14 +148,19 @@ class Kubernetes(ApiServer):
         name: str,
         namespace: str | None = None,
         *,
+        uid: str | None = None,
         grace_seconds: int | None = None,
     ) -> bool:
         """Delete one object and the objects that it owns; return False if it did not exist.
 
-        grace_seconds: seconds in which a pod may end by itself; None: the pod's own period.
+        uid: of the object that is meant; another one of its name is not deleted. grace_seconds:
+        seconds in which a pod may end by itself; None: the pod's own period.
+        Errors: ConflictError (8) if an object of that name has another uid.
         """
         path = KINDS[kind].path(namespace, name)
         policy: Object = {"propagationPolicy": "Foreground"}
+        if uid is not None:
+            policy["preconditions"] = {"uid": uid}
         if grace_seconds is not None:
             policy["gracePeriodSeconds"] = grace_seconds
         request = Request("DELETE", path, body=policy)

@@ -91,6 +91,12 @@ def of_status(context: Context, code: int, message: str) -> RaykitError:
         )
     if code == FORBIDDEN and "exceeded quota" not in message and "violates" not in message:
         return _forbidden(context, message)
+    if code == CONFLICT and "UID in precondition" in message:
+        return ConflictError(
+            "another object has this name by now: nothing was deleted",
+            evidence=message.splitlines(),
+            next="raykit status",
+        )
     if code == CONFLICT:
         return ConflictError(
             "something else owns fields that raykit would set", evidence=message.splitlines()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from raykit.errors import KubernetesError, MissingError
+from raykit.errors import ConflictError, KubernetesError, MissingError
 from raykit.kube.connection import Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kube.reference import Reference
@@ -145,9 +145,10 @@ def end(cluster: Cluster, progress: Progress) -> None:
 
     The autoscaler's container ignores SIGTERM. When Ray has ended in its pod, the pod is deleted
     with a grace period of 1 s, if the user has the right.
-    Errors: KubernetesError (5) if pods are left.
+    Errors: KubernetesError (5) if pods are left, ConflictError (8) if another cluster has its name.
     """
-    cluster.connection.delete("RayCluster", cluster.name, cluster.namespace)
+    connection, uid = cluster.connection, cluster.item["metadata"].get("uid")
+    connection.delete("RayCluster", cluster.name, cluster.namespace, uid=uid)
     deadline = time.monotonic() + END_SECONDS
     waits = Waiting(progress)
     while (left := pods(cluster)) or _is_still_there(cluster):
@@ -161,7 +162,7 @@ def end(cluster: Cluster, progress: Progress) -> None:
             )
         waits.show(f"{len(left)} pods are ending" if left else "the RayCluster is ending")
         for pod in filter(ray_pods.is_held_by_autoscaler, left):
-            with contextlib.suppress(MissingError):
+            with contextlib.suppress(MissingError, ConflictError):
                 _end_soon(cluster, pod)
         time.sleep(0.5)
 
@@ -174,8 +175,10 @@ def _is_still_there(cluster: Cluster) -> bool:
 
 def _end_soon(cluster: Cluster, pod: Object) -> None:
     if pod["metadata"].get("deletionGracePeriodSeconds", 0) > HURRIED_SECONDS:
-        name = pod["metadata"]["name"]
-        cluster.connection.delete("Pod", name, cluster.namespace, grace_seconds=HURRIED_SECONDS)
+        name, uid = pod["metadata"]["name"], pod["metadata"].get("uid")
+        cluster.connection.delete(
+            "Pod", name, cluster.namespace, uid=uid, grace_seconds=HURRIED_SECONDS
+        )
 
 
 def _look_at_head(cluster: Cluster, machines: MachinesReader) -> Look:

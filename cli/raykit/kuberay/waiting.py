@@ -38,6 +38,14 @@ class Look:
         return self.lines or [finding.what for finding in self.findings] or [self.missing]
 
 
+def unless_forbidden(read: Callable[[], list[Finding]]) -> list[Finding]:
+    """What `read` finds; a finding that says so if a right is missing, such as to read pods."""
+    try:
+        return read()
+    except ForbiddenError as forbidden:
+        return [Finding("forbidden", forbidden.what, forbidden.evidence, forbidden.next)]
+
+
 def until(
     look: Callable[[], Look],
     *,

@@ -197,10 +197,17 @@ class JobsApi:
         """Task rows of one Ray job (fields: `TASK`), and the number of tasks that Ray left out."""
         return self._rows("tasks", TASK, {**_of_job(job_id), "detail": "1"})
 
-    def tasks_by_state(self, predicate: str, state: str) -> list[Row]:
-        """Task rows of all jobs whose state is (`=`) or is not (`!=`) this one (fields: `TASK`)."""
-        filters = {"filter_keys": "state", "filter_predicates": predicate, "filter_values": state}
-        return self._rows("tasks", TASK, {**filters, "detail": "1"})[0]
+    def tasks_by_state(self, predicate: str, state: str, *, whole: bool = False) -> list[Row]:
+        """Task rows of all jobs whose state is (`=`) or is not (`!=`) this one (fields: `TASK`).
+
+        whole: also an error if Ray leaves rows out.
+        """
+        wanted = {**_with_state(predicate, state), "detail": "1"}
+        return self._rows("tasks", TASK, wanted, whole=whole)[0]
+
+    def living_actors(self) -> list[Row]:
+        """All actors that are not dead (fields: `ACTOR`); an error if Ray leaves some out."""
+        return self._rows("actors", ACTOR, _with_state("!=", "DEAD"), whole=True)[0]
 
     def actors(self, job_id: str | None = None, *, detail: bool = False) -> list[Row]:
         """Actors of one Ray job, or of all (fields: `ACTOR`). detail: with `required_resources`."""
@@ -218,13 +225,20 @@ class JobsApi:
         return answer
 
     def _rows(
-        self, kind: str, fields: Mapping[str, Field], params: Mapping[str, str]
+        self,
+        kind: str,
+        fields: Mapping[str, Field],
+        params: Mapping[str, str],
+        *,
+        whole: bool = False,
     ) -> tuple[list[Row], int]:
         params = {**params, "limit": str(MOST_ROWS)}
         answer = self._get(f"api/v0/{kind}", params=params, most=ROWS_BYTES)
         rows, dropped, warnings = self._parsed(answer, lambda data: _listed(data, fields))
         if warnings and not rows:
             raise JobsApiError(f"Ray could not list its {kind}", evidence=[one_line(warnings)])
+        if whole and dropped:
+            raise JobsApiError(f"Ray lists {len(rows)} of its {kind} and leaves {dropped} out")
         return rows, dropped
 
     def _parsed(self, answer: Answer, parse: Callable[[Any], Parsed]) -> Parsed:
@@ -291,6 +305,10 @@ def _listed(data: object, fields: Mapping[str, Field]) -> tuple[list[Row], int, 
     warnings = listing.get("warnings")
     warning = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
     return rows, max(cut, 0) + max(matching - len(rows), 0), warning
+
+
+def _with_state(predicate: str, state: str) -> dict[str, str]:
+    return {"filter_keys": "state", "filter_predicates": predicate, "filter_values": state}
 
 
 def _of_job(job_id: str) -> dict[str, str]:

@@ -256,6 +256,54 @@ def test_a_name_means_that_cluster_alone_and_none_if_it_has_ended(here, idle):
     assert idle("2h", "--yes", "one")[:2] == (0, {})
 
 
+@pytest.mark.parametrize("kind", ["tasks", "actors"])
+def test_a_head_that_lists_only_some_of_what_runs_is_kept(here, idle, kind):
+    here.add("small")
+    cut = rows()
+    cut["data"]["result"] |= {"total": 10_001, "num_after_truncation": 10_000}
+    here.say(f"{proxy('small')}/api/v0/{kind}", cut)
+    code, found, _ = idle("2h", "--yes")
+    assert code == 0
+    assert found["small"]["state"] == "kept"
+    assert "leaves 1 out" in found["small"]["reason"]
+
+
+def test_a_cluster_that_cannot_be_ended_keeps_no_other_and_is_the_exit_code(
+    here, idle, monkeypatch
+):
+    for name in ("a", "b"):
+        here.add(name)
+    answer = here.answer
+
+    def forbidding(method, path, query, body):
+        if method == "DELETE" and path.endswith("/rayclusters/a"):
+            return 403, {"kind": "Status", "code": 403, "message": "rayclusters is forbidden"}
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(here, "answer", forbidding)
+    code, found, _ = idle("2h", "--yes")
+    assert code == 4
+    assert [found[name]["state"] for name in ("a", "b")] == ["kept", "ended"]
+
+
+def test_a_cluster_that_took_the_name_since_the_question_is_not_deleted(here, raykit, monkeypatch):
+    here.add("small")
+    kept = here.kept["rayclusters"]
+    answer = here.answer
+
+    def replacing(method, path, query, body):
+        if method == "DELETE":
+            metadata = {**kept["raykit", "small"]["metadata"], "uid": "somebody-elses"}
+            kept["raykit", "small"] = {**kept["raykit", "small"], "metadata": metadata}
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(here, "answer", replacing)
+    code, _, said = raykit("down", "small", "--yes", "--no-collect")
+    assert code == 8, said
+    assert "another object has this name by now: nothing was deleted" in said
+    assert ("raykit", "small") in kept
+
+
 def test_a_named_cluster_of_others_is_refused(here, idle):
     here.add("theirs", ours=False)
     assert idle("2h", "--yes", "theirs")[0] == 8

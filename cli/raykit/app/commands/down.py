@@ -122,7 +122,13 @@ def _end_idle(
     request = flow.Request(place, ages.parse(idle, "--idle"), dry_run, consent(yes))
     verdicts = flow.end_idle(request, progress)
     data = {"clusters": [verdict.as_dict() for verdict in verdicts], "dry_run": dry_run}
-    output.show("down", data, output_format is Format.json, _what_became)
+    failed = next((verdict.error for verdict in verdicts if verdict.error), None)
+    if output_format is Format.json:
+        output.show_envelope("down", data, failed)
+        raise typer.Exit(failed.exit_code if failed else 0)
+    output.show("down", data, False, _what_became)
+    if failed:
+        raise failed
 
 
 def _render_cronjob(

@@ -42,7 +42,12 @@ def _candidates(words: Sequence[str]) -> list[Candidate]:
 
 
 def _with_descriptions(found: Sequence[Candidate]) -> list[str]:
-    return [f"{one.text}\t{one.about}" if one.about else one.text for one in found]
+    return [f"{one.text}\t{_printable(one.about)}" if one.about else one.text for one in found]
+
+
+def _printable(text: str) -> str:
+    """A description, which may come from another user's record, without what moves a cursor."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _for_bash(breaks: str, line: str) -> list[str]:

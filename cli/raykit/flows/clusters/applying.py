@@ -104,8 +104,15 @@ def remove_beside(connection: Kubernetes, existing: Cluster) -> None:
     Kubernetes deletes them too, some time after their owner; until then they could be taken for
     those of a new cluster of the same name.
     """
-    for item in _surplus(connection, [], existing):
-        connection.delete(item["kind"], item["metadata"]["name"], existing.namespace)
+    _delete_all(connection, _surplus(connection, [], existing))
+
+
+def _delete_all(connection: Kubernetes, items: Sequence[Object]) -> None:
+    for item in items:
+        metadata = item["metadata"]
+        connection.delete(
+            item["kind"], metadata["name"], metadata["namespace"], uid=metadata.get("uid")
+        )
 
 
 def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
@@ -122,8 +129,7 @@ def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
     for item in to_do.items:
         if item["kind"] in BESIDE:
             connection.apply(_owned(item, ray_cluster))
-    for item in to_do.surplus:
-        connection.delete(item["kind"], item["metadata"]["name"], metadata["namespace"])
+    _delete_all(connection, to_do.surplus)
     return Cluster(connection, metadata["name"], metadata["namespace"], ray_cluster)
 
 

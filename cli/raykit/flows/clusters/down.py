@@ -110,8 +110,8 @@ def of_reference(
     because = _at_stake(cluster, progress)
     consent.require(consent.describe(connection), doing, confirm, because=because)
     with consent.one_at_a_time(connection, name, namespace, BRING_UP_SECONDS, progress):
-        cluster = choosing.find_one(connection, name, namespace)
-        keep(OnKubernetes(cluster, ""))
+        keep(OnKubernetes(choosing.find_one(connection, name, namespace), ""))
+        # The cluster that was confirmed: one that took its name since is another.
         with progress.step("down", f"{name} ended"):
             raycluster.end(cluster, progress)
     return Gone(name, namespace)

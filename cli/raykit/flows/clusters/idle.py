@@ -15,6 +15,7 @@ from raykit.flows.ranges import BRING_UP_SECONDS
 from raykit.flows.targets.kinds import OnKubernetes
 from raykit.flows.targets.where import Where
 from raykit.kube.connection import DEFAULT_NAMESPACE, Kubernetes, connect
+from raykit.kube.errors import ForbiddenError
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
 from raykit.kuberay import bring_up, choosing, operator, raycluster
 from raykit.kuberay.pods import is_head, serves
@@ -51,12 +52,14 @@ class Verdict:
 
     state: `kept`, `idle` (it would be ended, or the user is asked), or `ended`. reason: why it is
     kept. idle_seconds: how long it has been idle; None if something runs, or if that is unknown.
+    error: why it could not be ended.
     """
 
     cluster: Cluster = field(repr=False)
     state: str
     reason: str = ""
     idle_seconds: float | None = None
+    error: RaykitError | None = field(default=None, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -71,7 +74,8 @@ class Verdict:
 def end_idle(request: Request, progress: Progress) -> list[Verdict]:
     """End idle clusters that raykit made; return what became of each.
 
-    A cluster whose head cannot be asked is kept, and one that Argo CD, Flux or Helm applies.
+    A cluster whose head cannot be asked is kept, and one that Argo CD, Flux or Helm applies. One
+    that cannot be ended keeps none of the others.
     Errors: UsageError (2) if the user does not confirm, ConflictError (8) if raykit did not make
     the named cluster.
     """
@@ -201,7 +205,9 @@ def _end(verdict: Verdict, seconds: float, progress: Progress) -> Verdict:
             if again.state != DUE:
                 return again
             with progress.step("down", f"{cluster.name} ended"):
-                raycluster.end(cluster, progress)
-    except (MissingError, ConflictError) as gone:
-        return replace(verdict, state=KEPT, reason=gone.what, idle_seconds=None)
+                raycluster.end(old, progress)
+    except RaykitError as error:
+        has_gone = isinstance(error, MissingError | ConflictError)
+        failed = None if has_gone and not isinstance(error, ForbiddenError) else error
+        return replace(verdict, state=KEPT, reason=error.what, idle_seconds=None, error=failed)
     return replace(again, state=ENDED)

@@ -12,12 +12,12 @@ from raykit.flows.clusters import waiting_rayjobs
 from raykit.flows.targets.where import Where, refuse_context
 from raykit.kube import kubeconfig
 from raykit.kube.connection import connect
-from raykit.kube.errors import ForbiddenError
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
 from raykit.kuberay import choosing, operator, raycluster
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import is_observed, ray_image, wanted_workers
 from raykit.kuberay.raycluster import Cluster
+from raykit.kuberay.waiting import unless_forbidden
 from raykit.objects import Object, holds
 
 PAUSED = ("queued", "suspended")
@@ -131,11 +131,7 @@ def _ready_workers(item: Object) -> int:
 
 
 def _findings(cluster: Cluster) -> list[Finding]:
-    try:
-        return raycluster.findings(cluster, raycluster.pods(cluster))
-    except ForbiddenError as forbidden:
-        # A user may have the right to read RayClusters but not pods.
-        return [Finding("forbidden", forbidden.what, forbidden.evidence, forbidden.next)]
+    return unless_forbidden(lambda: raycluster.findings(cluster, raycluster.pods(cluster)))
 
 
 def _row(cluster: Cluster, findings: Sequence[Finding] | None) -> dict[str, Any]:

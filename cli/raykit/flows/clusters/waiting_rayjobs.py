@@ -9,6 +9,7 @@ from raykit.kube.connection import EVERYWHERE, Kubernetes
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import ended, submitted
 from raykit.kuberay.rayjobs.rayjob import RayJob
+from raykit.kuberay.waiting import unless_forbidden
 
 MOST_EXPLAINED = 10
 """The most RayJobs for which pods and events are read to explain what they wait for."""
@@ -31,7 +32,7 @@ def rows(connection: Kubernetes, namespace: str | None) -> list[dict[str, Any]]:
 
 
 def _row(job: RayJob, machines: MachinesReader | None) -> dict[str, Any]:
-    findings = submitted.findings(job, machines) if machines else []
+    findings = unless_forbidden(lambda: submitted.findings(job, machines)) if machines else []
     queued = any(finding.queued for finding in findings)
     return {
         "name": job.name,

@@ -19,6 +19,15 @@ MOST_NAMED, MOST_SHOWN = 8, 3
 DEAD = "DEAD"
 SUPERVISORS = "SUPERVISOR_ACTOR_RAY_NAMESPACE"
 """Ray's namespace of the actors that start drivers; their jobs are counted themselves."""
+OF_RAY_DATA = frozenset(
+    {
+        "ActorLocationTracker",
+        "AutoscalingCoordinator",
+        "AutoscalingRequester",
+        "DataUsageCollectionActor",
+    }
+)
+"""Actors of Ray Data, each in a namespace of its own name (Ray 2.60)."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,13 @@ def on_target(target: Target, progress: Progress) -> str:
 
 
 def activity(api: JobsApi) -> Activity:
-    """Ask a head what it does. Errors: those of `JobsApi` (6)."""
-    return judge(api.jobs(), api.tasks_by_state("!=", "FINISHED"), api.actors())
+    """Ask a head what it does.
+
+    Errors: those of `JobsApi` (6), also if Ray lists only some of its tasks or actors: what is left
+    out may be busy.
+    """
+    tasks = api.tasks_by_state("!=", "FINISHED", whole=True)
+    return judge(api.jobs(), tasks, api.living_actors())
 
 
 def judge(jobs: Sequence[JobDetails], tasks: Sequence[Row], actors: Sequence[Row]) -> Activity:
@@ -89,11 +103,12 @@ def _line(running: Sequence[JobDetails]) -> str:
 def _is_of_ray(actor: Row) -> bool:
     """Whether one of Ray's libraries keeps this actor for its own use.
 
-    Their namespaces begin with `_` (Ray Data's statistics, Ray Train's state), or repeat the name
-    of the actor (Ray Data's autoscaling coordinator).
+    Their namespaces begin with `_` (Ray Data's statistics, Ray Train's state), or are those of
+    `OF_RAY_DATA`.
     """
     namespace = actor.get("ray_namespace") or ""
-    return namespace.startswith("_") or namespace in (SUPERVISORS, actor.get("name"))
+    is_of_data = namespace in OF_RAY_DATA and actor.get("name") == namespace
+    return namespace.startswith("_") or namespace == SUPERVISORS or is_of_data
 
 
 def _counted(thing: str, names: Sequence[str]) -> str:

@@ -52,3 +52,15 @@ def test_unfinished_tasks_and_live_actors_keep_a_head_busy_though_no_job_runs():
 )
 def test_dead_actors_and_those_of_rays_own_libraries_do_not_count(gone):
     assert judge([job()], [], [gone]).busy == ()
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        actor(name="counter", ray_namespace="counter"),
+        actor(name="", ray_namespace=None),
+        actor(name="mine", ray_namespace="AutoscalingCoordinator"),
+    ],
+)
+def test_an_actor_of_a_user_counts_whatever_its_namespace_is_called(users):
+    assert len(judge([job()], [], [users]).busy) == 1
