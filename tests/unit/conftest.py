@@ -236,8 +236,8 @@ class ApiServer:
             meant = ((body or {}).get("preconditions") or {}).get("uid")
             found = before["metadata"].get("uid")
             if meant not in (None, found):
-                why = f"UID in precondition: {meant}, UID in object meta: {found}"
-                return 409, {"kind": "Status", "code": 409, "message": f"Precondition failed: {why}"}
+                why = f"Precondition failed: UID in precondition: {meant}, in object meta: {found}"
+                return 409, {"kind": "Status", "code": 409, "message": why}
             return 200, kept.pop(key)
         after = _merged(before or {}, body)
         metadata = after["metadata"] = {"uid": f"uid-{key[1]}", **after["metadata"]}

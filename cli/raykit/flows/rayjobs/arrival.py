@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from raykit.endpoint import Endpoint
-from raykit.errors import ConflictError, RaykitError
+from raykit.errors import ConflictError, KubernetesError, RaykitError
 from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
 from raykit.kube.connection import Kubernetes
 from raykit.kuberay import raycluster, waiting
@@ -58,6 +58,7 @@ class RayJobArrival(Arrival):
         self.job: RayJob | None = None
         self.withdraws = True
         self.seen: JobDetails | None = None
+        self.cluster: Cluster | None = None
         self.waits_for = ""
         self.machines = MachinesReader(connection)
 
@@ -88,10 +89,15 @@ class RayJobArrival(Arrival):
             self.arrived = None
             try:
                 self.job = submitted.create(self.connection, self.item, PAYLOAD_ANNOTATION)
+            except KubernetesError:
+                # Its answer may be lost, and the RayJob there.
+                if not self.find_out(0):
+                    raise
             except RaykitError:
                 self.arrived = False
                 raise
             self.arrived = True
+        assert self.job is not None
         return self.job
 
     def find_out(self, seconds: float) -> bool:  # noqa: ARG002
@@ -108,8 +114,7 @@ class RayJobArrival(Arrival):
         with self._withdrawn_on_error():
             with self.progress.step("head-ready", f"Ray head of RayJob {self.name}"):
                 self._wait(self._look_at_head)
-            assert self.job is not None
-            cluster = ended.cluster(self.job)
+            cluster = self.cluster
             assert cluster is not None
             with self.progress.step("reach", f"Ray head of {cluster.where}"):
                 endpoint = way.enter_context(reach(cluster, self.progress))
@@ -134,6 +139,7 @@ class RayJobArrival(Arrival):
                 next=f"raykit attach {self.submission_id}",
             )
         self.create()
+        self.seen = before
         if before is None:
             self.wait()
         return before
@@ -149,11 +155,14 @@ class RayJobArrival(Arrival):
         return self.seen
 
     def stop(self, seconds: float) -> JobDetails | None:
-        """Stop the job; delete the RayJob if the head does not have its job yet."""
-        details = None
+        """Stop the job; delete the RayJob if the head does not have its job yet.
+
+        A head that had the job and does not answer now is asked again, as any head is.
+        """
+        has_arrived = self.head is not None and self.seen is not None
         with contextlib.suppress(RaykitError):
-            details = self._details()
-        if details is not None:
+            has_arrived = has_arrived or self._details() is not None
+        if has_arrived:
             return super().stop(seconds)
         self.withdraw()
         return None
@@ -205,6 +214,7 @@ class RayJobArrival(Arrival):
         # While Kueue takes its place away, the old cluster is still there.
         cluster = None if job.is_suspended else ended.cluster(job)
         if cluster and head_is_ready(cluster.item, raycluster.pods(cluster)):
+            self.cluster = cluster
             return Look(True)
         return self._not_yet(job)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
+from raykit.errors import RaykitError
 from raykit.flows.rayjobs.arrival import LOOK_SECONDS, RayJobArrival
 from raykit.flows.session import Session
 from raykit.flows.steps.measuring import Observation
@@ -72,7 +74,7 @@ class RayJobSession(Session):
         note = f"its cluster was taken away ({job.state}): KubeRay starts the job again"
         self.progress.note(note)
         self.record.notes.append(note)
-        self.rayjob.head = None
+        self.rayjob.head = self.rayjob.seen = None
         self.seen = Observation(time.time())
         if self.recording:
             self.recording.shown = 0  # the next start's output is another one
@@ -83,9 +85,11 @@ class RayJobSession(Session):
         """Say so in the record if KubeRay's deadline stopped the job."""
         if self.record.status != "STOPPED" or self.rayjob.job is None:
             return
-        job = submitted.read(self.rayjob.job)
-        if job is not None and job.status.get("reason") == DEADLINE:
-            self.record.message = shortened(redacted(job.message))
+        # The end of the job is known: an API server that does not answer now changes nothing.
+        with contextlib.suppress(RaykitError):
+            job = submitted.read(self.rayjob.job)
+            if job is not None and job.status.get("reason") == DEADLINE:
+                self.record.message = shortened(redacted(job.message))
 
 
 def take_word(record: RunRecord, job: RayJob) -> None:

@@ -30,7 +30,12 @@ def watched(deployment: Object) -> list[str] | None:
     given = value(arguments(deployment), WATCH)
     if given is None and value(arguments(deployment), CONFIG) is not None:
         return None
-    return [name.strip() for name in (given or "").split(",") if name.strip()]
+    return names(given or "")
+
+
+def names(text: str) -> list[str]:
+    """The namespaces of a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def watches(deployment: Object, namespace: str) -> bool:

@@ -23,8 +23,9 @@ def watched(connection: Kubernetes, deployment: Object) -> list[str] | None:
     content = read(connection, deployment)
     if content is None:
         return None
-    text = str(content.get(WATCHED) or "")
-    return [name.strip() for name in text.split(",") if name.strip()]
+    text = content.get(WATCHED) or ""
+    # A text: the aliases of somebody else's YAML could make anything else as large as they like.
+    return arguments.names(text) if isinstance(text, str) else None
 
 
 def read(connection: Kubernetes, deployment: Object) -> Object | None:

@@ -70,8 +70,13 @@ def read(job: RayJob) -> RayJob | None:
 
 
 def withdraw(job: RayJob) -> None:
-    """Delete a RayJob; KubeRay stops its job if it runs, and ends its own cluster."""
-    job.connection.delete("RayJob", job.name, job.namespace)
+    """Delete a RayJob; KubeRay stops its job if it runs, and ends its own cluster.
+
+    One that took its name since is another, and stays.
+    """
+    with contextlib.suppress(ConflictError):
+        uid = job.item["metadata"].get("uid")
+        job.connection.delete("RayJob", job.name, job.namespace, uid=uid)
 
 
 def findings(job: RayJob, machines: MachinesReader) -> list[Finding]:

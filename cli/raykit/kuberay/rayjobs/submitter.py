@@ -16,7 +16,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 WORK = "RAYKIT_WORK"
 """The variable with a JSON object: `payload` is what Ray gets, `packages` are names that it needs,
@@ -67,7 +69,7 @@ def stop(payload: dict[str, object]) -> int:
             status, text = ask("GET", path)
         except OSError:
             status, text = 0, ""
-        if status == 404 or (status == 200 and json.loads(text).get("status") in ENDED):
+        if status == 404 or (status == 200 and fields(text).get("status") in ENDED):
             return 0
         time.sleep(PAUSE_SECONDS)
     say(f"raykit: it has not stopped within {STOP_SECONDS:g} s")
@@ -83,7 +85,7 @@ def has(payload: dict[str, object], seconds: float) -> bool:
         except OSError:
             status, text = 0, ""
         if status == 200:
-            return bool(json.loads(text).get("metadata") == payload["metadata"])
+            return fields(text).get("metadata") == payload["metadata"]
         time.sleep(PAUSE_SECONDS / 4)
     return False
 
@@ -114,10 +116,27 @@ def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
     # A proxy of the environment is for addresses outside of the cluster.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=ANSWER_SECONDS) as answer:
-            return int(answer.status), str(answer.read().decode("utf-8", "replace"))
+        with _opened(opener, request) as answer:
+            return int(answer.status or 0), str(answer.read().decode("utf-8", "replace"))
+    except HTTPException as cut:
+        raise OSError(f"{type(cut).__name__}: {cut}") from cut
+
+
+def _opened(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> Any:
+    """The answer, also one that refuses."""
+    try:
+        return opener.open(request, timeout=ANSWER_SECONDS)
     except urllib.error.HTTPError as refused:
-        return refused.code, refused.read().decode("utf-8", "replace")
+        return refused
+
+
+def fields(text: str) -> dict[str, object]:
+    """The fields of an answer; none if it is no JSON object."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def address() -> str:

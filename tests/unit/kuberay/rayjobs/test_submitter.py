@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,30 @@ def test_it_needs_nothing_that_an_old_python_or_a_bare_image_lacks():
     imports = {line.split()[1] for line in TEXT.splitlines() if line.startswith("import ")}
     assert imports <= {"json", "os", "sys", "time", "urllib.error", "urllib.request"}
     assert "from raykit" not in TEXT
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", b"nonsense\r\n"]
+)
+def test_an_answer_that_is_cut_is_none(monkeypatch, answer):
+    """http.client's errors are no OSError: a cut reply ended the program while the job ran."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reply():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        threading.Thread(target=reply, daemon=True).start()
+        monkeypatch.setenv("RAY_DASHBOARD_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(OSError):
+            submitter.ask("GET", "api/jobs/x")
+
+
+@pytest.mark.parametrize("text", ["<html>", "[1]", "null", ""])
+def test_an_answer_that_is_no_object_has_no_fields(text):
+    assert submitter.fields(text) == {}
 
 
 @pytest.mark.parametrize("where", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
