@@ -42,6 +42,9 @@ class Quick(NamedTuple):
 
 
 Run = tuple[Member, Lines]
+Place = tuple[int, int]
+"""Where a file begins and ends: an empty one begins where the next does."""
+
 ROUNDS = 3
 """How often lines are cut and checked: by length, around odd lines, by the shape of the others."""
 
@@ -64,25 +67,25 @@ class FastReader:
             for run in self._layouts.runs(member)
         ]
         checked = self._check(whole + runs)
-        files: dict[int, Quick | list[Part]] = {}
+        files: dict[Place, Quick | list[Part]] = {}
         failed: list[Run] = []
         for run, result in zip(whole, checked, strict=False):
             if isinstance(result, Quick):
-                files[run[0].start] = result
+                files[run[0][2:]] = result
             else:
                 failed += self._cut(run, result)
         parts = self._parts(runs, checked[len(whole) :], failed)
-        return [files.get(member.start) or sorted(parts[member.start]) for member in members]
+        return [files.get(member[2:]) or sorted(parts[member[2:]]) for member in members]
 
     def _parts(
         self, runs: list[Run], checked: list[Quick | LineFlags | None], failed: list[Run]
-    ) -> dict[int, list[Part]]:
+    ) -> dict[Place, list[Part]]:
         """The runs that pass all checks, by the beginnings of their files; others are cut again."""
-        parts: dict[int, list[Part]] = defaultdict(list)
+        parts: dict[Place, list[Part]] = defaultdict(list)
         for _ in range(ROUNDS):
             for run, result in zip(runs, checked, strict=True):
                 if isinstance(result, Quick):
-                    parts[run[0].start].append(_part(run, result))
+                    parts[run[0][2:]].append(_part(run, result))
                 else:
                     failed += self._cut(run, result)
             if not failed:

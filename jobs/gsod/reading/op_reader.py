@@ -14,12 +14,10 @@ import zlib
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Quality, Question, Station
 from jobs.gsod.reading.csv_reader import Columns, Rows
+from jobs.gsod.reading.gzip_stream import GZIP
 
 MOST_BYTES = 2**20
 """A station's year has 51 KB."""
-
-GZIP = 31
-"""Window bits that ask zlib for gzip's header and trailer too."""
 
 LINE = re.compile(
     r"(\w{6}) (\d{5})  (\d{4})(\d\d)(\d\d)"  # station, WBAN number, date

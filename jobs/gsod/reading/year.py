@@ -66,9 +66,6 @@ def read_year(
         except DataProblem:
             _read_on(stream)
             raise
-    if not counts.quality.files:
-        raise DataProblem(f"{path.name} holds no station's file")
-    counts.quality.skipped_members = archive.skipped
     counts.archive = {
         "file": path.name,
         "bytes": source.bytes,
@@ -83,7 +80,6 @@ def read_files(files: Files, year: int, question: Question) -> YearCounts:
     counts = YearCounts(year)
     with _without_garbage_collector():
         _add_files(counts, files, question)
-    counts.quality.skipped_members = files.skipped
     return counts
 
 
@@ -107,6 +103,9 @@ def _add_files(counts: YearCounts, archive: Files, question: Question) -> None:
                 _add_slowly(counts, member, archive, question, read)
             else:
                 counts.add_file(*read)
+    if not counts.quality.files:
+        raise DataProblem(f"{archive.archive} holds no station's file")
+    counts.quality.skipped_members = archive.skipped
 
 
 def _read_on(stream: Stream) -> None:

@@ -42,7 +42,7 @@ def address(word: str) -> tuple[str, str]:
         return NOAA, ""
     try:
         parts = urlsplit(word)
-        problem = _problem(parts)
+        problem = _problem(word, parts)
     except ValueError as error:
         return "", f"{without_credentials(word)!r} is no address: {error}"
     if problem:
@@ -58,14 +58,14 @@ def without_credentials(word: str) -> str:
     return f"{beginning}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def _problem(parts: SplitResult) -> str:
+def _problem(word: str, parts: SplitResult) -> str:
     if parts.scheme not in SCHEMES:
         return f"cannot be read: a folder, noaa, or {', '.join(f'{name}://' for name in SCHEMES)}"
     if "@" in parts.netloc or parts.query or parts.fragment:
         return "holds more than a place: credentials belong in the cluster's environment"
     if not parts.hostname or parts.port == 0:
         return "names no host" if parts.scheme.startswith("http") else "names no bucket"
-    if any(character.isspace() or not character.isprintable() for character in parts.geturl()):
+    if any(character.isspace() or not character.isprintable() for character in word):
         return "has spaces or unprintable characters"
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         return "is not encrypted: http:// is for this machine alone, take https://"

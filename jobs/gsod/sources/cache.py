@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
+import re
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +29,10 @@ from jobs.gsod.reading.read_ahead import Ahead, Stream
 from jobs.gsod.sources.download import Download, RemoteArchive
 
 PART = ".part"
+OUR_PART = re.compile(r"\d{4}-[0-9a-f]+\.tar\.gz\.\w+\.part", re.ASCII)
+"""Nobody else's: `raykit data fetch` has parts, too."""
+
+MOST_SEAL_BYTES = 2**16
 ABANDONED_SECONDS = 3600
 """A part that nobody has written to for so long was left by a process that was killed."""
 
@@ -62,7 +69,7 @@ class CachedArchive:
             self._make_folder()
             self._seal = self._read_seal()
         if self._seal:
-            with self._path.open("rb", 0) as sealed:
+            with _opened(self._path) as sealed:
                 yield sealed
         elif self._part:
             with self.remote.open() as stream:
@@ -116,29 +123,36 @@ class CachedArchive:
     def _read_seal(self) -> dict[str, Any] | None:
         """The seal of a file with the size that it names; None without a seal."""
         try:
-            seal: dict[str, Any] = json.loads(self._seal_path.read_text("utf-8"))
-            size = self._path.stat().st_size
+            with _opened(self._seal_path) as file:
+                seal: Any = json.loads(file.read(MOST_SEAL_BYTES))
+            with _opened(self._path) as file:
+                size = os.fstat(file.fileno()).st_size
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataProblem(f"{self._seal_path} cannot be read", str(error)) from error
-        if not {"size", "sha256"} <= seal.keys() or seal["size"] != size:
+        known = isinstance(seal, dict) and {"size", "sha256"} <= seal.keys()
+        if not known or seal["size"] != size:
             raise DataProblem(
                 f"{self._path} is damaged: it has {size:,} bytes, its seal says otherwise",
                 "delete that file and its .json to fetch it again",
             )
-        return seal
+        return dict(seal)
 
     @contextmanager
     def _copying(self) -> Iterator[IO[bytes]]:
         try:
-            descriptor, name = tempfile.mkstemp(PART, f"{self._path.name}.", self.folder)
-            os.fchmod(descriptor, 0o644)
+            descriptor, self._part = self._new_part()
         except OSError as error:
             raise self.refused(error) from error
-        self._part = Path(name)
         with os.fdopen(descriptor, "wb", 0) as file:
             yield file
+
+    def _new_part(self) -> tuple[int, Path]:
+        """A new file that nobody else made, which other users of the folder may read."""
+        descriptor, name = tempfile.mkstemp(PART, f"{self._path.name}.", self.folder)
+        os.fchmod(descriptor, 0o644)
+        return descriptor, Path(name)
 
     def _make_folder(self) -> None:
         try:
@@ -150,7 +164,10 @@ class CachedArchive:
     def _delete_abandoned(self) -> None:
         for part in self.folder.glob(f"*{PART}"):
             with contextlib.suppress(OSError):
-                if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
+                if (
+                    OUR_PART.fullmatch(part.name)
+                    and time.time() - part.stat().st_mtime > ABANDONED_SECONDS
+                ):
                     part.unlink()
 
     def _keep(self, sha256: str) -> None:
@@ -159,14 +176,24 @@ class CachedArchive:
             return
         seal = {**self.remote.origin, "size": identity.size, "sha256": sha256, "kept": time.time()}
         try:
-            with self._part.open("rb+") as file:
-                os.fsync(file.fileno())
+            with self._part.open("rb+") as copy:
+                os.fsync(copy.fileno())
             self._part.replace(self._path)
-            seal_part = self._part.with_suffix(f".json{PART}")
-            seal_part.write_text(json.dumps(seal, indent=2) + "\n", "utf-8")
+            descriptor, seal_part = self._new_part()
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(json.dumps(seal, indent=2) + "\n")
             seal_part.replace(self._seal_path)
         except OSError as error:
             raise self.refused(error) from error
+
+
+def _opened(path: Path) -> io.FileIO:
+    """A regular file: opening a pipe, which another user may have left there, would wait."""
+    file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{path} is no file")
+    return file
 
 
 class Copying:

@@ -89,12 +89,14 @@ class RemoteArchive:
         import obstore
 
         options: Any = {"head": head} | ({"range": {"offset": at}} if at else {})
-        answer = self.access.ask(
-            self.name, lambda store: obstore.get(store, self.name, options=options)
-        )
-        identity = Identity.of(answer.meta)
+
+        def request(store: Any) -> Any:
+            answer = obstore.get(store, self.name, options=options)
+            return answer, Identity.of(answer.meta), answer.attributes
+
+        answer, identity, attributes = self.access.ask(self.name, request)
         if self.identity is None:
-            self._check(identity, answer.attributes)
+            self._check(identity, attributes)
             self.identity = identity
         if identity.version != self.identity.version:
             raise DataProblem(
@@ -113,7 +115,7 @@ class RemoteArchive:
                 "it may ask for a login, or be the page of a proxy: open it in a browser",
             )
         if encoding and encoding not in OF_THE_FILE:
-            raise DataProblem(f"{self.name} is sent with another compression: {encoding}")
+            raise DataProblem(f"{self.name} is sent with another compression: {encoding[:80]}")
         if identity.size > LARGEST_BYTES:
             raise DataProblem(f"{self.name} has {identity.size:,} bytes: not a year of GSOD")
         if encoding:

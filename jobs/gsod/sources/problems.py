@@ -51,7 +51,13 @@ def refused(where: Where, name: str, error: Exception) -> DataProblem:
 
 
 def reason(error: Exception) -> str:
-    """One line: the status and the server's own words, or what broke."""
+    """One short line: the status and the server's own words, or what broke."""
+    # A signed address holds a secret.
+    line = re.sub(r"\w+://\S+", "its address", _reason(error))[:SHOWN]
+    return "".join(each if each.isprintable() else " " for each in line)
+
+
+def _reason(error: Exception) -> str:
     text = str(error)
     if status := STATUS.search(text):
         said = SAID.search(text)
@@ -60,9 +66,7 @@ def reason(error: Exception) -> str:
     for pattern, line in CAUSES:
         if found := pattern.search(text):
             return line.format(*found.groups())
-    first = (text.strip().splitlines() or [repr(error)])[0]
-    # A signed address holds a secret.
-    return re.sub(r"\w+://\S+", "its address", first)[:SHOWN]
+    return (text.strip().splitlines() or [repr(error)])[0]
 
 
 def _next_steps(where: Where, error: Exception) -> list[str]:

@@ -119,16 +119,19 @@ class StationFiles:
             files.append(listed)
         if not files:
             raise self._missing()
-        if len(files) > MAX_MEMBERS:
-            raise DataProblem(f"{self.archive} has more than {MAX_MEMBERS:,} files")
+        if len({_name(file) for file in files}) < len(files):
+            raise DataProblem(f"{self.archive} lists a file twice")
         return sorted(files, key=_name)
 
     def _pages(self, store: Any) -> list[Listed]:
         import obstore
 
-        return [
-            file for page in obstore.list(store, self.archive, chunk_size=PAGE) for file in page
-        ]
+        files: list[Listed] = []
+        for page in obstore.list(store, self.archive, chunk_size=PAGE):
+            files += page
+            if len(files) > MAX_MEMBERS:
+                raise DataProblem(f"{self.archive} has more than {MAX_MEMBERS:,} files")
+        return files
 
     def _missing(self) -> DataProblem:
         """The problem that the bucket has no such year, with those that it has."""

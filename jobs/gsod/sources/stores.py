@@ -42,7 +42,10 @@ SKIP = {
     "gs": "GOOGLE_SKIP_SIGNATURE",
     "az": "AZURE_SKIP_SIGNATURE",
 }
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "GOOGLE_BASE_URL")
+ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+}
 CERTIFICATES = "SSL_CERT_FILE"
 ACCOUNT = "AZURE_STORAGE_ACCOUNT_NAME"
 EMULATOR = "AZURE_STORAGE_USE_EMULATOR"
@@ -108,7 +111,7 @@ def _client(where: Where) -> dict[str, Any]:
         "timeout": timedelta(days=1),
     }
     emulated = where.kind == "az" and os.environ.get(EMULATOR)
-    if where.kind == "http" or emulated or _endpoint_is_loopback():
+    if where.kind == "http" or emulated or _endpoint_is_loopback(where.kind):
         options["allow_http"] = True
     if path := os.environ.get(CERTIFICATES):
         options["root_certificate"] = _certificates(Path(path))
@@ -125,8 +128,12 @@ def _certificates(path: Path) -> bytes:
     return content
 
 
-def _endpoint_is_loopback() -> bool:
-    hosts = [urlsplit(os.environ[name]).hostname for name in ENDPOINTS if os.environ.get(name)]
+def _endpoint_is_loopback(kind: str) -> bool:
+    hosts = [
+        urlsplit(os.environ[name]).hostname
+        for name in ENDPOINTS.get(kind, ())
+        if os.environ.get(name)
+    ]
     return bool(hosts) and all(is_loopback(host or "") for host in hosts)
 
 

@@ -86,12 +86,12 @@ def _read_cached(
 def _read_stations(access: Access, year: int, question: Question) -> Reading:
     from jobs.gsod.sources.stations import StationFiles
 
+    files = StationFiles(access, year)
     if access.where.cache:
         raise DataProblem(
             f"{year} cannot be cached: {access.where.address} has one file a station",
             "--cache keeps archives: leave it out",
         )
-    files = StationFiles(access, year)
     counts = read_files(files, year, question)
     counts.archive = files.facts
     return Reading(counts, files.bytes, files.waited)

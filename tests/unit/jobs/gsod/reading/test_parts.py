@@ -250,3 +250,12 @@ def irregular(draw, gsod):
 @given(data=st.data(), question=st.sampled_from(QUESTIONS))
 def test_any_irregular_file_is_read_as_csv_alone_reads_it(gsod, data, question):
     assert_alike(data.draw(irregular(gsod)), question)
+
+
+def test_an_empty_file_takes_nothing_from_the_one_that_begins_where_it_does(gsod):
+    content = gsod.csv(["  80.0"] * 40)
+    window = bytearray(b"before" + content + b"\0" * 40)
+    members = [Member("empty.csv", window, 6, 6), Member("f.csv", window, 6, 6 + len(content))]
+    empty, whole = FastReader(2020, TEMP).read(members)
+    assert empty == []
+    assert not isinstance(whole, list)

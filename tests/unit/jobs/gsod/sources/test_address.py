@@ -94,3 +94,9 @@ def test_the_tutorials_loader_reads_folders_only(capsys):
     with pytest.raises(SystemExit):
         parse(["--data", "noaa", "--method", "tutorial"])
     assert "--method tutorial reads a folder only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["https://host/a\nb", "https://host/a\tb", " https://host/x"])
+def test_characters_that_a_parser_drops_are_refused(word):
+    _, problem = address(word)
+    assert problem

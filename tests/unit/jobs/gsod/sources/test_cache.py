@@ -143,6 +143,36 @@ def test_parts_of_killed_tasks_are_deleted_and_those_of_others_stay(https, tmp_p
     assert (old.exists(), new.exists()) == (False, True)
 
 
+@pytest.mark.parametrize("name", ["1980.tar.gz.part", "my-download.iso.part"])
+def test_parts_that_are_not_ours_stay_however_old(https, tmp_path, name):
+    theirs = tmp_path / name
+    theirs.touch()
+    os.utime(theirs, (0, 0))
+    https.sample(2020)
+    read_cached(https, tmp_path)
+    assert theirs.exists()
+
+
+@pytest.mark.parametrize("seal", ["[]", "null", '"x"', "[" * 50_000])
+def test_an_odd_seal_is_named(https, tmp_path, seal):
+    https.sample(2020)
+    read_cached(https, tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    path.write_text(seal)
+    with pytest.raises(DataProblem):
+        read_cached(https, tmp_path)
+
+
+def test_a_pipe_in_the_place_of_a_seal_is_not_waited_for(https, tmp_path):
+    https.sample(2020)
+    read_cached(https, tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataProblem):
+        read_cached(https, tmp_path)
+
+
 def test_a_source_without_versions_cannot_be_cached(https, tmp_path):
     https.sample(2020)
     https.always = lambda h: h.serve(h.content(), ETag=None, Last_Modified=None)

@@ -292,6 +292,16 @@ def test_a_redirect_away_from_tls_is_not_followed(https, plain_http):
     assert plain_http.requests == []
 
 
+def test_an_endpoint_for_buckets_on_this_machine_lets_no_redirect_leave_tls(
+    https, plain_http, monkeypatch
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")
+    away = plain_http.sample(2020).url
+    https.always = lambda h: h.plain(302, Location=f"{away}/2020.tar.gz")
+    assert "not encrypted" in " ".join(problem_of(https.url))
+    assert plain_http.requests == []
+
+
 def test_nobody_at_the_address_and_no_such_name(impatient, monkeypatch):
     monkeypatch.setattr(stores, "RETRIES", 1)
     _, evidence, next_step = problem_of("https://localhost:1/archive")
