@@ -2,6 +2,7 @@
 
     learn(token)          remembers a secret; every Endpoint calls it for its own
     learn_variables(env)  the same for environment variables whose names say that they are secret
+    learn_from(value)     the same for all variables that stand somewhere in JSON data
     redacted(value)       a text, or JSON data, without secrets and without passwords in URLs
     plain(text)           the same for a text that is shown: control characters are spelled out too
     Redactor()            the same for a stream of bytes, such as a job's log
@@ -11,6 +12,7 @@ A process forgets no secret: older text may still contain one that has since bee
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -25,7 +27,9 @@ SHORTEST_LINE = 8
 """Each line of a secret is a secret too, except short ones such as `}` in a key file."""
 
 SECRET_NAME = re.compile(
-    r"passw|secret|token|credential|api_?key|access_?key|private", re.IGNORECASE
+    r"passw|passphrase|_pwd$|secret|token|credential|private|"
+    r"(?:api|access|account|encryption|master|shared|signing|storage)_?key",
+    re.IGNORECASE,
 )
 SHORTEST_VALUE = 8
 """Shorter values of such variables are settings, such as `true`."""
@@ -53,6 +57,32 @@ def learn_variables(variables: Mapping[str, object]) -> None:
     named = {name: value for name, value in variables.items() if SECRET_NAME.search(name)}
     values = [value for value in named.values() if isinstance(value, str)]
     learn(*(value for value in values if len(value) >= SHORTEST_VALUE))
+
+
+OF_VARIABLES = ("env_vars", "rayStartParams")
+
+
+def learn_from(value: object) -> None:
+    """Remember the secret variables in JSON data, also in JSON that stands in it as a text.
+
+    They are those of runtime environments (`env_vars`), of containers (`name` and `value`), and the
+    options of `ray start`.
+    """
+    with contextlib.suppress(RecursionError):
+        if isinstance(value, dict):
+            for key in OF_VARIABLES:
+                if isinstance(value.get(key), dict):
+                    learn_variables(value[key])
+            if isinstance(value.get("name"), str):
+                learn_variables({value["name"]: value.get("value")})
+            for item in value.values():
+                learn_from(item)
+        elif isinstance(value, list):
+            for item in value:
+                learn_from(item)
+        elif isinstance(value, str) and value.startswith("{") and "env_vars" in value:
+            with contextlib.suppress(ValueError):
+                learn_from(json.loads(value))
 
 
 def known() -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from raykit import redaction
 from raykit.errors import RaykitError
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay import observed, operator, raycluster
@@ -27,8 +26,6 @@ def gather(cluster: Cluster, into: Collection) -> None:
     except RaykitError as error:
         into.miss(f"pods: {error.what}")
         pods = []
-    for pod in pods:
-        _learn_variables(pod)
     into.add_json("kubernetes/pods.json", [_plain(pod) for pod in pods])
     attempt_all(_steps(cluster, pods, into), into.deadline, into.miss)
 
@@ -58,12 +55,6 @@ def _plain(item: Object) -> Object:
     """An object without the list of who set which field."""
     metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
     return {**item, "metadata": metadata}
-
-
-def _learn_variables(pod: Object) -> None:
-    for container in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]:
-        variables = container.get("env") or []
-        redaction.learn_variables({one.get("name", ""): one.get("value") for one in variables})
 
 
 def _events(cluster: Cluster, pods: Sequence[Object], into: Collection) -> list[Object]:

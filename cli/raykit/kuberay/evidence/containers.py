@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from raykit.kube.connection import Kubernetes
-from raykit.measure.keeping.evidence import MOST_LINES, MOST_LOG, Collection, Tail
+from raykit.measure.keeping.evidence import MOST_LINES, MOST_LOG, Collection, Tail, whole_lines
 from raykit.objects import Object
 from raykit.progress import Attempt
 
 MOST_PODS = 100
-OPERATOR_BYTES = 8 * MOST_LOG
+MOST_BYTES = 8 * MOST_LOG
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ def add_lines(connection: Kubernetes, pod: Object, word: str, into: Collection) 
     """Add those of the last lines of a pod's first container that hold a word."""
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     container = pod["spec"]["containers"][0]["name"]
-    found = connection.end_of_log(name, namespace, container, MOST_LINES, OPERATOR_BYTES)
-    lines = [line for line in (found or b"").splitlines(keepends=True) if word.encode() in line]
+    found = connection.end_of_log(name, namespace, container, MOST_LINES, MOST_BYTES)
+    kept = _of_limit(found or b"")
+    lines = [line for line in kept.splitlines(keepends=True) if word.encode() in line]
     place = f"kubernetes/operator-{name}.log"
     _add_end(place, b"".join(lines), into)
     into.note_cut(place, f"only lines that name {word}")
@@ -65,12 +66,17 @@ def add_lines(connection: Kubernetes, pod: Object, word: str, into: Collection) 
 
 def _add(connection: Kubernetes, log: Log, into: Collection) -> None:
     found = connection.end_of_log(
-        log.pod, log.namespace, log.container, MOST_LINES, 8 * MOST_LOG, previous=log.previous
+        log.pod, log.namespace, log.container, MOST_LINES, MOST_BYTES, previous=log.previous
     )
     if found is None:
         into.miss(f"{log.place}: the kubelet has no such log")
         return
-    _add_end(log.place, found, into)
+    _add_end(log.place, _of_limit(found), into)
+
+
+def _of_limit(data: bytes) -> bytes:
+    """What the kubelet gave; at its limit, it cuts inside a line."""
+    return whole_lines(data) if len(data) >= MOST_BYTES else data
 
 
 def _add_end(place: str, data: bytes, into: Collection) -> None:

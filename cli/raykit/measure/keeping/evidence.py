@@ -21,12 +21,12 @@ from collections import deque
 from collections.abc import Container
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from raykit.measure import events
 from raykit.measure.keeping import plain_tar
 from raykit.measure.keeping.plain_tar import BadArchiveError, Entry, Rules, Source, Writable
-from raykit.redaction import redacted
+from raykit.redaction import learn_from, redacted
 
 EVIDENCE, INDEX = "evidence.tar.gz", "collected.json"
 ROOT = "raykit-evidence"
@@ -37,9 +37,13 @@ FOLDER = re.compile(rf"{ROOT}(/{PART}){{0,2}}/?")
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 LONGEST_PART = 96
 
+_Note = TypeVar("_Note", str, None)
+
 MOST_LOG, MOST_LINES = 1 << 20, 10_000
 """Bytes and lines that are kept of one log: its last ones."""
 MOST_JSON = 24 << 20
+LAST_MOMENT = 253_402_300_799
+"""The end of the year 9999: the last moment that can be shown."""
 MOST_BYTES, MOST_FILES = 64 << 20, 2_000
 """All files of an archive together, before they are compressed."""
 
@@ -99,29 +103,30 @@ class Collection:
         self._add(name, data, len(data), MOST_LOG + 1, cut)
 
     def add_json(self, name: str, value: object) -> None:
-        """Take JSON data."""
+        """Take JSON data, and remember the secret variables that stand in it."""
+        learn_from(value)
         self._add(name, _Json(value), len(_dumped(value)), MOST_JSON, "")
 
     def add_job(self, submission_id: str) -> None:
         """Note a job whose tasks and log are gathered."""
-        with self._lock:
-            self._jobs[submission_id] = None
+        self._note(self._jobs, submission_id, None)
 
     def note_cut(self, name: str, reason: str) -> None:
         """Note what exists and is not taken, or not as a whole."""
-        with self._lock:
-            self._cut[name] = reason
+        self._note(self._cut, name, reason)
 
     def miss(self, text: str) -> None:
         """Note what could not be had, and why."""
-        with self._lock:
-            self._missing[text] = None
+        self._note(self._missing, text, None)
 
     def close(self, out: Writable, collected: Collected) -> Collected:
         """Write the archive; return what is in it. collected: without its lists."""
         with self._lock:
             self.closed = True
-            contents = {name: _clean(content) for name, content in sorted(self._files.items())}
+        contents: dict[str, bytes] = {}
+        for name, content in sorted(self._files.items()):
+            # A secret may stand in a name, too: a variable's value that a file is called by.
+            contents[_free(safe_name(redacted(name)), contents)] = _clean(content)
         whole = Collected(
             **{
                 **vars(collected),
@@ -131,7 +136,8 @@ class Collection:
                 "missing": list(self._missing),
             }
         )
-        index = {INDEX: _dumped(redacted(whole.as_dict()))}
+        # The fields' own names are no secrets, whatever values a head has.
+        index = {INDEX: _dumped({key: redacted(value) for key, value in vars(whole).items()})}
         sources = (
             Source(f"{ROOT}/{name}", partial(_stream, data), int(whole.at))
             for name, data in (index | contents).items()
@@ -139,13 +145,19 @@ class Collection:
         plain_tar.write(out, sources, RULES)
         return whole
 
+    def _note(self, notes: dict[str, _Note], key: str, value: _Note) -> None:
+        """Note something, if there is room: a head may name as many files as it likes."""
+        with self._lock:
+            if not self.closed and (key in notes or len(notes) < MOST_FILES):
+                notes[key] = value
+
     def _add(self, name: str, content: bytes | _Json, size: int, most: int, cut: str) -> None:
         with self._lock:
+            if self.closed:
+                return
             plain = _free(safe_name(name), self._files)
             if size > most or self._size + size > MOST_BYTES or len(self._files) >= MOST_FILES - 1:
                 self._cut[plain] = f"left out: {size:,} bytes are too many"
-                return
-            if self.closed:
                 return
             self._files[plain] = content
             self._size += size
@@ -180,6 +192,11 @@ class Tail:
             return kept
         _, _, whole = kept[-self.most :].partition(b"\n")
         return whole
+
+
+def whole_lines(data: bytes) -> bytes:
+    """The data without a last line that is cut: a part of a secret is not known as one."""
+    return data[: data.rfind(b"\n") + 1]
 
 
 def safe_name(name: str) -> str:
@@ -239,7 +256,8 @@ def _clean(content: bytes | _Json) -> bytes:
 
 
 def _dumped(value: object) -> bytes:
-    text = json.dumps(value, indent=1, ensure_ascii=True)
+    # Without indentation: deeply nested data would grow to many times its size.
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return text.encode() + b"\n"
 
 
@@ -271,8 +289,10 @@ def _check(collected: Collected) -> None:
     numbers = [collected.at, collected.seconds, *(file["bytes"] for file in collected.files)]
     if not all(isinstance(number, int | float) for number in numbers):
         raise ValueError("unusable numbers")
-    if not isinstance(collected.target, dict):
-        raise ValueError("unusable target")
+    if not 0 <= collected.at <= LAST_MOMENT:
+        raise ValueError("unusable time")
+    if not isinstance(collected.target, dict) or not isinstance(collected.jobs, list):
+        raise ValueError("unusable target or jobs")
 
 
 def _largest(name: str) -> int | None:

@@ -85,7 +85,11 @@ def summaries(runs: RunsFolder) -> list[Summary]:
 def collections(runs: RunsFolder) -> list[Summary]:
     """The evidence of clusters that is in folders of its own, oldest first."""
     folders = (path.parent for path in runs.path.glob(f"*/{EVIDENCE}"))
-    alone = [folder for folder in folders if not any((folder / name).exists() for name in OTHERS)]
+    alone = [
+        folder
+        for folder in folders
+        if run_ids.is_plain(folder.name) and not any((folder / name).exists() for name in OTHERS)
+    ]
     found = [
         Summary(folder.name, COLLECTED, "", "", "", run_ids.started(folder.name) or 0.0)
         for folder in alone

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from raykit import redaction
 from raykit.errors import RaykitError
 from raykit.measure.keeping.evidence import MOST_JSON, Collection
 from raykit.progress import Attempt, attempt_all, reason
@@ -42,13 +41,9 @@ def gather(api: JobsApi, wanted: Sequence[str], into: Collection) -> None:
 
 
 def _jobs(api: JobsApi) -> list[dict[str, Any]]:
-    """All jobs as Ray describes them, the newest first. Secret variables of theirs are learned."""
+    """All jobs as Ray describes them, the newest first."""
     listed = answer(api.transport, "api/jobs/", MOST_JSON)
     jobs = [job for job in listed if isinstance(job, dict)] if isinstance(listed, list) else []
-    for job in jobs:
-        variables = (job.get("runtime_env") or {}).get("env_vars")
-        if isinstance(variables, dict):
-            redaction.learn_variables(variables)
     return sorted(jobs, key=_started, reverse=True)
 
 

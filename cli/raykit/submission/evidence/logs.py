@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from raykit.errors import RaykitError
-from raykit.measure.keeping.evidence import MOST_LINES, MOST_LOG, Collection, Tail
+from raykit.measure.keeping.evidence import MOST_LINES, MOST_LOG, Collection, Tail, whole_lines
 from raykit.progress import Attempt
 from raykit.submission.answers import as_list, as_object
 from raykit.submission.evidence.asking import answer, end_of_log
@@ -100,7 +100,7 @@ def _take(api: JobsApi, node_id: str, name: str, place: str, into: Collection) -
             tail.add(chunk)
             if late := time.monotonic() > into.deadline:
                 break
-    data = tail.data()
+    data = whole_lines(tail.data()) if late else tail.data()
     cut = "no time was left for the rest" if late else _cut(tail, data)
     into.add_log(place, data, cut)
 

@@ -159,3 +159,84 @@ def test_an_index_with_fields_of_other_types_is_refused(change):
     out.seek(0)
     with pytest.raises(BadArchiveError, match="cannot be read"):
         evidence.read_index(out)
+
+
+@pytest.fixture
+def forgetful(monkeypatch):
+    """Secrets that a test learns are forgotten after it."""
+    monkeypatch.setattr(redaction, "_known", redaction._known)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"runtime_env": {"env_vars": {"DB_PASSWORD": "hidden-here-1"}}}],
+        {"serialized_runtime_env": '{"env_vars": {"DB_PASSWORD": "hidden-here-2"}}'},
+        {"info": '{"serialized": "{\\"env_vars\\": {\\"DB_PASSWORD\\": \\"hidden-here-3\\"}}"}'},
+        {"template": {"env": [{"name": "MYSQL_PWD", "value": "hidden-here-4"}]}},
+        {"headGroupSpec": {"rayStartParams": {"redis-password": "hidden-here-5"}}},
+    ],
+    ids=["job", "actor", "task", "container", "ray-start"],
+)
+def test_secret_variables_are_learned_wherever_they_stand(forgetful, value):
+    into = collection()
+    into.add_json("ray/any.json", value)
+    _, data = closed(into)
+    kept = evidence.read_file(io.BytesIO(data), "ray/any.json")
+    assert b"hidden-here" not in kept
+    assert b"[redacted]" in kept
+
+
+def test_odd_data_teaches_nothing_and_breaks_nothing(forgetful):
+    deep = nested = {}
+    for _ in range(5000):
+        nested["env_vars"] = nested = {}
+    for value in (deep, {"env_vars": ["x"]}, {"name": 3, "value": []}, '{"env_vars": ', None):
+        redaction.learn_from(value)
+
+
+def test_a_secret_in_a_name_is_in_no_header_and_its_file_is_found_by_the_name_of_the_index(
+    forgetful,
+):
+    redaction.learn("raykit-prod-secret")
+    into = collection()
+    into.add_log("nodes/raykit-prod-secret-1/a.log", b"line\n")
+    collected, data = closed(into)
+    assert b"raykit-prod-secret" not in gzip.decompress(data)
+    (file,) = collected.files
+    assert evidence.read_file(io.BytesIO(data), file["name"]) == b"line\n"
+
+
+def test_a_value_like_a_field_of_the_index_leaves_it_readable(forgetful):
+    redaction.learn("versions")
+    _, data = closed(collection())
+    assert evidence.read_index(io.BytesIO(data)).id == BEGUN.id
+
+
+@pytest.mark.parametrize("change", [{"at": 1e300}, {"at": -1}, {"jobs": "abc"}])
+def test_an_index_with_odd_values_is_refused(change):
+    out = io.BytesIO()
+    made = collection()
+    made.close(out, Collected(**{**vars(BEGUN), "at": 1.0}))
+    index = json.loads(evidence.read_file(io.BytesIO(out.getvalue()), evidence.INDEX)) | change
+    data, packed = json.dumps(index).encode(), io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.USTAR_FORMAT) as tar:
+        member = tarfile.TarInfo(f"raykit-evidence/{evidence.INDEX}")
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    with pytest.raises(BadArchiveError):
+        evidence.read_index(io.BytesIO(packed.getvalue()))
+
+
+def test_a_head_cannot_make_the_index_as_large_as_it_likes():
+    into = collection()
+    for number in range(10_000):
+        into.note_cut(f"nodes/a/{number}", "left out")
+        into.miss(f"file {number}")
+    collected, _ = closed(into)
+    assert (len(collected.cut), len(collected.missing)) == (evidence.MOST_FILES,) * 2
+
+
+def test_a_line_that_is_cut_at_its_end_is_left_out():
+    assert evidence.whole_lines(b"one\nDB_PASSWORD=half-of-it") == b"one\n"
+    assert evidence.whole_lines(b"no line at all") == b""
