@@ -102,14 +102,14 @@ def test_the_head_is_asked_once_and_only_after_a_silence(ray, details, clock):
 
 
 def test_a_job_that_prints_is_not_asked_about(ray, details, clock):
-    job, api = details(), ray.api()
+    job, api, before = details(), ray.api(), set(threading.enumerate())
     asking = Demand(Notes().note)
     for seconds in range(0, 100, 20):
         clock.seconds = seconds
         asking.heard()
         asking.look(api, job)
     assert ray.asked("/api/v0/") == 0
-    assert threading.active_count() < 10
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "demand"]
 
 
 def test_a_head_that_refuses_to_say_is_left_alone(ray, details, clock):
