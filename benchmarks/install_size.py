@@ -17,8 +17,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ARMS = {"Ray alone": ["ray[default]==2.60.*"], "raykit with Ray": [f"{ROOT}[local]"]}
-PLAIN = {"raykit without Ray": [str(ROOT)]}
+ARMS = {
+    "Ray alone": ["ray[default]==2.60.*"],
+    "raykit with Ray": [f"{ROOT}[local]"],
+    "raykit with Ray and the readers of gsod": [f"{ROOT}[local,gsod]"],
+    "raykit without Ray": [str(ROOT)],
+}
 
 
 def main() -> None:
@@ -26,9 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1)
     runs = parser.parse_args().runs
-    arms = ARMS | PLAIN
-    installed = [{name: _install(words) for name, words in arms.items()} for _ in range(runs)]
-    for name in arms:
+    installed = [{name: _install(words) for name, words in ARMS.items()} for _ in range(runs)]
+    for name in ARMS:
         fetched, sizes, packages, seconds = zip(*(one[name] for one in installed), strict=True)
         print(
             f"{name}: {fetched[-1] / 1e6:.0f} MB to download, {sizes[-1] / 1e6:.0f} MB on disk, "

@@ -6,7 +6,7 @@ RAYKIT = "0.1.0"
 RAY = "2.60.0"
 """The Ray of raykit's image and of local heads."""
 
-INSTALL_RAY = "pip install 'ray[default]==2.60.*' psutil isal numpy obstore"
+INSTALL_RAY = "pip install 'ray[default]==2.60.*' psutil"
 """Installs what the extra [local] names. raykit itself is on no package index, so the extra cannot
 be asked for by name there."""
 

@@ -41,6 +41,7 @@ def load_year(where: Where, year: int, question: Question, node: str = "", cpus:
     """Read one year's archive. A data problem is returned, so that all years report theirs."""
     before = _peak_bytes()
     # Imported here: a driver that only submits tasks does not need NumPy.
+    from jobs.gsod.reading.year import WITH_NUMPY
     from jobs.gsod.sources.years import read
 
     began, clock, processor, held_back = _clocks()
@@ -48,7 +49,7 @@ def load_year(where: Where, year: int, question: Question, node: str = "", cpus:
     try:
         counts, read_bytes, waited = read(where, year, question, cpus)
         after = _clocks()
-        effort = Effort(read_bytes, waited, after[2] - processor, after[3] - held_back)
+        effort = Effort(read_bytes, waited, after[2] - processor, after[3] - held_back, WITH_NUMPY)
     except DataProblem as error:
         problem = error
     seconds = time.perf_counter() - clock

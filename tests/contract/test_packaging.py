@@ -25,6 +25,18 @@ def test_the_hint_that_installs_ray_names_all_that_the_extra_has():
     assert words[0] in entries
 
 
+def test_development_has_every_extra():
+    extras = PROJECT["optional-dependencies"]
+    (ours,) = [entry for entry in extras["dev"] if entry.startswith("raykit-kube")]
+    assert set(re.search(r"\[(.*)\]", ours)[1].split(",")) == set(extras) - {"dev"}
+
+
+def test_the_image_brings_what_the_extra_of_gsod_has():
+    recipe = (ROOT / "Dockerfile").read_text("utf-8")
+    entries = PROJECT["optional-dependencies"]["gsod"]
+    assert [entry for entry in entries if f'"{entry}"' not in recipe] == []
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 def test_kubectl_finds_raykit_as_a_plugin_and_help_speaks_of_it_so():
     env = os.environ | {"PATH": f"{SCRIPTS}:{os.environ['PATH']}"}

@@ -20,26 +20,32 @@ USED_SHARE, NOTICEABLE_SECONDS = 0.5, 1.0
 
 KB, MB = 1e3, 1e6
 
+WITHOUT_NUMPY = (
+    "A Ray node has no NumPy, so a CSV parser read every file, which is many times slower; "
+    "next: pip install numpy isal (on a cluster: raykit image build)"
+)
+
 
 @dataclass(frozen=True)
 class Effort:
     """What reading took: compressed bytes, and seconds.
 
     waited: for bytes of the source; processor: of all threads; held_back: by the CPU limit of the
-    container, with everything else that ran in it.
+    container, with everything else that ran in it; numpy: whether it was there for the reader.
     """
 
     bytes: int = 0
     waited: float = 0.0
     processor: float = 0.0
     held_back: float = 0.0
+    numpy: bool = True
 
 
 def summary(loaded: Sequence[Loaded], makespan: float) -> dict[str, Any]:
     """Bytes, bytes a second over the makespan, and shares of the tasks' time, for the result.
 
     waiting: for bytes that had not come; processor: of the tasks' CPUs; held_back: by the CPU limit
-    of their containers.
+    of their containers. numpy: whether every task had it.
     """
     seconds = sum(year.seconds for year in loaded)
     cpu_seconds = sum(year.seconds * year.cpus for year in loaded)
@@ -56,6 +62,7 @@ def summary(loaded: Sequence[Loaded], makespan: float) -> dict[str, Any]:
         "processor_seconds": processor,
         **shares,
         "limited_by": _limit(shares, seconds),
+        "numpy": all(year.effort.numpy for year in loaded),
     }
 
 
@@ -77,7 +84,12 @@ def lines(reading: dict[str, Any], makespan: float, columns: int) -> list[str]:
         f"{reading['processor_share']:.0%}, held back by a CPU limit "
         f"{reading['held_back_share']:.0%}. It was limited by {reading['limited_by']}."
     )
-    return textwrap.wrap(text, columns, subsequent_indent="  ")
+    without = [] if reading["numpy"] else [WITHOUT_NUMPY]
+    return [
+        line
+        for sentence in (text, *without)
+        for line in textwrap.wrap(sentence, columns, subsequent_indent="  ")
+    ]
 
 
 def _size(count: float) -> str:

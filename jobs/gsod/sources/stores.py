@@ -65,8 +65,9 @@ def open_store(where: Where) -> Any:
         from obstore import store
     except ImportError as error:
         raise DataProblem(
-            f"{where.address} cannot be read on this Ray node: its image has no obstore",
-            "raykit image build makes one that has it; or raykit submit --pip obstore …",
+            f"{where.address} cannot be read on this Ray node: obstore is not installed",
+            "on this machine: pip install obstore",
+            "on a cluster: raykit image build, or raykit submit --pip obstore …",
         ) from error
     makers = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}
     name, options = _bucket(where) if where.kind in BUCKETS else (where.address, {})

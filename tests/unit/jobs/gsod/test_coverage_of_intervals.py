@@ -11,7 +11,7 @@ import pytest
 
 from jobs.gsod.rates import change, rate
 
-np = pytest.importorskip("numpy", reason="NumPy comes with the extra [local]")
+np = pytest.importorskip("numpy", reason="NumPy comes with the extra [gsod]")
 
 SOAK = bool(os.environ.get("RAYKIT_SOAK"))
 SAMPLES = 1_500 if SOAK else 40

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -250,6 +251,26 @@ def test_without_numpy_every_file_is_read_by_csv_to_the_same_answer(monkeypatch)
         assert slow.stations == usual.stations
         assert slow.quality.files_by_csv == slow.quality.files
         monkeypatch.undo()
+
+
+def test_without_numpy_the_job_says_why_it_is_slow_and_what_to_install(run, folder, monkeypatch):
+    monkeypatch.setattr("jobs.gsod.reading.year.WITH_NUMPY", False)
+    status, text, events, _ = run("--data", folder, "--years", 2020, 2024)
+    assert status == 0
+    assert "next: pip install numpy isal" in " ".join(line.strip() for line in text)
+    assert events[-1]["data"]["reading"]["numpy"] is False
+    monkeypatch.undo()
+    _, text, events, _ = run("--data", folder, "--years", 2020, 2024)
+    assert "numpy" not in " ".join(text).lower()
+    assert events[-1]["data"]["reading"]["numpy"] is True
+
+
+def test_an_address_without_obstore_names_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    status, _, events, err = run("--data", "https://127.0.0.1:9/gsod", "--years", 2020, 2024)
+    assert status == gsod.EXIT_DATA
+    assert "obstore is not installed" in events[-1]["message"]
+    assert "pip install obstore" in err
 
 
 def test_the_tutorials_loader_gives_the_same_numbers_on_clean_data():

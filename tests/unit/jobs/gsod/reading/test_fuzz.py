@@ -15,7 +15,7 @@ from jobs.gsod.reading.tar_stream import Member
 from jobs.gsod.reading.year import read_year
 
 FastReader = pytest.importorskip(
-    "jobs.gsod.reading.fast", reason="NumPy comes with [local]"
+    "jobs.gsod.reading.fast", reason="NumPy comes with [gsod]"
 ).FastReader
 
 SOAK = bool(os.environ.get("RAYKIT_SOAK"))

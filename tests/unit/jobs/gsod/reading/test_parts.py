@@ -12,7 +12,7 @@ from jobs.gsod.reading.csv_reader import read_csv
 from jobs.gsod.reading.tar_stream import Member
 
 FastReader = pytest.importorskip(
-    "jobs.gsod.reading.fast", reason="NumPy comes with [local]"
+    "jobs.gsod.reading.fast", reason="NumPy comes with [gsod]"
 ).FastReader
 
 TEMP, MAX = Question("TEMP", ">=", 75.5), Question("MAX", "<=", 80.0)

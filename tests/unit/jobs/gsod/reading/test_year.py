@@ -22,7 +22,7 @@ HOT = Question("TEMP", ">=", 70.0)
 @pytest.fixture(autouse=True, params=["isal.igzip", "gzip"])
 def codec(request, monkeypatch):
     """Every test holds for both programs that inflate."""
-    module = pytest.importorskip(request.param, reason="igzip comes with the extra [local]")
+    module = pytest.importorskip(request.param, reason="igzip comes with the extra [gsod]")
     monkeypatch.setattr("jobs.gsod.reading.gzip_stream.codec", module)
 
 
@@ -290,7 +290,7 @@ def answer(path, question):
 def test_an_archive_of_odd_files_says_the_same_with_and_without_numpy(
     year_file, gsod, seed, monkeypatch
 ):
-    pytest.importorskip("jobs.gsod.reading.fast", reason="NumPy comes with [local]")
+    pytest.importorskip("jobs.gsod.reading.fast", reason="NumPy comes with [gsod]")
     monkeypatch.setattr("jobs.gsod.reading.tar_stream.WINDOW", 4096)
     path = year_file(odd_archive(gsod, seed))
     questions = [HOT, Question("MAX", "<=", 0.0)]
