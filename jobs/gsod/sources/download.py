@@ -86,11 +86,11 @@ class RemoteArchive:
 
         Raises DataProblem if it refuses or if it is not the version that it was.
         """
-        import obstore
-
         options: Any = {"head": head} | ({"range": {"offset": at}} if at else {})
 
         def request(store: Any) -> Any:
+            import obstore
+
             answer = obstore.get(store, self.name, options=options)
             return answer, Identity.of(answer.meta), answer.attributes
 
