@@ -106,7 +106,7 @@ class Session:
     """Submits, follows, stops, measures and files one job; `run_to_end` calls the steps in order.
 
     seen: what raykit saw of the job. arrival: whether the head has the job. stopped: whether
-    raykit asked Ray to stop it.
+    raykit asked Ray to stop it. end: when the run ended, if that was long ago; None: now.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class Session:
         self.seen = Observation(record.started)
         self.demand = Demand(self._keep_note)
         self.stopped = False
+        self.end: float | None = None
 
     @property
     def api(self) -> JobsApi:
@@ -231,7 +232,7 @@ class Session:
         if self.arrival.arrived is False:
             self.record.status = NOT_SUBMITTED
         self.record.exit_code = error.exit_code if error else 0
-        self.record.ended = time.time()
+        self.record.ended = self.end or time.time()
         self.record.phases = list(self.progress.phases)
         try:
             self._write()

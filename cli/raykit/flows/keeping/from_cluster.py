@@ -194,9 +194,13 @@ def add_log(record: RunRecord, job: RayJob, log: bytes | None, runs: RunsFolder)
     last_lines: list[str] = []
     if log is None:
         record.log = {"source": "none", "kept": LOST}
-        record.notes.append(f"its log is lost: {_why_lost(job)}")
+        record.notes.append(f"its log is lost: {why_lost(job)}")
     else:
-        last_lines = _keep(record, log, runs)
+        recording = Recording(record, runs, Silent())
+        keep(record, log, recording)
+        if recording.failure:
+            raise recording.failure
+        last_lines = recording.last_lines()
     if record.status == UNFINISHED:
         record.notes.append(f"Ray gave no final status; KubeRay says: {job.state}")
     if record.status in FINAL:
@@ -205,20 +209,18 @@ def add_log(record: RunRecord, job: RayJob, log: bytes | None, runs: RunsFolder)
         record.exit_code = error.exit_code if error else 0
 
 
-def _keep(record: RunRecord, log: bytes, runs: RunsFolder) -> list[str]:
-    """Write the log and its events; its last lines."""
-    recording = Recording(record, runs, Silent())
+def keep(record: RunRecord, log: bytes, recording: Recording) -> None:
+    """Write a submitter's log and its events, in place of what was recorded before."""
+    recording.begin()
     recording.take(log)
     recording.end()
-    if recording.failure:
-        raise recording.failure
     record.log |= {"source": "submitter pod", "kept": KEPT}
     if FIRST_LINE not in log[:BEGINNING] or len(log) >= ended.MOST_LOG_BYTES:
         record.notes.append("a part of its log may be lost: a kubelet keeps the last 10 MiB")
-    return recording.last_lines()
 
 
-def _why_lost(job: RayJob) -> str:
+def why_lost(job: RayJob) -> str:
+    """Why no pod has the log of a RayJob."""
     if job.mode != K8S_JOB_MODE:
         return f"{job.mode} leaves none in a pod of its own"
     return "the submitter pod is gone"

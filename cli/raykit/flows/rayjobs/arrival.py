@@ -9,6 +9,7 @@ from typing import Any
 
 from raykit.endpoint import Endpoint
 from raykit.errors import ConflictError, KubernetesError, RaykitError
+from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
 from raykit.kube.connection import Kubernetes
 from raykit.kuberay import raycluster, waiting
@@ -25,7 +26,7 @@ from raykit.manifests.submission import PAYLOAD_ANNOTATION
 from raykit.objects import Object
 from raykit.progress import Progress
 from raykit.submission.answers import BusyHeadError, LostConnectionError, RefusedByKubernetesError
-from raykit.submission.jobs_api import JobDetails, JobsApi
+from raykit.submission.jobs_api import TERMINAL, JobDetails, JobsApi
 from raykit.submission.transport import Transport
 
 LOOK_SECONDS = 0.5
@@ -39,6 +40,7 @@ class RayJobArrival(Arrival):
 
     arrived: True as soon as the API server holds the RayJob: the job then goes on without raykit,
     unless raykit still has to upload its code (`needs_us`). waits_for: what it waited for last.
+    is_unknown: whether the head answered last that it does not know the job.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RayJobArrival(Arrival):
         self.job: RayJob | None = None
         self.withdraws = True
         self.seen: JobDetails | None = None
+        self.is_unknown = False
         self.cluster: Cluster | None = None
         self.waits_for = ""
         self.machines = MachinesReader(connection)
@@ -109,7 +112,8 @@ class RayJobArrival(Arrival):
     def reach_head(self, way: contextlib.ExitStack) -> tuple[Endpoint, Transport, Cluster]:
         """Wait until the head of the RayJob's own cluster is ready, and open a way to it.
 
-        Errors: KubernetesError (5) with the reason; the RayJob is then withdrawn.
+        Errors: KubernetesError (5) with the reason, and the RayJob is withdrawn; EndedJobError if
+        its job has ended already.
         """
         with self._withdrawn_on_error():
             with self.progress.step("head-ready", f"Ray head of RayJob {self.name}"):
@@ -129,7 +133,8 @@ class RayJobArrival(Arrival):
         the job's arrival, a final reason, or the time-out.
 
         Errors: ConflictError (8) if the head has another job of that id; KubernetesError (5) if the
-        RayJob cannot get there, and it is withdrawn; TimeoutError.
+        RayJob cannot get there, and it is withdrawn; EndedJobError if the job has ended with its
+        head; TimeoutError.
         """
         self.payload_hash = payload["metadata"].get(PAYLOAD_KEY)
         before = self._details()
@@ -147,7 +152,7 @@ class RayJobArrival(Arrival):
     def wait(self) -> JobDetails:
         """Wait until the head has the job; return its details.
 
-        Errors: KubernetesError (5) if it cannot get there; TimeoutError.
+        Errors: KubernetesError (5) if it cannot get there; EndedJobError; TimeoutError.
         """
         with self._withdrawn_on_error():
             self._wait(self._look_at_job)
@@ -178,6 +183,8 @@ class RayJobArrival(Arrival):
         """Delete the RayJob if it cannot get to its head: it must not run after a failure."""
         try:
             yield
+        except EndedJobError:
+            raise
         except RaykitError:
             if self.withdraws:
                 with contextlib.suppress(RaykitError):
@@ -226,7 +233,24 @@ class RayJobArrival(Arrival):
         return self._not_yet(job) if job else DELETED
 
     def _not_yet(self, job: RayJob) -> Look:
+        if job.has_ended and job.was_submitted:
+            return self._after_end(job)
+        if job.has_ended:
+            self.arrived = False
         return Look(False, submitted.findings(job, self.machines), job.state)
+
+    def _after_end(self, job: RayJob) -> Look:
+        """KubeRay saw the job end, or lost sight of it, and the head does not show it.
+
+        A head that is only silent may run the job on: it is asked again.
+        Errors: EndedJobError if KubeRay's word is the last one.
+        """
+        is_lost = self.is_unknown or ended.cluster(job) is None
+        if is_lost or job.status["jobStatus"] in TERMINAL:
+            self.needs_us = False
+            raise EndedJobError(job)
+        silent = f"KubeRay says {job.state}, and the head of {job.cluster_name} does not answer"
+        return Look(False, [Finding("silent-head", silent)], job.state)
 
     def _read(self) -> RayJob | None:
         """The RayJob as it is now; None if somebody deleted it."""
@@ -237,8 +261,11 @@ class RayJobArrival(Arrival):
 
     def _details(self) -> JobDetails | None:
         """What the head says of the job; None if it does not have it, or does not answer now."""
+        self.is_unknown = False
         if self.head is None:
             return None
         with contextlib.suppress(LostConnectionError, BusyHeadError, RefusedByKubernetesError):
-            return self.head.details(self.submission_id, once=True)
+            details = self.head.details(self.submission_id, once=True)
+            self.is_unknown = details is None
+            return details
         return None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from raykit.errors import JobsApiError
-from raykit.flows.keeping import from_cluster
 from raykit.flows.rayjobs.arrival import RayJobArrival
-from raykit.flows.rayjobs.session import RayJobSession, take_word
+from raykit.flows.rayjobs.session import RayJobSession
 from raykit.flows.session import Limits, Run, run_to_end
 from raykit.kube.connection import connect
 from raykit.kuberay import observed, raycluster
@@ -15,7 +14,6 @@ from raykit.kuberay.pods import head_is_ready
 from raykit.kuberay.rayjobs import ended, submitted
 from raykit.kuberay.rayjobs.rayjob import RayJob
 from raykit.kuberay.reach import reach
-from raykit.measure.outcome import judge
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -82,10 +80,6 @@ def attach(
     If the RayJob has ended and its cluster is gone, KubeRay's word and the submitter's log count.
     The caller holds the run's folder.
     """
-    if job.has_ended and ended.cluster(job) is None:
-        progress.note(f"the cluster of the RayJob {job.name} has ended: reading what is left of it")
-        _complete(record, job, runs)
-        return Run(record, judge(record))
     progress.phases += record.phases
     with contextlib.ExitStack() as way:
         arrival = RayJobArrival.of(job, progress, timeout)
@@ -97,16 +91,7 @@ def attach(
             session.join(arrival.wait())
 
         session = RayJobSession(arrival, record, runs, progress, join)
-        return run_to_end(session, join, Limits(timeout=timeout))
-
-
-def _complete(record: RunRecord, job: RayJob, runs: RunsFolder) -> None:
-    """Complete a record from what is left of its RayJob. Errors: RecordError (7)."""
-    take_word(record, job)
-    record.ended = job.ended
-    from_cluster.add_cluster(record, job)
-    from_cluster.add_log(record, job, ended.log(job), runs)
-    runs.write(record)
+        return run_to_end(session, lambda: session.start(join), Limits(timeout=timeout))
 
 
 def withdraw(job: RayJob, progress: Progress) -> None:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from raykit.errors import RaykitError
+from raykit.flows.keeping import from_cluster
+from raykit.flows.rayjobs import last_word
 from raykit.flows.rayjobs.arrival import LOOK_SECONDS, RayJobArrival
-from raykit.flows.session import Session
+from raykit.flows.rayjobs.last_word import DEADLINE, EndedJobError
+from raykit.flows.session import Limits, Session
 from raykit.flows.steps.measuring import Observation
 from raykit.kuberay.rayjobs import submitted
 from raykit.kuberay.rayjobs.rayjob import RayJob
-from raykit.measure.keeping.record import UNFINISHED
-from raykit.measure.outcome import shortened
+from raykit.measure import outcome
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import redacted
 from raykit.submission.following import DeletedClusterError
-from raykit.submission.jobs_api import TERMINAL
+from raykit.submission.recording import Recording
 
-DEADLINE = "DeadlineExceeded"
 WORD_SECONDS = 5.0
 """How long to wait for KubeRay's word on a job whose cluster has ended."""
 
@@ -29,7 +30,8 @@ class RayJobSession(Session):
     """Follows the job of a RayJob; if its cluster ends, KubeRay's word counts.
 
     again: waits for the next head and submits the job once more, after Kueue took its place; None:
-    the RayJob has no cluster of its own.
+    the RayJob has no cluster of its own. word: the RayJob as it ended, if its head could not be
+    asked. log_is_whole: whether nothing that the job printed can be missing.
     """
 
     def __init__(
@@ -42,24 +44,68 @@ class RayJobSession(Session):
     ) -> None:
         super().__init__(arrival, record, runs, progress)
         self.rayjob, self.again = arrival, again
+        self.word: RayJob | None = None
+        self.log_is_whole = True
+
+    def start(self, begin: Callable[[], None]) -> None:
+        """Submit the job, or join it: `begin` of `run_to_end`."""
+        with self._last_word():
+            begin()
+
+    @contextlib.contextmanager
+    def _last_word(self) -> Iterator[None]:
+        """If the RayJob has ended with its head in this block, KubeRay's word is taken."""
+        try:
+            yield
+        except EndedJobError as ended:
+            self.word = ended.job
+            self.end = ended.job.ended
+            self.progress.note(f"{ended.what}: reading what is left of it")
+            last_word.take(self.record, ended.job)
+            self._take_log(ended.job)
 
     def follow(self, timeout: float | None = None) -> None:
         """As `Session.follow`; a job that Kueue preempted is followed again from its new start."""
-        while True:
-            try:
-                super().follow(timeout)
-                break
-            except DeletedClusterError:
-                job = self._word()
-                if job is not None and job.has_ended:
-                    take_word(self.record, job)
+        with self._last_word():
+            while self.word is None:
+                try:
+                    super().follow(timeout)
+                    self._explain_stop()
                     return
-                if job is None or self.again is None:
-                    raise
-                self._start_again(job)
-        self._explain_stop()
+                except DeletedClusterError:
+                    job = self._look_for_end()
+                    if job is not None and job.has_ended:
+                        raise EndedJobError(job) from None
+                    if job is None or self.again is None:
+                        raise
+                    self._start_again(job)
 
-    def _word(self) -> RayJob | None:
+    def settle(self, *, stop: bool) -> None:
+        """As `Session.settle`; a RayJob that has ended is not stopped, and stays."""
+        super().settle(stop=stop and self.word is None)
+
+    def error_of(self, reason: BaseException | None, limits: Limits) -> RaykitError | None:
+        """As `Session.error_of`; a result that is missing may be in the lost part of the log."""
+        error = super().error_of(reason, limits)
+        if self.record.cause == outcome.NO_RESULT and not self.log_is_whole:
+            self.record.cause = error = None
+        return error
+
+    def _fate(self, limits: Limits) -> str:
+        return outcome.ENDED if self.word else super()._fate(limits)
+
+    def _take_log(self, job: RayJob) -> None:
+        """Keep and show the submitter's log, unless more of it came from the head."""
+        log = last_word.log(self.record, job)
+        self.log_is_whole = log is not None
+        if self.recording is None:
+            self.recording = Recording(self.record, self.runs, self.progress.listener)
+        if log is not None and len(log) >= self.recording.size:
+            from_cluster.keep(self.record, log, self.recording)
+        else:
+            self.record.log |= {"source": "partial"}
+
+    def _look_for_end(self) -> RayJob | None:
         """The RayJob once KubeRay has noticed the end of its cluster; None if it is gone."""
         assert self.rayjob.job is not None
         deadline = time.monotonic() + WORD_SECONDS
@@ -89,15 +135,4 @@ class RayJobSession(Session):
         with contextlib.suppress(RaykitError):
             job = submitted.read(self.rayjob.job)
             if job is not None and job.status.get("reason") == DEADLINE:
-                self.record.message = shortened(redacted(job.message))
-
-
-def take_word(record: RunRecord, job: RayJob) -> None:
-    """Put KubeRay's last word on a RayJob that has ended into the record."""
-    status = str(job.status.get("jobStatus") or "")
-    if status not in TERMINAL:
-        status = "STOPPED" if job.status.get("reason") == DEADLINE else UNFINISHED
-    record.status = status
-    record.message = shortened(redacted(job.message))
-    record.driver_exit_code = job.driver_exit_code
-    record.notes.append(f"its cluster had ended; KubeRay says: {job.state}")
+                self.record.message = outcome.shortened(redacted(job.message))

@@ -95,8 +95,12 @@ def _on_cluster(request: Request, lifetime: Lifetime, runs: RunsFolder, progress
         record.cluster = target.observe()
         packed.send(transport, progress)
         record.target |= arrival.target
+
+        def begin() -> None:
+            _submit(session, arrival, job)
+
         with runs.followed(record.id):
-            run = run_to_end(session, lambda: _submit(session, arrival, job), _limits(request))
+            run = run_to_end(session, lambda: session.start(begin), _limits(request))
             if request.collect:
                 collecting.after_failure(run, target, session.api, runs, progress)
             return run
@@ -159,7 +163,7 @@ def _with_own_cluster(
 
         session = RayJobSession(arrival, record, runs, progress, bring_up)
         with runs.followed(record.id):
-            run = run_to_end(session, begin, _limits(request))
+            run = run_to_end(session, lambda: session.start(begin), _limits(request))
             if request.collect and own:
                 target = OnKubernetes(own[0], reason)
                 collecting.after_failure(run, target, session.api, runs, progress)

@@ -50,6 +50,11 @@ class RayJob:
         return self.status.get("jobDeploymentStatus") in ENDED
 
     @property
+    def was_submitted(self) -> bool:
+        """Whether KubeRay has seen its job on a head."""
+        return bool(self.status.get("jobStatus"))
+
+    @property
     def was_refused(self) -> bool:
         return self.status.get("jobDeploymentStatus") == REFUSED
 

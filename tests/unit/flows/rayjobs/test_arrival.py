@@ -1,5 +1,6 @@
 """A RayJob on its way to its head: what every ending leaves in the cluster and in the record."""
 
+import contextlib
 import signal
 import threading
 
@@ -25,15 +26,14 @@ RAYJOB = {
 
 
 class Details(Silent):
-    """Calls a function at the first detail that is shown."""
+    """Calls a function at the first detail that is shown; what that returns, at the next one."""
 
     def __init__(self, act=lambda: None):
         self.act, self.texts = act, []
 
     def step_detail(self, text):
         self.texts.append(text)
-        self.act()
-        self.act = lambda: None
+        self.act = self.act() or (lambda: None)
 
 
 @pytest.fixture
@@ -44,14 +44,23 @@ def submit(api, kubeconfig, ray, tmp_path, make_record, monkeypatch):
         api.keep(plural)
     kubeconfig(api.url)
 
-    def submit(limits=Limits(), act=lambda: None, uploads=False):  # noqa: B008  (it is frozen)
+    def submit(limits=Limits(), act=lambda: None, uploads=False, own=False):  # noqa: B008
+        """own: the RayJob has a cluster of its own, which has no head yet."""
         record = make_record(submission_id="job-1")
         progress = Progress(Details(act))
+        head = None if own else ray.api()
         arrival = RayJobArrival(
-            connect(), RAYJOB, progress, api=ray.api(), timeout=limits.timeout, uploads=uploads
+            connect(), RAYJOB, progress, api=head, timeout=limits.timeout, uploads=uploads
         )
         session = RayJobSession(arrival, record, RunsFolder(tmp_path / "runs"), progress)
-        run = run_to_end(session, lambda: session.submit(PAYLOAD), limits)
+
+        def begin():
+            if own:
+                arrival.create()
+                arrival.reach_head(contextlib.ExitStack())
+            session.submit(PAYLOAD)
+
+        run = run_to_end(session, lambda: session.start(begin), limits)
         return run, bool(api.kept["rayjobs"])
 
     return submit
@@ -75,6 +84,86 @@ def gives_up(api):
         job["status"] = {"jobDeploymentStatus": "Failed", "message": "no pod", "reason": "Late"}
 
     return act
+
+
+def ends(api, log=None, **status):
+    """KubeRay says that the job ran and ended, and its cluster is gone."""
+
+    def act():
+        (job,) = api.kept["rayjobs"].values()
+        job["status"] = {"rayClusterName": "gone", "endTime": "2026-11-26T10:00:21Z", **status}
+        if log is not None:
+            pod = {"name": "echo-1-x", "namespace": "n", "labels": {"job-name": "echo-1"}}
+            containers = [{"name": "ray-job-submitter"}]
+            api.keep("pods", {"metadata": pod, "spec": {"containers": containers}})
+            api.say("/api/v1/namespaces/n/pods/echo-1-x/log", log)
+
+    return act
+
+
+COMPLETE, GIVEN_UP = {"jobDeploymentStatus": "Complete"}, {"jobDeploymentStatus": "Failed"}
+EXIT_3 = "Job entrypoint command failed with exit code 3, last available logs: x"
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(
+    ("status", "code", "word", "says"),
+    [
+        (COMPLETE | {"jobStatus": "SUCCEEDED"}, 0, "SUCCEEDED", ""),
+        (COMPLETE | {"jobStatus": "STOPPED"}, 21, "STOPPED", "was stopped"),
+        (GIVEN_UP | {"jobStatus": "FAILED", "message": EXIT_3}, 20, "FAILED", "exit status 3"),
+        (GIVEN_UP | {"jobStatus": "RUNNING"}, 20, "FAILED", "the head was lost"),
+        (
+            GIVEN_UP | {"jobStatus": "RUNNING", "reason": "DeadlineExceeded"},
+            21,
+            "STOPPED",
+            "was stopped",
+        ),
+    ],
+)
+def test_a_job_that_ended_with_its_head_has_the_outcome_that_kuberay_names_and_stays(
+    api, submit, own, status, code, word, says
+):
+    run, stays = submit(act=ends(api, log="hello\n", **status), own=own)
+    assert (run.exit_code, run.record.status, stays) == (code, word, True)
+    assert says in (run.error.what if run.error else "")
+    assert (run.record.log["kept"], run.record.log["bytes"]) == ("kept", 6)
+    assert run.record.ended == 1795687221.0
+
+
+def test_a_result_that_may_be_in_a_lost_log_is_not_missed(api, submit):
+    run, _ = submit(act=ends(api, **COMPLETE, jobStatus="SUCCEEDED"), own=True)
+    assert run.exit_code == 0
+    assert any("its log is lost" in note for note in run.record.notes)
+
+
+def test_an_interrupt_after_the_end_stops_and_deletes_nothing(api, submit, monkeypatch):
+    monkeypatch.setattr("raykit.kuberay.rayjobs.ended.log", lambda _: interrupt())
+    act = ends(api, **COMPLETE, jobStatus="SUCCEEDED")
+    run, stays = submit(Limits(stop_on_interrupt=True), act, own=True)
+    assert (run.exit_code, run.record.status, stays) == (0, "SUCCEEDED", True)
+
+
+def test_a_head_that_is_only_silent_is_asked_again(api, ray, submit):
+    """KubeRay gave up since the submitter's pod was lost; the job itself goes on."""
+    cluster = {
+        "metadata": {"name": "c", "namespace": "n", "creationTimestamp": "2026-11-26T09:00:00Z"},
+        "spec": {"headGroupSpec": {}},
+    }
+    api.keep("rayclusters", cluster)
+
+    def answers_again():
+        ray.drop.clear()
+        arrives(ray, log=b"x\n")()
+
+    def act():
+        (job,) = api.kept["rayjobs"].values()
+        job["status"] = GIVEN_UP | {"jobStatus": "RUNNING", "rayClusterName": "c"}
+        ray.drop.add("/api/jobs/")
+        return answers_again
+
+    run, stays = submit(act=act)
+    assert (run.exit_code, run.record.log["source"], stays) == (0, "file", True)
 
 
 def test_a_job_that_arrives_is_followed_like_any_other(ray, submit):
