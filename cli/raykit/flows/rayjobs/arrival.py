@@ -22,7 +22,6 @@ from raykit.kuberay.rayjobs import ended, submitted
 from raykit.kuberay.rayjobs.rayjob import JOB_NAME_LABEL, RayJob
 from raykit.kuberay.reach import reach
 from raykit.kuberay.waiting import Look, Watched
-from raykit.manifests.submission import PAYLOAD_ANNOTATION
 from raykit.objects import Object
 from raykit.progress import Progress
 from raykit.submission.answers import BusyHeadError, LostConnectionError, RefusedByKubernetesError
@@ -39,7 +38,9 @@ class RayJobArrival(Arrival):
     """The submission of a RayJob.
 
     arrived: True as soon as the API server holds the RayJob: the job then goes on without raykit,
-    unless raykit still has to upload its code (`needs_us`). waits_for: what it waited for last.
+    unless raykit still has to upload its code (`needs_us`). is_ours: whether this very run made
+    the RayJob: one of another raykit with the same id is followed, and never deleted. waits_for:
+    what it waited for last.
     is_unknown: whether the head answered last that it does not know the job.
     """
 
@@ -58,7 +59,7 @@ class RayJobArrival(Arrival):
         self.timeout = float("inf") if timeout is None else timeout
         self.needs_us = uploads
         self.job: RayJob | None = None
-        self.withdraws = True
+        self.is_ours = False
         self.seen: JobDetails | None = None
         self.is_unknown = False
         self.cluster: Cluster | None = None
@@ -69,7 +70,7 @@ class RayJobArrival(Arrival):
     def of(cls, job: RayJob, progress: Progress, timeout: float | None) -> RayJobArrival:
         """The submission of a RayJob that is there; an error does not withdraw it."""
         arrival = cls(job.connection, job.item, progress, timeout=timeout)
-        arrival.job, arrival.arrived, arrival.withdraws = job, True, False
+        arrival.job, arrival.arrived = job, True
         return arrival
 
     @property
@@ -91,7 +92,7 @@ class RayJobArrival(Arrival):
         if self.job is None:
             self.arrived = None
             try:
-                self.job = submitted.create(self.connection, self.item, PAYLOAD_ANNOTATION)
+                self._take(*submitted.create(self.connection, self.item))
             except KubernetesError:
                 # Its answer may be lost, and the RayJob there.
                 if not self.find_out(0):
@@ -99,15 +100,23 @@ class RayJobArrival(Arrival):
             except RaykitError:
                 self.arrived = False
                 raise
-            self.arrived = True
         assert self.job is not None
         return self.job
 
     def find_out(self, seconds: float) -> bool:  # noqa: ARG002
         """Ask the API server whether it holds the RayJob; set and return `arrived`."""
-        self.job = submitted.find(self.connection, self.item, PAYLOAD_ANNOTATION)
-        self.arrived = self.job is not None
-        return self.arrived
+        found = submitted.find(self.connection, self.item)
+        if found is None:
+            self.arrived = False
+        else:
+            self._take(*found)
+        return bool(self.arrived)
+
+    def _take(self, job: RayJob, is_ours: bool) -> None:
+        self.job, self.is_ours, self.arrived = job, is_ours, True
+        if not is_ours:
+            self.needs_us = False
+            self.progress.note(f"another raykit made the RayJob {self.name}: following it")
 
     def reach_head(self, way: contextlib.ExitStack) -> tuple[Endpoint, Transport, Cluster]:
         """Wait until the head of the RayJob's own cluster is ready, and open a way to it.
@@ -162,14 +171,16 @@ class RayJobArrival(Arrival):
     def stop(self, seconds: float) -> JobDetails | None:
         """Stop the job; delete the RayJob if the head does not have its job yet.
 
-        A head that had the job and does not answer now is asked again, as any head is.
+        A head that had the job and does not answer now is asked again, as any head is. The RayJob
+        of another run stays.
         """
         has_arrived = self.head is not None and self.seen is not None
         with contextlib.suppress(RaykitError):
             has_arrived = has_arrived or self._details() is not None
         if has_arrived:
             return super().stop(seconds)
-        self.withdraw()
+        if self.is_ours:
+            self.withdraw()
         return None
 
     def withdraw(self) -> None:
@@ -186,7 +197,7 @@ class RayJobArrival(Arrival):
         except EndedJobError:
             raise
         except RaykitError:
-            if self.withdraws:
+            if self.is_ours:
                 with contextlib.suppress(RaykitError):
                     self.withdraw()
             raise

@@ -17,15 +17,16 @@ from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import ended
 from raykit.kuberay.rayjobs.rayjob import FAILED, RUNNING, RayJob, submitter_pods
+from raykit.manifests.submission import PAYLOAD_ANNOTATION, RUN_ANNOTATION
 from raykit.objects import Object, holds
 
 SHOWN = 200
 
 
-def create(connection: Kubernetes, item: Object, same: str) -> RayJob:
+def create(connection: Kubernetes, item: Object) -> tuple[RayJob, bool]:
     """Create a RayJob; if it is there already with the same content, return that one.
 
-    same: an annotation; equal values mean equal content.
+    Returns the RayJob, and whether it is of this very run: else another raykit made it.
     Errors: MissingError (4) if this KubeRay does not know a field; ConflictError (8) if the name
     is taken by another RayJob; KubernetesError (5).
     """
@@ -39,8 +40,8 @@ def create(connection: Kubernetes, item: Object, same: str) -> RayJob:
                 next="leave the option out, or upgrade KubeRay with its CRDs",
             )
         with contextlib.suppress(ConflictError):
-            return RayJob(connection, name, namespace, connection.create(item, namespace))
-    existing = find(connection, item, same)
+            return RayJob(connection, name, namespace, connection.create(item, namespace)), True
+    existing = find(connection, item)
     if existing is None:
         raise ConflictError(
             f"the RayJob {namespace}/{name} exists already, with another job",
@@ -50,14 +51,19 @@ def create(connection: Kubernetes, item: Object, same: str) -> RayJob:
     return existing
 
 
-def find(connection: Kubernetes, item: Object, same: str) -> RayJob | None:
-    """The RayJob with the name of another one, if it has the same content. same: as in `create`."""
+def find(connection: Kubernetes, item: Object) -> tuple[RayJob, bool] | None:
+    """The RayJob of this name if it has the same content, and whether it is of the same run."""
     name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
     there = connection.get("RayJob", name, namespace)
-    annotations = (there or {}).get("metadata", {}).get("annotations") or {}
-    if there is None or annotations.get(same) != item["metadata"]["annotations"][same]:
+    found, wanted = _annotations(there or {"metadata": {}}), _annotations(item)
+    if there is None or found.get(PAYLOAD_ANNOTATION) != wanted[PAYLOAD_ANNOTATION]:
         return None
-    return RayJob(connection, name, namespace, there)
+    is_ours = found.get(RUN_ANNOTATION) == wanted[RUN_ANNOTATION]
+    return RayJob(connection, name, namespace, there), is_ours
+
+
+def _annotations(item: Object) -> Object:
+    return item["metadata"].get("annotations") or {}
 
 
 def read(job: RayJob) -> RayJob | None:

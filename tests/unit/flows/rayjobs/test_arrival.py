@@ -20,7 +20,11 @@ PAYLOAD = {"entrypoint": "echo", "submission_id": "job-1", "metadata": {PAYLOAD_
 RAYJOB = {
     "apiVersion": "ray.io/v1",
     "kind": "RayJob",
-    "metadata": {"name": "echo-1", "namespace": "n", "annotations": {"raykit.io/payload": "hash"}},
+    "metadata": {
+        "name": "echo-1",
+        "namespace": "n",
+        "annotations": {"raykit.io/payload": "hash", "raykit.io/run": "our-run"},
+    },
     "spec": {"entrypoint": "echo", "jobId": "job-1"},
 }
 
@@ -193,6 +197,55 @@ def test_an_interrupt_on_the_way_leaves_only_a_rayjob_that_can_go_on_alone(
     run, stayed = submit(limits, interrupt, uploads)
     assert (run.exit_code, run.record.status, stayed) == (130, status, stays)
     assert words in run.error.what
+
+
+@pytest.fixture
+def of_a_colleague(api, submit):
+    """Another raykit has submitted the same job under the same id."""
+    annotations = RAYJOB["metadata"]["annotations"] | {"raykit.io/run": "their-run"}
+    metadata = RAYJOB["metadata"] | {"annotations": annotations, "uid": "theirs"}
+    api.keep("rayjobs", RAYJOB | {"metadata": metadata})
+
+
+@pytest.mark.usefixtures("of_a_colleague")
+@pytest.mark.parametrize(
+    ("limits", "uploads", "words"),
+    [
+        (Limits(), False, "goes on"),
+        (Limits(), True, "goes on"),
+        (Limits(stop_on_interrupt=True), False, "is still PENDING"),
+    ],
+)
+def test_an_interrupt_never_deletes_a_rayjob_of_another_run(submit, limits, uploads, words):
+    run, stays = submit(limits, interrupt, uploads)
+    assert (run.exit_code, run.record.status, stays) == (130, "UNFINISHED", True)
+    assert words in run.error.what
+
+
+@pytest.mark.usefixtures("of_a_colleague")
+def test_an_error_never_deletes_a_rayjob_of_another_run(api, submit):
+    run, stays = submit(act=gives_up(api))
+    assert (run.exit_code, run.record.status, stays) == (5, "NOT_SUBMITTED", True)
+
+
+@pytest.mark.parametrize("colleague", [False, True])
+def test_after_a_lost_answer_the_run_in_the_rayjob_says_who_made_it(
+    api, submit, monkeypatch, colleague
+):
+    answer = api.answer
+
+    def lose(method, path, query, body):
+        said = answer(method, path, query, body)
+        if method != "POST" or query.get("dryRun"):
+            return said
+        if colleague:
+            (made,) = api.kept["rayjobs"].values()
+            made["metadata"]["annotations"] |= {"raykit.io/run": "their-run"}
+        return 504, {"kind": "Status", "code": 504, "message": "the request timed out"}
+
+    monkeypatch.setattr(api, "answer", lose)
+    run, stays = submit(Limits(stop_on_interrupt=True), interrupt)
+    assert (run.exit_code, stays) == (130, colleague)
 
 
 def test_a_time_out_on_the_way_leaves_the_rayjob(submit):

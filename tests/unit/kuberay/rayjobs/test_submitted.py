@@ -8,7 +8,7 @@ from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import submitted
 from raykit.kuberay.rayjobs.rayjob import RayJob
 
-SAME = "raykit.io/payload"
+PAYLOAD, RUN = "raykit.io/payload", "raykit.io/run"
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def connection(api, kubeconfig):
     return connect()
 
 
-def ray_job(payload="hash", spec=None, **status):
+def ray_job(payload="hash", spec=None, run="our-run", **status):
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayJob",
@@ -27,7 +27,7 @@ def ray_job(payload="hash", spec=None, **status):
             "name": "fib-1",
             "namespace": "n",
             "uid": "uid-1",
-            "annotations": {SAME: payload},
+            "annotations": {PAYLOAD: payload, RUN: run},
             "labels": {"kueue.x-k8s.io/queue-name": "team"},
         },
         "spec": {"entrypoint": "echo", "submissionMode": "K8sJobMode"} | (spec or {}),
@@ -115,9 +115,11 @@ def test_a_suspended_rayjob_is_queued(findings):
 
 
 def test_a_rayjob_is_created_once_and_found_again(api, connection):
-    made = submitted.create(connection, ray_job(), SAME)
-    again = submitted.create(connection, ray_job(), SAME)
+    made, is_ours = submitted.create(connection, ray_job())
+    again, is_still_ours = submitted.create(connection, ray_job())
     assert made.name == again.name == "fib-1"
+    assert is_ours
+    assert is_still_ours
     posts = [asked for asked in api.asked if asked[0] == "POST"]
     assert len(posts) == 2  # the first one only asks whether KubeRay knows every field
 
@@ -125,7 +127,13 @@ def test_a_rayjob_is_created_once_and_found_again(api, connection):
 def test_another_job_under_the_same_name_is_a_conflict(api, connection):
     api.keep("rayjobs", ray_job("of another"))
     with pytest.raises(ConflictError, match="exists already, with another job"):
-        submitted.create(connection, ray_job(), SAME)
+        submitted.create(connection, ray_job())
+
+
+def test_the_same_job_of_another_run_is_found_and_not_ours(api, connection):
+    api.keep("rayjobs", ray_job(run="their-run"))
+    found, is_ours = submitted.create(connection, ray_job())
+    assert (found.name, is_ours) == ("fib-1", False)
 
 
 def test_a_field_that_this_kuberay_drops_is_named_before_anything_is_made(api, connection):
@@ -133,7 +141,7 @@ def test_a_field_that_this_kuberay_drops_is_named_before_anything_is_made(api, c
     api.say("/apis/ray.io/v1/namespaces/n/rayjobs", stored, 201)
     sent = ray_job(spec={"preRunningDeadlineSeconds": 9})
     with pytest.raises(MissingError) as refused:
-        submitted.create(connection, sent, SAME)
+        submitted.create(connection, sent)
     assert refused.value.evidence == ("its CRD has no spec.preRunningDeadlineSeconds",)
     assert api.kept["rayjobs"] == {}
 
