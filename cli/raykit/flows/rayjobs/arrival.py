@@ -39,8 +39,8 @@ class RayJobArrival(Arrival):
 
     arrived: True as soon as the API server holds the RayJob: the job then goes on without raykit,
     unless raykit still has to upload its code (`needs_us`). is_ours: whether this very run made
-    the RayJob: one of another raykit with the same id is followed, and never deleted. waits_for:
-    what it waited for last.
+    the RayJob: one of another raykit with the same id is followed, and never deleted. on_made:
+    called when the RayJob is there. waits_for: what it waited for last.
     is_unknown: whether the head answered last that it does not know the job.
     """
 
@@ -60,6 +60,7 @@ class RayJobArrival(Arrival):
         self.needs_us = uploads
         self.job: RayJob | None = None
         self.is_ours = False
+        self.on_made: Callable[[], None] = lambda: None
         self.seen: JobDetails | None = None
         self.is_unknown = False
         self.cluster: Cluster | None = None
@@ -79,12 +80,13 @@ class RayJobArrival(Arrival):
 
     @property
     def target(self) -> dict[str, str]:
-        """What a run's record keeps of the RayJob."""
+        """What a run's record keeps of the RayJob; its uid once it is known."""
         return {
             "kind": "kubernetes",
             "context": self.connection.context,
             "namespace": str(self.item["metadata"]["namespace"]),
             "rayjob": self.name,
+            **({"rayjob_uid": self.job.uid} if self.job else {}),
         }
 
     def create(self) -> RayJob:
@@ -114,6 +116,7 @@ class RayJobArrival(Arrival):
 
     def _take(self, job: RayJob, is_ours: bool) -> None:
         self.job, self.is_ours, self.arrived = job, is_ours, True
+        self.on_made()
         if not is_ours:
             self.needs_us = False
             self.progress.note(f"another raykit made the RayJob {self.name}: following it")

@@ -28,19 +28,30 @@ def is_of_rayjob(record: RunRecord | None) -> bool:
 def find(record: RunRecord, context: str | None) -> RayJob:
     """The RayJob of a run. context: as in kubectl; None: the record's.
 
-    Errors: JobsApiError (6) if it is gone; MissingError (4), KubernetesError (5).
+    Errors: JobsApiError (6) if it is gone, or another one has its name; MissingError (4),
+    KubernetesError (5).
     """
     target = record.target
     name, namespace = str(target["rayjob"]), str(target.get("namespace"))
     connection = connect(context or target.get("context"))
     item = connection.get("RayJob", name, namespace)
-    if item is None:
+    job = None if item is None else RayJob(connection, name, namespace, item)
+    if job is None or not _is_of(record, job):
+        another = [f"another RayJob has its name now: {job.uid}"] if job else []
         raise JobsApiError(
             f"the RayJob {namespace}/{name} of the run {record.id} is gone",
-            evidence=[f"status when last seen: {record.status}"],
+            evidence=[f"status when last seen: {record.status}", *another],
             next=f"raykit runs show {record.id}",
         )
-    return RayJob(connection, name, namespace, item)
+    return job
+
+
+def _is_of(record: RunRecord, job: RayJob) -> bool:
+    """Whether it is the RayJob of this run. Before its creation was answered, its id decides."""
+    uid = record.target.get("rayjob_uid")
+    if uid is not None:
+        return bool(uid == job.uid)
+    return bool(job.spec.get("jobId") == record.submission_id)
 
 
 def cluster_name(record: RunRecord, context: str | None) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from raykit.errors import RaykitError
+from raykit.errors import RaykitError, RecordError
 from raykit.flows.keeping import from_cluster
 from raykit.flows.rayjobs import last_word
 from raykit.flows.rayjobs.arrival import LOOK_SECONDS, RayJobArrival
@@ -44,8 +44,15 @@ class RayJobSession(Session):
     ) -> None:
         super().__init__(arrival, record, runs, progress)
         self.rayjob, self.again = arrival, again
+        arrival.on_made = self._keep_target
         self.word: RayJob | None = None
         self.log_is_whole = True
+
+    def _keep_target(self) -> None:
+        """Write which RayJob it is at once: `raykit stop` deletes no other one of its name."""
+        self.record.target |= self.rayjob.target
+        with contextlib.suppress(RecordError):  # `follow` reports a full disk
+            self.runs.write(self.record)
 
     def start(self, begin: Callable[[], None]) -> None:
         """Submit the job, or join it: `begin` of `run_to_end`."""

@@ -176,6 +176,19 @@ def test_a_job_that_arrives_is_followed_like_any_other(ray, submit):
     assert run.record.log["source"] == "file"
 
 
+def test_the_record_names_the_very_rayjob_from_its_creation_on(api, submit, tmp_path):
+    kept = []
+
+    def look():
+        (job,) = api.kept["rayjobs"].values()
+        record = RunsFolder(tmp_path / "runs").read("20261123-234249-fib-dce3")
+        kept.append((record.target["rayjob_uid"], job["metadata"]["uid"]))
+
+    submit(Limits(timeout=0.3), look)
+    ((recorded, real),) = kept
+    assert recorded == real
+
+
 def test_a_rayjob_that_cannot_get_there_is_deleted_with_the_reason(api, submit):
     run, stays = submit(act=gives_up(api))
     assert (run.exit_code, run.record.status, stays) == (5, "NOT_SUBMITTED", False)

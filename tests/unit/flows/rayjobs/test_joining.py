@@ -23,11 +23,13 @@ def rayjob(api, kubeconfig, runs, make_record):
         api.keep(plural)
     kubeconfig(api.url)
 
-    def make(**status):
+    def make(uid="uid-1", job_id="job-1", **status):
+        """uid: what the record says of the RayJob. job_id: the RayJob's."""
         target = {"kind": "kubernetes", "context": "kind-here", "namespace": "n", "rayjob": "fib-1"}
+        target |= {"rayjob_uid": uid} if uid else {}
         runs.write(make_record(id="run-1", submission_id="job-1", target=target))
         metadata = {"name": "fib-1", "namespace": "n", "uid": "uid-1"}
-        spec = {"entrypoint": "python", "jobId": "job-1", "submissionMode": "K8sJobMode"}
+        spec = {"entrypoint": "python", "jobId": job_id, "submissionMode": "K8sJobMode"}
         api.keep("rayjobs", {"metadata": metadata, "spec": spec, "status": status})
 
     return make
@@ -37,6 +39,41 @@ def test_stop_deletes_a_rayjob_that_waits_for_its_cluster(api, raykit, rayjob):
     rayjob(jobDeploymentStatus="Suspended")
     code, out, _ = raykit("stop", "run-1")
     assert (code, out) == (0, "job-1: NOT_SUBMITTED\n")
+    assert api.kept["rayjobs"] == {}
+
+
+@pytest.mark.parametrize("command", ["stop", "attach", "logs"])
+@pytest.mark.parametrize("other", [{"uid": "uid-of-ours"}, {"uid": None, "job_id": "job-2"}])
+def test_another_rayjob_under_the_name_of_a_run_is_neither_followed_nor_deleted(
+    api, raykit, rayjob, command, other
+):
+    rayjob(jobDeploymentStatus="Suspended", **other)
+    code, _, said = raykit(command, "run-1")
+    assert (code, len(api.kept["rayjobs"])) == (6, 1)
+    assert "is gone" in said
+    assert "another RayJob has its name now: uid-1" in said
+
+
+def test_a_rayjob_that_was_replaced_since_it_was_read_is_not_deleted(
+    api, raykit, rayjob, monkeypatch
+):
+    rayjob(jobDeploymentStatus="Suspended")
+    answer = api.answer
+
+    def replace(method, path, query, body):
+        if method == "DELETE":
+            (job,) = api.kept["rayjobs"].values()
+            job["metadata"]["uid"] = "another"
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(api, "answer", replace)
+    assert raykit("stop", "run-1")[0] == 0
+    assert len(api.kept["rayjobs"]) == 1
+
+
+def test_stop_deletes_a_rayjob_whose_creation_was_never_answered(api, raykit, rayjob):
+    rayjob(uid=None, jobDeploymentStatus="Suspended")
+    assert raykit("stop", "run-1")[0] == 0
     assert api.kept["rayjobs"] == {}
 
 
