@@ -14,10 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, cast
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import AnyStr, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
 REPLACEMENT = "[redacted]"
@@ -38,28 +42,41 @@ URL_CREDENTIALS = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that a screen obeys instead of showing; tabs and line ends are harmless."""
 
+FEW = 50
+"""So many secrets are found faster one by one than all at once."""
+BLOCK = 1 << 14
+"""So many places are looked at between two looks at the clock."""
+
 Value = TypeVar("Value")
 
 _learning = threading.Lock()
 _known: tuple[str, ...] = ()
 
 
+class NotRedactedError(Exception):
+    """A value was not redacted, and must not be shown or kept; the text says why."""
+
+
 def learn(*secrets: str) -> None:
     """Remember secrets, with the forms that they take in URLs, JSON and error messages."""
     global _known
     with _learning:
-        forms = [form for secret in secrets for form in _forms(secret)]
-        _known = tuple(dict.fromkeys((*_known, *forms)))
+        forms = dict.fromkeys(form for secret in secrets for form in _forms(secret))
+        for form in _known:
+            forms.pop(form, None)
+        if forms:
+            _known = (*_known, *forms)
 
 
 def learn_variables(variables: Mapping[str, object]) -> None:
     """Remember the values of environment variables whose names say that they are secret."""
-    named = {name: value for name, value in variables.items() if SECRET_NAME.search(name)}
-    values = [value for value in named.values() if isinstance(value, str)]
-    learn(*(value for value in values if len(value) >= SHORTEST_VALUE))
+    learn(*_secret_values(variables))
 
 
 OF_VARIABLES = ("env_vars", "rayStartParams")
+
+MOST_FORMS, MOST_CHARACTERS = 100_000, 16 << 20
+"""Of all secrets, where a head teaches them: more would take too much time and memory."""
 
 
 def learn_from(value: object) -> None:
@@ -67,35 +84,30 @@ def learn_from(value: object) -> None:
 
     They are those of runtime environments (`env_vars`), of containers (`name` and `value`), and the
     options of `ray start`.
+    Errors: NotRedactedError if there are too many to look for.
     """
-    with contextlib.suppress(RecursionError):
-        if isinstance(value, dict):
-            for key in OF_VARIABLES:
-                if isinstance(value.get(key), dict):
-                    learn_variables(value[key])
-            if isinstance(value.get("name"), str):
-                learn_variables({value["name"]: value.get("value")})
-            for item in value.values():
-                learn_from(item)
-        elif isinstance(value, list):
-            for item in value:
-                learn_from(item)
-        elif isinstance(value, str) and value.startswith("{") and "env_vars" in value:
-            with contextlib.suppress(ValueError):
-                learn_from(json.loads(value))
+    values: dict[str, None] = {}
+    _find_variables(value, values)
+    lines = sum(1 + len(text.splitlines()) for text in values)
+    size = sum(map(len, values)) + sum(map(len, _known))
+    if lines + len(_known) > MOST_FORMS or size > MOST_CHARACTERS:
+        raise NotRedactedError("there are too many secret variables to look for")
+    learn(*values)
 
 
 def known() -> tuple[str, ...]:
-    """All forms of all secrets learned so far; a new tuple object whenever `learn` is called."""
+    """All forms of all secrets learned so far; another tuple object when there are more."""
     return _known
 
 
-def redacted(value: Value) -> Value:
+def redacted(value: Value, *, kept: Container[str] = (), deadline: float = math.inf) -> Value:
     """A copy of the value with every secret replaced.
 
     value: a text, or lists, tuples and dictionaries of texts; others are returned as they are.
+    kept: keys of dictionaries that stay as they are. deadline: monotonic seconds.
+    Errors: NotRedactedError after the deadline.
     """
-    return cast(Value, _redacted(value))
+    return cast(Value, _Cleaner(_finder(), kept, deadline).clean(value))
 
 
 def plain(text: str) -> str:
@@ -112,7 +124,7 @@ class Redactor:
     """
 
     def __init__(self, secrets: Callable[[], Sequence[str]] = known) -> None:
-        self.held = b""
+        self.held = ""
         self.source = secrets
         self.learned: Sequence[str] | None = None
         self._refresh()
@@ -120,51 +132,126 @@ class Redactor:
     def feed(self, chunk: bytes) -> bytes:
         """Take the next chunk; return the bytes that are safe to show now."""
         self._refresh()
-        if not self.secrets:
+        if not self.finder.secrets:
             return chunk
-        data, safe, done = self.held + chunk, [], 0
-        while match := self._next(data, done):
-            safe += [data[done : match.start()], REPLACEMENT.encode()]
-            done = match.end()
-        undecided = self._undecided(data, done)
+        # Latin-1 makes one character of each byte.
+        data, safe, done = self.held + chunk.decode("latin-1"), [], 0
+        undecided = self.finder.first_cut(data, 0)
+        for start, end in self.finder.spans(data):
+            # More bytes could still show a longer secret, or an earlier one.
+            if start >= undecided:
+                break
+            safe += [data[done:start], REPLACEMENT]
+            done = end
+            if done > undecided:
+                undecided = self.finder.first_cut(data, done)
         self.held = data[undecided:]
-        return b"".join([*safe, data[done:undecided]])
+        return "".join([*safe, data[done:undecided]]).encode("latin-1")
 
     def end(self) -> bytes:
         """The bytes that were held back because they could have been the start of a secret."""
-        rest, self.held = self.held, b""
-        return self.pattern.sub(REPLACEMENT.encode(), rest) if self.secrets else rest
+        rest, self.held = self.held, ""
+        return self.finder.replaced(rest, REPLACEMENT).encode("latin-1")
 
     def _refresh(self) -> None:
         secrets = self.source()
-        if secrets is self.learned:
-            return
-        self.learned = secrets
-        encoded = {secret.encode("utf-8", "surrogatepass") for secret in secrets if secret}
-        self.secrets = sorted(encoded, key=lambda secret: (-len(secret), secret))
-        self.pattern = re.compile(b"|".join(map(re.escape, self.secrets)))
-        self.longest = max(map(len, self.secrets), default=0)
-
-    def _next(self, data: bytes, position: int) -> re.Match[bytes] | None:
-        """The next secret; None if more bytes could still show a longer or an earlier one."""
-        # Almost no chunk contains a secret, and this test is faster than the pattern.
-        if not any(secret in data for secret in self.secrets):
-            return None
-        match = self.pattern.search(data, position)
-        return match if match and match.start() < self._undecided(data, position) else None
-
-    def _undecided(self, data: bytes, position: int) -> int:
-        """The position of the first secret that the end of the data may have cut."""
-        first = max(position, len(data) - self.longest + 1)
-        starts = (beginning(data, secret, first) for secret in self.secrets)
-        return min(starts, default=len(data))
+        if secrets is not self.learned:
+            self.learned = secrets
+            encoded = (secret.encode("utf-8", "surrogatepass") for secret in secrets)
+            self.finder = Finder(secret.decode("latin-1") for secret in encoded)
 
 
-def beginning(data: bytes, text: bytes, first: int = 0) -> int:
-    """The position, from `first` on, of a beginning of `text` that the end of the data cuts.
+class Finder:
+    """Finds secrets in texts.
 
-    Returns the length of the data if there is none.
+    Of secrets that begin at the same place, the longest is found, and the next one begins behind
+    it. A few secrets are looked for one by one. For many, short pieces of the text are looked up
+    among theirs, which takes as long for 10,000 as for 1,000 (benchmarks/redaction.py).
     """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self.secrets = frozenset(secret for secret in secrets if secret)
+        self.longest = max(map(len, self.secrets), default=0)
+        self.is_few = len(self.secrets) <= FEW
+        if not self.is_few:
+            self._arrange()
+
+    def spans(self, text: str, deadline: float = math.inf) -> Iterator[tuple[int, int]]:
+        """Where secrets begin and end, in order. Errors: NotRedactedError after the deadline."""
+        return self._few(text, deadline) if self.is_few else self._many(text, deadline)
+
+    def replaced(self, text: str, by: str, deadline: float = math.inf) -> str:
+        """The text with every secret replaced. Errors: NotRedactedError after the deadline."""
+        pieces, done = [], 0
+        for start, end in self.spans(text, deadline):
+            pieces += [text[done:start], by]
+            done = end
+        return "".join([*pieces, text[done:]]) if pieces else text
+
+    def first_cut(self, text: str, position: int) -> int:
+        """Where, from a position on, the end of the text may cut a secret; else its length."""
+        first = max(position, len(text) - self.longest + 1)
+        if self.is_few:
+            places = (beginning(text, secret, first) for secret in self.secrets)
+            return min(places, default=len(text))
+        return next((at for at in range(first, len(text)) if self._may_begin(text, at)), len(text))
+
+    def _few(self, text: str, deadline: float) -> Iterator[tuple[int, int]]:
+        places = {secret: text.find(secret) for secret in self.secrets if secret in text}
+        while places:
+            start, size = min((place, -len(secret)) for secret, place in places.items())
+            done = start - size
+            yield start, done
+            for secret in [secret for secret, place in places.items() if place < done]:
+                _check(deadline)
+                places[secret] = text.find(secret, done)
+            places = {secret: place for secret, place in places.items() if place >= 0}
+
+    def _arrange(self) -> None:
+        """Prepare to look for many secrets: wherever one begins, the next place that `step`
+        divides has one of its `pieces`."""
+        shortest = min(map(len, self.secrets))
+        self.piece = max(min(shortest, 4), min(shortest // 2, 8))
+        self.step = min(shortest - self.piece + 1, 8)
+        starts = range(self.step)
+        self.pieces = {secret[at : at + self.piece] for secret in self.secrets for at in starts}
+        self.ordered = sorted(self.secrets)
+        self.sizes: dict[str, list[int]] = {}
+        pairs = {(len(secret), secret[: self.piece]) for secret in self.secrets}
+        for size, begins in sorted(pairs, reverse=True):
+            self.sizes.setdefault(begins, []).append(size)
+
+    def _many(self, text: str, deadline: float) -> Iterator[tuple[int, int]]:
+        done, piece, step, pieces = 0, self.piece, self.step, self.pieces
+        for first in range(0, len(text), step * BLOCK):
+            _check(deadline)
+            places = range(first, min(first + step * BLOCK, len(text)), step)
+            for last in [place for place in places if text[place : place + piece] in pieces]:
+                for start in range(max(done, last - step + 1), last + 1):
+                    if start >= done and (size := self._size(text, start, deadline)):
+                        done = start + size
+                        yield start, done
+
+    def _size(self, text: str, start: int, deadline: float) -> int:
+        """The length of the longest secret at a place; 0 if there is none."""
+        sizes = self.sizes.get(text[start : start + self.piece])
+        if sizes is None:
+            return 0
+        _check(deadline)
+        pieces = (text[start : start + size] for size in sizes)
+        return next((len(piece) for piece in pieces if piece in self.secrets), 0)
+
+    def _may_begin(self, text: str, start: int) -> bool:
+        """Whether the end of a text, from a place on, is the beginning of a longer secret."""
+        if len(text) - start >= self.piece and text[start : start + self.piece] not in self.sizes:
+            return False
+        rest = text[start:]
+        after = bisect_right(self.ordered, rest)
+        return after < len(self.ordered) and self.ordered[after].startswith(rest)
+
+
+def beginning(data: AnyStr, text: AnyStr, first: int = 0) -> int:
+    """Where, from `first` on, the end of the data cuts `text`; else the length of the data."""
     start = data.find(text[:1], max(first, len(data) - len(text) + 1))
     while start >= 0:
         if text.startswith(data[start:]):
@@ -173,21 +260,73 @@ def beginning(data: bytes, text: bytes, first: int = 0) -> int:
     return len(data)
 
 
-def _redacted(value: object) -> object:
-    if isinstance(value, str):
-        return _redacted_text(value)
-    if isinstance(value, dict):
-        return {_redacted(key): _redacted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_redacted(item) for item in value]
-    return tuple(map(_redacted, value)) if isinstance(value, tuple) else value
+@dataclass(frozen=True)
+class _Cleaner:
+    """Redacts a value. finder: of its secrets; kept, deadline: as for `redacted`."""
+
+    finder: Finder
+    kept: Container[str]
+    deadline: float
+
+    def clean(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.key(key): self.clean(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.clean(item) for item in value]
+        return tuple(map(self.clean, value)) if isinstance(value, tuple) else value
+
+    def key(self, key: object) -> object:
+        return self.text(key) if isinstance(key, str) and key not in self.kept else key
+
+    def text(self, text: str) -> str:
+        _check(self.deadline)
+        text = self.finder.replaced(text, REPLACEMENT, self.deadline)
+        return URL_CREDENTIALS.sub(f"{REPLACEMENT}@", text) if "://" in text else text
 
 
-def _redacted_text(text: str) -> str:
-    secrets = sorted((secret for secret in known() if secret in text), key=len, reverse=True)
-    if secrets:
-        text = re.sub("|".join(map(re.escape, secrets)), REPLACEMENT, text)
-    return URL_CREDENTIALS.sub(f"{REPLACEMENT}@", text) if "://" in text else text
+_made: tuple[tuple[str, ...], Finder] = (), Finder(())
+
+
+def _finder() -> Finder:
+    """The finder of all known secrets; another one only when there are more of them."""
+    global _made
+    secrets, made = _known, _made
+    if made[0] is not secrets:
+        _made = made = secrets, Finder(secrets)
+    return made[1]
+
+
+def _check(deadline: float) -> None:
+    """Errors: NotRedactedError after the deadline."""
+    if time.monotonic() > deadline:
+        raise NotRedactedError("no time was left to look for secrets in it")
+
+
+def _secret_values(variables: Mapping[str, object]) -> list[str]:
+    """The values of variables whose names say that they are secret."""
+    values = [value for name, value in variables.items() if SECRET_NAME.search(name)]
+    return [value for value in values if isinstance(value, str) and len(value) >= SHORTEST_VALUE]
+
+
+def _find_variables(value: object, values: dict[str, None]) -> None:
+    """Put the values of all secret variables in JSON data into `values`."""
+    with contextlib.suppress(RecursionError):
+        if isinstance(value, dict):
+            groups = [value[key] for key in OF_VARIABLES if isinstance(value.get(key), dict)]
+            if isinstance(value.get("name"), str):
+                groups.append({value["name"]: value.get("value")})
+            for variables in groups:
+                values |= dict.fromkeys(_secret_values(variables))
+            for item in value.values():
+                _find_variables(item, values)
+        elif isinstance(value, list):
+            for item in value:
+                _find_variables(item, values)
+        elif isinstance(value, str) and value.startswith("{") and "env_vars" in value:
+            with contextlib.suppress(ValueError):
+                _find_variables(json.loads(value), values)
 
 
 def _forms(secret: str) -> list[str]:

@@ -1,6 +1,8 @@
 """Secrets never come out: not of a stream of bytes, however it was cut, nor of a text or JSON."""
 
 import json
+import re
+import time
 from urllib.parse import quote
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from raykit import redaction
 from raykit.endpoint import Endpoint
-from raykit.redaction import Redactor, known, learn, redacted
+from raykit.redaction import Finder, NotRedactedError, Redactor, known, learn, redacted
 
 REPLACEMENT = redaction.REPLACEMENT.encode()
 
@@ -30,6 +32,67 @@ def test_no_secret_comes_out_and_chunks_make_no_difference(secrets, texts):
     assert streamed(chunks, secrets) == whole
     assert streamed([bytes([byte]) for byte in b"".join(chunks)], secrets) == whole
     assert not any(secret.encode() in whole for secret in secrets)
+
+
+WORDS = st.lists(st.text("ab\xe9", min_size=1, max_size=20), min_size=1, max_size=12)
+
+
+@given(st.lists(st.text("ab\xe9", max_size=12), max_size=12).map("".join), WORDS)
+def test_few_and_many_secrets_are_found_as_by_a_regular_expression(text, secrets):
+    longest_first = sorted(secrets, key=len, reverse=True)
+    places = [found.span() for found in re.finditer("|".join(longest_first), text)]
+    assert list(Finder(secrets).spans(text)) == places
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "FEW", 0)
+        assert list(Finder(secrets).spans(text)) == places
+
+
+@given(st.lists(st.text("ab", min_size=4, max_size=30), min_size=1), st.data())
+def test_a_secret_of_many_is_found_at_every_place_of_a_long_text(secrets, data):
+    before = data.draw(st.integers(0, 40))
+    secret = data.draw(st.sampled_from(secrets))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "FEW", 0)
+        patch.setattr(redaction, "BLOCK", 3)
+        shown = Finder(secrets).replaced("-" * before + secret + "-", "*")
+    assert not any(one in shown for one in secrets)
+
+
+@given(SECRETS, TEXTS)
+def test_of_many_secrets_none_comes_out_of_a_stream_either(secrets, texts):
+    chunks = [text.encode() for text in texts]
+    few = streamed(chunks, secrets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "FEW", 0)
+        assert streamed(chunks, secrets) == few
+
+
+@pytest.mark.parametrize("few", [0, redaction.FEW])
+def test_what_is_not_redacted_in_time_is_not_given_out(monkeypatch, few):
+    monkeypatch.setattr(redaction, "FEW", few)
+    learn(TOKEN)
+    with pytest.raises(NotRedactedError, match="no time"):
+        redacted({"a": ["some text"]}, deadline=time.monotonic() - 1)
+
+
+def test_time_runs_out_within_one_text_that_is_full_of_secrets(monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(redaction.time, "monotonic", lambda: next(clock))
+    for few in (0, 50):
+        monkeypatch.setattr(redaction, "FEW", few)
+        secrets = ["a" * size for size in range(5, 30)]
+        with pytest.raises(NotRedactedError):
+            Finder(secrets).replaced("a" * 1000 + "b", "*", deadline=next(clock) + 5)
+
+
+def test_a_head_cannot_teach_as_many_secrets_as_it_likes(monkeypatch):
+    monkeypatch.setattr(redaction, "MOST_FORMS", 20)
+    variables = {f"TOKEN_{number}": f"hidden-{number:04}" for number in range(30)}
+    with pytest.raises(NotRedactedError, match="too many"):
+        redaction.learn_from({"env_vars": variables})
+    with pytest.raises(NotRedactedError, match="too many"):
+        redaction.learn_from({"env_vars": {"TOKEN": "line-of-it\n" * 30}})
+    assert known() == ()
 
 
 @given(st.binary(), st.lists(st.integers(0, 50), max_size=8))

@@ -23,6 +23,16 @@ LONGEST_LINE = 16 << 20
 
 Event = Mapping[str, Any]
 
+FIELDS = frozenset(
+    {
+        *("raykit", "event", "job", "time", "name", "start", "seconds", "arm", "task_cpus"),
+        *("work", "data", "cause", "message", "evidence", "next", "arguments", "machine"),
+        *("cpu_pressure_seconds", "cpu_model", "cpu_count", "boot_id", "load", "memory_bytes"),
+        *("size", "tasks", "returns"),
+    }
+)
+"""The fields of timing lines that raykit reads; a job may add others."""
+
 
 def parse(line: bytes) -> Event | None:
     """The event of one line; None if the line is the user's."""

@@ -22,8 +22,8 @@ from pathlib import Path
 from raykit.errors import MissingError, RecordError
 from raykit.measure import events, run_ids
 from raykit.measure.keeping import heads
+from raykit.measure.keeping.cleaning import cleaned
 from raykit.measure.keeping.record import NOT_SUBMITTED, SCHEMA, UNFINISHED, RunRecord
-from raykit.redaction import redacted
 
 __all__ = [
     "EVENTS",
@@ -108,7 +108,7 @@ class RunsFolder:
         Errors: RecordError (7) with the path, if the disk refuses.
         """
         path = self.folder(record.id) / RECORD
-        text = json.dumps(redacted(record.as_dict()), indent=2, allow_nan=False) + "\n"
+        text = json.dumps(cleaned(record), indent=2, allow_nan=False) + "\n"
         write_atomically(path, _numbers_on_one_line(text).encode())
         return path
 

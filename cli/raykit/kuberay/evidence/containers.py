@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from raykit.kube.connection import Kubernetes
-from raykit.measure.keeping.evidence import MOST_LINES, MOST_LOG, Collection, Tail, whole_lines
+from raykit.measure.keeping.evidence import Collection
+from raykit.measure.keeping.tails import MOST_LINES, MOST_LOG, Tail, whole_lines
 from raykit.objects import Object
 from raykit.progress import Attempt
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import threading
-from collections import deque
 from collections.abc import Container
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -25,12 +25,17 @@ from typing import Any, BinaryIO, TypeVar
 
 from raykit.measure import events
 from raykit.measure.keeping import plain_tar
+from raykit.measure.keeping.cleaning import cleaned_target
 from raykit.measure.keeping.plain_tar import BadArchiveError, Entry, Rules, Source, Writable
-from raykit.redaction import learn_from, redacted
+from raykit.measure.keeping.tails import MOST_LOG
+from raykit.redaction import NotRedactedError, learn_from, redacted
 
 EVIDENCE, INDEX = "evidence.tar.gz", "collected.json"
 ROOT = "raykit-evidence"
 SCHEMA = 1
+FROM_OUTSIDE = ("why", "versions", "jobs", "files", "cut", "missing")
+KEYS = ("name", "bytes", "why", "raykit", "python")
+"""Of an index: the fields whose texts may hold a secret, and the keys within them."""
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
 NAME = re.compile(rf"{ROOT}/({PART}(?:/{PART}){{0,2}})")
 FOLDER = re.compile(rf"{ROOT}(/{PART}){{0,2}}/?")
@@ -39,13 +44,15 @@ LONGEST_PART = 96
 
 _Note = TypeVar("_Note", str, None)
 
-MOST_LOG, MOST_LINES = 1 << 20, 10_000
-"""Bytes and lines that are kept of one log: its last ones."""
 MOST_JSON = 24 << 20
 LAST_MOMENT = 253_402_300_799
 """The end of the year 9999: the last moment that can be shown."""
 MOST_BYTES, MOST_FILES = 64 << 20, 2_000
 """All files of an archive together, before they are compressed."""
+LONGEST_NOTE = 500
+"""Characters of one name or reason in the index; a part of a longer one could hide a secret."""
+GROWTH = 4
+"""Redacting makes a file up to 2.8 times as long (of `://a@`), so more is read than is gathered."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ class Collection:
         self._cut: dict[str, str] = {}
         self._missing: dict[str, None] = {}
         self._jobs: dict[str, None] = {}
+        self._refused = ""
 
     def stop(self) -> None:
         """Take nothing more, and begin no further step."""
@@ -104,7 +112,11 @@ class Collection:
 
     def add_json(self, name: str, value: object) -> None:
         """Take JSON data, and remember the secret variables that stand in it."""
-        learn_from(value)
+        try:
+            learn_from(value)
+        except NotRedactedError as error:
+            # Each of them may stand in every other file, too.
+            self._refused = f"left out: {error}"
         self._add(name, _Json(value), len(_dumped(value)), MOST_JSON, "")
 
     def add_job(self, submission_id: str) -> None:
@@ -119,14 +131,17 @@ class Collection:
         """Note what could not be had, and why."""
         self._note(self._missing, text, None)
 
-    def close(self, out: Writable, collected: Collected) -> Collected:
-        """Write the archive; return what is in it. collected: without its lists."""
+    def close(self, out: Writable, collected: Collected, deadline: float = math.inf) -> Collected:
+        """Write the archive; return what is in it. collected: without its lists.
+
+        deadline: monotonic seconds; what is not redacted until then is left out, and listed.
+        """
         with self._lock:
             self.closed = True
-        contents: dict[str, bytes] = {}
-        for name, content in sorted(self._files.items()):
-            # A secret may stand in a name, too: a variable's value that a file is called by.
-            contents[_free(safe_name(redacted(name)), contents)] = _clean(content)
+        if self._refused:
+            self._files, self._missing, self._jobs = {}, {}, {}
+            self._cut = {"all files": self._refused}
+        contents = self._cleaned(deadline)
         whole = Collected(
             **{
                 **vars(collected),
@@ -136,8 +151,7 @@ class Collection:
                 "missing": list(self._missing),
             }
         )
-        # The fields' own names are no secrets, whatever values a head has.
-        index = {INDEX: _dumped({key: redacted(value) for key, value in vars(whole).items()})}
+        index = {INDEX: _dumped(_clean_index(whole))}
         sources = (
             Source(f"{ROOT}/{name}", partial(_stream, data), int(whole.at))
             for name, data in (index | contents).items()
@@ -145,8 +159,23 @@ class Collection:
         plain_tar.write(out, sources, RULES)
         return whole
 
+    def _cleaned(self, deadline: float) -> dict[str, bytes]:
+        """The files without secrets; those that could not be cleaned are noted as cut."""
+        contents: dict[str, bytes] = {}
+        for name, content in sorted(self._files.items()):
+            try:
+                data = _clean(content, deadline)
+            except NotRedactedError as error:
+                self._cut[name] = f"left out: {error}"
+                continue
+            # A secret may stand in a name, too: a variable's value that a file is called by.
+            contents[_free(safe_name(redacted(name)), contents)] = data
+        return contents
+
     def _note(self, notes: dict[str, _Note], key: str, value: _Note) -> None:
         """Note something, if there is room: a head may name as many files as it likes."""
+        if len(key) > LONGEST_NOTE:
+            key = f"something with a name of {len(key):,} characters"
         with self._lock:
             if not self.closed and (key in notes or len(notes) < MOST_FILES):
                 notes[key] = value
@@ -163,40 +192,6 @@ class Collection:
             self._size += size
             if cut:
                 self._cut[plain] = cut
-
-
-class Tail:
-    """The last bytes of a stream, from the beginning of a line on."""
-
-    def __init__(self, most: int = MOST_LOG) -> None:
-        self.most = most
-        self.total = 0
-        self._chunks: deque[bytes] = deque()
-        self._size = 0
-
-    def add(self, chunk: bytes) -> None:
-        self._chunks.append(chunk)
-        self.total += len(chunk)
-        self._size += len(chunk)
-        while self._size - len(self._chunks[0]) > self.most:
-            self._size -= len(self._chunks.popleft())
-
-    @property
-    def is_cut(self) -> bool:
-        return self.total > self.most
-
-    def data(self) -> bytes:
-        """What is kept. A first line without its beginning is left out: it may cut a secret."""
-        kept = b"".join(self._chunks)
-        if not self.is_cut:
-            return kept
-        _, _, whole = kept[-self.most :].partition(b"\n")
-        return whole
-
-
-def whole_lines(data: bytes) -> bytes:
-    """The data without a last line that is cut: a part of a secret is not known as one."""
-    return data[: data.rfind(b"\n") + 1]
 
 
 def safe_name(name: str) -> str:
@@ -249,10 +244,22 @@ def _free(name: str, taken: Container[str]) -> str:
     return free
 
 
-def _clean(content: bytes | _Json) -> bytes:
-    if isinstance(content, _Json):
-        return _dumped(redacted(content.value))
-    return redacted(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+def _clean(content: bytes | _Json, deadline: float) -> bytes:
+    """A file's bytes without secrets. Errors: NotRedactedError if that cannot be had in time."""
+    if isinstance(content, bytes):
+        text = content.decode("utf-8", "surrogateescape")
+        return redacted(text, deadline=deadline).encode("utf-8", "surrogateescape")
+    try:
+        return _dumped(redacted(content.value, deadline=deadline))
+    except RecursionError as error:
+        raise NotRedactedError("it is nested too deeply") from error
+
+
+def _clean_index(whole: Collected) -> dict[str, Any]:
+    """The index without secrets. Its fields' names and ids are none, whatever values a head has."""
+    data = whole.as_dict()
+    clean = {name: redacted(data[name], kept=KEYS) for name in FROM_OUTSIDE}
+    return data | clean | {"target": cleaned_target(whole.target)}
 
 
 def _dumped(value: object) -> bytes:
@@ -296,15 +303,14 @@ def _check(collected: Collected) -> None:
 
 
 def _largest(name: str) -> int | None:
-    return 4 * MOST_JSON if NAME.fullmatch(name) else None
+    return GROWTH * MOST_JSON if NAME.fullmatch(name) else None
 
 
 RULES = Rules(
     largest=_largest,
     is_folder=lambda name: FOLDER.fullmatch(name) is not None,
-    most_bytes=4 * MOST_BYTES,
+    most_bytes=GROWTH * MOST_BYTES,
     most_files=MOST_FILES,
     kind="file of evidence",
     writer="raykit collect",
 )
-"""Redacting may make files longer, so more is read than is gathered."""

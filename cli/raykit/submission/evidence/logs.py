@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from raykit.errors import RaykitError
-from raykit.measure.keeping.evidence import MOST_LINES, MOST_LOG, Collection, Tail, whole_lines
+from raykit.measure.keeping.evidence import Collection
+from raykit.measure.keeping.tails import MOST_LINES, MOST_LOG, Tail, whole_lines
 from raykit.progress import Attempt
 from raykit.submission.answers import as_list, as_object
 from raykit.submission.evidence.asking import answer, end_of_log

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raykit import redaction
-from raykit.measure.keeping import evidence
-from raykit.measure.keeping.evidence import Collected, Collection, Tail
+from raykit.measure.keeping import evidence, tails
+from raykit.measure.keeping.evidence import Collected, Collection
 from raykit.measure.keeping.plain_tar import BadArchiveError
 
 BEGUN = Collected("20261126-150000-one-aaaa", 1.5e9, "a test", 0.5, {"kind": "local"})
@@ -112,7 +112,7 @@ def test_any_name_that_a_head_gives_becomes_one_that_can_be_read(folder, name):
 
 @given(st.lists(st.binary(max_size=40)), st.integers(1, 60))
 def test_a_tail_is_the_end_from_the_beginning_of_a_line_on(chunks, most):
-    tail, whole = Tail(most), b"".join(chunks)
+    tail, whole = tails.Tail(most), b"".join(chunks)
     for chunk in chunks:
         tail.add(chunk)
     kept = tail.data()
@@ -238,5 +238,75 @@ def test_a_head_cannot_make_the_index_as_large_as_it_likes():
 
 
 def test_a_line_that_is_cut_at_its_end_is_left_out():
-    assert evidence.whole_lines(b"one\nDB_PASSWORD=half-of-it") == b"one\n"
-    assert evidence.whole_lines(b"no line at all") == b""
+    assert tails.whole_lines(b"one\nDB_PASSWORD=half-of-it") == b"one\n"
+    assert tails.whole_lines(b"no line at all") == b""
+
+
+def test_what_is_not_redacted_in_time_is_in_no_archive_and_listed():
+    into, out = collection(), io.BytesIO()
+    into.add_log("nodes/head/a.log", b"hidden-in-this-log\n")
+    into.add_json("ray/jobs.json", ["hidden-in-this-json"])
+    collected = into.close(out, BEGUN, time.monotonic() - 1)
+    assert b"hidden-in-this" not in gzip.decompress(out.getvalue())
+    assert collected.files == []
+    why = "left out: no time was left to look for secrets in it"
+    assert collected.cut == [
+        {"name": name, "why": why} for name in ("nodes/head/a.log", "ray/jobs.json")
+    ]
+    assert evidence.read_index(io.BytesIO(out.getvalue())).cut == collected.cut
+
+
+def test_a_head_with_more_secrets_than_can_be_looked_for_leaves_nothing_in_the_archive(
+    monkeypatch,
+):
+    monkeypatch.setattr(redaction, "MOST_FORMS", 20)
+    variables = {f"TOKEN_{number}": f"hidden-{number:04}" for number in range(30)}
+    into = collection()
+    into.add_log("nodes/head/hidden-0007.log", b"hidden-0001\n")
+    into.miss("hidden-0002: no answer")
+    into.add_json("ray/jobs.json", {"env_vars": variables})
+    into.add_job("hidden-0003")
+    collected, data = closed(into)
+    assert b"hidden-00" not in gzip.decompress(data)
+    assert [cut["name"] for cut in collected.cut] == ["all files"]
+    assert (collected.files, collected.missing, collected.jobs) == ([], [], [])
+
+
+def test_data_that_is_nested_too_deeply_to_be_cleaned_is_left_out_by_name():
+    deep = nested = []
+    for _ in range(700):
+        nested.append(nested := [])
+    into = collection()
+    into.add_json("ray/actors.json", deep)
+    into.add_json("ray/nodes.json", ["flat"])
+    collected, _ = closed(into)
+    assert [file["name"] for file in collected.files] == ["ray/nodes.json"]
+    assert collected.cut == [
+        {"name": "ray/actors.json", "why": "left out: it is nested too deeply"}
+    ]
+
+
+def test_a_name_of_any_length_does_not_make_the_index_long():
+    into = collection()
+    into.note_cut("nodes/" + "x" * 1_000_000, "left out")
+    into.miss("y" * 1_000_000)
+    collected, _ = closed(into)
+    assert len(json.dumps(collected.as_dict())) < 5_000
+
+
+@given(st.data())
+def test_an_index_is_read_again_whatever_the_secrets_are(data):
+    into = collection()
+    into.add_log("nodes/head/a.log", b"line\n", "the last 5 bytes")
+    into.add_job("job-1")
+    into.miss("pods: forbidden")
+    index = json.dumps(closed(into)[0].as_dict())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "_known", ())
+        starts = st.integers(0, len(index) - 4)
+        for start in data.draw(st.lists(starts, max_size=5)):
+            redaction.learn(index[start : start + data.draw(st.integers(4, 12))])
+        out = io.BytesIO()
+        into.close(out, BEGUN)
+        read = evidence.read_index(io.BytesIO(out.getvalue()))
+    assert (read.id, read.target, len(read.files)) == (BEGUN.id, BEGUN.target, 1)
