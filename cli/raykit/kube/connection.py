@@ -195,15 +195,18 @@ class Kubernetes(ApiServer):
         lines: int,
         previous: bool,
         most: int = 2**16,
+        since: str = "",
     ) -> list[str]:
         """The last lines of a container's log; none if there is no log.
 
         lines: how many. previous: the log of the container's previous run. most: bytes, counted
-        from the first of these lines: with too few, the newest lines are missing.
+        from the first of these lines: with too few, the newest lines are missing. since: a time of
+        Kubernetes, such as an object's `creationTimestamp`; older lines are left out.
         """
         path = f"{KINDS['Pod'].path(namespace, pod)}/log"
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        status, data = self.answer(Request("GET", path, {**query, "limitBytes": str(most)}))
+        query |= {"limitBytes": str(most), **({"sinceTime": since} if since else {})}
+        status, data = self.answer(Request("GET", path, query))
         return data.decode("utf-8", "replace").splitlines() if status in OK else []
 
     def end_of_log(

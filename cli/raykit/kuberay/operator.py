@@ -169,10 +169,11 @@ def _patient(look: Look) -> Look:
     return Look(look.ready, findings, look.missing)
 
 
-def diagnose(connection: Kubernetes, namespace: str, name: str) -> list[Finding]:
-    """Why nothing happens to a RayCluster: `faults`, or the operator is idle, with its last errors.
+def diagnose(connection: Kubernetes, namespace: str, name: str, since: str = "") -> list[Finding]:
+    """Why nothing happens to an object: `faults`, or the operator is idle, with its last errors.
 
-    Empty if the user may not look for the operator in all namespaces.
+    since: when the object was applied; older errors do not count. Empty if the user may not look
+    for the operator in all namespaces.
     """
     try:
         deployment = find(connection, namespace)
@@ -182,7 +183,7 @@ def diagnose(connection: Kubernetes, namespace: str, name: str) -> list[Finding]
     findings = faults(connection, deployment, namespace)
     if findings or deployment is None:
         return findings
-    return [_silent(connection, deployment, namespace, name)]
+    return [_silent(connection, deployment, namespace, name, since)]
 
 
 def faults(connection: Kubernetes, deployment: Object | None, namespace: str) -> list[Finding]:
@@ -245,9 +246,11 @@ def _elsewhere(
     )
 
 
-def _silent(connection: Kubernetes, deployment: Object, namespace: str, name: str) -> Finding:
+def _silent(
+    connection: Kubernetes, deployment: Object, namespace: str, name: str, since: str
+) -> Finding:
     home, own_name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-    errors = operator_log.errors(connection, pods(connection, home), namespace, name)
+    errors = operator_log.errors(connection, pods(connection, home), namespace, name, since)
     log = f"{kubectl(connection.context, home)} logs deployment/{own_name}"
     if errors:
         text = "\n".join(errors)

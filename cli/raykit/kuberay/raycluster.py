@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from raykit.errors import ConflictError, KubernetesError, MissingError
-from raykit.kube.connection import Kubernetes
+from raykit.kube.connection import FIELD_MANAGER, Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kube.reference import Reference
 from raykit.kuberay import diagnosis, operator, waiting
@@ -19,7 +19,7 @@ from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
 from raykit.kuberay.waiting import Look, Watched
-from raykit.objects import Object, holds
+from raykit.objects import Object, holds, last_applied
 from raykit.progress import Progress, Waiting
 
 END_SECONDS, HURRIED_SECONDS = 120.0, 1
@@ -93,7 +93,8 @@ def _explained(
     )
     reasons = [*creation.findings(cluster.item, scene), *diagnosis.of_cluster(cluster.item, scene)]
     if not reasons and _is_idle(cluster.item, of_cluster):
-        reasons = operator.diagnose(connection, cluster.namespace, cluster.name)
+        applied = last_applied(cluster.item, FIELD_MANAGER)
+        reasons = operator.diagnose(connection, cluster.namespace, cluster.name, applied)
     return reasons, scene
 
 

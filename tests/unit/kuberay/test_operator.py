@@ -257,6 +257,28 @@ def test_the_operator_is_asked_after_where_it_has_something_to_do(
     assert bool(found) is asked
 
 
+def test_errors_from_before_an_edit_do_not_count(connection, api):
+    edits = [{"manager": "raykit", "operation": "Apply", "time": "2026-11-26T10:00:00Z"}]
+    made = {"creationTimestamp": "2026-11-26T09:00:00Z", "managedFields": edits, "generation": 1}
+    template = {"template": {"spec": {"containers": []}}}
+    item = {
+        "metadata": {"name": "c", "namespace": "a", "uid": "u", **made},
+        "spec": {"headGroupSpec": template},
+    }
+    pod = {
+        "metadata": {"name": "op", "namespace": "ray-system"},
+        "spec": {"containers": [{"name": "o"}]},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    api.say(DEPLOYMENTS, listed(deployment()))
+    api.say("/api/v1/namespaces/ray-system/pods", listed(pod))
+    api.say("/api/v1/namespaces/a/events", listed())
+    api.say("/api/v1/namespaces/ray-system/pods/op/log", "")
+    raycluster.findings(raycluster.Cluster(connection, "c", "a", item), [])
+    (asked,) = [query for query in api.queries if "tailLines" in query]
+    assert asked["sinceTime"] == "2026-11-26T10:00:00Z"
+
+
 @pytest.mark.parametrize("shown", ["kind: Deployment", "a: [", "", "[" * 5000, "- a"])
 def test_a_chart_whose_crds_are_none_is_refused(tools, shown):
     tools(helm=f"echo '{shown}'")

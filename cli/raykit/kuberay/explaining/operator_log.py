@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 from raykit.errors import RaykitError
 from raykit.kube.connection import Kubernetes
 from raykit.objects import Object, holds
 
 LINES, MOST_BYTES, MOST_SHOWN, LONGEST = 400, 2**22, 3, 300
+FRESH_SECONDS = 3.0
+"""How long the answer to a question counts: a wait asks several times a second."""
+
+_LAST: WeakKeyDictionary[Kubernetes, dict[tuple[str, ...], tuple[float, list[str]]]] = (
+    WeakKeyDictionary()
+)
+"""For each connection the last answers, with their monotonic times."""
 
 
 def errors(
-    connection: Kubernetes, pods: Sequence[Object], namespace: str = "", name: str = ""
+    connection: Kubernetes,
+    pods: Sequence[Object],
+    namespace: str = "",
+    name: str = "",
+    since: str = "",
 ) -> list[str]:
     """The last errors in the operator's log, the newest last, each once.
 
-    pods: the operator's. namespace, name: of a RayCluster that they must be about; empty: any.
-    None are returned if the log may not be read.
+    pods: the operator's. namespace, name: of an object that they must be about; empty: any. since:
+    when that object was last applied: older errors may be mended. The log is read again only after
+    3 s. None are returned if the log may not be read.
     """
+    answers = _LAST.setdefault(connection, {})
+    question = (*(pod["metadata"]["name"] for pod in pods), namespace, name, since)
+    asked, answer = answers.get(question, (0.0, []))
+    if question not in answers or time.monotonic() - asked > FRESH_SECONDS:
+        answer = _read(connection, pods, namespace, name, since)
+        answers[question] = (time.monotonic(), answer)
+    return answer
+
+
+def _read(
+    connection: Kubernetes, pods: Sequence[Object], namespace: str, name: str, since: str
+) -> list[str]:
     found: dict[str, None] = {}
     for pod in pods:
         container = pod["spec"]["containers"][0]["name"] if pod["spec"]["containers"] else ""
@@ -27,7 +53,7 @@ def errors(
             continue
         place = (pod["metadata"]["name"], pod["metadata"]["namespace"], container)
         try:
-            log = connection.log(*place, lines=LINES, previous=False, most=MOST_BYTES)
+            log = connection.log(*place, lines=LINES, previous=False, most=MOST_BYTES, since=since)
         except RaykitError:
             continue
         found |= dict.fromkeys(of_lines(log, namespace, name))

@@ -91,7 +91,8 @@ def findings(job: RayJob, machines: MachinesReader) -> list[Finding]:
     if job.has_ended:
         return [_ended(job)]
     if not state:
-        idle = operator.diagnose(job.connection, job.namespace, job.name)
+        made = str(job.item["metadata"].get("creationTimestamp") or "")
+        idle = operator.diagnose(job.connection, job.namespace, job.name, made)
         return idle or [Finding("unseen", "KubeRay has not looked at the RayJob yet")]
     if job.is_suspended:
         queued = kueue.waits(job.connection, job.item)

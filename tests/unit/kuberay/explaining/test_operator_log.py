@@ -38,6 +38,34 @@ def test_each_error_is_shown_once_and_the_newest_last(api, kubeconfig):
     assert int(api.queries[-1]["limitBytes"]) >= int(api.queries[-1]["tailLines"]) * 10_000
 
 
+LOG = "/api/v1/namespaces/ray-system/pods/op/log"
+
+
+def test_only_what_was_said_since_the_object_was_applied_is_asked_for(api, kubeconfig):
+    kubeconfig(api.url)
+    api.say(LOG, line())
+    with connect() as connection:
+        operator_log.errors(connection, [POD], "raykit", "small", "2026-11-26T10:00:00Z")
+        operator_log.errors(connection, [POD])
+    (since, of_all) = [query for query in api.queries if "tailLines" in query]
+    assert since["sinceTime"] == "2026-11-26T10:00:00Z"
+    assert "sinceTime" not in of_all
+
+
+def test_a_wait_reads_the_log_again_only_after_a_while(api, kubeconfig, sleeps_of):
+    kubeconfig(api.url)
+    api.say(LOG, line())
+    slept = sleeps_of(operator_log)
+    question = ([POD], "raykit", "small")
+    with connect() as connection:
+        for _ in range(60):
+            assert operator_log.errors(connection, *question) == ["Reconciler error: quota"]
+            slept.append(0.1)
+        assert len([query for query in api.queries if "tailLines" in query]) == 2
+        operator_log.errors(connection, [POD], "raykit", "large")
+    assert len([query for query in api.queries if "tailLines" in query]) == 3
+
+
 def test_a_log_that_may_not_be_read_says_nothing(api, kubeconfig):
     kubeconfig(api.url)
     api.refuse("/api/v1/namespaces/ray-system/pods/op/log", 403, "no")
