@@ -266,6 +266,27 @@ def amounts(row: Row, name: str) -> Mapping[str, float] | None:
     raise ValueError(f"{name} holds other values than numbers")
 
 
+def listing(data: object, fields: Mapping[str, Field]) -> tuple[list[Row], int, str]:
+    """Rows of the state API, the number of matching rows that Ray left out, and its warnings.
+
+    Ray leaves out rows twice: its data source returns `num_after_truncation` of `total` rows, and
+    the dashboard returns at most its limit of the `num_filtered` rows that match the filters.
+    fields: the check of each field that a row is to have. Errors: ValueError if a check fails.
+    """
+    listed = as_object(as_object(as_object(data).get("data")).get("result"))
+    rows: list[Row] = [
+        {name: check(row, name) for name, check in fields.items()}
+        for row in map(as_object, as_list(listed.get("result")))
+    ]
+    matching = whole(listed, "num_filtered") or 0
+    kept = whole(listed, "num_after_truncation")
+    total = whole(listed, "total")
+    cut = total - kept if total is not None and kept is not None else 0
+    warnings = listed.get("warnings")
+    warning = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
+    return rows, max(cut, 0) + max(matching - len(rows), 0), warning
+
+
 def _is_number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False

@@ -27,6 +27,7 @@ from raykit.submission.answers import (
     as_list,
     as_object,
     flag,
+    listing,
     moment,
     not_ray,
     one_line,
@@ -234,7 +235,7 @@ class JobsApi:
     ) -> tuple[list[Row], int]:
         params = {**params, "limit": str(MOST_ROWS)}
         answer = self._get(f"api/v0/{kind}", params=params, most=ROWS_BYTES)
-        rows, dropped, warnings = self._parsed(answer, lambda data: _listed(data, fields))
+        rows, dropped, warnings = self._parsed(answer, lambda data: listing(data, fields))
         if warnings and not rows:
             raise JobsApiError(f"Ray could not list its {kind}", evidence=[one_line(warnings)])
         if whole and dropped:
@@ -285,26 +286,6 @@ def _version(data: object) -> Mapping[str, str]:
     if "ray_version" not in versions:
         raise ValueError("no ray_version")
     return versions
-
-
-def _listed(data: object, fields: Mapping[str, Field]) -> tuple[list[Row], int, str]:
-    """Rows of the state API, the number of matching rows that Ray left out, and its warnings.
-
-    Ray leaves out rows twice: its data source returns `num_after_truncation` of `total` rows, and
-    the dashboard returns at most its limit of the `num_filtered` rows that match the filters.
-    """
-    listing = as_object(as_object(as_object(data).get("data")).get("result"))
-    rows: list[Row] = [
-        {name: check(row, name) for name, check in fields.items()}
-        for row in map(as_object, as_list(listing.get("result")))
-    ]
-    matching = whole(listing, "num_filtered") or 0
-    kept = whole(listing, "num_after_truncation")
-    total = whole(listing, "total")
-    cut = total - kept if total is not None and kept is not None else 0
-    warnings = listing.get("warnings")
-    warning = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
-    return rows, max(cut, 0) + max(matching - len(rows), 0), warning
 
 
 def _with_state(predicate: str, state: str) -> dict[str, str]:
