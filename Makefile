@@ -4,6 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 USED   := $(VENV)/.usable
+SLOWEST = --durations=25
 PIP     = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 CHECK_PYTHON = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 
@@ -35,9 +36,9 @@ demo: $(USED) ## Run the tutorial's comparison on a local Ray: one minute to a r
 test: install ## Run all tests: 20 minutes, more where kind is; `make unit` is the short way
 	@mkdir -p .cache
 	@echo 'the tests on kind run beside the others: .cache/kind.log'
-	@$(BIN)/python -m pytest tests/kind >.cache/kind.log 2>&1 & kind=$$!; \
+	@$(BIN)/python -m pytest $(SLOWEST) tests/kind >.cache/kind.log 2>&1 & kind=$$!; \
 	trap 'kill -INT $$kind 2>/dev/null; wait $$kind' INT TERM; \
-	$(BIN)/python -m pytest tests/contract tests/local tests/unit; others=$$?; \
+	$(BIN)/python -m pytest $(SLOWEST) tests/contract tests/local tests/unit; others=$$?; \
 	wait $$kind; on_kind=$$?; cat .cache/kind.log; \
 	exit $$((others || on_kind))
 

@@ -116,15 +116,18 @@ def cli(tmp_path) -> Iterator[Cli]:
     made.end()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def soon():
-    """`soon(condition)`: wait until it holds, at most `seconds`, and return what it gave."""
+    """`soon(condition)`: wait until it holds, at most `seconds`, and return what it gave.
 
-    def wait(condition, seconds=30.0):
+    pause: the seconds between two looks.
+    """
+
+    def wait(condition, seconds=30.0, pause=0.05):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
-            time.sleep(0.05)
+            time.sleep(pause)
         return found
 
     return wait

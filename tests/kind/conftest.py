@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.faults import Faults
-from tests.kind.life import restricted_namespace
+from tests.kind.life import restricted_namespace, write_spec
 
 NAME = "raykit-test"
 TOOLS = ("docker", "kind", "helm", "kubectl")
@@ -145,12 +146,11 @@ def refused_up(faults, namespace):
 @pytest.fixture
 def spec(tmp_path):
     """Writes a spec with a head that fits anywhere; returns its path."""
+    return partial(write_spec, tmp_path)
 
-    def write(name, more="", **head):
-        keys = {"taskCpus": 1, "cpu": "100m", "memory": "1536Mi"} | head
-        lines = [f"name: {name}", more, "head:", *(f"  {key}: {keys[key]}" for key in keys)]
-        path = tmp_path / f"{name}.yaml"
-        path.write_text("\n".join(line for line in lines if line) + "\n")
-        return path
 
-    return write
+@pytest.fixture(scope="session")
+def soon(soon):
+    """As in other tests, with longer pauses: a look starts kubectl or raykit, which need the CPU
+    that what they wait for needs too."""
+    return partial(soon, pause=0.5)

@@ -1,5 +1,6 @@
 """What tests ask of a cluster that a tool of the user's applies, changes and removes."""
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "kindlab"
 """What the test cluster may need beside the checkout."""
+DRAINS_BRIEFLY = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "2"}
+"""Ray's own setting. A head that ends waits 30 s for the jobs on it, unless told otherwise."""
 KINDS = "rayclusters,rayjobs,pods,services,jobs,secrets,configmaps,roles,rolebindings"
 
 
@@ -41,6 +44,16 @@ def restricted_namespace(lab, words):
         # A test may have deleted it.
         lab.kubectl("delete", "raycluster", "--all", "-n", name, "--wait=false", check=False)
         lab.kubectl("delete", "namespace", name, "--wait=false", check=False)
+
+
+def write_spec(folder, name, more="", **head):
+    """Write a spec with a head that fits anywhere; returns its path."""
+    keys = {"taskCpus": 1, "cpu": "100m", "memory": "1536Mi"}
+    keys |= {"env": json.dumps(DRAINS_BRIEFLY)} | head
+    lines = [f"name: {name}", more, "head:", *(f"  {key}: {keys[key]}" for key in keys)]
+    path = folder / f"{name}.yaml"
+    path.write_text("\n".join(line for line in lines if line) + "\n")
+    return path
 
 
 def page_block(heading):
@@ -91,14 +104,15 @@ def versions(lab, namespace):
     }
 
 
-def versions_at_rest(lab, namespace):
-    """The versions once every RayJob has ended and KubeRay has written nothing for 3 s; else {}."""
-    jobs = lab.objects("rayjobs", "-n", namespace)
+def versions_at_rest(lab, namespaces):
+    """The versions in each namespace, once every RayJob has ended and KubeRay has written nothing
+    for 3 s; else an empty list."""
+    jobs = [job for namespace in namespaces for job in lab.objects("rayjobs", "-n", namespace)]
     if any((job.get("status") or {}).get("jobDeploymentStatus") != "Complete" for job in jobs):
-        return {}
-    before = versions(lab, namespace)
+        return []
+    before = [versions(lab, namespace) for namespace in namespaces]
     time.sleep(3)
-    return before if versions(lab, namespace) == before else {}
+    return before if [versions(lab, namespace) for namespace in namespaces] == before else []
 
 
 def runs(lab, namespace):

@@ -19,10 +19,14 @@ from tests.kind.controllers import TOOL, Argo, Flux, fork, lacking
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
-SMALL = "name: single-node\nhead: {taskCpus: 1, cpu: 100m, memory: 1536Mi"
+SMALL = f"""name: single-node
+head: {{taskCpus: 1, cpu: 100m, memory: 1536Mi, env: {life.DRAINS_BRIEFLY}}}
+"""
+EDITED = SMALL.replace("env: {", "env: {EDITED: '1', ")
+# The autoscaler's container ignores SIGTERM: its pod ends when its time is over, 60 s as rendered.
 ELASTIC = """name: autoscaled
 autoscaling: {enabled: true, idleTimeoutSeconds: 300}
-head: {cpu: 100m, memory: 1536Mi}
+head: {cpu: 100m, memory: 1536Mi, patch: {spec: {terminationGracePeriodSeconds: 10}}}
 workers: [{name: w, maxReplicas: 1, cpu: 100m, memory: 1Gi}]
 """
 JOBS = """jobs:
@@ -58,7 +62,7 @@ def both(lab, home, tmp_path_factory):
     forks = tmp_path_factory.mktemp("forks")
     made = [fork(forks / name, name, image) for name in ("gitops-argo", "gitops-flux")]
     for repository in made:
-        render_base(lab, repository, SMALL + "}\n")
+        render_base(lab, repository, SMALL)
         render_jobs(lab, repository)
     controllers = [Argo(lab, made[0]), Flux(lab, made[1], home)]
     try:
@@ -83,7 +87,7 @@ def render_base(lab, repository, text):
 
 
 def render_jobs(lab, repository):
-    path = written(repository, SMALL + "}\n" + JOBS)
+    path = written(repository, SMALL + JOBS)
     printed = lab.raykit("render", "-f", path, "--namespace", repository.namespace).stdout
     jobs = [each for each in yaml.safe_load_all(printed) if each and each["kind"] == "RayJob"]
     (repository.jobs / "fib.yaml").write_text(yaml.safe_dump_all(jobs), "utf-8")
@@ -105,7 +109,7 @@ def all_ready(both, soon, name="raykit-clusters", seconds=300):
 def test_a_commit_brings_up_a_cluster_that_submit_finds(lab, both, soon):
     all_ready(both, soon)
     for each in both:
-        spec = written(each.fork, SMALL + "}\n")
+        spec = written(each.fork, SMALL)
         (expected,) = life.rendered(lab, spec, each.namespace, "RayCluster")
         specs = {made["metadata"]["name"]: made["spec"] for made in rayclusters(lab, each)}
         assert specs["single-node"] == expected["spec"]
@@ -122,20 +126,19 @@ def test_jobs_in_git_have_run_once(lab, both, soon):
 
 
 def test_an_unchanged_tree_changes_no_object(lab, both, soon):
-    before = [
-        soon(lambda each=each: life.versions_at_rest(lab, each.namespace), 180) for each in both
-    ]
+    namespaces = [each.namespace for each in both]
+    before = soon(lambda: life.versions_at_rest(lab, namespaces), 180)
     for _ in range(2):
         for done in [each.apply_again() for each in both]:
             soon(done, 180)
-    assert [life.versions(lab, each.namespace) for each in both] == before
+    assert [life.versions(lab, namespace) for namespace in namespaces] == before
 
 
 def test_an_edit_rolls_the_pods_and_ends_the_jobs_that_run_on_them(lab, both, soon):
     heads = [heads_of(lab, each) for each in both]
     jobs = [life.runs(lab, each.namespace) for each in both]
     sleepers = [life.sleeper(lab, f"{each.namespace}/single-node") for each in both]
-    committed(both, lambda fork: render_base(lab, fork, SMALL + ", env: {EDITED: '1'}}\n"))
+    committed(both, lambda fork: render_base(lab, fork, EDITED))
     for each, before, sleeping in zip(both, heads, sleepers, strict=True):
         soon(partial(life.replaced, lab, each.namespace, "single-node", before), 300)
         life.ended_with_its_cluster(sleeping)
@@ -181,7 +184,7 @@ def test_where_nothing_is_upgraded_a_broken_commit_leaves_the_running_head(lab, 
     """With Argo CD alone: Flux would wait for its time-out, as docs/gitops.md says."""
     argo, _ = both
     before = heads_of(lab, argo)
-    render_base(lab, argo.fork, SMALL + "}\nupgrade: None\n")
+    render_base(lab, argo.fork, SMALL + "upgrade: None\n")
     argo.fork.edit("overlays/dev/kustomization.yaml", "newTag: ", "newTag: no")
     argo.commit()
     soon(argo.ready, 240)

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from tests.kind import life
+
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(500)]
 
 WORK = "--size 2000 --repeat 2 --tasks 4"
@@ -16,15 +18,22 @@ def mine(lab, tmp_path):
     return dataclasses.replace(lab, env=lab.env | {"RAYKIT_RUNS": str(tmp_path / "runs")})
 
 
-@pytest.fixture
-def applied(mine, namespace, spec, soon):
+@pytest.fixture(scope="module")
+def namespace(lab):
+    """One namespace for the tests of this file: they import the same job, each for itself."""
+    with life.restricted_namespace(lab, "runs-import") as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def applied(lab, namespace, tmp_path_factory, soon):
     """A cluster and a RayJob as git would apply them; the RayJob, once it has ended."""
-    path = spec("from-git")
+    path = life.write_spec(tmp_path_factory.mktemp("import"), "from-git")
     words = ("render", "-f", path, "--namespace", namespace, "--job", f"fib {WORK}")
-    mine.kubectl("apply", "--server-side", "-f", "-", stdin=mine.raykit(*words).stdout)
+    lab.kubectl("apply", "--server-side", "-f", "-", stdin=lab.raykit(*words).stdout)
 
     def ended():
-        (job,) = mine.objects("rayjobs", "-n", namespace)
+        (job,) = lab.objects("rayjobs", "-n", namespace)
         state = (job.get("status") or {}).get("jobDeploymentStatus")
         return job if state in {"Complete", "Failed"} else None
 
