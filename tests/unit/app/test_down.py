@@ -10,8 +10,8 @@ import yaml
 from raykit.endpoint import Endpoint
 from raykit.local import warm
 from raykit.manifests.judging import pod_security
+from tests.unit.app.small_cluster import made_by_raykit
 from tests.unit.app.test_clusters import changed, cluster, head_pod
-from tests.unit.app.test_up_again import made_by_raykit
 
 RAY = "/apis/ray.io/v1"
 HOUR = 3600.0

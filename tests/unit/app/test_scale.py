@@ -5,10 +5,8 @@ import json
 
 import pytest
 
-from raykit.flows.clusters import up as flow
 from raykit.flows.clusters.scale import numbers, scaled
-from raykit.manifests.render import render
-from tests.unit.app.test_up_again import HEAD, PROXY, RAY, changes, made_by_raykit, runs_a_job
+from tests.unit.app.small_cluster import HEAD, changes, keep, made_by_raykit, runs_a_job
 
 SPEC = """
 name: small
@@ -23,7 +21,6 @@ OWN = {
     "f:metadata": {"f:labels": {"f:raykit.io/cluster": {}}},
     "f:spec": {"f:workerGroupSpecs": {}},
 }
-PATH = f"{RAY}/namespaces/raykit/rayclusters/small"
 
 
 def entry(manager, operation="Apply", fields=OWN):
@@ -49,22 +46,8 @@ def small(api, kubeconfig, spec, tmp_path, monkeypatch):
     """A cluster with two worker groups, which raykit applied; all of its pods are ready."""
     kubeconfig(api.url, context="prod")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    api.say(RAY, {"resources": [{"name": "rayclusters"}]})
-    (item,) = render(flow.read_spec(spec, namespace="raykit"), image="")
-    item["metadata"] |= {"uid": "uid-small", "generation": 1, "managedFields": [entry("raykit")]}
-    item["status"] = {
-        "observedGeneration": 1,
-        "conditions": [{"type": "HeadPodReady", "status": "True"}],
-    }
-    api.keep("rayclusters", item)
-    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-24T00:00:09Z"}
     workers = [pod("few-a", "few"), pod("many-a", "many"), pod("many-b", "many")]
-    for each in [copy.deepcopy(HEAD), *workers]:
-        each["status"]["conditions"].append(ready)
-        api.keep("pods", each)
-    api.keep("events")
-    api.say(f"{PROXY}/api/gcs_healthz", {})
-    api.say(f"{PROXY}/api/jobs/", [])
+    keep(api, spec, *workers, managedFields=[entry("raykit")])
     return api
 
 

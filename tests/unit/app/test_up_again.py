@@ -13,38 +13,15 @@ from raykit.kube.connection import connect
 from raykit.kuberay import bring_up, raycluster
 from raykit.kuberay.raycluster import Cluster
 from raykit.local import warm
-from raykit.manifests.render import render
 from raykit.progress import Progress
+from tests.unit.app.small_cluster import HEAD, PATH, changes, keep, made_by_raykit, runs_a_job
 
-RAY = "/apis/ray.io/v1"
-PATH = f"{RAY}/namespaces/raykit/rayclusters/small"
-PROXY = "/api/v1/namespaces/raykit/services/small-head-svc:dashboard/proxy"
 SPEC = """
 name: small
 image: example.com/ray:2.60.0
 auth: {mode: disabled}
 head: {taskCpus: 1, memory: 2Gi, env: {MODE: fast}}
 """
-HEAD = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {
-        "name": "small-head",
-        "namespace": "raykit",
-        "uid": "uid-head",
-        "creationTimestamp": "2026-11-24T00:00:02Z",
-        "labels": {"ray.io/node-type": "head", "ray.io/cluster": "small"},
-    },
-    "spec": {
-        "nodeName": "n",
-        "containers": [{"name": "ray-head", "image": "example.com/ray:2.60.0"}],
-    },
-    "status": {
-        "conditions": [
-            {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-24T00:00:03Z"}
-        ]
-    },
-}
 
 
 @pytest.fixture
@@ -59,60 +36,12 @@ def small(api, kubeconfig, spec, tmp_path, monkeypatch):
     """An API server with the cluster of the spec, up, in a context that is not kind's."""
     kubeconfig(api.url, context="prod")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    api.say(RAY, {"resources": [{"name": "rayclusters"}]})
-    api.say("/api/v1/namespaces/raykit", {"kind": "Namespace", "metadata": {"name": "raykit"}})
-    (item,) = render(flow.read_spec(spec, namespace="raykit"), image="")
-    item["metadata"] |= {
-        "uid": "uid-small",
-        "generation": 1,
-        "creationTimestamp": "2026-11-24T00:00:00Z",
-    }
-    item["status"] = {
-        "observedGeneration": 1,
-        "conditions": [{"type": "HeadPodReady", "status": "True"}],
-    }
-    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-24T00:00:09Z"}
-    pod = json.loads(json.dumps(HEAD))
-    pod["status"]["conditions"].append(ready)
-    api.keep("rayclusters", item)
-    api.keep("pods", pod)
-    api.keep("events")
-    api.say(f"{PROXY}/api/gcs_healthz", {})
-    api.say(f"{PROXY}/api/jobs/", [])
+    keep(api, spec)
     return api
-
-
-def changes(api):
-    """The bodies of what was changed, by method."""
-    return [
-        (method, body)
-        for (method, _, body), query in zip(api.asked, api.queries, strict=True)
-        if method != "GET" and not query.get("dryRun")
-    ]
 
 
 def edit(spec, old="fast", new="slow"):
     spec.write_text(spec.read_text().replace(old, new))
-
-
-def runs_a_job(api):
-    job = {"submission_id": "mine-1", "status": "RUNNING", "type": "SUBMISSION", "entrypoint": "x"}
-    api.say(f"{PROXY}/api/jobs/", [job, {**job, "submission_id": "old", "status": "SUCCEEDED"}])
-
-
-def made_by_raykit(api, kubeconfig, tools):
-    """The context is that of a kind cluster which carries raykit's mark, at this very port."""
-    kubeconfig(api.url, context="kind-mine")
-    mark = {"Destination": "/etc/raykit.io/owned"}
-    node = {
-        "Name": "/mine-control-plane",
-        "Config": {"Labels": {"io.x-k8s.kind.role": "control-plane"}},
-        "Mounts": [mark],
-        "State": {"Running": True},
-        "NetworkSettings": {"Ports": {"6443/tcp": [{"HostPort": str(api.url.rpartition(":")[2])}]}},
-    }
-    tools(docker=f"""case "$1" in ps) echo 1;; container) echo '{json.dumps([node])}';; esac""")
-    return node
 
 
 def test_up_of_what_is_there_already_asks_nothing_and_changes_nothing(small, raykit, spec):
