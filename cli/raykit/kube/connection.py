@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator, Mapping
 
 from raykit.errors import KubernetesError
@@ -232,6 +233,25 @@ class Kubernetes(ApiServer):
         Errors: as `end_of_log`.
         """
         return self._log(pod, namespace, {"container": container}, most)
+
+    def log_ends(self, pod: str, namespace: str, container: str, seconds: float) -> bool:
+        """Whether a container's log ends within some seconds, as it does once the container ended.
+
+        Of a pod that is ending this is known at once; its status follows when all containers ended.
+        False also where logs may not be read.
+        """
+        import httpx2
+
+        query = {"container": container, "follow": "true", "tailLines": "1"}
+        path = f"{KINDS['Pod'].path(namespace, pod)}/log"
+        timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
+        deadline = time.monotonic() + seconds
+        try:
+            with self._client.stream("GET", path, params=query, timeout=timeout) as stream:
+                late = any(time.monotonic() > deadline for _ in stream.iter_bytes())
+                return stream.status_code in OK and not late
+        except httpx2.HTTPError:
+            return False
 
     def status_of(self, path: str) -> int:
         """The HTTP status of GET on a path of the API server, such as a service proxy."""

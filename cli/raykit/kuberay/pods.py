@@ -75,11 +75,10 @@ def serves(pod: Object) -> bool:
     return holds(pod, "Ready") and not pod["metadata"].get("deletionTimestamp")
 
 
-def is_held_by_autoscaler(pod: Object) -> bool:
-    """Whether in an ending pod only the autoscaler's container still runs."""
-    states = (pod.get("status") or {}).get("containerStatuses", [])
-    running = [item["name"] for item in states if "terminated" not in (item.get("state") or {})]
-    return bool(pod["metadata"].get("deletionTimestamp")) and running == [AUTOSCALER_CONTAINER]
+def may_be_held_by_autoscaler(pod: Object) -> bool:
+    """Whether an ending pod has the autoscaler's container."""
+    names = [container["name"] for container in pod["spec"]["containers"]]
+    return bool(pod["metadata"].get("deletionTimestamp")) and AUTOSCALER_CONTAINER in names
 
 
 def _template_names(cluster: Object, pod: Object) -> list[str]:

@@ -23,6 +23,8 @@ from raykit.objects import Object, holds, last_applied
 from raykit.progress import Progress, Waiting
 
 END_SECONDS, HURRIED_SECONDS = 120.0, 1
+LOG_SECONDS = 2.0
+"""Looks at a log that does not end go on for so long."""
 MOST_NAMED = 10
 
 
@@ -145,7 +147,7 @@ def end(cluster: Cluster, progress: Progress) -> None:
     """Delete a cluster and wait until its pods and the RayCluster itself are gone.
 
     The autoscaler's container ignores SIGTERM. When Ray has ended in its pod, the pod is deleted
-    with a grace period of 1 s, if the user has the right.
+    with a grace period of 1 s, if the user has the rights.
     Errors: KubernetesError (5) if pods are left, ConflictError (8) if another cluster has its name.
     """
     connection, uid = cluster.connection, cluster.item["metadata"].get("uid")
@@ -162,9 +164,9 @@ def end(cluster: Cluster, progress: Progress) -> None:
                 f"{'pods' if left else f'raycluster {cluster.name}'}",
             )
         waits.show(f"{len(left)} pods are ending" if left else "the RayCluster is ending")
-        for pod in filter(ray_pods.is_held_by_autoscaler, left):
+        for pod in filter(ray_pods.may_be_held_by_autoscaler, left):
             with contextlib.suppress(MissingError, ConflictError):
-                _end_soon(cluster, pod)
+                _end_after_ray(cluster, pod)
         time.sleep(0.5)
 
 
@@ -174,11 +176,18 @@ def _is_still_there(cluster: Cluster) -> bool:
     return item is not None and item["metadata"].get("uid") == cluster.item["metadata"].get("uid")
 
 
-def _end_soon(cluster: Cluster, pod: Object) -> None:
-    if pod["metadata"].get("deletionGracePeriodSeconds", 0) > HURRIED_SECONDS:
-        name, uid = pod["metadata"]["name"], pod["metadata"].get("uid")
-        cluster.connection.delete(
-            "Pod", name, cluster.namespace, uid=uid, grace_seconds=HURRIED_SECONDS
+def _end_after_ray(cluster: Cluster, pod: Object) -> None:
+    metadata, connection = pod["metadata"], cluster.connection
+    if metadata.get("deletionGracePeriodSeconds", 0) <= HURRIED_SECONDS:
+        return
+    name, container = metadata["name"], ray_pods.ray_container(cluster.item, pod)["name"]
+    if connection.log_ends(name, cluster.namespace, container, LOG_SECONDS):
+        connection.delete(
+            "Pod",
+            name,
+            cluster.namespace,
+            uid=metadata.get("uid"),
+            grace_seconds=HURRIED_SECONDS,
         )
 
 

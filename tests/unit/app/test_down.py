@@ -8,12 +8,14 @@ import pytest
 import yaml
 
 from raykit.endpoint import Endpoint
+from raykit.kuberay import raycluster
 from raykit.local import warm
 from raykit.manifests.judging import pod_security
 from tests.unit.app.small_cluster import made_by_raykit
 from tests.unit.app.test_clusters import changed, cluster, head_pod
 
 RAY = "/apis/ray.io/v1"
+POD = "/api/v1/namespaces/raykit/pods/small-head"
 HOUR = 3600.0
 
 
@@ -369,3 +371,43 @@ def test_its_pod_passes_pod_security_restricted(raykit):
     template = cronjob["spec"]["jobTemplate"]["spec"]["template"]
     ray_cluster = {"kind": "RayCluster", "spec": {"headGroupSpec": {"template": template}}}
     assert pod_security.problems(ray_cluster, "restricted") == ()
+
+
+@pytest.fixture
+def held(here, monkeypatch):
+    """The head's pod of an autoscaled cluster, which is ending once its RayCluster is deleted."""
+    here.add("small")
+    pod = here.kept["pods"]["raykit", "small-head"]
+    pod["spec"]["containers"].append({"name": "autoscaler"})
+    answer = here.answer
+
+    def as_kubelet(method, path, query, body):
+        done = answer(method, path, query, body)
+        if method == "DELETE" and path.endswith("/rayclusters/small"):
+            ending = {"deletionTimestamp": moment(0), "deletionGracePeriodSeconds": 60}
+            here.keep("pods", {**pod, "metadata": {**pod["metadata"], **ending}})
+        return done
+
+    monkeypatch.setattr(here, "answer", as_kubelet)
+    return here
+
+
+def of_pods(api):
+    """The requests that delete pods: each path and its grace period."""
+    asked = [(path, body) for method, path, body in api.asked if method == "DELETE"]
+    return [(path, body.get("gracePeriodSeconds")) for path, body in asked if "/pods/" in path]
+
+
+def test_the_autoscaler_of_a_head_that_has_ended_is_not_waited_for(held, raykit):
+    held.say(f"{POD}/log", "the whole log of Ray's container")
+    assert raykit("down", "small", "--yes")[0] == 0
+    assert of_pods(held) == [(POD, 1)]
+
+
+def test_a_head_whose_log_may_not_be_read_has_its_whole_grace_period(held, raykit, monkeypatch):
+    monkeypatch.setattr(raycluster, "END_SECONDS", 0.5)
+    held.refuse(f"{POD}/log", 403, "pods/log is forbidden")
+    code, _, said = raykit("down", "small", "--yes")
+    assert code == 5
+    assert "pods of prod:raykit/small still there after 0.5 s" in said
+    assert of_pods(held) == []

@@ -172,6 +172,22 @@ def test_a_watch_tells_that_something_changed_and_asks_for_few_objects(connectio
     }
 
 
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        (lambda: (200, "the last line\n"), True),
+        (lambda: (403, {"kind": "Status", "message": "pods/log is forbidden"}), False),
+        (lambda: time.sleep(1) or (200, "a line of a container that runs\n"), False),
+    ],
+)
+def test_the_log_of_a_container_that_has_ended_has_an_end(
+    connection, api, monkeypatch, answer, ends
+):
+    monkeypatch.setattr(api, "answer", lambda *_: answer())
+    assert connection.log_ends("head", "ray", "ray-head", 0.2) is ends
+    assert api.queries[-1]["follow"] == "true"
+
+
 def test_an_api_group_that_is_not_there_is_answered_in_plain_text(connection, api):
     api.say("/apis/ray.io/v1", "404 page not found\n", 404)
     assert connection.serves("ray.io/v1", "rayclusters") is False
