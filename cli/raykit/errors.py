@@ -29,10 +29,12 @@ class RaykitError(Exception):
     """An error that the command line prints.
 
     what: one line that says what is wrong. evidence: lines that show it. next: one line with the
-    command to run now; empty if there is none.
+    command to run now; empty if there is none. also: what else is wrong in the same place; it
+    changes nothing about the exit code.
     """
 
     exit_code: ClassVar[int] = 1
+    also: tuple[RaykitError, ...] = ()
 
     def __init__(self, what: str, *, evidence: Sequence[str] = (), next: str = "") -> None:
         super().__init__(what)
@@ -48,6 +50,7 @@ class RaykitError(Exception):
             "what": self.what,
             "evidence": list(self.evidence),
             "next": self.next,
+            "also": [other.as_dict() for other in self.also],
         }
 
 

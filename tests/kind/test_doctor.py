@@ -57,13 +57,17 @@ def test_the_role_that_doctor_prints_is_all_that_up_and_submit_need(lab, namespa
     lab.raykit("down", on, "--yes")
 
 
-def test_an_operator_without_replicas_is_started_by_the_advice(lab, namespace):
+def test_an_operator_without_replicas_is_started_by_the_advice(lab, namespace, spec):
     where = ("-n", "ray-system", "deployment/kuberay-operator")
     lab.kubectl("scale", *where, "--replicas=0")
     try:
         checks, _ = examined(lab, "-n", namespace, code=4)
         assert checks["operator"]["what"].startswith("KubeRay's operator has no replica")
         assert checks["operator"]["next"].endswith("scale deployment/kuberay-operator --replicas=1")
+        refused = lab.raykit("up", "-f", spec("small"), "-n", f"{namespace}-no", code=4).stderr
+        assert f"error: there is no namespace {namespace}-no" in refused
+        assert f"also: {checks['operator']['what']}" in refused
+        assert f"next: {checks['operator']['next']}" in refused
         lab.kubectl(*checks["operator"]["next"].split()[3:])
     finally:
         lab.kubectl("scale", *where, "--replicas=1")

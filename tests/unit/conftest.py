@@ -20,6 +20,17 @@ def no_secrets(monkeypatch):
     monkeypatch.setattr("raykit.redaction._known", ())
 
 
+@pytest.fixture(scope="session")
+def folder_without_heads(tmp_path_factory):
+    return tmp_path_factory.mktemp("runtime")
+
+
+@pytest.fixture(autouse=True)
+def no_local_heads(monkeypatch, folder_without_heads):
+    """Heads that somebody keeps on this machine are not seen."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder_without_heads))
+
+
 @pytest.fixture
 def make_record():
     """A record of one run; keyword arguments replace its fields."""

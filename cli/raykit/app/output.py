@@ -123,11 +123,18 @@ def show_error(
         show_envelope(command, None, error)
         return
     lines = [styled("error: ", RED, sys.stderr) + plain(error.what)]
-    evidence = [line for text in error.evidence for line in plain(text).split("\n")]
-    lines += [f"  {line}" for line in evidence if not shown(line)]
+    lines += [f"  {line}" for line in _evidence(error) if not shown(line)]
     if error.next:
         lines.append(styled("next: ", BOLD, sys.stderr) + plain(error.next))
+    for other in error.also:
+        lines.append(styled("also: ", RED, sys.stderr) + plain(other.what))
+        lines += [f"  {line}" for line in _evidence(other)]
+        lines += [f"  next: {plain(other.next)}"] if other.next else []
     _say("\n".join(lines))
+
+
+def _evidence(error: RaykitError) -> list[str]:
+    return [line for text in error.evidence for line in plain(text).split("\n")]
 
 
 def show_bug(kind: type[BaseException], bug: BaseException, trace: TracebackType | None) -> None:

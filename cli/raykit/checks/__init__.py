@@ -11,7 +11,7 @@ from raykit.checks.check import (
     skipped,
     warning,
 )
-from raykit.checks.running import Question, answer, failure, started
+from raykit.checks.running import Question, answer, failure, in_time, started
 
 __all__ = [
     "Check",
@@ -20,6 +20,7 @@ __all__ = [
     "answer",
     "as_warning",
     "failure",
+    "in_time",
     "missing",
     "of_error",
     "ok",

@@ -34,6 +34,12 @@ class Check:
     next: str = ""
     exit_code: int = 0
 
+    @property
+    def error(self) -> RaykitError:
+        """A failed check as the error of a command that needs it."""
+        kind = MissingError if self.exit_code == MissingError.exit_code else KubernetesError
+        return kind(self.what, evidence=self.evidence, next=self.next)
+
     def as_dict(self) -> dict[str, object]:
         return {
             "name": self.name,

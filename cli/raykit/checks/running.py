@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import TypeVar
 
 from raykit.checks.check import Check, State, of_error
 from raykit.errors import KubernetesError, MissingError, RaykitError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,27 @@ def answer(question: Question) -> Check:
 def started(pool: Executor, questions: Sequence[Question]) -> list[Future[Check]]:
     """Start checks together; their answers stay in this order."""
     return [pool.submit(answer, question) for question in questions]
+
+
+def in_time(seconds: float, works: Sequence[Callable[[], T]]) -> list[T]:
+    """Run functions together; what those return that end within so many seconds, in this order.
+
+    An error of one is no answer either. Late ones do not keep the program from ending.
+    """
+    results: dict[int, T] = {}
+    deadline = time.monotonic() + seconds
+
+    def run(at: int) -> None:
+        # What is run like this only explains an error; a bug must not take the error's place.
+        with contextlib.suppress(Exception):
+            results[at] = works[at]()
+
+    threads = [threading.Thread(target=run, args=(at,), daemon=True) for at in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0.0))
+    return [result for _, result in sorted(results.copy().items())]
 
 
 def failure(results: Sequence[Check]) -> RaykitError | None:

@@ -7,11 +7,14 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raykit import kit, machine, versions
 from raykit.errors import UsageError
+from raykit.flows.examining import advice
+from raykit.flows.examining.advice import advised, advised_run
 from raykit.flows.keeping import collecting
 from raykit.flows.ranges import AMOUNT, BYTES, SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end
@@ -62,10 +65,22 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
     """Run a job to its end. The run that is returned holds the error of the job, if it has one.
 
     Errors: UsageError (2), MissingError (4), KubernetesError (5), JobsApiError (6), ConflictError
-    (8), RecordError (7), all before the job starts; later ones are in the run.
+    (8), RecordError (7), all before the job starts; later ones are in the run. Those with 4 or 5
+    hold doctor's advice if they concern a Kubernetes cluster.
     """
     check(request, runs)
-    target = choosing.choose(request.where)
+    target = chosen(request.where)
+    about = partial(advice.of_target, target)
+    return advised_run(about, partial(_submit, request, target, runs, progress))
+
+
+def chosen(where: Where) -> Target:
+    """The target. Errors: as `choosing.choose`; those with 4 or 5 hold doctor's advice."""
+    with advised(partial(advice.of_choice, where)):
+        return choosing.choose(where)
+
+
+def _submit(request: Request, target: Target, runs: RunsFolder, progress: Progress) -> Run:
     _refuse_leaving(request, target)
     request = with_our_jobs_of(target, request)
     upload = uploads.plan(request.entrypoint, request.runtime_env)

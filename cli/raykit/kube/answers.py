@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -20,15 +21,19 @@ class StrangeAnswerError(Exception):
     """No Kubernetes API server gives this answer; the text says why."""
 
 
-def body(pieces: Iterable[bytes]) -> bytes:
-    """The bytes of an answer. Errors: StrangeAnswerError over 256 MiB or after 120 s."""
+def body(pieces: Iterable[bytes], ends: float = math.inf) -> bytes:
+    """The bytes of an answer. ends: the moment (`time.monotonic`) to stop waiting for it.
+
+    Errors: StrangeAnswerError over 256 MiB or after 120 s.
+    """
     began, held, size = time.monotonic(), [], 0
+    latest = min(began + LONGEST_SECONDS, ends)
     for piece in pieces:
         size += len(piece)
         if size > LARGEST_BYTES:
             raise StrangeAnswerError(f"it is longer than {LARGEST_BYTES // 2**20} MiB")
-        if time.monotonic() - began > LONGEST_SECONDS:
-            raise StrangeAnswerError(f"it has not ended after {LONGEST_SECONDS:g} s")
+        if time.monotonic() > latest:
+            raise StrangeAnswerError(f"it has not ended after {latest - began:g} s")
         held.append(piece)
     return b"".join(held)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 8.0
 BUSY_SECONDS = 15.0
 """How long a request is sent again to an API server that is busy."""
 
+SHORTEST_WAIT = 0.01
+
 PAUSE_SECONDS, SHORTEST_PAUSE = 1.0, 0.2
 """The pause before that, if the API server names none (`Retry-After`), and the shortest one."""
 
@@ -50,11 +53,14 @@ class ApiServer:
     If the API server rejects the credentials (401), they are read again once. If it is busy (429,
     or 5xx with `Retry-After`), the request is sent again for 15 s: it was not carried out, and
     every request that raykit sends may be carried out twice.
+
+    seconds: after which no request waits any longer; None: each has time-outs of its own.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, seconds: float | None = None) -> None:
         self.access = access
         self.about, self.context = access.about, access.context
+        self._ends = math.inf if seconds is None else time.monotonic() + seconds
 
     def __enter__(self) -> Self:
         return self
@@ -93,12 +99,11 @@ class ApiServer:
                 verify=False if self.tls is True else self.tls,
                 proxy=self.access.proxy,
                 trust_env=not is_loopback(self.access.server),
-                timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             )
 
     def answer(self, request: Request) -> tuple[int, bytes]:
         """Status and body of the answer to a request."""
-        deadline = time.monotonic() + BUSY_SECONDS
+        deadline = min(time.monotonic() + BUSY_SECONDS, self._ends)
         while True:
             status, data, pause = self._answered(request)
             if status == errors.UNAUTHORIZED and self._renewed():
@@ -118,10 +123,17 @@ class ApiServer:
                 params=request.query,
                 headers=request.headers,
                 json=request.body,
+                timeout=self._timeout(),
             ) as answer,
         ):
             pause = _pause(answer.status_code, answer.headers.get("Retry-After"))
-            return answer.status_code, answers.body(answer.iter_bytes()), pause
+            return answer.status_code, answers.body(answer.iter_bytes(), self._ends), pause
+
+    def _timeout(self) -> httpx2.Timeout:
+        import httpx2
+
+        left = max(self._ends - time.monotonic(), SHORTEST_WAIT)
+        return httpx2.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left))
 
     def _renewed(self) -> bool:
         """Read the credentials again; return whether they have changed."""

@@ -29,14 +29,14 @@ NO_SUCH_ADDRESS = b"404 page not found"
 class Kubernetes(ApiServer):
     """A connection to one context.
 
-    namespace: the context's own, else `raykit`.
+    namespace: the context's own, else `raykit`. seconds: as in `ApiServer`.
 
     Every method raises MissingError (4) if the user lacks a right or the kubeconfig is wrong, and
     KubernetesError (5) for any other refusal, a time-out or a senseless answer.
     """
 
-    def __init__(self, access: Access) -> None:
-        super().__init__(access)
+    def __init__(self, access: Access, seconds: float | None = None) -> None:
+        super().__init__(access, seconds)
         self.namespace = access.namespace or DEFAULT_NAMESPACE
 
     def get(

@@ -49,6 +49,13 @@ def translated(context: Context, server: str) -> Iterator[None]:
         ) from wrong
 
 
+def got_no_answer(error: BaseException) -> bool:
+    """Whether an error says that a request got no answer from the API server."""
+    import httpx2
+
+    return isinstance(error.__cause__, httpx2.HTTPError)
+
+
 def of_transport(context: Context, server: str, failed: httpx2.HTTPError) -> KubernetesError:
     """The error for a request without a usable answer: one text for each cause."""
     import httpx2

@@ -11,6 +11,7 @@ from raykit.app import main as door
 from raykit.app.commands.measuring import runs as runs_command
 from raykit.measure.records import RunsFolder
 
+ERROR_KEYS = ["kind", "exit_code", "what", "evidence", "next", "also"]
 KEYS = ["schema", "command", "data", "error"]
 BAD_SPEC = "name: x\nheadd: 1\n"
 GOOD_SPEC = "name: x\nhead:\n  taskCpus: 1\n  cpu: 1\n  memory: 4Gi\n"
@@ -95,7 +96,7 @@ def test_every_command_prints_exactly_one_envelope(raykit, words, command, code)
         assert envelope["error"] is None
         assert envelope["data"]
         return
-    assert list(envelope["error"]) == ["kind", "exit_code", "what", "evidence", "next"]
+    assert list(envelope["error"]) == ERROR_KEYS
     assert envelope["error"]["exit_code"] == code
     assert envelope["error"]["what"]
     assert envelope["error"]["next"]

@@ -1,10 +1,15 @@
 """A busy API server is asked again, as long as it asks for that and not for ever."""
 
+import contextlib
+import socket
+import threading
+
 import pytest
 
 from raykit.errors import KubernetesError
 from raykit.kube import api_server
-from raykit.kube.connection import connect
+from raykit.kube.access import access
+from raykit.kube.connection import Kubernetes, connect
 
 NODES = "/api/v1/nodes"
 CLUSTER = {
@@ -75,3 +80,26 @@ def test_a_fault_that_asks_for_no_repeat_is_final(connection, api, pauses):
     with pytest.raises(KubernetesError):
         connection.objects("Node")
     assert pauses == []
+
+
+def test_a_connection_with_an_end_does_not_wait_for_an_answer_that_drips(kubeconfig):
+    over = threading.Event()
+
+    def drip(listener):
+        client, _ = listener.accept()
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{")
+        with contextlib.suppress(OSError):
+            while not over.wait(0.01):
+                client.sendall(b" ")
+        client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        kubeconfig(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        with Kubernetes(access(), 0.3) as connection:
+            with pytest.raises(KubernetesError, match="no Kubernetes API server"):
+                connection.version()
+            with pytest.raises(KubernetesError, match="did not answer in time"):
+                connection.version()
+        over.set()

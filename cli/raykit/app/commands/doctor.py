@@ -45,8 +45,8 @@ def doctor(
     context only this machine is checked. --probe starts three small pods with policies in the
     namespace, and deletes them.
     """
-    from raykit.flows.clusters import doctor as flow
     from raykit.flows.clusters.up import read_spec
+    from raykit.flows.examining import doctor as flow
     from raykit.kube.reference import check_namespace
 
     if namespace:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from raykit.containers import docker, image, kind, registry
 from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.flows.clusters import applying, consent
 from raykit.flows.clusters.applying import Plan
+from raykit.flows.examining import advice
+from raykit.flows.examining.advice import advised
 from raykit.flows.ranges import BRING_UP_SECONDS
 from raykit.flows.targets.kinds import OnKubernetes, Target
 from raykit.kube import kubeconfig
@@ -66,8 +69,13 @@ def up(request: Request, progress: Progress) -> Cluster:
 
     Errors: UsageError (2) if the user does not confirm, MissingError (4) for KubeRay, the namespace
     or the image, KubernetesError (5) if the cluster does not become ready, ConflictError (8) if
-    raykit did not make it or somebody else changes it.
+    raykit did not make it or somebody else changes it. Those with 4 or 5 hold doctor's advice.
     """
+    with advised(partial(advice.of_up, request.spec, request.context)):
+        return _up(request, progress)
+
+
+def _up(request: Request, progress: Progress) -> Cluster:
     with progress.step("preflight", "Kubernetes and KubeRay"):
         connection = connect(request.context)
         operator.require(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from raykit import kit, versions
@@ -12,14 +13,15 @@ from raykit.containers import image
 from raykit.errors import UsageError
 from raykit.flows import submit as plain
 from raykit.flows.clusters import consent, up
+from raykit.flows.examining import advice
+from raykit.flows.examining.advice import About, advised_run
 from raykit.flows.keeping import collecting
 from raykit.flows.rayjobs.arrival import RayJobArrival
 from raykit.flows.rayjobs.session import RayJobSession
 from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.flows.submit import Request
-from raykit.flows.targets import choosing
-from raykit.flows.targets.kinds import OnKubernetes
+from raykit.flows.targets.kinds import OnKubernetes, Target
 from raykit.flows.targets.where import refuse_headers
 from raykit.kube.connection import connect
 from raykit.kuberay import observed, operator
@@ -58,14 +60,19 @@ def submit(request: Request, rayjob: AsRayJob, runs: RunsFolder, progress: Progr
     Errors: as `flows.submit.submit`; UsageError (2) also for what KubeRay would refuse.
     """
     plain.check(request, runs)
-    if rayjob.spec is None:
-        return _on_cluster(request, rayjob.lifetime, runs, progress)
-    return _with_own_cluster(request, rayjob, rayjob.spec, runs, progress)
+    if rayjob.spec is not None:
+        about: About = partial(advice.of_own_cluster, rayjob.spec, request.where)
+        own = partial(_with_own_cluster, request, rayjob, rayjob.spec, runs, progress)
+        return advised_run(about, own)
+    target = plain.chosen(request.where)
+    there = partial(_on_cluster, request, target, rayjob.lifetime, runs, progress)
+    return advised_run(partial(advice.of_target, target), there)
 
 
-def _on_cluster(request: Request, lifetime: Lifetime, runs: RunsFolder, progress: Progress) -> Run:
+def _on_cluster(
+    request: Request, target: Target, lifetime: Lifetime, runs: RunsFolder, progress: Progress
+) -> Run:
     """The job on a RayCluster that is there: its code is uploaded before the RayJob is made."""
-    target = choosing.choose(request.where)
     if not isinstance(target, OnKubernetes):
         raise UsageError(
             f"--as rayjob needs a RayCluster; this would be {target.reason}",

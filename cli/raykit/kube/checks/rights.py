@@ -14,6 +14,7 @@ from raykit.kube.connection import Kubernetes
 
 NAME = "rights"
 AT_ONCE = 8
+ROLE_HINT = "ask an administrator to apply the roles that raykit doctor prints"
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,17 @@ def read(connection: Kubernetes, rules: Sequence[Rule], namespace: str) -> Right
     return Rights(user.result(), [rule for rule in lacking if rule.verbs])
 
 
-def judge(rights: Rights, namespace: str, next: str) -> Check:
-    """Whether the rights suffice in a namespace. next: the command that shows the Role."""
+def judge(rights: Rights, namespace: str) -> Check:
+    """Whether the rights suffice in a namespace."""
     needed = [rule for rule in rights.missing if rule.needed]
     evidence = [f"{rule}: {rule.use}" for rule in rights.missing]
     who = rights.user or "the user of this context"
     if needed:
         what = f"{who} lacks rights in namespace {namespace}"
-        return checks.missing(NAME, what, evidence, next)
+        return checks.missing(NAME, what, evidence, ROLE_HINT)
     if evidence:
         what = f"{who} may run everything, but raykit will explain less"
-        return checks.warning(NAME, what, evidence, next)
+        return checks.warning(NAME, what, evidence, ROLE_HINT)
     return checks.ok(NAME, f"{who} has all the rights that raykit uses in namespace {namespace}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from raykit.objects import Object, hash_of
 
@@ -77,10 +77,35 @@ OF_KINDS = {
 }
 """What raykit uses where a spec renders an object of this kind."""
 
+_APPLIES = ("get", "create", "patch")
+OF_UP = {
+    "rayclusters": _APPLIES,
+    "pods": ("list",),
+    **{rule.resource: _APPLIES for rule in OF_KINDS.values()},
+}
+"""The verbs without which `raykit up` fails, by resource."""
+
+OF_SUBMIT = {
+    "rayclusters": ("get",),
+    "rayjobs": ("get", "create"),
+    "secrets": ("get",),
+    "services/proxy": ("get", "create", "update"),
+}
+"""The same for `raykit submit`."""
+
 
 def of_kinds(kinds: Iterable[str]) -> list[Rule]:
     """The rules for a spec that renders objects of these kinds."""
     return [*ALWAYS, *(OF_KINDS[kind] for kind in OF_KINDS if kind in set(kinds))]
+
+
+def only(wanted: Iterable[Rule], verbs: Mapping[str, Sequence[str]]) -> list[Rule]:
+    """Those rules without which one command fails. verbs: its verbs by resource."""
+    return [
+        replace(rule, verbs=tuple(verbs[rule.resource]))
+        for rule in wanted
+        if rule.needed and rule.resource in verbs
+    ]
 
 
 def are_checked(group: str, resource: str, verb: str, *, everywhere: bool) -> bool:

@@ -17,6 +17,7 @@ from raykit.objects import Object
 from raykit.spec import quantity
 
 ADMISSION, QUOTA = "admission", "quota"
+EXCEEDED = "exceeded quota"
 
 Amounts = Mapping[str, Decimal]
 Group = tuple[str, Object, int]
@@ -36,7 +37,8 @@ def groups(cluster: Object) -> list[Group]:
 def admission(connection: Kubernetes, namespace: str, cluster: Object) -> Check:
     """Whether the API server would create a pod of each group. The dry run creates nothing.
 
-    That asks everything that may refuse a pod: Pod Security, quota, limit ranges, webhooks.
+    That asks everything that may refuse a pod: Pod Security, quota, limit ranges, webhooks. The
+    pods of a cluster of that name that are there already use the quota; it refuses nothing then.
     """
     refusals: list[str] = []
     for name, template, _ in groups(cluster):
@@ -50,6 +52,8 @@ def admission(connection: Kubernetes, namespace: str, cluster: Object) -> Check:
             return checks.skipped(ADMISSION, absent.what)
         except RaykitError as error:
             refusals += [f"{name}: {line}" for line in (error.evidence or (error.what,))]
+    if any(EXCEEDED in line for line in refusals) and _exists(connection, namespace, cluster):
+        refusals = [line for line in refusals if EXCEEDED not in line]
     if not refusals:
         return checks.ok(ADMISSION, f"namespace {namespace} takes the Ray pods (dry run)")
     message = "\n".join(refusals)
@@ -65,12 +69,12 @@ def quota(connection: Kubernetes, namespace: str, cluster: Object) -> Check:
     """
     try:
         quotas = connection.objects("ResourceQuota", namespace)
-        name = cluster["metadata"]["name"]
-        exists = bool(quotas) and connection.get("RayCluster", name, namespace) is not None
+        exists = bool(quotas) and _exists(connection, namespace, cluster)
     except ForbiddenError as forbidden:
         return checks.skipped(QUOTA, "the quotas cannot be read", forbidden.evidence)
     if not quotas:
         return checks.ok(QUOTA, f"namespace {namespace} has no quota")
+    name = cluster["metadata"]["name"]
     if exists:
         what = f"{name} exists already: its pods count in the quota, and are not counted twice"
         return checks.skipped(QUOTA, what)
@@ -100,6 +104,10 @@ def short(resource_quota: Object, cluster: Object) -> Iterator[str]:
                 f"{name}: needs {shown(wanted)}, {shown(max(whole - gone, Decimal(0)))} of "
                 f"{shown(whole)} is free (quota {resource_quota['metadata']['name']})"
             )
+
+
+def _exists(connection: Kubernetes, namespace: str, cluster: Object) -> bool:
+    return connection.get("RayCluster", cluster["metadata"]["name"], namespace) is not None
 
 
 def _wanted(cluster: Object) -> Amounts:

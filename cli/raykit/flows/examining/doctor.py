@@ -15,11 +15,12 @@ from raykit.containers import image
 from raykit.containers.checks import machine
 from raykit.errors import RaykitError
 from raykit.flows.clusters import images, kind, up
+from raykit.flows.examining import questions
 from raykit.kube import kubeconfig
-from raykit.kube.checks import namespace, rights, rules
+from raykit.kube.checks import rights, rules
 from raykit.kube.checks.rules import Rule
 from raykit.kube.connection import Kubernetes, connect
-from raykit.kuberay.checks import definitions, operator, policies, room, tools
+from raykit.kuberay.checks import definitions, operator, policies, tools
 from raykit.local import leftovers, ray_start
 from raykit.manifests.render import render, to_yaml
 from raykit.progress import Progress
@@ -28,7 +29,6 @@ from raykit.spec.model import ClusterSpec
 SAMPLE = "multi-node.yaml"
 """The shape that is tried where no spec is named: a head and a group of workers."""
 AT_ONCE = 16
-ROLE_HINT = "ask an administrator to apply the roles that raykit doctor prints"
 
 
 @dataclass(frozen=True)
@@ -142,19 +142,15 @@ class _Cluster:
     def kuberay(self) -> list[Question]:
         on, where = self.connection, self.namespace
         return [
-            Question(definitions.NAME, lambda: definitions.served(on)),
+            *questions.kuberay(on, where),
             Question(definitions.FIELDS, lambda: definitions.fields(on, where, self.items)),
-            Question(operator.NAME, lambda: operator.check(on, where)),
             Question(operator.LOG, lambda: operator.log(on, where)),
         ]
 
     def place(self) -> list[Question]:
-        on, where = self.connection, self.namespace
-        ray = next(item for item in self.items if item["kind"] == "RayCluster")
+        ray_cluster = next(item for item in self.items if item["kind"] == "RayCluster")
         return [
-            Question(namespace.NAME, lambda: namespace.check(on, where)),
-            Question(room.ADMISSION, lambda: room.admission(on, where, ray)),
-            Question(room.QUOTA, lambda: room.quota(on, where, ray)),
+            *questions.place(self.connection, self.namespace, ray_cluster),
             *([Question(policies.NAME, self._policies)] if self.probe else []),
         ]
 
@@ -180,7 +176,7 @@ class _Cluster:
         wanted = rules.of_kinds(item["kind"] for item in self.items)
         found = rights.read(self.connection, wanted, self.namespace)
         self.lacking, self.user = found.missing, found.user
-        return rights.judge(found, self.namespace, ROLE_HINT)
+        return rights.judge(found, self.namespace)
 
 
 def _reach(request: Request) -> tuple[Check, Kubernetes | None]:
