@@ -10,6 +10,9 @@ WAYS_TO_A_POD = (
     "any size: --data noaa, https://… or s3://…, or a volume of the spec and --data PATH",
 )
 
+MOST_YEARS = 300
+"""Years that a message lists; weather has been measured for about as many."""
+
 
 class DataProblem(Exception):
     """Input data that is corrupt, incomplete or unreadable.
@@ -40,14 +43,20 @@ def archive_path(folder: Path, year: int) -> Path:
     if there is None:
         ways = WAYS_TO_A_POD if "KUBERNETES_SERVICE_HOST" in os.environ else ()
         raise DataProblem(what, "that folder does not exist on this Ray node", *ways)
-    listed = "years there: " + ranges(there) if there else "no year's archive is there"
-    raise DataProblem(what, listed)
+    raise DataProblem(what, years_there(there) if there else "no year's archive is there")
 
 
 def years_in(folder: Path) -> list[int]:
     """The years whose archives lie in a folder."""
     names = (path.name.removesuffix(".tar.gz") for path in folder.glob("*.tar.gz"))
     return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def years_there(years: list[int]) -> str:
+    """The years that a source has, as text: of very many the first ones, and how many more."""
+    more = len(years) - MOST_YEARS
+    listed = f"years there: {ranges(years[:MOST_YEARS])}"
+    return f"{listed} and {more:,} more" if more > 0 else listed
 
 
 def ranges(years: list[int]) -> str:

@@ -47,9 +47,10 @@ def load_year(where: Where, year: int, question: Question, node: str = "", cpus:
     began, clock, processor, held_back = _clocks()
     effort, counts, problem = Effort(), None, None
     try:
-        counts, read_bytes, waited = read(where, year, question, cpus)
+        counts, waited = read(where, year, question, cpus)
         after = _clocks()
-        effort = Effort(read_bytes, waited, after[2] - processor, after[3] - held_back, WITH_NUMPY)
+        size = counts.archive["bytes"]
+        effort = Effort(size, waited, after[2] - processor, after[3] - held_back, WITH_NUMPY)
     except DataProblem as error:
         problem = error
     seconds = time.perf_counter() - clock

@@ -18,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from raykit.errors import MissingError, RecordError
 from raykit.measure import events, run_ids
@@ -34,7 +35,7 @@ __all__ = [
     "UNFINISHED",
     "RunRecord",
     "RunsFolder",
-    "is_special",
+    "into",
     "unwritable",
     "write_atomically",
 ]
@@ -42,6 +43,9 @@ __all__ = [
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
 PROBE_BYTES = 1 << 16
 """Bytes that the disk must have room for before a run starts: about a record and a short log."""
+
+OF_THE_SYSTEM = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+"""Folders whose links lead to what a process has open."""
 
 NUMBERS = re.compile(r"\[\n\s+([-+.\deE]+(?:,\n\s+[-+.\deE]+)*)\n\s+\]")
 
@@ -246,28 +250,50 @@ def _locked(descriptor: int) -> bool:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file of a run completely or not at all, and durably.
+    """Write a file of a run completely or not at all, and durably, as `into` does.
 
-    A device or a pipe, such as /dev/stdout, is written into, not replaced.
     Errors: RecordError (7) with the path, if the disk refuses.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with into(path) as out:
+        out.write(data)
+
+
+@contextlib.contextmanager
+def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
+    """A file that is there when it is whole, and not before; one of that name is replaced.
+
+    A device or a pipe is written into. Links are replaced, except the system's: /dev/stdout.
+    next: what to do if the disk refuses it. Errors: RecordError (7) then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if is_special(path):
-            path.write_bytes(data)
+        if _is_stream(path):
+            with path.open("wb") as out:
+                yield out
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_durably(temporary, data)
+        # What an earlier process of this number left may also be a link of somebody else's.
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
         temporary.replace(path)
     except OSError as error:
+        raise unwritable(path, error, next) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise unwritable(path, error) from error
 
 
-def is_special(path: Path) -> bool:
-    """Whether there is something of that name which is no file, such as a device."""
-    return path.exists() and not path.is_file()
+def _is_stream(path: Path) -> bool:
+    """Whether a name is that of a device or a pipe, and not of a link that anybody made."""
+    if path.parent not in OF_THE_SYSTEM and path.is_symlink():
+        return False
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def _write_durably(path: Path, data: bytes) -> None:
@@ -277,10 +303,10 @@ def _write_durably(path: Path, data: bytes) -> None:
         os.fsync(out.fileno())
 
 
-def unwritable(path: Path, error: OSError) -> RecordError:
-    """The error for a run's file that the disk refuses."""
+def unwritable(path: Path, error: OSError, next: str = "") -> RecordError:
+    """The error for a file that the disk refuses. next: what to do, if it is no file of a run."""
     return RecordError(
         f"{path} could not be written",
         evidence=[error.strerror or str(error)],
-        next="free space or set RAYKIT_RUNS to another folder, then run it again",
+        next=next or "free space or set RAYKIT_RUNS to another folder, then run it again",
     )

@@ -1,4 +1,4 @@
-"""Counts the bytes of an archive, and the time that its reader waits for them."""
+"""Measures how long the reader of an archive waits for its bytes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Streamed(Protocol):
 
 
 class Measured:
-    """The same archive. bytes: of all readings so far; waited: seconds in which they did not come.
+    """The same archive. waited: seconds in which its bytes did not come.
 
     A thread that reads ahead shortens the wait: only what the reader notices counts.
     """
 
     def __init__(self, archive: Streamed) -> None:
         self.name, self._archive = archive.name, archive
-        self.bytes, self.waited = 0, 0.0
+        self.waited = 0.0
 
     @contextmanager
     def open(self, *_: object) -> Iterator[Timed]:
@@ -47,7 +47,6 @@ class Timed:
         began = time.perf_counter()
         size = self._stream.readinto(buffer)
         self._archive.waited += time.perf_counter() - began
-        self._archive.bytes += size
         return size
 
     def read(self, size: int = -1, /) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from jobs.gsod.archive import DataProblem, ranges
+from jobs.gsod.archive import DataProblem, years_there
 from jobs.gsod.reading.tar_stream import MAX_MEMBER, MAX_MEMBERS, PLAIN_NAME, WINDOW, Member
 from jobs.gsod.sources.access import Access
 from jobs.gsod.sources.problems import Missing
@@ -29,14 +29,14 @@ class StationFiles:
     """The files of a year; iterate to get lists of members, window by window, by their names.
 
     A window's members lie in the same memory as those of the window before: take what you need.
-    skipped: objects that are no station's file. bytes, waited: as of `Measured`. Raises
-    DataProblem for a listing that cannot be a year's, and for a file that is not as listed.
+    skipped: objects that are no station's file. waited: as of `Measured`. Raises DataProblem for a
+    listing that cannot be a year's, and for a file that is not as listed.
     """
 
     def __init__(self, access: Access, year: int) -> None:
         self.archive = f"{year}/"
         self.skipped: Counter[str] = Counter()
-        self.bytes, self.waited = 0, 0.0
+        self.waited = 0.0
         self._access, self._year = access, year
         self._files = self._listed()
 
@@ -89,7 +89,6 @@ class StationFiles:
         began = time.perf_counter()
         content = future.result()
         self.waited += time.perf_counter() - began
-        self.bytes += len(content)
         return file, content
 
     def _get(self, file: Listed) -> Any:
@@ -140,7 +139,7 @@ class StationFiles:
         there = self._access.ask("its years", obstore.list_with_delimiter)
         names = [file["path"].removesuffix(".tar.gz") for file in there["objects"]]
         years = sorted({int(n) for n in [*names, *there["common_prefixes"]] if _is_year(n)})
-        listed = f"years there: {ranges(years)}" if years else "no year is there"
+        listed = years_there(years) if years else "no year is there"
         where = self._access.where.address
         return Missing(f"{self._year}.tar.gz and {self.archive} are not at {where}", listed)
 

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 
 class Reading(NamedTuple):
-    """A year's counters, its compressed bytes, and the seconds of waiting for them."""
+    """A year's counters, and the seconds of waiting for its bytes."""
 
     counts: YearCounts
-    bytes: int
     waited: float
 
 
@@ -37,7 +36,7 @@ def read(where: Where, year: int, question: Question, threads: int = 1) -> Readi
 def _read_file(path: Path, year: int, question: Question, threads: int) -> Reading:
     measured = Measured(path)
     counts = read_year(measured, year, question, threads=threads)
-    return Reading(counts, measured.bytes, measured.waited)
+    return Reading(counts, measured.waited)
 
 
 def _read_remote(where: Where, year: int, question: Question, threads: int) -> Reading:
@@ -63,7 +62,7 @@ def _read_archive(archive: RemoteArchive, year: int, question: Question, threads
     with _remarking(archive):
         counts = read_year(measured, year, question, threads=threads)
     counts.archive["source"] = archive.origin
-    return Reading(counts, measured.bytes, measured.waited)
+    return Reading(counts, measured.waited)
 
 
 def _read_cached(
@@ -80,7 +79,7 @@ def _read_cached(
     finally:
         archive.discard()
     counts.archive["source"] = archive.origin
-    return Reading(counts, measured.bytes, measured.waited)
+    return Reading(counts, measured.waited)
 
 
 def _read_stations(access: Access, year: int, question: Question) -> Reading:
@@ -94,7 +93,7 @@ def _read_stations(access: Access, year: int, question: Question) -> Reading:
         )
     counts = read_files(files, year, question)
     counts.archive = files.facts
-    return Reading(counts, files.bytes, files.waited)
+    return Reading(counts, files.waited)
 
 
 @contextmanager

@@ -274,3 +274,36 @@ def test_a_device_is_written_into_and_not_replaced(tmp_path):
     reader.join(10)
     assert got == [b"evidence"]
     assert pipe.is_fifo()
+
+
+def test_a_pipe_that_a_process_has_open_is_written_into_by_its_name(tmp_path):
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe:
+        write_atomically(Path(f"/dev/fd/{writing}"), b"evidence")
+        os.close(writing)
+        assert pipe.read() == b"evidence"
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "nothing"])
+@pytest.mark.parametrize("name", ["record.json", f".record.json.{os.getpid()}"])
+def test_a_link_in_place_of_a_file_is_replaced_and_not_followed(tmp_path, kind, name):
+    theirs, link = tmp_path / "theirs", tmp_path / name
+    if kind == "file":
+        theirs.write_bytes(b"not ours")
+    elif kind == "pipe":
+        os.mkfifo(theirs)
+    link.symlink_to(theirs)
+    write_atomically(tmp_path / "record.json", b"ours")
+    assert (tmp_path / "record.json").read_bytes() == b"ours"
+    assert not (tmp_path / "record.json").is_symlink()
+    if kind == "file":
+        assert theirs.read_bytes() == b"not ours"
+    assert theirs.exists() == (kind != "nothing")
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"record.json", "theirs"}
+
+
+def test_a_folder_in_place_of_a_file_is_an_error_and_stays(tmp_path):
+    (tmp_path / "record.json").mkdir()
+    with pytest.raises(RecordError, match="could not be written"):
+        write_atomically(tmp_path / "record.json", b"ours")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["record.json"]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from raykit.errors import RecordError, UsageError
@@ -16,7 +13,7 @@ from raykit.measure.experiment import experiments
 from raykit.measure.keeping import archive
 from raykit.measure.keeping.archive import BadArchiveError, File, Writable
 from raykit.measure.keeping.files import TRAVELS
-from raykit.measure.records import RunRecord, RunsFolder, is_special
+from raykit.measure.records import RunRecord, RunsFolder
 from raykit.measure.traces import chrome, otlp
 from raykit.measure.traces.forms import Form
 
@@ -95,35 +92,6 @@ def export(chosen: Chosen, form: Form, runs: RunsFolder, out: Writable) -> None:
     make: Callable[[Sequence[RunRecord]], dict[str, Any]]
     make = chrome.trace if form is Form.trace else otlp.traces
     out.write(json.dumps(make(records), separators=(",", ":"), allow_nan=False).encode() + b"\n")
-
-
-@contextmanager
-def into(path: Path) -> Iterator[Writable]:
-    """A file that is there when it is whole, and not before; one of that name is replaced.
-
-    A device or a pipe, such as /dev/stdout, is written into.
-    Errors: RecordError (7) where the disk refuses.
-    """
-    temporary = path.parent / f".{path.name}.{os.getpid()}"
-    try:
-        if is_special(path):
-            with path.open("wb") as out:
-                yield out
-            return
-        with temporary.open("xb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise RecordError(
-            f"{path} could not be written",
-            evidence=[error.strerror or str(error)],
-            next="give --output-file a file in a folder that can be written",
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _archive(chosen: Chosen, runs: RunsFolder, out: Writable) -> None:

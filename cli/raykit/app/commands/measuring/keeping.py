@@ -54,6 +54,7 @@ PRUNE_EPILOG = """Examples:
 Runs that an experiment needs, runs whose end raykit did not see and runs that are
 being followed stay.
 """
+ELSEWHERE = "give --output-file a file in a folder that can be written"
 
 
 def register(runs: typer.Typer) -> None:
@@ -82,6 +83,7 @@ def export(
 ) -> None:
     """Write runs as one archive, or their times for other tools."""
     from raykit.flows.keeping import exporting
+    from raykit.measure.records import into
 
     as_json = output_format is Format.json
     if output_file is None:
@@ -96,7 +98,7 @@ def export(
     if output_file is None:
         exporting.export(chosen, form, folder, _Stdout())
         return
-    with exporting.into(output_file) as out:
+    with into(output_file, ELSEWHERE) as out:
         exporting.export(chosen, form, folder, out)
     data = {**chosen.as_dict(), "file": str(output_file), "bytes": output_file.stat().st_size}
     output.show("runs export", data, as_json, _exported)

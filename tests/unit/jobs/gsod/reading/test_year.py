@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from jobs.gsod.archive import DataProblem, archive_path
+from jobs.gsod.archive import DataProblem, archive_path, years_there
 from jobs.gsod.counts import Question, YearCounts
 from jobs.gsod.reading.gzip_stream import Limits
 from jobs.gsod.reading.year import read_year
@@ -422,6 +422,14 @@ def test_a_missing_year_lists_those_that_are_there(tmp_path):
         archive_path(tmp_path, 1999)
     assert refused.value.what == f"1999.tar.gz is not in {tmp_path}"
     assert refused.value.evidence == ("years there: 1980..1982 2020",)
+
+
+def test_of_very_many_years_the_first_are_listed_and_the_others_counted():
+    years = list(range(0, 9998, 2))
+    text = years_there(years)
+    assert text.startswith("years there: 0 2 4 ")
+    assert text.endswith(f" 598 and {len(years) - 300:,} more")
+    assert years_there(years[:300]).endswith(" 596 598")
 
 
 def test_a_missing_folder_is_said_to_be_missing(tmp_path):

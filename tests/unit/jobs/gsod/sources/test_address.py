@@ -1,11 +1,15 @@
 """What `--data` may name, and which credentials an address may not hold."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.gsod.options import parse
 from jobs.gsod.sources.address import NOAA, Where, address, without_credentials
+from jobs.gsod.sources.stores import CREDENTIALS
 
 
 @pytest.mark.parametrize(
@@ -100,3 +104,14 @@ def test_the_tutorials_loader_reads_folders_only(capsys):
 def test_characters_that_a_parser_drops_are_refused(word):
     _, problem = address(word)
     assert problem
+
+
+PAGE = Path(__file__).parents[5] / "docs" / "gsod-data.md"
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_the_page_lists_the_variables_that_mean_credentials(kind):
+    lines = PAGE.read_text("utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| `{kind}://` | `")]
+    listed = row.partition("; always")[0]
+    assert set(re.findall(r"`([A-Z_]+)`", listed)) == set(CREDENTIALS[kind])

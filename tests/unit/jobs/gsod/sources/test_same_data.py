@@ -7,6 +7,7 @@ from random import Random
 
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.counts import Question
+from jobs.gsod.loading import load_year
 from jobs.gsod.sources.address import Where
 from jobs.gsod.sources.years import read
 
@@ -111,3 +112,10 @@ def test_files_in_the_format_until_2018_are_read_from_a_web_server(https, shared
             packed.add(path, path.name)
     https.files["1960.tar.gz"] = gzip.compress(held.getvalue())
     assert read(Where(https.url), 1960, QUESTION).counts.quality.files == 4
+
+
+def test_a_years_bytes_are_those_of_its_archive_however_many_members_it_has(gsod, tmp_path):
+    content = archives(gsod)["several gzip members"]
+    (tmp_path / "2020.tar.gz").write_bytes(content)
+    loaded = load_year(Where(str(tmp_path)), 2020, QUESTION)
+    assert loaded.effort.bytes == len(content)

@@ -73,7 +73,7 @@ def test_a_transfer_that_is_cut_goes_on_where_it_was_with_the_same_hash(https, g
     whole = read(Where(https.url), 2020, QUESTION, threads)
     https.faults.clear()
     https.always = None
-    assert whole.bytes == len(content)
+    assert whole.counts.archive["bytes"] == len(content)
     assert whole.counts == read(Where(https.url), 2020, QUESTION).counts
     ranges = [asked for _, _, asked in https.requests[1:4]]
     assert all(asked and asked.startswith("bytes=") for asked in ranges)
@@ -84,7 +84,7 @@ def test_a_source_without_etag_is_resumed_by_its_date(https, gsod):
     half = len(content) // 2
     https.always = lambda h: h.serve(h.content(), ETag=None)
     https.faults.append(lambda h: h.serve(h.content(), half, ETag=None))
-    assert read(Where(https.url), 2020, QUESTION).bytes == len(content)
+    assert read(Where(https.url), 2020, QUESTION).counts.archive["bytes"] == len(content)
     assert len(https.requests) == 2
 
 
@@ -250,7 +250,7 @@ def test_a_source_that_falls_silent_is_resumed(https, gsod, monkeypatch):
         return True
 
     https.faults.append(pauses)
-    assert read(Where(https.url), 2020, QUESTION).bytes == len(content)
+    assert read(Where(https.url), 2020, QUESTION).counts.archive["bytes"] == len(content)
 
 
 def test_a_slow_source_is_waited_for_and_the_job_says_so(https, run, capfd):
