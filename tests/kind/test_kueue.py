@@ -158,6 +158,39 @@ def test_a_queue_that_does_not_exist_ends_the_wait_with_its_name(mine, namespace
     refused = mine.raykit("up", "-f", path, "-n", namespace, "--yes", code=5)
     assert "LocalQueue nobody doesn't exist" in refused.stderr
     assert "get localqueues" in refused.stderr
+    assert "also: " not in refused.stderr, "doctor would say the same of the queue, and no more"
+
+
+def checked(lab, path, namespace, code):
+    data = lab.json("doctor", "-f", path, "-n", namespace, code=code)
+    return next(check for check in data["checks"] if check["name"] == "queue")
+
+
+def test_doctor_says_what_is_wrong_with_the_queue_of_a_spec(mine, namespace, queue, spec):
+    queue("4Gi")
+    path = spec("small", "queue: team")
+    assert checked(mine, path, namespace, 0)["what"] == "Kueue runs and admits from team"
+    absent = checked(mine, spec("lost", "queue: nobody"), namespace, 4)
+    assert absent["what"] == f"there is no LocalQueue nobody in namespace {namespace}"
+    assert absent["evidence"] == ["there is team"]
+
+    where = ("-n", "kueue-system", "configmap", "kueue-manager-config")
+    before = mine.kubectl("get", *where, "-o", "json")
+    mine.kubectl("replace", "-f", "-", stdin=before.replace("ray.io/raycluster", "batch/job"))
+    try:
+        assert "ray.io/raycluster" in checked(mine, path, namespace, 4)["what"]
+    finally:
+        item = json.loads(before)
+        del item["metadata"]["resourceVersion"]
+        mine.kubectl("replace", "-f", "-", stdin=json.dumps(item))
+
+    held = json.dumps({"spec": {"stopPolicy": "Hold"}})
+    mine.kubectl("patch", "clusterqueue", namespace, "--type=merge", "-p", held)
+    stopped = f"clusterqueue/{namespace}"
+    mine.kubectl("wait", "--for=condition=Active=False", stopped, "--timeout=60s")
+    found = checked(mine, path, namespace, 5)
+    assert found["what"] == f"the ClusterQueue {namespace} is not active"
+    assert found["next"].endswith(f"describe clusterqueue {namespace}")
 
 
 def test_a_rayjob_waits_in_its_queue_and_runs_when_it_is_admitted(

@@ -35,16 +35,18 @@ class Kind:
 
 
 KINDS = {
+    "ClusterQueue": Kind("kueue.x-k8s.io/v1beta2", "clusterqueues", namespaced=False),
     "ConfigMap": Kind("v1", "configmaps"),
     "CustomResourceDefinition": Kind(
         "apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False
     ),
     "Deployment": Kind("apps/v1", "deployments"),
     "Event": Kind("v1", "events"),
-    "LocalQueue": Kind("visibility.kueue.x-k8s.io/v1beta2", "localqueues"),
+    "LocalQueue": Kind("kueue.x-k8s.io/v1beta2", "localqueues"),
     "Namespace": Kind("v1", "namespaces", namespaced=False),
     "NetworkPolicy": Kind("networking.k8s.io/v1", "networkpolicies"),
     "Node": Kind("v1", "nodes", namespaced=False),
+    "PendingWorkloads": Kind("visibility.kueue.x-k8s.io/v1beta2", "localqueues"),
     "Pod": Kind("v1", "pods"),
     "PodDisruptionBudget": Kind("policy/v1", "poddisruptionbudgets"),
     "PodMonitor": Kind("monitoring.coreos.com/v1", "podmonitors"),

@@ -141,12 +141,13 @@ REPLICAS = dict.fromkeys(("replicas", "minReplicas", "maxReplicas", "numOfHosts"
 MOUNTED = {
     **POD_SPEC,
     "containers": ListOf(
-        {**CONTAINER, "volumeMounts": ListOf(dict.fromkeys(("name", "mountPath"), TEXT))}
+        {**CONTAINER, "volumeMounts": ListOf(dict.fromkeys(("name", "mountPath", "subPath"), TEXT))}
     ),
     "volumes": ListOf({"name": TEXT, "configMap": {"name": NAME}}),
 }
 
 SHAPES: dict[str, Shape] = {
+    "ClusterQueue": {"metadata": Required(METADATA), "status": {"conditions": CONDITIONS}},
     "ConfigMap": {"metadata": Required(METADATA), "data": MapOf(TEXT)},
     "CustomResourceDefinition": {
         "metadata": Required(METADATA),
@@ -170,6 +171,11 @@ SHAPES: dict[str, Shape] = {
         "involvedObject": {"uid": TEXT, "name": TEXT, "kind": TEXT},
     },
     "LocalQueue": {
+        "metadata": Required(NAMESPACED),
+        "spec": {"clusterQueue": NAME},
+        "status": {"conditions": CONDITIONS},
+    },
+    "PendingWorkloads": {
         "items": ListOf({"metadata": Required(METADATA), "positionInLocalQueue": NUMBER}),
     },
     "Metadata": {"metadata": Required(METADATA)},

@@ -34,7 +34,7 @@ def cluster(api, kubeconfig):
     """A context with KubeRay, in which nothing is wrong."""
     kubeconfig(api.url, context="prod")
     api.say(RAY, {"resources": [{"name": "rayclusters"}]})
-    for plural in ("rayclusters", "pods", "resourcequotas", "networkpolicies"):
+    for plural in ("rayclusters", "rayjobs", "pods", "resourcequotas", "networkpolicies"):
         api.keep(plural)
     api.keep("namespaces", NAMESPACE)
     api.keep("deployments", with_label(ready("--watch-namespace=raykit,b")))
@@ -335,6 +335,18 @@ def test_an_image_that_no_node_can_have_fails_with_the_text_of_up(
     assert checks["image-source"]["what"] in said
     assert checks["image-source"]["next"] in said
     assert f"raykit image push REGISTRY/raykit -f {path}" in said
+
+
+def test_the_queue_that_a_spec_names_is_checked(cluster, whole, examined, tmp_path):
+    assert examined()[1]["queue"]["state"] == "ok", "nothing names one"
+    path = tmp_path / "c.yaml"
+    text = "name: c\nimage: example.com/ray:2.60.0\nhead: {taskCpus: 1, memory: 2Gi}\n"
+    path.write_text(text)
+    assert "queue" not in examined("-f", path)[1]
+    path.write_text(f"{text}queue: team\n")
+    code, checks, _ = examined("-f", path)
+    assert (code, checks["queue"]["state"]) == (4, "fail")
+    assert checks["queue"]["what"].endswith("(team), and the API server knows no Kueue")
 
 
 def test_a_spec_that_is_invalid_is_refused_first(raykit, tmp_path):

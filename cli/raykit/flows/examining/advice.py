@@ -55,7 +55,8 @@ def of_target(target: Target) -> Subject | None:
 
     if not isinstance(target, OnKubernetes):
         return None
-    return quick.of_place(target.cluster.connection.context, target.cluster.namespace)
+    cluster = target.cluster
+    return quick.of_place(cluster.connection.context, cluster.namespace, cluster.item)
 
 
 @contextlib.contextmanager

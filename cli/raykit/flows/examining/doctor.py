@@ -20,7 +20,7 @@ from raykit.kube import kubeconfig
 from raykit.kube.checks import rights, rules
 from raykit.kube.checks.rules import Rule
 from raykit.kube.connection import Kubernetes, connect
-from raykit.kuberay.checks import definitions, operator, policies, tools
+from raykit.kuberay.checks import definitions, operator, policies, queue, tools
 from raykit.local import leftovers, ray_start
 from raykit.manifests.render import render, to_yaml
 from raykit.progress import Progress
@@ -151,8 +151,15 @@ class _Cluster:
         ray_cluster = next(item for item in self.items if item["kind"] == "RayCluster")
         return [
             *questions.place(self.connection, self.namespace, ray_cluster),
+            *self._queues(),
             *([Question(policies.NAME, self._policies)] if self.probe else []),
         ]
+
+    def _queues(self) -> list[Question]:
+        on, where = self.connection, self.namespace
+        if self.has_spec:
+            return questions.queues(on, where, self.items)
+        return [Question(queue.NAME, lambda: queue.of_namespace(on, where))]
 
     def role(self) -> str:
         """The roles that grant what is missing, as YAML to apply; empty if nothing is."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from raykit.checks import Question
 from raykit.kube.checks import namespace
 from raykit.kube.connection import Kubernetes
-from raykit.kuberay.checks import definitions, operator, room
+from raykit.kuberay.checks import definitions, operator, queue, room
 from raykit.objects import Object
 
 
@@ -27,3 +29,9 @@ def place(connection: Kubernetes, where: str, ray_cluster: Object | None) -> lis
         Question(room.ADMISSION, lambda: room.admission(connection, where, ray_cluster)),
         Question(room.QUOTA, lambda: room.quota(connection, where, ray_cluster)),
     ]
+
+
+def queues(connection: Kubernetes, where: str, items: Sequence[Object]) -> list[Question]:
+    """Whether Kueue would admit these RayClusters and RayJobs; no question if none is queued."""
+    named = queue.named(items)
+    return [Question(queue.NAME, lambda: queue.check(connection, where, named))] if named else []

@@ -36,13 +36,15 @@ class Subject:
     """What a command was about.
 
     context, namespace: None: the current one, and that of the context. rules: the rights without
-    which it fails. to_make: the RayCluster that it was to make, if any.
+    which it fails. to_make: the RayCluster that it was to make, if any. queued: what may name a
+    queue.
     """
 
     context: str | None
     namespace: str | None
     rules: Sequence[Rule]
     to_make: Object | None = None
+    queued: Sequence[Object] = ()
 
 
 def of_spec(spec: ClusterSpec, context: str | None, *, as_rayjob: bool = False) -> Subject:
@@ -51,12 +53,19 @@ def of_spec(spec: ClusterSpec, context: str | None, *, as_rayjob: bool = False) 
     ray_cluster = next(item for item in items if item["kind"] == "RayCluster")
     kinds = ["RayJob"] if as_rayjob else [item["kind"] for item in items]
     verbs = rules.OF_SUBMIT if as_rayjob else rules.OF_UP
-    return Subject(context, spec.namespace, rules.only(rules.of_kinds(kinds), verbs), ray_cluster)
+    needed = rules.only(rules.of_kinds(kinds), verbs)
+    # A cluster that is a part of a RayJob waits in the RayJob's queue.
+    queued = [{**ray_cluster, "kind": "RayJob"}] if as_rayjob else items
+    return Subject(context, spec.namespace, needed, ray_cluster, queued)
 
 
-def of_place(context: str | None, namespace: str | None) -> Subject:
-    """A submission to a cluster that is there."""
-    return Subject(context, namespace, rules.only(rules.ALWAYS, rules.OF_SUBMIT))
+def of_place(
+    context: str | None, namespace: str | None, ray_cluster: Object | None = None
+) -> Subject:
+    """A submission to a cluster that is there. ray_cluster: None: not known yet."""
+    queued = [{**ray_cluster, "kind": "RayCluster"}] if ray_cluster else []
+    needed = rules.only(rules.ALWAYS, rules.OF_SUBMIT)
+    return Subject(context, namespace, needed, queued=queued)
 
 
 def further(error: RaykitError, about: Callable[[], Subject | None]) -> list[RaykitError]:
@@ -92,6 +101,7 @@ class _Place:
             Question(rights.NAME, self._rights),
             *questions.kuberay(self.connection, self.namespace),
             *questions.place(self.connection, self.namespace, self.subject.to_make),
+            *questions.queues(self.connection, self.namespace, self.subject.queued),
         ]
 
     def more(self, count: int) -> RaykitError:

@@ -1,4 +1,4 @@
-"""The file that KubeRay's operator is configured by, where its arguments name one: a ConfigMap."""
+"""The file that an operator (KubeRay's, Kueue) is configured by, if its arguments name one."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ def source(deployment: Object) -> tuple[str, str] | None:
     folder, _, key = (path or "").rpartition("/")
     containers = spec.get("containers") or [{}]
     for mount in containers[0].get("volumeMounts", []):
-        if mount.get("mountPath", "").rstrip("/") == folder and mount.get("name") in config_maps:
+        if mount.get("name") not in config_maps:
+            continue
+        if mount.get("mountPath", "").rstrip("/") == folder:
             return config_maps[mount["name"]], key
+        if mount.get("mountPath") == path and "subPath" in mount:  # one file alone
+            return config_maps[mount["name"]], mount["subPath"]
     return None

@@ -91,7 +91,7 @@ def _workload(connection: Kubernetes, item: Object) -> Object | None:
 def _place(connection: Kubernetes, queue: str, namespace: str, workload: Object) -> str:
     """`place 2 of 5`, counted over all that wait for the same ClusterQueue from this queue."""
     with contextlib.suppress(RaykitError):
-        pending = connection.get("LocalQueue", queue, namespace, part="pendingworkloads")
+        pending = connection.get("PendingWorkloads", queue, namespace, part="pendingworkloads")
         rows = (pending or {}).get("items") or []
         for row in rows:
             if row["metadata"]["name"] == workload["metadata"]["name"]:

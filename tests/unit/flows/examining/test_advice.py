@@ -172,6 +172,26 @@ def test_a_submission_to_a_cluster_has_advice_too(place, raykit):
     assert "get services/proxy: submit, ps, logs, stop: the Jobs API" in said
 
 
+def test_the_queue_of_the_spec_or_of_the_cluster_is_looked_at(up, place, raykit, tmp_path):
+    said = "also: a queue is named (team), and the API server knows no Kueue"
+    assert said not in up()[2]
+    path = tmp_path / "small.yaml"
+    path.write_text(f"{path.read_text()}queue: team\n")
+    assert said in up()[2]
+    item = cluster("small")
+    item["spec"]["authOptions"] = {"mode": "token"}
+    item["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "team"
+    listed(place, item)
+    place.keep("secrets")
+    assert said in raykit("submit", "--entrypoint", "--on", "small", "--", "true")[2]
+    own = ("--as", "rayjob", "-f", path, "--entrypoint", "--", "true")
+    code, _, error = raykit("submit", *own)
+    assert (code, said in error) == (2, False), "not confirmed"
+    place.refuse(f"{RAY}/namespaces/raykit/rayjobs", 422, ODD)
+    own = ("--yes", *own)
+    assert said in raykit("submit", *own)[2]
+
+
 def test_a_name_that_no_cluster_has_leads_to_a_context_without_kuberay(place, raykit):
     del place.answers[RAY]
     code, _, said = raykit("submit", "--entrypoint", "--on", "small", "--", "true")
