@@ -199,7 +199,7 @@ def test_a_rayjob_waits_in_its_queue_and_runs_when_it_is_admitted(
     queue("3Gi")
     place = ("-n", namespace, "--yes")
     mine.raykit("up", "-f", spec("holder", "queue: team", memory="2Gi"), *place)
-    own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place, "--timeout", "60")
+    own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place, "--timeout", "180")
     small = ("--", "--size", "2000", "--repeat", "2", "--tasks", "4")
     with running(mine, "submit", "fib", *own, *small) as (child, said):
         soon(lambda: NO_ROOM in said.read_text(), 60)

@@ -37,9 +37,7 @@ NAMESPACE = "ray-system"
 LABELS = {"app.kubernetes.io/name": "kuberay-operator"}
 OLDEST_HELM, TOO_NEW_HELM = (3, 12), (5, 0)
 INSTALL_HELM = "install Helm 3.12 or newer: https://helm.sh/docs/intro/install/"
-HELM_SECONDS = 120.0
-READY_SECONDS = 120.0
-POLL_SECONDS = 0.5
+HELM_SECONDS, READY_SECONDS, POLL_SECONDS = 120.0, 120.0, 0.5
 LATER, SILENT, RESTART_SECONDS = 10.0, 19.0, 60.0
 ON_THE_CONTROL_PLANE: Object = {
     "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},

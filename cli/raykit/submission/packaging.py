@@ -139,13 +139,12 @@ def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int]
 
     Errors: JobsApiError (6) if the head refuses it, or the connection breaks five times.
     """
-    address = f"api/packages/gcs/{name_of(package)}"
     for attempt in range(ATTEMPTS):
-        if transport.get(address).status_code == httpx2.codes.OK:
+        if is_there(transport, package):
             return attempt > 0
         try:
             response = transport.request(
-                "PUT", address, content=_chunks(package, on_bytes), timeout=SEND_SECONDS
+                "PUT", _address(package), content=_chunks(package, on_bytes), timeout=SEND_SECONDS
             )
         except LostConnectionError:
             if attempt == ATTEMPTS - 1:
@@ -155,6 +154,15 @@ def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int]
             raise transport.refusal(response)
         break
     return True
+
+
+def is_there(transport: Transport, package: Package) -> bool:
+    """Whether the head has a package. Errors: LostConnectionError (6)."""
+    return transport.get(_address(package)).status_code == httpx2.codes.OK
+
+
+def _address(package: Package) -> str:
+    return f"api/packages/gcs/{name_of(package)}"
 
 
 def name_of(package: Package) -> str:

@@ -110,6 +110,10 @@ class Packed:
         """Ray's names for the packages."""
         return [packaging.name_of(package) for _, package in self.packages]
 
+    def is_missing(self, transport: Transport) -> bool:
+        """Whether the head lacks one of the packages. Errors: LostConnectionError (6)."""
+        return not all(packaging.is_there(transport, package) for _, package in self.packages)
+
     def send(self, transport: Transport, progress: Progress) -> None:
         """Upload what the head lacks. Errors: JobsApiError (6)."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from raykit.endpoint import Endpoint
-from raykit.errors import ConflictError, KubernetesError, RaykitError
+from raykit.errors import ConflictError, JobsApiError, KubernetesError, RaykitError
+from raykit.flows.rayjobs.budget import Budget
 from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
 from raykit.kube.connection import Kubernetes
@@ -27,16 +30,32 @@ from raykit.progress import Progress
 from raykit.submission.answers import BusyHeadError, LostConnectionError, RefusedByKubernetesError
 from raykit.submission.jobs_api import TERMINAL, JobDetails, JobsApi
 from raykit.submission.transport import Transport
+from raykit.submission.uploads import Packed
 
 LOOK_SECONDS = 0.5
 """The longest pause between two questions whether the head has the job: no watch shows that."""
 
+CODE_SECONDS = 2.0
+"""The pause between two questions whether the head still has the job's code."""
+
+NO_ANSWER = (LostConnectionError, BusyHeadError, RefusedByKubernetesError)
+
 DELETED = Look(False, [Finding("deleted", "somebody deleted it", patience=AT_ONCE)])
+
+
+class MovedError(JobsApiError):
+    """A RayJob's own cluster was taken away before its job got there. job: the RayJob."""
+
+    def __init__(self, job: RayJob) -> None:
+        super().__init__(f"the cluster of the RayJob {job.name} was taken away ({job.state})")
+        self.job = job
 
 
 class RayJobArrival(Arrival):
     """The submission of a RayJob.
 
+    api: the head, which has the job's code; None: the RayJob's own cluster has no head yet.
+    timeout: seconds for everything but queues, until the job's end. packed: the job's code.
     arrived: True as soon as the API server holds the RayJob: the job then goes on without raykit,
     unless raykit still has to upload its code (`needs_us`). is_ours: whether this very run made
     the RayJob: one of another raykit with the same id is followed, and never deleted. on_made:
@@ -52,17 +71,18 @@ class RayJobArrival(Arrival):
         *,
         api: JobsApi | None = None,
         timeout: float | None = None,
-        uploads: bool = False,
+        packed: Packed | None = None,
     ) -> None:
         super().__init__(api, item["spec"]["jobId"])
         self.connection, self.item, self.progress = connection, item, progress
-        self.timeout = float("inf") if timeout is None else timeout
-        self.needs_us = uploads
+        self.budget, self.packed = Budget(timeout), packed
+        self.needs_us = api is None and self.has_code
         self.job: RayJob | None = None
         self.is_ours = False
         self.on_made: Callable[[], None] = lambda: None
         self.seen: JobDetails | None = None
         self.is_unknown = False
+        self.ask_for_code_at = 0.0
         self.cluster: Cluster | None = None
         self.waits_for = ""
         self.machines = MachinesReader(connection)
@@ -73,6 +93,11 @@ class RayJobArrival(Arrival):
         arrival = cls(job.connection, job.item, progress, timeout=timeout)
         arrival.job, arrival.arrived = job, True
         return arrival
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is code that only this raykit can upload."""
+        return self.packed is not None and bool(self.packed.packages)
 
     @property
     def name(self) -> str:
@@ -121,12 +146,14 @@ class RayJobArrival(Arrival):
             self.needs_us = False
             self.progress.note(f"another raykit made the RayJob {self.name}: following it")
 
-    def reach_head(self, way: contextlib.ExitStack) -> tuple[Endpoint, Transport, Cluster]:
+    def reach_head(self, way: contextlib.ExitStack) -> tuple[Endpoint, Cluster]:
         """Wait until the head of the RayJob's own cluster is ready, and open a way to it.
 
+        way: what it holds, such as a port-forward to the head of an earlier start, is closed.
         Errors: KubernetesError (5) with the reason, and the RayJob is withdrawn; EndedJobError if
         its job has ended already.
         """
+        way.close()
         with self._withdrawn_on_error():
             with self.progress.step("head-ready", f"Ray head of RayJob {self.name}"):
                 self._wait(self._look_at_head)
@@ -136,7 +163,18 @@ class RayJobArrival(Arrival):
                 endpoint = way.enter_context(reach(cluster, self.progress))
         transport = way.enter_context(Transport(endpoint))
         self.head = JobsApi(transport)
-        return endpoint, transport, cluster
+        return endpoint, cluster
+
+    def upload(self) -> None:
+        """Upload what the head lacks of the job's code. Errors: JobsApiError (6)."""
+        if self.packed:
+            self.packed.send(self.api.transport, self.progress)
+        self.needs_us = False
+
+    def leave_head(self) -> None:
+        """Forget a head that was taken away: the next one lacks the job and its code."""
+        self.head = self.seen = self.cluster = None
+        self.needs_us = self.has_code and self.is_ours
 
     def post(self, payload: Mapping[str, Any], seconds: float) -> JobDetails | None:  # noqa: ARG002
         """Create the RayJob, and wait until its submitter has submitted the job.
@@ -146,7 +184,7 @@ class RayJobArrival(Arrival):
 
         Errors: ConflictError (8) if the head has another job of that id; KubernetesError (5) if the
         RayJob cannot get there, and it is withdrawn; EndedJobError if the job has ended with its
-        head; TimeoutError.
+        head; MovedError if its cluster was taken away; TimeoutError.
         """
         self.payload_hash = payload["metadata"].get(PAYLOAD_KEY)
         before = self._details()
@@ -164,7 +202,7 @@ class RayJobArrival(Arrival):
     def wait(self) -> JobDetails:
         """Wait until the head has the job; return its details.
 
-        Errors: KubernetesError (5) if it cannot get there; EndedJobError; TimeoutError.
+        Errors: as `post`.
         """
         with self._withdrawn_on_error():
             self._wait(self._look_at_job)
@@ -197,7 +235,7 @@ class RayJobArrival(Arrival):
         """Delete the RayJob if it cannot get to its head: it must not run after a failure."""
         try:
             yield
-        except EndedJobError:
+        except (EndedJobError, MovedError):
             raise
         except RaykitError:
             if self.is_ours:
@@ -211,17 +249,19 @@ class RayJobArrival(Arrival):
             Watched("Pod", labels={JOB_NAME_LABEL: self.name}),
         )
         namespace = self.item["metadata"]["namespace"]
+        left = self.budget.left()
         with waiting.watched(self.connection, namespace, *watches) as wake:
-            waiting.until(
+            queued = waiting.until(
                 look,
                 what=f"the RayJob {self.name}",
-                timeout=self.timeout,
+                timeout=math.inf if left is None else left,
                 progress=self.progress,
                 next=shlex.join(["raykit", "status", "--context", self.connection.context]),
                 wake=lambda seconds: wake(min(seconds, LOOK_SECONDS)),
                 log=lambda finding: waiting.last_lines(self.connection, finding),
                 late=self._late,
             )
+        self.budget.extend(queued)
 
     def _late(self, look: Look) -> TimeoutError:
         lines = [line for item in look.findings for line in (item.what, *item.evidence)]
@@ -244,7 +284,31 @@ class RayJobArrival(Arrival):
         if self.seen is not None:
             return Look(True)
         job = self._read()
-        return self._not_yet(job) if job else DELETED
+        if job is None:
+            return DELETED
+        if self._has_moved(job):
+            raise MovedError(job)
+        if self.is_unknown:
+            self._upload_again()
+        return self._not_yet(job)
+
+    def _has_moved(self, job: RayJob) -> bool:
+        """Whether the RayJob's own cluster, which raykit had reached, is no longer its cluster."""
+        if self.cluster is None or job.has_ended:
+            return False
+        return job.is_suspended or job.cluster_name != self.cluster.name
+
+    def _upload_again(self) -> None:
+        """Upload the job's code to a head that lost it: its pod or container was replaced."""
+        if not self.has_code or time.monotonic() < self.ask_for_code_at:
+            return
+        self.ask_for_code_at = time.monotonic() + CODE_SECONDS
+        assert self.packed is not None
+        with contextlib.suppress(*NO_ANSWER):
+            if self.packed.is_missing(self.api.transport):
+                self.progress.note("the head has begun anew: uploading the job's code again")
+                self.needs_us = self.is_ours
+                self.upload()
 
     def _not_yet(self, job: RayJob) -> Look:
         if job.has_ended and job.was_submitted:
@@ -278,7 +342,7 @@ class RayJobArrival(Arrival):
         self.is_unknown = False
         if self.head is None:
             return None
-        with contextlib.suppress(LostConnectionError, BusyHeadError, RefusedByKubernetesError):
+        with contextlib.suppress(*NO_ANSWER):
             details = self.head.details(self.submission_id, once=True)
             self.is_unknown = details is None
             return details

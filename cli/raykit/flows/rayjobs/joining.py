@@ -96,7 +96,7 @@ def attach(
         arrival = RayJobArrival.of(job, progress, timeout)
 
         def join() -> None:
-            endpoint, _, cluster = arrival.reach_head(way)
+            endpoint, cluster = arrival.reach_head(way)
             session.check_head(endpoint)
             session.record.cluster = session.record.cluster or observed.observe(cluster)
             session.join(arrival.wait())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from raykit.errors import RaykitError, RecordError
 from raykit.flows.keeping import from_cluster
 from raykit.flows.rayjobs import last_word
-from raykit.flows.rayjobs.arrival import LOOK_SECONDS, RayJobArrival
+from raykit.flows.rayjobs.arrival import LOOK_SECONDS, MovedError, RayJobArrival
 from raykit.flows.rayjobs.last_word import DEADLINE, EndedJobError
 from raykit.flows.session import Limits, Session
 from raykit.flows.steps.measuring import Observation
@@ -57,7 +57,19 @@ class RayJobSession(Session):
     def start(self, begin: Callable[[], None]) -> None:
         """Submit the job, or join it: `begin` of `run_to_end`."""
         with self._last_word():
-            begin()
+            self._until_it_stays(begin)
+
+    def _until_it_stays(self, begin: Callable[[], None]) -> None:
+        """Begin until the head has the job: again where its cluster is taken away meanwhile."""
+        while True:
+            try:
+                begin()
+                return
+            except MovedError as moved:
+                if self.again is None:
+                    raise
+                self._leave_head(moved.job)
+                begin = self.again
 
     @contextlib.contextmanager
     def _last_word(self) -> Iterator[None]:
@@ -72,11 +84,14 @@ class RayJobSession(Session):
             self._take_log(ended.job)
 
     def follow(self, timeout: float | None = None) -> None:
-        """As `Session.follow`; a job that Kueue preempted is followed again from its new start."""
+        """As `Session.follow`; a job that Kueue preempted is followed again from its new start.
+
+        timeout: of a job that was stopped; all else has the seconds that are left of `--timeout`.
+        """
         with self._last_word():
             while self.word is None:
                 try:
-                    super().follow(timeout)
+                    super().follow(timeout if self.stopped else self.rayjob.budget.left())
                     self._explain_stop()
                     return
                 except DeletedClusterError:
@@ -85,7 +100,8 @@ class RayJobSession(Session):
                         raise EndedJobError(job) from None
                     if job is None or self.again is None:
                         raise
-                    self._start_again(job)
+                    self._leave_head(job)
+                    self._until_it_stays(self.again)
 
     def settle(self, *, stop: bool) -> None:
         """As `Session.settle`; a RayJob that has ended is not stopped, and stays."""
@@ -123,16 +139,14 @@ class RayJobSession(Session):
                 return job
             time.sleep(LOOK_SECONDS)
 
-    def _start_again(self, job: RayJob) -> None:
+    def _leave_head(self, job: RayJob) -> None:
         note = f"its cluster was taken away ({job.state}): KubeRay starts the job again"
         self.progress.note(note)
         self.record.notes.append(note)
-        self.rayjob.head = self.rayjob.seen = None
+        self.rayjob.leave_head()
         self.seen = Observation(time.time())
         if self.recording:
             self.recording.shown = 0  # the next start's output is another one
-        assert self.again is not None
-        self.again()
 
     def _explain_stop(self) -> None:
         """Say so in the record if KubeRay's deadline stopped the job."""

@@ -96,11 +96,12 @@ def _on_cluster(
             progress,
             api=JobsApi(transport),
             timeout=request.timeout,
+            packed=packed,
         )
         session = RayJobSession(arrival, record, runs, progress)
         session.check_head(endpoint)
         record.cluster = target.observe()
-        packed.send(transport, progress)
+        arrival.upload()
         record.target |= arrival.target
 
         def begin() -> None:
@@ -154,13 +155,13 @@ def _with_own_cluster(
             _checked(submission.with_own_cluster(job, cluster), spec.kuberay),
             progress,
             timeout=request.timeout,
-            uploads=bool(packed.packages),
+            packed=packed,
         )
 
         own: list[Cluster] = []
 
         def bring_up() -> None:
-            own[:] = [_bring_up(session, arrival, packed, way)]
+            own[:] = [_bring_up(session, arrival, way)]
             _submit(session, arrival, job)
 
         def begin() -> None:
@@ -205,16 +206,13 @@ def _create(session: Session, arrival: RayJobArrival) -> None:
         arrival.create()
 
 
-def _bring_up(
-    session: Session, arrival: RayJobArrival, packed: Packed, way: contextlib.ExitStack
-) -> Cluster:
+def _bring_up(session: Session, arrival: RayJobArrival, way: contextlib.ExitStack) -> Cluster:
     """Wait for the head of the RayJob's own cluster, and upload the job's code to it."""
     with _reason_in_record(session, arrival):
-        endpoint, transport, cluster = arrival.reach_head(way)
+        endpoint, cluster = arrival.reach_head(way)
     session.check_head(endpoint)
     session.record.cluster = observed.observe(cluster)
-    packed.send(transport, session.progress)
-    arrival.needs_us = False
+    arrival.upload()
     return cluster
 
 

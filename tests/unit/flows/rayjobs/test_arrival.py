@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from raykit.endpoint import Endpoint
+from raykit.flows.rayjobs import budget
 from raykit.flows.rayjobs.arrival import RayJobArrival
 from raykit.flows.rayjobs.session import RayJobSession
 from raykit.flows.session import Limits, run_to_end
@@ -13,6 +15,7 @@ from raykit.flows.steps.arrival import PAYLOAD_KEY
 from raykit.kube.connection import connect
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress, Silent
+from raykit.submission import entrypoints, uploads
 from raykit.testing import FakeJob
 
 pytestmark = pytest.mark.usefixtures("fast")
@@ -29,15 +32,19 @@ RAYJOB = {
 }
 
 
+SPEC = {"headGroupSpec": {"template": {"spec": {"containers": []}}}}
+
+
 class Details(Silent):
-    """Calls a function at the first detail that is shown; what that returns, at the next one."""
+    """Calls a function at the first reason to wait; what that returns, at the next one."""
 
     def __init__(self, act=lambda: None):
         self.act, self.texts = act, []
 
     def step_detail(self, text):
         self.texts.append(text)
-        self.act = self.act() or (lambda: None)
+        if not text.endswith(" MiB"):  # of an upload
+            self.act = self.act() or (lambda: None)
 
 
 @pytest.fixture
@@ -48,21 +55,36 @@ def submit(api, kubeconfig, ray, tmp_path, make_record, monkeypatch):
         api.keep(plural)
     kubeconfig(api.url)
 
-    def submit(limits=Limits(), act=lambda: None, uploads=False, own=False):  # noqa: B008
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "mine.py").write_text("answer = 42")
+    code = uploads.plan(entrypoints.of_words(["echo"], tmp_path / "code"), {})
+
+    def submit(limits=Limits(), act=lambda: None, own=False):  # noqa: B008  (it is frozen)
         """own: the RayJob has a cluster of its own, which has no head yet."""
+        with code.packed({}) as packed, contextlib.ExitStack() as way:
+            return run(limits, act, packed, None if own else ray.api(), way)
+
+    def run(limits, act, packed, head, way):
         record = make_record(submission_id="job-1")
         progress = Progress(Details(act))
-        head = None if own else ray.api()
         arrival = RayJobArrival(
-            connect(), RAYJOB, progress, api=head, timeout=limits.timeout, uploads=uploads
+            connect(), RAYJOB, progress, api=head, timeout=limits.timeout, packed=packed
         )
-        session = RayJobSession(arrival, record, RunsFolder(tmp_path / "runs"), progress)
+
+        def bring_up():
+            arrival.create()
+            arrival.reach_head(way)
+            arrival.upload()
+            session.submit(PAYLOAD)
+
+        session = RayJobSession(arrival, record, RunsFolder(tmp_path / "runs"), progress, bring_up)
 
         def begin():
-            if own:
-                arrival.create()
-                arrival.reach_head(contextlib.ExitStack())
-            session.submit(PAYLOAD)
+            if head is None:
+                bring_up()
+            else:
+                arrival.upload()
+                session.submit(PAYLOAD)
 
         run = run_to_end(session, lambda: session.start(begin), limits)
         return run, bool(api.kept["rayjobs"])
@@ -109,6 +131,106 @@ COMPLETE, GIVEN_UP = {"jobDeploymentStatus": "Complete"}, {"jobDeploymentStatus"
 EXIT_3 = "Job entrypoint command failed with exit code 3, last available logs: x"
 
 
+def has_head(api, name):
+    """The RayJob's cluster of this name has a head that is ready."""
+    (job,) = api.kept["rayjobs"].values()
+    job["spec"].pop("suspend", None)
+    job["status"] = {"jobDeploymentStatus": "Initializing", "rayClusterName": name}
+    labels = {"ray.io/cluster": name, "ray.io/node-type": "head"}
+    metadata = {"name": name, "namespace": "n", "creationTimestamp": "2026-11-26T09:00:00Z"}
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    api.keep("rayclusters", {"metadata": metadata, "spec": SPEC})
+    pod = {"name": f"{name}-head", "namespace": "n", "labels": labels}
+    api.keep("pods", {"metadata": pod, "spec": {"containers": []}, "status": ready})
+
+
+@pytest.fixture
+def ways(ray, monkeypatch):
+    """The ways to heads that were opened and closed, in order; each leads to the fake head."""
+    log = []
+
+    @contextlib.contextmanager
+    def reach(cluster, progress):
+        log.append(("opened", cluster.name))
+        yield Endpoint(ray.url)
+        log.append(("closed", cluster.name))
+
+    monkeypatch.setattr("raykit.flows.rayjobs.arrival.reach", reach)
+    return log
+
+
+def test_a_job_that_is_preempted_on_its_way_takes_its_code_to_the_next_head(api, ray, submit, ways):
+    def admitted():
+        has_head(api, "first")
+        return preempted
+
+    def preempted():
+        assert len(ray.packages) == 1
+        ray.packages.clear()
+        (job,) = api.kept["rayjobs"].values()
+        job["spec"]["suspend"] = True
+        job["status"] = {"jobDeploymentStatus": "Suspended"}
+        return admitted_again
+
+    def admitted_again():
+        assert ways == [("opened", "first"), ("closed", "first")]
+        has_head(api, "second")
+        return arrives(ray, log=b"x\n")
+
+    run, stays = submit(act=admitted, own=True)
+    assert (run.exit_code, run.record.status, stays) == (0, "SUCCEEDED", True)
+    assert len(ray.packages) == 1
+    assert ways[2:] == [("opened", "second"), ("closed", "second")]
+    assert any("KubeRay starts the job again" in note for note in run.record.notes)
+
+
+def test_an_interrupt_before_the_code_is_at_the_next_head_deletes_the_rayjob(
+    api, ray, submit, ways
+):
+    def admitted():
+        has_head(api, "first")
+        return preempted
+
+    def preempted():
+        (job,) = api.kept["rayjobs"].values()
+        job["spec"]["suspend"] = True
+        return interrupt
+
+    run, stays = submit(act=admitted, own=True)
+    assert (run.exit_code, stays) == (130, False)
+
+
+def test_a_head_that_has_lost_the_code_gets_it_again(ray, submit, monkeypatch):
+    monkeypatch.setattr("raykit.flows.rayjobs.arrival.CODE_SECONDS", 0.0)
+
+    def replaced():
+        ray.packages.clear()
+        return submitter
+
+    def submitter():
+        return arrives(ray, log=b"x\n")() if ray.packages else submitter
+
+    run, _ = submit(act=replaced)
+    assert (run.exit_code, len(ray.packages)) == (0, 1)
+
+
+def test_a_time_out_counts_over_all_starts(api, ray, submit, ways, sleeps_of):
+    slept = sleeps_of(budget)
+
+    def admitted():
+        has_head(api, "first")
+        slept.append(50.0)
+        return preempted
+
+    def preempted():
+        (job,) = api.kept["rayjobs"].values()
+        job["spec"]["suspend"] = True
+        slept.append(50.0)
+
+    run, _ = submit(Limits(timeout=100.0), admitted, own=True)
+    assert run.exit_code == 22
+
+
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize(
     ("status", "code", "word", "says"),
@@ -152,7 +274,7 @@ def test_a_head_that_is_only_silent_is_asked_again(api, ray, submit):
     """KubeRay gave up since the submitter's pod was lost; the job itself goes on."""
     cluster = {
         "metadata": {"name": "c", "namespace": "n", "creationTimestamp": "2026-11-26T09:00:00Z"},
-        "spec": {"headGroupSpec": {}},
+        "spec": SPEC,
     }
     api.keep("rayclusters", cluster)
 
@@ -197,7 +319,7 @@ def test_a_rayjob_that_cannot_get_there_is_deleted_with_the_reason(api, submit):
 
 
 @pytest.mark.parametrize(
-    ("limits", "uploads", "status", "stays", "words"),
+    ("limits", "own", "status", "stays", "words"),
     [
         (Limits(), False, "UNFINISHED", True, "goes on"),
         (Limits(stop_on_interrupt=True), False, "NOT_SUBMITTED", False, "before the job was"),
@@ -205,9 +327,9 @@ def test_a_rayjob_that_cannot_get_there_is_deleted_with_the_reason(api, submit):
     ],
 )
 def test_an_interrupt_on_the_way_leaves_only_a_rayjob_that_can_go_on_alone(
-    submit, limits, uploads, status, stays, words
+    submit, limits, own, status, stays, words
 ):
-    run, stayed = submit(limits, interrupt, uploads)
+    run, stayed = submit(limits, interrupt, own)
     assert (run.exit_code, run.record.status, stayed) == (130, status, stays)
     assert words in run.error.what
 
@@ -222,15 +344,15 @@ def of_a_colleague(api, submit):
 
 @pytest.mark.usefixtures("of_a_colleague")
 @pytest.mark.parametrize(
-    ("limits", "uploads", "words"),
+    ("limits", "own", "words"),
     [
         (Limits(), False, "goes on"),
         (Limits(), True, "goes on"),
         (Limits(stop_on_interrupt=True), False, "is still PENDING"),
     ],
 )
-def test_an_interrupt_never_deletes_a_rayjob_of_another_run(submit, limits, uploads, words):
-    run, stays = submit(limits, interrupt, uploads)
+def test_an_interrupt_never_deletes_a_rayjob_of_another_run(submit, limits, own, words):
+    run, stays = submit(limits, interrupt, own)
     assert (run.exit_code, run.record.status, stays) == (130, "UNFINISHED", True)
     assert words in run.error.what
 
