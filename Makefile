@@ -24,14 +24,14 @@ $(STAMP): pyproject.toml constraints.txt
 
 $(USED): pyproject.toml constraints.txt
 	@$(CHECK_PYTHON)
-	@echo 'installing raykit and Ray in $(VENV): some 500 MB, a minute or two'
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) --editable '.[local]'
+	@echo 'installing raykit and Ray in $(VENV): 400 MB on disk, a minute or two'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable '.[local]'
 	@touch $@
 
 demo: $(USED) ## Run the tutorial's comparison on a local Ray: one minute to a result
 	@$(BIN)/raykit submit fib --on local
-	@echo '`raykit` is in $(BIN). Before you paste a line from above:  . $(BIN)/activate'
+	@echo 'Type this once, and `raykit` is a command of your shell:  . $(BIN)/activate'
 
 test: install ## Run all tests: 20 minutes, more where kind is; `make unit` is the short way
 	@mkdir -p .cache
@@ -67,7 +67,7 @@ soak: install ## Run the long tests: many seeds, many bit flips, fifty submissio
 
 kind-up: $(USED) ## Start kind, install KubeRay, load the image, bring up a single-node Ray cluster
 	@$(BIN)/raykit kind up
-	@echo '`raykit` is in $(BIN). Before you type it:  . $(BIN)/activate'
+	@echo 'Type this once, and `raykit` is a command of your shell:  . $(BIN)/activate'
 
 kind-down: $(USED) ## Remove that kind cluster
 	$(BIN)/raykit kind down

@@ -69,8 +69,8 @@ def _about_the_limit(data: dict[str, Any]) -> list[str]:
     counted = "1 task" if tasks == 1 else f"{tasks} equal tasks"
     if speedup and speedup >= most * HIGHER:
         return [
-            f"{counted} on {_cpus(p)} cannot give more than {most:.2f}: "
-            "the two arms did not meet the same conditions, so do not trust this speedup."
+            f"{counted} on {_cpus(p)} cannot give more than {most:.2f}: do not trust it.",
+            "The two arms did not meet the same conditions.",
         ]
     if data["tasks_seconds"] and most < p:
         return [f"{counted} on {_cpus(p)}: the speedup cannot exceed {most:.2f}."]

@@ -115,7 +115,7 @@ def _compared(put: Sequence[float], copies: Sequence[float]) -> str:
     """A rank test for few samples: every time of one way must be shorter than all of the other."""
     apart = max(put) < min(copies) or max(copies) < min(put)
     if min(len(put), len(copies)) < ROUNDS_TO_DECIDE or not apart:
-        return "undecided; more rounds (--repeat) or a larger object (--mib) may decide."
+        return "undecided; try a larger --mib or more --repeat."
     ratio = median(copies) / median(put)
     word = f"{ratio:.1f} times faster" if ratio > 1 else f"{1 / ratio:.1f} times slower"
     return f"one ray.put is {word} than sending copies."

@@ -128,3 +128,7 @@ def test_a_job_that_init_writes_passes_its_own_test_from_the_wheel(cli, installe
     with_tasks = ("--", "--size", "4000", "--tasks", "2")
     done = cli("submit", "pi/pi.py", "--on", "local", *with_tasks)
     assert (done.code, done.record["results"][0]["task_cpus"]) == (0, os.cpu_count()), done.err
+    in_a_loop = (*with_tasks, "--mode", "local")
+    assert cli("submit", "pi/pi.py", "--on", "local", *in_a_loop).code == 0
+    compared = cli("compare", "last~1", "last")
+    assert (compared.code, "of A's time (compute)" in compared.out) == (0, True), compared.out

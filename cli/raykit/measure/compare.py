@@ -184,12 +184,13 @@ def _refuse_unlike(
 ) -> None:
     """Errors: RecordError (7) if the runs differ in work, image or Ray version."""
     problems = [f"{run}: {line}" for run, lines in differences for line in lines]
-    advice = "raykit compare --unlike shows them, without a ratio if the work differs"
+    advice = "raykit compare --unlike: the times, without a ratio if the work differs"
     other_tasks = any(line.startswith("tasks:") for _, lines in differences for line in lines)
     if other_tasks and all(facts.takes(record, "tasks") for record in records):
         most = max(facts.tasks_of_work(record) or 1 for record in records)
         job = records[0].job["name"]
-        advice = f"raykit submit {job} -- --tasks {most} gives each run the same work; {advice}"
+        same_work = f"raykit submit {job} -- --tasks {most}"
+        advice = f"{same_work} for equal work, or raykit compare --unlike"
     for what, of in (("images", facts.images), ("Ray", _ray)):
         known = list(dict.fromkeys(value for record in records if (value := of(record))))
         if len(known) > 1:

@@ -58,7 +58,8 @@ def test_the_command_says_what_it_wrote_and_what_is_next(raykit, tmp_path, monke
         0,
         [
             *(f"pi/{name} is written" for name in ("pi.py", "timing.py", "test_pi.py")),
-            "next: raykit submit pi/pi.py, and python -m pytest pi/test_pi.py",
+            "next: raykit submit pi/pi.py",
+            "      its test: pip install pytest, then python -m pytest pi/test_pi.py",
         ],
     )
     code, out, _ = raykit("init", "job", "two", "-o", "json")

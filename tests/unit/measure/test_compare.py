@@ -86,7 +86,7 @@ def test_one_sequence_is_not_compared_with_two():
         compare([small, large])
     assert refused.value.exit_code == 7
     assert refused.value.evidence == ("b: tasks: 1 against 2",)
-    assert refused.value.next.startswith("raykit submit fib -- --tasks 2 gives each run the same")
+    assert refused.value.next.startswith("raykit submit fib -- --tasks 2 for equal work")
     small.start["arguments"] = {}
     with pytest.raises(RecordError) as refused:
         compare([small, large])

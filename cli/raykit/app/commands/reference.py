@@ -108,7 +108,8 @@ def _job_is_written(data: dict[str, Any]) -> str:
     return "\n".join(
         [
             *(f"{name} is written" for name in names),
-            f"next: raykit submit {job}, and python -m pytest {test}",
+            f"next: raykit submit {job}",
+            f"      its test: pip install pytest, then python -m pytest {test}",
         ]
     )
 

@@ -77,7 +77,7 @@ def test_few_or_overlapping_times_decide_nothing(put, copies):
         objects.row(*each, options, times)
         for each, times in ((("put once", place), put), (("send copies", place), copies))
     ]
-    assert objects.verdicts(rows)[0].startswith("On here: undecided; more rounds")
+    assert objects.verdicts(rows)[0].startswith("On here: undecided; try a larger")
 
 
 def test_all_unusable_options_are_told_at_once(capsys):
