@@ -23,8 +23,7 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
     Errors: UsageError (2), MissingError (4), ConflictError (8) as `local.warm.up`; KubernetesError
     (5) if no further node joins within 60 s.
     """
-    is_new = warm.find(name) is None
-    head = warm.up(name, nodes, progress)
+    head, is_new = warm.up(name, nodes, progress)
     if nodes > 1:
         progress.note(
             "with several Ray nodes, Ray listens on this machine's own address; a token guards it"

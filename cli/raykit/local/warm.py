@@ -69,8 +69,8 @@ def state_folder() -> Path:
     return Path(f"/tmp/raykit-{os.getuid()}")
 
 
-def up(name: str, nodes: int, progress: Progress) -> WarmHead:
-    """Start a warm head, or return the running one of this name.
+def up(name: str, nodes: int, progress: Progress) -> tuple[WarmHead, bool]:
+    """Start a warm head, or find the running one of this name; return whether this call started it.
 
     nodes: number of Ray nodes.
     Errors: UsageError (2) for a bad name, ConflictError (8) if it runs with another number of
@@ -84,23 +84,24 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
         )
     version = installed_ray()
     folder = _private_folder()
-    head = find(name)
+    head, is_new = find(name), False
     if head is None:
         with progress.step("ray-start", f"Ray head {name} on this machine"):
-            head = _start(folder, name, nodes, version)
+            head, is_new = _start(folder, name, nodes, version)
     if head.nodes != nodes:
         raise ConflictError(
             f"the local head {name} runs with {head.nodes} Ray nodes, not {nodes}",
             next=f"raykit down {name} --on local, then up again",
         )
-    return head
+    return head, is_new
 
 
-def _start(folder: Path, name: str, nodes: int, version: str) -> WarmHead:
-    """Start the head, or wait for another process that is starting it."""
+def _start(folder: Path, name: str, nodes: int, version: str) -> tuple[WarmHead, bool]:
+    """Start the head, or wait for another process that is starting it; whether this call did."""
     doing = f"it starts the local head {name}"
     with locks.held(name, doing, within=folder, wait=heads.START_TIMEOUT_SECONDS):
-        if find(name) is None:
+        is_new = find(name) is None
+        if is_new:
             heads.keep(nodes, heads.State(folder / f"{name}.json", name, version))
         head = find(name)
     if head is None:
@@ -108,7 +109,7 @@ def _start(folder: Path, name: str, nodes: int, version: str) -> WarmHead:
             f"the local head {name} ended as soon as it was up",
             next=f"raykit up --on local --name {name}",
         )
-    return head
+    return head, is_new
 
 
 def find(name: str) -> WarmHead | None:

@@ -15,8 +15,12 @@ def three(monkeypatch, tmp_path):
     """A head of three nodes, which `up` starts; `three.up` after it, until it is ended."""
     (tmp_path / "ray-start.log").write_text("the raylet is starting\n")
     head = SimpleNamespace(name="three", nodes=3, folder=str(tmp_path), up=False)
-    monkeypatch.setattr(warm, "find", lambda _: head if head.up else None)
-    monkeypatch.setattr(warm, "up", lambda *_: setattr(head, "up", True) or head)
+
+    def up(*_):
+        is_new, head.up = not head.up, True
+        return head, is_new
+
+    monkeypatch.setattr(warm, "up", up)
     monkeypatch.setattr(warm, "down", lambda _: setattr(head, "up", False))
     return head
 
@@ -53,6 +57,17 @@ def test_a_head_that_was_up_before_stays_up(three, monkeypatch, sleeps_of):
     sleeps_of(local)
     joins(monkeypatch, (0,))
     three.up = True
+    with pytest.raises(KubernetesError):
+        local.up("three", 3, Progress())
+    assert three.up
+
+
+def test_a_head_that_another_up_starts_meanwhile_is_not_ended(three, monkeypatch, sleeps_of):
+    """Before the lock there was none; when the lock is ours, the other `up` has started it."""
+    sleeps_of(local)
+    joins(monkeypatch, (0,))
+    three.up = True
+    monkeypatch.setattr(warm, "find", lambda _: None)
     with pytest.raises(KubernetesError):
         local.up("three", 3, Progress())
     assert three.up

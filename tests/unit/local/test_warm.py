@@ -19,7 +19,8 @@ import sys
 from raykit.local import ray_start, warm
 from raykit.progress import Progress
 ray_start.head_words = lambda *_: [sys.executable, "-c", sys.argv[2]]
-print(warm.up(sys.argv[1], 1, Progress()).folder, flush=True)
+head, is_new = warm.up(sys.argv[1], 1, Progress())
+print(head.folder, is_new, flush=True)
 """
 SILENT = "import time; time.sleep(600)"
 LIST = """
@@ -42,7 +43,7 @@ def up(world):
     """`up(name)`: a warm head with a stand-in for Ray, ended after the test."""
 
     def start(name="local", nodes=1):
-        return warm.up(name, nodes, Progress())
+        return warm.up(name, nodes, Progress())[0]
 
     yield start
     for head in warm.running():
@@ -152,15 +153,17 @@ def test_a_folder_whose_maker_was_killed_at_once_goes_with_the_next_start(
     world, start, heads_left, eventually
 ):
     (world / "rkh-abandoned").mkdir(mode=0o700)
-    folder = start().communicate(timeout=60)[0].strip()
+    folder, _ = start().communicate(timeout=60)[0].split()
     assert [str(each) for each in heads_left()] == [folder]
 
 
-def test_two_that_start_one_name_at_once_get_one_head(start, heads_left):
+def test_two_that_start_one_name_at_once_get_one_head_and_one_of_them_made_it(start, heads_left):
     first, second = start(), start()
-    folders = {child.communicate(timeout=60)[0].strip() for child in (first, second)}
+    said = [child.communicate(timeout=60)[0].split() for child in (first, second)]
+    folders, made = ({*column} for column in zip(*said, strict=True))
     assert folders == {str(folder) for folder in heads_left()}
     assert len(folders) == 1
+    assert made == {"True", "False"}
 
 
 def test_a_name_whose_start_was_killed_can_be_started_again(
@@ -170,7 +173,7 @@ def test_a_name_whose_start_was_killed_can_be_started_again(
     (killed,) = eventually(heads_left)
     eventually(lambda: processes_of(killed))
     child.kill()
-    folder = start().communicate(timeout=60)[0].strip()
+    folder, _ = start().communicate(timeout=60)[0].split()
     head = eventually(lambda: warm.find("local"))
     assert head.folder == folder
     eventually(lambda: [str(each) for each in heads_left()] == [folder])
