@@ -18,6 +18,8 @@ from raykit.progress import Progress, Waiting
 LONGEST_SLEEP, SETTLE = 2.0, 0.1
 SILENT_API_SECONDS = 15.0
 WATCH_SECONDS = 10
+QUICK_SECONDS, FIRST_PAUSE, LONGEST_PAUSE = 1.0, 0.5, 30.0
+"""A watch that ends sooner was closed by somebody, such as a proxy: the pauses before the next."""
 LOG_LINES = 10
 MOST_ASKED = 8
 """The most objects whose events are read: a hundred pods nearly always wait for one reason."""
@@ -106,7 +108,9 @@ def watched(
 
     def follow(watch: Watched) -> None:
         own = Kubernetes(connection.access)
-        while not ended.is_set():
+        pause = 0.0
+        while not ended.wait(pause):
+            began = time.monotonic()
             try:
                 for _ in own.changes(
                     watch.kind, namespace, WATCH_SECONDS, labels=watch.labels, fields=watch.fields
@@ -114,7 +118,8 @@ def watched(
                     changed.set()
             except Exception:
                 # A watch only shortens the sleep; without it the waiting still works.
-                ended.wait(LONGEST_SLEEP)
+                pass
+            pause = pause_after(time.monotonic() - began, pause)
         own.close()
 
     def wake(seconds: float) -> None:
@@ -129,6 +134,13 @@ def watched(
     finally:
         # The threads end by themselves: closing a TLS connection from another thread crashes.
         ended.set()
+
+
+def pause_after(lasted: float, before: float) -> float:
+    """Seconds until the next watch. lasted: seconds of this one; before: the pause before it."""
+    if lasted >= QUICK_SECONDS:
+        return 0.0
+    return min(max(2 * before, FIRST_PAUSE), LONGEST_PAUSE)
 
 
 def events(connection: Kubernetes, namespace: str, of: Sequence[Object]) -> list[Object]:

@@ -1,11 +1,16 @@
 """Waiting ends when ready, when it is hopeless, or when time is up; it always says why."""
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from raykit.errors import KubernetesError
+from raykit.kube.connection import connect
 from raykit.kuberay import waiting
 from raykit.kuberay.finding import Finding
-from raykit.kuberay.waiting import Look
+from raykit.kuberay.waiting import Look, Watched
 from raykit.progress import Progress, Silent
 
 
@@ -59,6 +64,29 @@ def wait(clock):
 
 def lasting(patience, **more):
     return Finding("image", "image x cannot be had", ("not found",), "mend it", patience, **more)
+
+
+def test_a_watch_that_is_closed_at_once_is_not_asked_for_again_without_a_pause(
+    api, kubeconfig, monkeypatch
+):
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(waiting, "LONGEST_PAUSE", 600.0)
+    api.keep("pods")
+    kubeconfig(api.url)
+    with connect() as connection, waiting.watched(connection, "n", Watched("Pod")) as wake:
+        wake(10.0)
+        wake(0.3)
+    assert len([query for query in api.queries if "watch" in query]) == 1
+
+
+@given(st.lists(st.floats(0, 0.99), min_size=2, max_size=20))
+def test_the_pauses_between_watches_grow_to_half_a_minute_and_end_with_one_that_lasts(lasted):
+    pauses = [0.0]
+    for seconds in lasted:
+        pauses.append(waiting.pause_after(seconds, pauses[-1]))
+    assert all(0 < after <= waiting.LONGEST_PAUSE for after in pauses[1:])
+    assert all(before < after or after == 30 for before, after in pairwise(pauses))
+    assert waiting.pause_after(waiting.WATCH_SECONDS, pauses[-1]) == 0
 
 
 def test_what_is_ready_is_not_waited_for(wait):

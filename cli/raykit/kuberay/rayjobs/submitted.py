@@ -32,7 +32,8 @@ def create(connection: Kubernetes, item: Object) -> tuple[RayJob, bool]:
     """
     name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
     if connection.get("RayJob", name, namespace) is None:
-        unknown = sorted(_dropped(item["spec"], connection.create(item, namespace, dry_run=True)))
+        stored = connection.create(item, namespace, dry_run=True)
+        unknown = sorted(dropped(item["spec"], stored.get("spec") or {}, "spec"))
         if unknown:
             raise MissingError(
                 "this KubeRay does not know what the RayJob needs",
@@ -194,16 +195,17 @@ def _pods(job: RayJob) -> list[Object]:
     return []
 
 
-def _dropped(sent: object, stored: object, path: str = "spec") -> Iterator[str]:
-    """The paths of fields that the API server did not keep: the CRD does not know them."""
-    if path == "spec" and isinstance(stored, dict):
-        stored = stored.get("spec") or {}
-    if not isinstance(sent, dict) or not isinstance(stored, dict):
-        return
-    for key, value in sent.items():
-        if value in ({}, [], None):
-            continue
-        if key not in stored:
-            yield f"{path}.{key}"
-        else:
-            yield from _dropped(value, stored[key], f"{path}.{key}")
+def dropped(sent: object, stored: object, path: str) -> Iterator[str]:
+    """The paths of fields that the API server did not keep: the CRD does not know them.
+
+    Lists are compared item by item, unless admission added items to them.
+    """
+    if isinstance(sent, dict) and isinstance(stored, dict):
+        for key, value in sent.items():
+            if key in stored:
+                yield from dropped(value, stored[key], f"{path}.{key}")
+            elif value not in ({}, [], None):
+                yield f"{path}.{key}"
+    if isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
+        for index, (one, kept) in enumerate(zip(sent, stored, strict=True)):
+            yield from dropped(one, kept, f"{path}[{index}]")

@@ -1,6 +1,8 @@
 """Why a head does not have a RayJob's job yet, from what the API server knows."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from raykit.errors import ConflictError, MissingError
 from raykit.kube.connection import connect
@@ -144,6 +146,33 @@ def test_a_field_that_this_kuberay_drops_is_named_before_anything_is_made(api, c
         submitted.create(connection, sent)
     assert refused.value.evidence == ("its CRD has no spec.preRunningDeadlineSeconds",)
     assert api.kept["rayjobs"] == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "paths"),
+    [
+        ({"a": [{"b": 1, "new": 2}]}, {"a": [{"b": 1}]}, ["spec.a[0].new"]),
+        ({"a": [[{"new": 2}]]}, {"a": [[{}]]}, ["spec.a[0][0].new"]),
+        ({"a": [{"b": {}, "c": [], "d": None}]}, {"a": [{}]}, []),
+        ({"a": [{"name": "ours"}]}, {"a": [{"image": "mesh"}, {"name": "ours"}]}, []),
+        ({"a": 0, "b": False, "c": ""}, {}, ["spec.a", "spec.b", "spec.c"]),
+        ({"a": [1]}, {"a": "odd"}, []),
+    ],
+)
+def test_fields_are_missed_in_lists_too_unless_admission_added_items(sent, stored, paths):
+    assert sorted(submitted.dropped(sent, stored, "spec")) == paths
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(ANY_JSON, ANY_JSON)
+def test_what_is_stored_as_it_was_sent_lacks_nothing_and_no_answer_breaks_it(sent, other):
+    assert list(submitted.dropped(sent, sent, "spec")) == []
+    assert all(path.startswith("spec") for path in submitted.dropped(sent, other, "spec"))
 
 
 def test_a_rayjob_that_is_being_deleted_is_gone(api, connection):
