@@ -1,5 +1,7 @@
 """Whatever 64 KiB a file holds, the command `raykit validate` ends with 0 or 3."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from raykit.app.main import main
 
 DEPLOY = kit.root() / "deploy"
 LONGEST = 64 * 1024
+EXAMPLES = 1000 if os.environ.get("RAYKIT_SOAK") else 40
 SEEDS = [
     path.read_bytes()
     for folder in ("clusters", "base/cloud", "gitops/jobs", "overlays/prod")
@@ -44,7 +47,7 @@ def texts(draw):
 
 
 @pytest.mark.parametrize("format", ["text", "json", "github"])
-@settings(suppress_health_check=list(HealthCheck), max_examples=120)
+@settings(suppress_health_check=list(HealthCheck), max_examples=EXAMPLES)
 @given(data=texts())
 def test_validate_ends_with_0_or_3_whatever_a_file_holds(tmp_path, capsys, format, data):
     path = tmp_path / "any.yaml"
