@@ -68,6 +68,10 @@ def of_transport(context: Context, server: str, failed: httpx2.HTTPError) -> Kub
         what, next = f"{where} did not answer in time", f"is the way there open? {look}"
     elif isinstance(failed, httpx2.ProxyError):
         what, next = f"the proxy before {where} does not let us through", look
+    elif "eof occurred" in lowered:
+        # So does kind's port while its API server is started again, and many a load balancer.
+        what = f"{where} ended the connection before TLS was agreed"
+        next = f"if it is being started, wait for it: {look}"
     elif "certificate" in lowered or "ssl" in lowered:
         what, next = f"{where} cannot be trusted: TLS failed", f"renew its entry: {look}"
     elif "refused" in lowered:

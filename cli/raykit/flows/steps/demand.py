@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 
 from raykit.errors import JobsApiError, RaykitError
+from raykit.measure import strip
 from raykit.submission.answers import Row
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
 PENDING_SECONDS, SILENT_SECONDS, UNANSWERED_SECONDS = 10.0, 15.0, 10.0
 """How long a job is PENDING, or prints nothing, before raykit asks the head why; and how long the
 head does not answer before raykit says so."""
+AGAIN_SECONDS = 5.0
+"""The pause between two looks at the Ray nodes of a job that prints nothing."""
 GIB = 2**30
 WAITING = frozenset({"PENDING_NODE_ASSIGNMENT", "PENDING_CREATION"})
 """Ray's states of tasks and of actors that wait for a Ray node."""
 
 
 class Demand:
-    """Asks a head once why a job does not start, and again why one that runs prints nothing.
+    """Asks a head once why a job does not start, and again and again why one that runs is silent.
 
     It asks in a thread, so that following the job does not wait, and only where nothing is heard
-    from the job: the question would disturb a measurement. note: shows and keeps a line.
+    from the job: questions would disturb a measurement. Later ones are for the Ray nodes alone,
+    which costs a head little, and for more if one was lost. note: shows and keeps a line.
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:
         self.note = note
         self.heard_at = time.monotonic()
-        self.asked: set[str] = set()
+        self.due: dict[str, float] = {}
+        self.asking: threading.Thread | None = None
+        self.lost: Sequence[str] | None = None
+        self.said: set[str] = set()
         self.unanswered_since: float | None = None
         self.noted = False
 
@@ -44,9 +51,9 @@ class Demand:
         self.unanswered_since, self.noted = None, False
         silent = time.monotonic() - self.heard_at
         if details.status == "PENDING" and silent >= PENDING_SECONDS:
-            self._ask_once("PENDING", lambda: pending(api, details))
+            self._ask("PENDING", lambda: pending(api, details), again=inf)
         elif details.status == "RUNNING" and silent >= SILENT_SECONDS:
-            self._ask_once("RUNNING", lambda: list(waiting_for_room(api, details)))
+            self._ask("RUNNING", lambda: self._why_silent(api, details), again=AGAIN_SECONDS)
 
     def unanswered(self, error: JobsApiError) -> None:
         """Take the error of a question that had no answer; show one that lasts."""
@@ -56,19 +63,35 @@ class Demand:
             self.noted = True
             self.note(f"the head does not answer, and raykit goes on asking: {error.what}")
 
-    def _ask_once(self, state: str, ask: Callable[[], Sequence[str]]) -> None:
-        if state in self.asked:
+    def _ask(self, state: str, ask: Callable[[], Iterable[str]], again: float) -> None:
+        """Ask, unless it is too early, and note what is new. again: seconds until the next time."""
+        now = time.monotonic()
+        if now < self.due.get(state, now) or (self.asking and self.asking.is_alive()):
             return
-        self.asked.add(state)
+        self.due[state] = now + again
 
         def tell() -> None:
-            # The job goes on, and following it says what is wrong with the head. If the job ends
-            # meanwhile, the connection is closed.
-            with contextlib.suppress(RaykitError, RuntimeError):
-                for line in ask():
-                    self.note(line)
+            try:
+                lines = [line for line in ask() if line not in self.said]
+            except (RaykitError, RuntimeError):
+                # The job goes on, and following it says what is wrong with the head. If the job
+                # ends meanwhile, the connection is closed.
+                self.due[state] = inf
+                return
+            self.said.update(lines)
+            for line in lines:
+                self.note(line)
 
-        threading.Thread(target=tell, name="demand", daemon=True).start()
+        self.asking = threading.Thread(target=tell, name="demand", daemon=True)
+        self.asking.start()
+
+    def _why_silent(self, api: JobsApi, details: JobDetails) -> Sequence[str]:
+        nodes = api.nodes()
+        lost = lost_nodes(nodes, details)
+        if lost == self.lost:
+            return []
+        self.lost = lost
+        return [*lost, *waiting_for_room(api, details, nodes)]
 
 
 def pending(api: JobsApi, details: JobDetails) -> list[str]:
@@ -82,12 +105,21 @@ def pending(api: JobsApi, details: JobDetails) -> list[str]:
     return [f"the job is PENDING: {' '.join(details.message.split())}"] if details.message else []
 
 
-def waiting_for_room(api: JobsApi, details: JobDetails) -> Iterator[str]:
+def lost_nodes(nodes: Sequence[Row], details: JobDetails) -> list[str]:
+    """A line for each Ray node that was lost since a job began, with Ray's reason."""
+    there = strip.present(nodes, details.start_time, None)
+    return [
+        f"the Ray node {node.name} was lost: {' '.join(node.why.split()) or 'Ray names no reason'}"
+        for node in there
+        if node.lost
+    ]
+
+
+def waiting_for_room(api: JobsApi, details: JobDetails, nodes: Sequence[Row]) -> list[str]:
     """A line for each kind of task or actor of a job that no Ray node is large enough for.
 
     Ray's autoscaler may still add a larger one.
     """
-    nodes = api.nodes()
     waiting = [
         *api.tasks_by_state("=", "PENDING_NODE_ASSIGNMENT"),
         *api.actors(details.job_id, detail=True),
@@ -100,7 +132,7 @@ def waiting_for_room(api: JobsApi, details: JobDetails) -> Iterator[str]:
         if lacking:
             name = row.get("name") or row.get("class_name") or "?"
             lines[f"{name} waits until a larger Ray node joins: it needs {lacking}"] = None
-    yield from lines
+    return list(lines)
 
 
 def driver_actor(submission_id: str | None) -> str:

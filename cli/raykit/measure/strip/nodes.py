@@ -10,6 +10,8 @@ from typing import Any
 
 IDLE = "Terminated due to idle"
 """Ray's message for a node that the autoscaler removed because it was idle."""
+DIED = "NODE_DIED"
+"""Ray's error of a task whose node did not answer any more; some 20 s later Ray calls it dead."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,19 @@ class Node:
 
 
 def present(
-    rows: Sequence[Mapping[str, Any]], start: float | None, end: float | None
+    rows: Sequence[Mapping[str, Any]],
+    start: float | None,
+    end: float | None,
+    tasks: Sequence[Mapping[str, Any]] = (),
 ) -> list[Node]:
     """The nodes that existed at some time from `start` to `end`, from rows of Ray's state API.
 
-    Without a start only live nodes count: the times of the others cannot be compared.
+    Without a start only live nodes count: the times of the others cannot be compared. tasks: rows
+    of the job's tasks: a node that a task died with is lost, also if Ray still calls it alive.
     """
     first, last = -inf if start is None else start, inf if end is None else end
-    nodes = [_node(row, first, last) for row in rows]
+    died = _died(tasks)
+    nodes = [_node(row, first, last, died.get(row["node_id"])) for row in rows]
     alive = {row["node_id"] for row in rows if row.get("state") == "ALIVE"}
     there = [
         node
@@ -53,9 +60,22 @@ def present(
     return _told_apart(there)
 
 
-def _node(row: Mapping[str, Any], first: float, last: float) -> Node:
+def _died(tasks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """When the first task of a node died with it, by node; Unix seconds."""
+    ends = sorted(
+        (row["end_time_ms"] / 1000, row["node_id"])
+        for row in tasks
+        if row.get("error_type") == DIED and row.get("node_id") and row.get("end_time_ms")
+    )
+    return {node: end for end, node in reversed(ends)}
+
+
+def _node(row: Mapping[str, Any], first: float, last: float, died: float | None) -> Node:
     began, ended = row.get("start_time_ms") or 0, row.get("end_time_ms") or 0
     start, end = began / 1000 if began else -inf, ended / 1000 if ended else inf
+    dead, why = row.get("state") == "DEAD", row.get("state_message") or ""
+    if not dead and died is not None:
+        dead, end, why = True, died, f"a task there failed with {DIED}"
     role = "head" if row.get("is_head_node") else "worker"
     return Node(
         id=row["node_id"],
@@ -63,9 +83,9 @@ def _node(row: Mapping[str, Any], first: float, last: float) -> Node:
         cpus=float((row.get("resources_total") or {}).get("CPU", 0.0)),
         start=start,
         end=end,
-        why=row.get("state_message") or "",
+        why=why,
         came=start > first > -inf,
-        went=row.get("state") == "DEAD" and first < end < last,
+        went=dead and first < end < last,
     )
 
 

@@ -43,7 +43,7 @@ def summarise(
     tasks of each arm.
     """
     tasks = parse(rows, now, actors)
-    there = present(nodes, *during)
+    there = present(nodes, *during, rows)
     summary: dict[str, Any] = {
         "count": len(tasks),
         "dropped": dropped,

@@ -8,6 +8,7 @@ import pytest
 from raykit.errors import JobsApiError
 from raykit.flows.steps import demand
 from raykit.flows.steps.demand import Demand, pending, waiting_for_room
+from raykit.testing import recorded
 
 NODES = [
     {"resources_total": {"CPU": 2.0, "memory": 4.0 * 2**30}},
@@ -65,7 +66,8 @@ def test_tasks_and_actors_that_fit_nowhere_are_named_once_each(ray, details):
         {"state": "ALIVE", "class_name": "Here", "required_resources": {"GPU": 1.0}},
     ]
     job = details()
-    lines = list(waiting_for_room(ray.api(), SimpleNamespace(job_id="01000000", status=job.status)))
+    mine = SimpleNamespace(job_id="01000000", status=job.status)
+    lines = waiting_for_room(ray.api(), mine, ray.api().nodes())
     assert lines == [
         f"train {WAITS} 8 CPU (the largest Ray node has 2 CPU)",
         f"Loader {WAITS} 1 GPU (the largest Ray node has 0 GPU)",
@@ -101,6 +103,45 @@ def test_the_head_is_asked_once_and_only_after_a_silence(ray, details, clock):
     assert ray.asked("/api/v0/actors") == 1
 
 
+def settled(asking):
+    """Wait until a question has its answer."""
+    if asking.asking:
+        asking.asking.join(30)
+
+
+BEGAN = recorded.JOB["start_time"]
+DEAD = {
+    "node_id": "b" * 56,
+    "node_name": "10.244.1.8",
+    "is_head_node": False,
+    "state": "DEAD",
+    "state_message": "missed too many\nheartbeats",
+    "start_time_ms": BEGAN - 60_000,
+}
+
+
+def test_a_node_that_is_lost_while_a_job_is_silent_is_named_once(ray, details, clock):
+    ray.nodes = NODES[:1]
+    job, api, notes = details(), ray.api(), Notes()
+    asking = Demand(notes.note)
+    for seconds, lost in ((14, 0), (15, 0), (19, 1), (20, 1), (21, 1), (25, 1), (30, 2)):
+        gone = [
+            {**DEAD, "end_time_ms": BEGAN + 9_000},
+            {**DEAD, "node_name": "b", "end_time_ms": BEGAN + 9_500},
+        ]
+        before = {**DEAD, "node_id": "c", "end_time_ms": BEGAN - 1_000}
+        ray.nodes = [*NODES[:1], *gone[:lost], before]
+        clock.seconds = seconds
+        asking.look(api, job)
+        settled(asking)
+    assert notes.texts == [
+        "the Ray node worker 10.244.1.8 was lost: missed too many heartbeats",
+        "the Ray node worker b was lost: missed too many heartbeats",
+    ]
+    # Of the tasks that may wait for room it asks at first, and again after each loss.
+    assert (ray.asked("/api/v0/nodes"), ray.asked("/api/v0/tasks")) == (4, 3)
+
+
 def test_a_job_that_prints_is_not_asked_about(ray, details, clock):
     job, api, before = details(), ray.api(), set(threading.enumerate())
     asking = Demand(Notes().note)
@@ -118,10 +159,11 @@ def test_a_head_that_refuses_to_say_is_left_alone(ray, details, clock):
     asking = Demand(Notes().note)
     clock.seconds = 20
     asking.look(api, job)
-    for thread in threading.enumerate():
-        if thread.name == "demand":
-            thread.join(30)
-    assert ray.asked("/api/v0/") >= 1
+    settled(asking)
+    clock.seconds = 60
+    asking.look(api, job)
+    settled(asking)
+    assert ray.asked("/api/v0/") == 1
 
 
 def test_a_head_that_does_not_answer_is_said_once_and_also_when_it_answers_again(

@@ -38,6 +38,7 @@ def row(
     cpus=1.0,
     made=None,
     actor=None,
+    error=None,
 ):
     """A row of Ray's tasks; a task is made, unless told otherwise, when all of them are."""
     return {
@@ -51,6 +52,7 @@ def row(
         "end_time_ms": end,
         "state": state,
         "attempt_number": attempt,
+        "error_type": error,
     }
 
 

@@ -51,6 +51,28 @@ def test_a_node_that_the_autoscaler_took_away_is_not_lost():
     assert strip.verdict(found).startswith("Up to 4 task CPUs were there, not all from start")
 
 
+def test_a_node_that_a_task_died_with_is_lost_though_ray_still_calls_it_alive():
+    rows = [
+        row(10_000, 12_000, WORKER, state="FAILED", error="NODE_DIED"),
+        row(10_000, 12_500, WORKER, state="FAILED", error="NODE_DIED"),
+        row(12_600, 14_000, attempt=1),
+        row(12_600, 14_000, state="FAILED", error="WORKER_DIED"),
+    ]
+    found = summary(rows, [node(), worker()], during=(9.0, 15.0))
+    why = "a task there failed with NODE_DIED"
+    assert found["ended"] == {"worker 127.0.0.1": {"time": 12.0, "why": why, "lost": True}}
+    assert strip.verdict(found) == (
+        "A Ray node was lost while the job ran (worker 127.0.0.1); 1 task was tried again."
+    )
+
+
+def test_what_ray_says_of_the_end_of_a_node_counts_before_its_tasks_errors():
+    rows = [row(10_000, 13_000, WORKER, state="FAILED", error="NODE_DIED")]
+    found = summary(rows, [node(), worker(end=12_000, **GONE)], during=(9.0, 15.0))
+    assert found["ended"]["worker 127.0.0.1"]["time"] == 12.0
+    assert found["ended"]["worker 127.0.0.1"]["why"] == GONE["why"]
+
+
 def test_a_node_that_is_alive_has_not_ended_though_ray_names_an_end():
     found = summary([row(10_000, 14_000)], [node(end=12_000)], during=(9.0, 15.0))
     assert found["ended"] == {}
