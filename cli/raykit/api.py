@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from raykit.errors import RecordError
+from raykit.errors import RecordError, UsageError
 from raykit.flows import jobs
 from raykit.flows import submit as flow
+from raykit.flows.rayjobs import options
+from raykit.flows.rayjobs import submit as rayjobs
 from raykit.flows.session import Run
 from raykit.flows.targets.where import Where
 from raykit.measure.records import RunRecord, RunsFolder
@@ -38,6 +40,13 @@ def submit(
     metadata: Mapping[str, str] | None = None,
     timeout: float | None = None,
     follow: bool = True,
+    as_: Literal["rayjob"] | None = None,
+    file: Path | str | None = None,
+    deadline: int | None = None,
+    start_deadline: int | None = None,
+    ttl: int | None = None,
+    delete: Sequence[str] = (),
+    yes: bool = False,
     folder: Path | str | None = None,
     listener: Listener | None = None,
 ) -> Run:
@@ -49,6 +58,12 @@ def submit(
     resources: Ray's fields `entrypoint_num_cpus`, `entrypoint_num_gpus` and `entrypoint_memory`.
     timeout: seconds to follow; None: no limit. folder: of run records; None: RAYKIT_RUNS or ./runs.
     listener: gets progress and the job's output; None: nothing is shown.
+
+    as_: "rayjob": KubeRay submits the job, as a RayJob; only then the following may be given. file:
+    the spec of a cluster of its own. deadline, start_deadline, ttl: seconds until it is stopped,
+    within which it must start, and for which its own cluster stays. delete: rules in place of
+    `ttl`, such as `"FAILED:cluster=3600"`. yes: consent to a change of a context whose Kubernetes
+    cluster raykit did not make.
 
     Returns the run: its `record`, and in `error` why its `exit_code` is not 0; `error` can be
     raised.
@@ -66,7 +81,11 @@ def submit(
         timeout=timeout,
         follow=follow,
     )
-    return flow.submit(request, records(folder), Progress(listener))
+    given_as = (file, deadline, start_deadline, ttl, tuple(delete), yes)
+    how = _as_rayjob(as_, namespace, *given_as)
+    if how is None:
+        return flow.submit(request, records(folder), Progress(listener))
+    return rayjobs.submit(request, how, records(folder), Progress(listener))
 
 
 def attach(
@@ -113,6 +132,31 @@ def _where(
 ) -> Where:
     lines = tuple(f"{name}: {value}" for name, value in (headers or {}).items())
     return Where(os.environ, on, context, namespace, lines, Path(ca) if ca else None)
+
+
+def _as_rayjob(
+    as_: str | None,
+    namespace: str | None,
+    file: Path | str | None,
+    deadline: int | None,
+    start_deadline: int | None,
+    ttl: int | None,
+    delete: Sequence[str],
+    yes: bool,
+) -> rayjobs.AsRayJob | None:
+    """What `as_` and the arguments that need it say; None for a plain submission.
+
+    Errors: UsageError (2); SpecError (3) for the spec.
+    """
+    if as_ is None:
+        given = {"file": file, "deadline": deadline, "start_deadline": start_deadline}
+        options.refuse({**given, "ttl": ttl, "delete": delete, "yes": yes})
+        return None
+    if as_ != "rayjob":
+        raise UsageError(
+            f"as_={as_!r} is no way to submit a job", next="as_='rayjob', or leave as_ out"
+        )
+    return options.as_rayjob(file, namespace, deadline, start_deadline, ttl, delete, lambda _: yes)
 
 
 def _entrypoint(

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -19,6 +20,10 @@ print("task:", ray.get(ray.remote(answer).remote()), sys.argv[1:], os.environ["O
 """
 ODD = "`id` $(id) \\ 'q' \"d\""
 """Values that a shell would change; `$NAME` is missing, because Ray itself expands it."""
+PYTHON = """import sys, raykit
+run = raykit.submit(["true"], as_="rayjob", on=sys.argv[1])
+print(run.exit_code, run.record.status)
+"""
 SLEEP = ("--entrypoint", "--", "python", "-uc", "import time; print('sleeping'); time.sleep(600)")
 
 
@@ -90,6 +95,13 @@ def test_a_job_on_a_cluster_that_is_up_takes_its_code_along_and_is_recorded(
     soon(lambda: rayjobs(mine, namespace)[0]["status"]["jobDeploymentStatus"] == "Complete", 60)
     words = ("runs", "import", "--from-cluster", "--context", mine.context, "-n", namespace)
     assert [row["outcome"] for row in mine.json(*words)] == ["here already"]
+
+    program = (sys.executable, "-c", PYTHON, f"{namespace}/there")
+    done = subprocess.run(program, env=mine.env, capture_output=True, text=True, timeout=200)
+    assert done.stdout == "0 SUCCEEDED\n", done.stderr
+    assert last(mine)["target"]["rayjob"] in {
+        job["metadata"]["name"] for job in rayjobs(mine, namespace)
+    }
 
 
 def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon):

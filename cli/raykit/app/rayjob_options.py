@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from raykit.errors import UsageError
-
-if TYPE_CHECKING:
-    from raykit.flows.rayjobs.submit import AsRayJob
-    from raykit.manifests.submission import Deletion
+from raykit.flows.ranges import DEADLINE
 
 
 class Kind(StrEnum):
@@ -23,8 +17,7 @@ class Kind(StrEnum):
     rayjob = "rayjob"
 
 
-LONGEST = 31_536_000
-"""A year in seconds."""
+LONGEST = int(DEADLINE.most)
 
 As = Annotated[Kind | None, typer.Option("--as", help="rayjob: KubeRay submits it, as a RayJob.")]
 OwnSpec = Annotated[
@@ -61,40 +54,3 @@ Delete = Annotated[
 ]
 OF_RAYJOBS = ("file", "deadline", "start_deadline", "ttl", "delete", "yes")
 """The parameters that only RayJobs have."""
-
-RULE = re.compile(r"(?:(SUCCEEDED|FAILED):)?(workers|cluster|rayjob)=(\d{1,8})", re.ASCII)
-
-
-def as_rayjob(
-    file: Path | None,
-    namespace: str | None,
-    deadline: int | None,
-    start_deadline: int | None,
-    ttl: int | None,
-    delete: Sequence[str],
-    confirm: Callable[[str], bool],
-) -> AsRayJob:
-    """What the options say. Errors: UsageError (2); SpecError (3) for the spec."""
-    from raykit.flows.clusters.up import read_spec
-    from raykit.flows.rayjobs.submit import AsRayJob
-    from raykit.manifests.submission import Lifetime
-
-    if ttl is not None and delete:
-        raise UsageError(
-            "--ttl would do nothing: --delete says what is deleted when", next="leave --ttl out"
-        )
-    rules = tuple(map(_deletion, delete))
-    spec = None if file is None else read_spec(file, namespace=namespace)
-    return AsRayJob(Lifetime(deadline, start_deadline, ttl, rules), spec, confirm)
-
-
-def _deletion(word: str) -> Deletion:
-    from raykit.manifests.submission import Deletion
-
-    match = RULE.fullmatch(word)
-    if match is None:
-        raise UsageError(
-            f"--delete {word!r} is no rule",
-            next="--delete cluster=600, or --delete FAILED:workers=0",
-        )
-    return Deletion(match[2], int(match[3]), match[1])

@@ -38,6 +38,9 @@ class Range:
 SECONDS = Range(0, 366 * 86_400)
 """A time to wait: at most a year. System calls refuse far longer ones."""
 
+DEADLINE, KEPT = Range(1, 31_536_000), Range(0, 31_536_000)
+"""Seconds that a RayJob may take or may stay: at most a year."""
+
 AMOUNT = Range(0, 1_000_000)
 """CPUs or GPUs of one driver."""
 

@@ -29,7 +29,6 @@ from raykit.app.rayjob_options import (
     OwnSpec,
     StartDeadline,
     Ttl,
-    as_rayjob,
 )
 from raykit.errors import UsageError
 from raykit.flows.ranges import AMOUNT, BYTES
@@ -151,9 +150,10 @@ def submit(
         refuse(command, "only --as rayjob uses such options", *OF_RAYJOBS)
         run = submit(request, runs_folder(), Progress(screen))
     else:
+        from raykit.flows.rayjobs import options
         from raykit.flows.rayjobs import submit as rayjobs
 
-        how = as_rayjob(
+        how = options.as_rayjob(
             file, where.namespace, deadline, start_deadline, ttl, delete or [], consent(yes)
         )
         run = rayjobs.submit(request, how, runs_folder(), Progress(screen))
