@@ -6,12 +6,14 @@ import contextlib
 import io
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ KNOWN = frozenset({"working_dir", "py_modules", "env_vars"})
 """The fields of a runtime environment that the fake head follows."""
 
 PIECE_BYTES = 65_536
+LOOK_MILLISECONDS, LAST_SECONDS = 100, 1.0
+"""How often to look whether a silent command has ended, and how long to read on if it has."""
 STOP_SECONDS = 3.0
 """Ray waits as long before it kills a job that it asked to stop."""
 
@@ -159,10 +163,10 @@ def _environment(
 
 
 def _follow(job: FakeJob, process: subprocess.Popen[bytes], write: Callable[[bytes], None]) -> None:
-    """Pass the output on until it is closed, and end the job with its command."""
+    """Pass the output on until the command ends, and end the job and what it left running."""
     assert process.stdout
     with process.stdout as output:
-        while piece := os.read(output.fileno(), PIECE_BYTES):
+        for piece in _pieces(output.fileno(), process, job.kill):
             write(piece)
     # Until the command's status is taken, its process group can be no other's.
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -172,3 +176,31 @@ def _follow(job: FakeJob, process: subprocess.Popen[bytes], write: Callable[[byt
         job.status = "STOPPED"
     else:
         job.end(code)
+
+
+def _pieces(
+    output: int, process: subprocess.Popen[bytes], end_others: Callable[[], None]
+) -> Iterator[bytes]:
+    """The output as it comes. A process that the command left behind may hold it open for ever.
+
+    end_others: called when the command has ended; what it started in a session of its own goes on.
+    """
+    ready = select.poll()
+    ready.register(output, select.POLLIN)
+    last: float | None = None
+    while last is None or time.monotonic() < last:
+        if last is None and _has_ended(process):
+            end_others()
+            last = time.monotonic() + LAST_SECONDS
+        if ready.poll(LOOK_MILLISECONDS):
+            piece = os.read(output, PIECE_BYTES)
+            if not piece:
+                return
+            yield piece
+        elif last is not None:
+            return
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a command has ended; its status stays to be taken."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None

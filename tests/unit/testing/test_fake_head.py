@@ -1,5 +1,7 @@
 """The fake head that ships for users: it runs jobs as Ray does, or what a test prepared."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -59,6 +61,18 @@ def test_a_job_that_is_stopped_ends_with_all_that_it_started(fake_head, tmp_path
     assert fake_head.api(headers={AUTH: f"Bearer {fake_head.token}"}).stop("sleeper")
     assert attach("sleeper").exit_code == 21
     child = int(fake_head.jobs["sleeper"].log)
+    soon(lambda: not is_alive(child))
+
+
+@pytest.mark.parametrize("detached", ["", "setsid "])
+def test_a_job_ends_with_its_command_though_a_child_holds_its_output_open(
+    fake_head, tmp_path, soon, detached
+):
+    run = submit(["sh", "-c", f"{detached}sleep 300 & echo $!; exit 7"], timeout=60)
+    child = int(log_of(run, tmp_path))
+    assert run.record.driver_exit_code == 7
+    if detached:
+        os.kill(child, signal.SIGKILL)
     soon(lambda: not is_alive(child))
 
 
