@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
+import math
 import threading
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from raykit.errors import RaykitError
@@ -188,57 +190,83 @@ class _Details(Silent):
 
 @dataclass(frozen=True)
 class Attempt:
-    """A step that may fail. title: what is missing then. work: what it does."""
+    """A step that may fail. title: what is missing then. work: does it, and may return others."""
 
     title: str
-    work: Callable[[], None]
+    work: Callable[[], Iterable[Attempt] | None]
 
 
 def attempt_all(
-    attempts: Iterable[Attempt], deadline: float, failed: Callable[[str], None]
+    attempts: Iterable[Attempt],
+    deadline: float,
+    failed: Callable[[str], None],
+    each: float = math.inf,
 ) -> None:
-    """Make all attempts, several at once.
+    """Make all attempts, several at once, and those that they return.
 
     deadline: monotonic seconds; none begins after it, and an interrupt begins no more either.
-    failed: called with a line for each that failed or was left out, from any thread.
+    each: seconds after which an attempt is left behind, and another one takes its place.
+    failed: called with a line for each that failed, was left behind or left out.
     """
-    left = deque(attempts)
-    unfinished = {id(attempt): attempt.title for attempt in left}
+    left, running = deque(attempts), dict[int, tuple[str, float]]()
+    results: SimpleQueue[_Result] = SimpleQueue()
+    end = max(deadline, time.monotonic()) + GRACE_SECONDS
+    for number in itertools.count():
+        if not (left or running):
+            return
+        if left and len(running) < AT_ONCE:
+            attempt = left.popleft()
+            if time.monotonic() > deadline:
+                failed(f"{attempt.title}: no time was left")
+                continue
+            running[number] = attempt.title, min(time.monotonic() + each, end)
+            # Python waits at its exit for the threads of a pool, and not for these.
+            threading.Thread(target=_make, args=(number, attempt, results), daemon=True).start()
+            continue
+        left.extend(_next_ended(running, results, failed))
 
-    def work_off() -> None:
-        while left:
-            with contextlib.suppress(IndexError):  # another thread may have taken the last one
-                attempt = left.popleft()
-                _try(attempt, deadline, failed)
-                unfinished.pop(id(attempt))
 
-    # Python waits at its exit for the threads of a pool, and not for these.
-    threads = [threading.Thread(target=work_off, daemon=True) for _ in range(AT_ONCE)]
+@dataclass(frozen=True)
+class _Result:
+    """What became of an attempt. trouble: why it failed; more: the steps that it returned."""
+
+    number: int
+    trouble: str = ""
+    more: tuple[Attempt, ...] = ()
+
+
+def _make(number: int, attempt: Attempt, results: SimpleQueue[_Result]) -> None:
     try:
-        for thread in threads:
-            thread.start()
-        end = max(deadline, time.monotonic()) + GRACE_SECONDS
-        for thread in threads:
-            thread.join(max(end - time.monotonic(), 0.0))
-        for title in list(unfinished.values()):
-            failed(f"{title}: it did not end in time")
-    finally:
-        left.clear()
+        results.put(_Result(number, more=tuple(attempt.work() or ())))
+    except RaykitError as error:
+        results.put(_Result(number, reason(error)))
+    except Exception as bug:
+        # One answer of an unexpected form must not cost all others.
+        results.put(_Result(number, f"{type(bug).__name__}: {bug}"))
+
+
+def _next_ended(
+    running: dict[int, tuple[str, float]],
+    results: SimpleQueue[_Result],
+    failed: Callable[[str], None],
+) -> tuple[Attempt, ...]:
+    """Wait until an attempt ends or is late; take it off, and return the steps that it returned."""
+    first = min(until for _, until in running.values())
+    try:
+        result = results.get(timeout=max(first - time.monotonic(), 0.0))
+    except Empty:
+        late = [number for number, (_, until) in running.items() if until <= time.monotonic()]
+        for number in late:
+            failed(f"{running.pop(number)[0]}: it did not end in time")
+        return ()
+    if result.number not in running:
+        return ()
+    title, _ = running.pop(result.number)
+    if result.trouble:
+        failed(f"{title}: {result.trouble}")
+    return result.more
 
 
 def reason(error: RaykitError) -> str:
     """An error on one line, with its first evidence."""
     return ": ".join([error.what, *error.evidence[:1]])
-
-
-def _try(attempt: Attempt, deadline: float, failed: Callable[[str], None]) -> None:
-    if time.monotonic() > deadline:
-        failed(f"{attempt.title}: no time was left")
-        return
-    try:
-        attempt.work()
-    except RaykitError as error:
-        failed(f"{attempt.title}: {reason(error)}")
-    except Exception as bug:
-        # One answer of an unexpected form must not cost all others.
-        failed(f"{attempt.title}: {type(bug).__name__}: {bug}")

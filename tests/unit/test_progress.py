@@ -38,3 +38,27 @@ def test_a_step_that_hangs_is_left_behind(monkeypatch):
     )
     end.set()
     assert failed == ["hangs: it did not end in time"]
+
+
+def test_steps_that_a_step_returns_are_made_too():
+    taken, failed = [], []
+    last = Attempt("last", lambda: taken.append("last"))
+    middle = Attempt("middle", lambda: iter([last, Attempt("odd", lambda: {}["x"])]))
+    attempt_all([Attempt("first", lambda: [middle])], time.monotonic() + 60, failed.append)
+    assert (taken, failed) == (["last"], ["odd: KeyError: 'x'"])
+
+
+def test_another_step_takes_the_place_of_one_that_does_not_end(monkeypatch):
+    monkeypatch.setattr("raykit.progress.AT_ONCE", 1)
+    other_began, failed = threading.Event(), []
+
+    def hang():
+        # It ends after it was left behind: no news, and its steps are not made.
+        other_began.wait(30)
+        return [Attempt("never", lambda: failed.append("made"))]
+
+    steps = [Attempt("hangs", hang), Attempt("other", other_began.set)]
+    attempt_all(steps, time.monotonic() + 60, failed.append, each=0.05)
+    assert other_began.wait(30)
+    assert failed[0] == "hangs: it did not end in time"
+    assert "made" not in failed

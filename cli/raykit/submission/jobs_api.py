@@ -178,14 +178,23 @@ class JobsApi:
         self, node_id: str, submission_id: str
     ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
         """The driver log's bytes from the first one on, while they are written. Never ends."""
-        params = {**_driver_log(node_id, submission_id), "interval": "0.1"}
+        params = {**_log(node_id, _driver_log(submission_id)), "interval": "0.1"}
         with self.transport.stream("api/v0/logs/stream", params=params, endless=True) as opened:
             yield opened
 
-    @contextlib.contextmanager
-    def log_file(self, node_id: str, submission_id: str) -> Iterator[Iterator[bytes]]:
+    def log_file(
+        self, node_id: str, submission_id: str
+    ) -> contextlib.AbstractContextManager[Iterator[bytes]]:
         """The driver log's bytes, as far as they are written now."""
-        params = _driver_log(node_id, submission_id)
+        return self.log_end(node_id, _driver_log(submission_id))
+
+    @contextlib.contextmanager
+    def log_end(self, node_id: str, filename: str, lines: int = -1) -> Iterator[Iterator[bytes]]:
+        """The last lines of one of Ray's log files of a node, as far as they are written now.
+
+        lines: -1: all.
+        """
+        params = _log(node_id, filename, lines)
         with self.transport.stream("api/v0/logs/file", params=params) as (_, chunks):
             yield chunks
 
@@ -218,6 +227,10 @@ class JobsApi:
     def nodes(self) -> list[Row]:
         """All Ray nodes, including dead ones (fields: `NODE`)."""
         return self._rows("nodes", NODE, {"detail": "1"})[0]
+
+    def as_it_is(self, path: str, *, most: int, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON that answers a GET, unchecked: for evidence. most: bytes it may have."""
+        return self.transport.parsed(self._get(path, most=most, params=params))
 
     def _get(self, path: str, *, most: int, params: Mapping[str, str] | None = None) -> Answer:
         answer = self.transport.get(path, params=params, most=most)
@@ -296,9 +309,12 @@ def _of_job(job_id: str) -> dict[str, str]:
     return {"filter_keys": "job_id", "filter_predicates": "=", "filter_values": job_id}
 
 
-def _driver_log(node_id: str, submission_id: str) -> dict[str, str]:
-    name = f"job-driver-{submission_id}.log"
-    return {"node_id": node_id, "filename": name, "lines": "-1"}
+def _driver_log(submission_id: str) -> str:
+    return f"job-driver-{submission_id}.log"
+
+
+def _log(node_id: str, filename: str, lines: int = -1) -> dict[str, str]:
+    return {"node_id": node_id, "filename": filename, "lines": str(lines)}
 
 
 def _quoted(submission_id: str) -> str:

@@ -60,12 +60,17 @@ class Transport:
         self.endpoint = endpoint
         self.renewing = threading.Lock()
         self.read_seconds, self.connect_seconds = READ_SECONDS, CONNECT_SECONDS
+        self.answer_seconds = answers.ANSWER_SECONDS
         check_headers(endpoint)
         self.client = _client(endpoint)
 
     def limit_silence(self, seconds: float) -> None:
         """Wait at most so many seconds for an answer from now on: the run is ending."""
         self.read_seconds = self.connect_seconds = seconds
+
+    def limit_answers(self, seconds: float) -> None:
+        """Give an answer at most so many seconds from its first byte to its last, from now on."""
+        self.answer_seconds = seconds
 
     def __enter__(self) -> Transport:
         return self
@@ -106,7 +111,7 @@ class Transport:
 
         # An iterator of content can be sent only once.
         with self._opened(send, repeatable=not isinstance(content, Iterator)) as response:
-            answer = answers.read(response, self.endpoint.url, most)
+            answer = answers.read(response, self.endpoint.url, most, self.answer_seconds)
         error = answers.unusable(answer)
         if error:
             raise error
@@ -133,7 +138,7 @@ class Transport:
             lambda: self.client.stream("GET", path, params=params, timeout=timeout)
         ) as response:
             if response.status_code != httpx2.codes.OK:
-                answer = answers.read(response, self.endpoint.url, SMALL_BYTES)
+                answer = answers.read(response, self.endpoint.url, SMALL_BYTES, self.answer_seconds)
                 raise answers.unusable(answer) or self.refusal(answer)
             yield response, answers.uncompressed(response, self.endpoint.url)
 

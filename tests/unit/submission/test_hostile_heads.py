@@ -217,3 +217,12 @@ def test_a_body_that_trickles_is_cut_at_its_limit_in_time(hostile, monkeypatch):
     hostile.says(b"{}")
     with pytest.raises(JobsApiError, match="does not end"):
         ask(hostile, "version")
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 Broken"])
+def test_whoever_is_in_a_hurry_gives_an_answer_less_time(hostile, status):
+    hostile.says(b"{}", status=status)
+    with Transport(Endpoint(hostile.url)) as transport:
+        transport.limit_answers(-1.0)
+        with pytest.raises(JobsApiError, match="does not end"):
+            JobsApi(transport).jobs()

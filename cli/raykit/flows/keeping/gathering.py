@@ -29,8 +29,9 @@ REACH_SECONDS = 2.0
 OUTER_SECONDS = 1.0
 """Each of the two sides ends in time by itself, and says what it lacks."""
 
-REDACT_SECONDS = 10.0
-"""How long to look for secrets in what was gathered; 64 MiB take 1 to 2 s."""
+WRITE_SECONDS = 6.0
+"""How long after its time is over what was gathered may still be searched for secrets. Steps that
+are under way take up to 4 s of that; to search 64 MiB takes 1 to 2 s."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def write(begun: Begun, path: Path) -> Collected:
     out = io.BytesIO()
     known = replace(begun.collected, seconds=round(time.time() - begun.collected.at, 3))
     try:
-        collected = begun.files.close(out, known, time.monotonic() + REDACT_SECONDS)
+        collected = begun.files.close(out, known, begun.files.deadline + WRITE_SECONDS)
     except BadArchiveError as error:
         raise RecordError("the evidence cannot be archived", evidence=[str(error)]) from error
     write_atomically(path, out.getvalue())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from raykit.errors import RaykitError
@@ -18,31 +18,45 @@ from raykit.spec.names import CLUSTER_LABEL
 BESIDE = ("NetworkPolicy", "PodDisruptionBudget")
 MOST_EVENTS, MOST_NODES = 2_000, 50
 
+STEP_SECONDS = 20.0
+"""How long one step may last; some ask several times."""
+
 
 def gather(cluster: Cluster, into: Collection) -> None:
     """Gather what the user may read; what Kubernetes refuses is noted in the collection."""
+    reads: dict[str, Callable[[], object]] = {
+        "raycluster": lambda: _plain(raycluster.refresh(cluster).item),
+        "observed": lambda: observed.observe(cluster),
+        **{kind.lower(): partial(_beside, cluster, kind) for kind in BESIDE},
+        "resourcequota": partial(_quotas, cluster),
+    }
+    steps = [
+        Attempt("pods", partial(_from_pods_on, cluster, into)),
+        *_files(reads, into),
+        Attempt("KubeRay's operator", partial(_add_operator, cluster, into)),
+    ]
+    attempt_all(steps, into.deadline, into.miss, STEP_SECONDS)
+
+
+def _from_pods_on(cluster: Cluster, into: Collection) -> list[Attempt]:
+    """Add the pods; return the steps that need them."""
     try:
         pods = raycluster.pods(cluster)
     except RaykitError as error:
         into.miss(f"pods: {error.what}")
         pods = []
     into.add_json("kubernetes/pods.json", [_plain(pod) for pod in pods])
-    attempt_all(_steps(cluster, pods, into), into.deadline, into.miss)
-
-
-def _steps(cluster: Cluster, pods: Sequence[Object], into: Collection) -> Iterator[Attempt]:
     reads: dict[str, Callable[[], object]] = {
-        "raycluster": lambda: _plain(raycluster.refresh(cluster).item),
-        "observed": lambda: observed.observe(cluster),
         "events": partial(_events, cluster, pods, into),
         "nodes": partial(_nodes, cluster, pods),
-        **{kind.lower(): partial(_beside, cluster, kind) for kind in BESIDE},
-        "resourcequota": partial(_quotas, cluster),
     }
+    return [*_files(reads, into), *containers.steps(cluster.connection, pods, into)]
+
+
+def _files(reads: Mapping[str, Callable[[], object]], into: Collection) -> Iterator[Attempt]:
+    """A step for each file, by the name of what is read."""
     for name, read in reads.items():
         yield Attempt(name, partial(_add, into, f"kubernetes/{name}.json", read))
-    yield from containers.steps(cluster.connection, pods, into)
-    yield Attempt("KubeRay's operator", partial(_add_operator, cluster, into))
 
 
 def _add(into: Collection, name: str, read: Callable[[], object]) -> None:

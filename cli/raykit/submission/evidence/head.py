@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from raykit.errors import RaykitError
 from raykit.measure.keeping.evidence import MOST_JSON, Collection
-from raykit.progress import Attempt, attempt_all, reason
+from raykit.progress import Attempt, attempt_all
 from raykit.submission.evidence import logs
-from raykit.submission.evidence.asking import answer
 from raykit.submission.jobs_api import MOST_ROWS, JobsApi, is_plain_name
 
-SILENCE_SECONDS = 5.0
-"""How long to wait for one answer of a head that may be in trouble."""
+SILENCE_SECONDS, ANSWER_SECONDS, STEP_SECONDS = 5.0, 15.0, 20.0
+"""Of a head that may be in trouble: how long an answer may stand still, and last in all; and how
+long a step may last, whatever its bytes do."""
 
 MOST_JOBS = 10
 KINDS = ("nodes", "actors", "placement_groups", "workers")
@@ -27,22 +26,29 @@ def gather(api: JobsApi, wanted: Sequence[str], into: Collection) -> None:
     wanted: submission ids whose tasks and logs matter most; the newest other jobs follow.
     """
     api.transport.limit_silence(SILENCE_SECONDS)
-    try:
-        into.add_json("ray/version.json", dict(api.version()))
-        jobs = _jobs(api)
-    except RaykitError as error:
-        into.miss(f"the head: {reason(error)}")
-        return
+    api.transport.limit_answers(ANSWER_SECONDS)
+    first = Attempt("the head", lambda: _steps(api, wanted, into))
+    attempt_all([first], into.deadline, into.miss, STEP_SECONDS)
+
+
+def _steps(api: JobsApi, wanted: Sequence[str], into: Collection) -> list[Attempt]:
+    """The steps that follow from the jobs that the head has."""
+    into.add_json("ray/version.json", dict(api.version()))
+    jobs = _jobs(api)
     into.add_json("ray/jobs.json", jobs)
     chosen = _chosen(jobs, wanted)
     for job in chosen:
         into.add_job(str(job["submission_id"]))
-    attempt_all(_steps(api, chosen, into), into.deadline, into.miss)
+    query = {"detail": "1", "limit": str(MOST_ROWS)}
+    states = [_step(api, into, f"ray/{kind}.json", f"api/v0/{kind}", query) for kind in KINDS]
+    rows = [step for job in chosen for step in _of_job(api, job, into)]
+    job_ids = [str(job["job_id"]) for job in chosen if job.get("job_id")]
+    return [*states, *rows, logs.step(api, job_ids, into)]
 
 
 def _jobs(api: JobsApi) -> list[dict[str, Any]]:
     """All jobs as Ray describes them, the newest first."""
-    listed = answer(api.transport, "api/jobs/", MOST_JSON)
+    listed = api.as_it_is("api/jobs/", most=MOST_JSON)
     jobs = [job for job in listed if isinstance(job, dict)] if isinstance(listed, list) else []
     return sorted(jobs, key=_started, reverse=True)
 
@@ -57,15 +63,6 @@ def _chosen(jobs: Sequence[Job], wanted: Sequence[str]) -> list[Job]:
     named = [job for job in jobs if is_plain_name(str(job.get("submission_id") or ""))]
     first = [job for job in named if job["submission_id"] in wanted]
     return [*first, *(job for job in named if job not in first)][: max(MOST_JOBS, len(first))]
-
-
-def _steps(api: JobsApi, jobs: Sequence[Job], into: Collection) -> Iterator[Attempt]:
-    query = {"detail": "1", "limit": str(MOST_ROWS)}
-    for kind in KINDS:
-        yield _step(api, into, f"ray/{kind}.json", f"api/v0/{kind}", query)
-    for job in jobs:
-        yield from _of_job(api, job, into)
-    yield from logs.steps(api, [str(job["job_id"]) for job in jobs if job.get("job_id")], into)
 
 
 def _of_job(api: JobsApi, job: Job, into: Collection) -> Iterator[Attempt]:
@@ -87,4 +84,6 @@ def _step(
     api: JobsApi, into: Collection, name: str, path: str, query: Mapping[str, str]
 ) -> Attempt:
     """The step that adds one answer of the head as a file."""
-    return Attempt(name, lambda: into.add_json(name, answer(api.transport, path, MOST_JSON, query)))
+    return Attempt(
+        name, lambda: into.add_json(name, api.as_it_is(path, most=MOST_JSON, params=query))
+    )

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from raykit.errors import RaykitError
 from raykit.measure.keeping.evidence import Collection
 from raykit.measure.keeping.tails import MOST_LINES, MOST_LOG, Tail, whole_lines
 from raykit.progress import Attempt
 from raykit.submission.answers import as_list, as_object
-from raykit.submission.evidence.asking import answer, end_of_log
 from raykit.submission.jobs_api import JobsApi
 
 MOST_OF_A_NODE = 100
@@ -28,22 +26,24 @@ RANKS = (
 DRIVER_LOG = re.compile(r"job-driver-(.+)\.log")
 
 
-def steps(api: JobsApi, job_ids: Sequence[str], into: Collection) -> Iterator[Attempt]:
-    """A step for each log file. Nodes that are dead or do not answer are noted as missing.
+def step(api: JobsApi, job_ids: Sequence[str], into: Collection) -> Attempt:
+    """The step that finds the log files of all Ray nodes; a step for each file follows.
 
-    job_ids: Ray's ids of the jobs whose workers' logs come first.
+    Nodes that are dead or do not answer are noted as missing. job_ids: Ray's ids of the jobs whose
+    workers' logs come first.
     """
-    try:
-        nodes = api.nodes()
-    except RaykitError as error:
-        into.miss(f"Ray's log files: {error.what}")
-        return
+    return Attempt("Ray's log files", lambda: _nodes(api, job_ids, into))
+
+
+def _nodes(api: JobsApi, job_ids: Sequence[str], into: Collection) -> Iterator[Attempt]:
+    nodes = api.nodes()
     for node in nodes[:MOST_NODES]:
-        folder = _folder(node)
+        folder, node_id = _folder(node), str(node["node_id"])
         if node["state"] != "ALIVE":
             into.miss(f"log files of {folder}: the Ray node is {node['state'].lower()}")
             continue
-        yield from _of_node(api, str(node["node_id"]), folder, job_ids, into)
+        files = partial(_of_node, api, node_id, folder, job_ids, into)
+        yield Attempt(f"log files of {folder}", files)
     if len(nodes) > MOST_NODES:
         into.miss(f"log files of {len(nodes) - MOST_NODES} more Ray nodes: there are too many")
 
@@ -67,14 +67,7 @@ def _folder(node: Mapping[str, Any]) -> str:
 def _of_node(
     api: JobsApi, node_id: str, folder: str, job_ids: Sequence[str], into: Collection
 ) -> Iterator[Attempt]:
-    if time.monotonic() > into.deadline:
-        into.miss(f"log files of {folder}: no time was left")
-        return
-    try:
-        names = ranked(_names(api, node_id), job_ids)
-    except RaykitError as error:
-        into.miss(f"log files of {folder}: {error.what}")
-        return
+    names = ranked(_names(api, node_id), job_ids)
     for name in names[MOST_OF_A_NODE:]:
         into.note_cut(f"nodes/{folder}/{name}", "left out: the node has too many files")
     for name in names[:MOST_OF_A_NODE]:
@@ -85,7 +78,7 @@ def _of_node(
 
 def _names(api: JobsApi, node_id: str) -> list[str]:
     """The log files of a node, whatever Ray's categories are."""
-    listed = answer(api.transport, "api/v0/logs", SMALL_BYTES, {"node_id": node_id})
+    listed = api.as_it_is("api/v0/logs", most=SMALL_BYTES, params={"node_id": node_id})
     try:
         groups = as_object(as_object(as_object(listed).get("data")).get("result"))
         return [str(name) for group in groups.values() for name in as_list(group)]
@@ -96,10 +89,11 @@ def _names(api: JobsApi, node_id: str) -> list[str]:
 def _take(api: JobsApi, node_id: str, name: str, place: str, into: Collection) -> None:
     """Take the end of one log file, as far as time allows."""
     tail, late = Tail(MOST_LOG), False
-    with end_of_log(api.transport, node_id, name, MOST_LINES) as chunks:
+    until = min(into.deadline, time.monotonic() + api.transport.answer_seconds)
+    with api.log_end(node_id, name, MOST_LINES) as chunks:
         for chunk in chunks:
             tail.add(chunk)
-            if late := time.monotonic() > into.deadline:
+            if late := time.monotonic() > until:
                 break
     data = whole_lines(tail.data()) if late else tail.data()
     cut = "no time was left for the rest" if late else _cut(tail, data)

@@ -6,7 +6,7 @@ import pytest
 
 from raykit import redaction
 from raykit.measure.keeping.evidence import Collected, Collection
-from raykit.submission.evidence import head
+from raykit.submission.evidence import head, logs
 from raykit.submission.evidence.logs import ranked
 
 
@@ -69,6 +69,19 @@ def test_secret_variables_of_jobs_are_learned(ray, monkeypatch):
     monkeypatch.setattr(type(job), "details", lambda self: details | env)
     gathered(ray.api())
     assert redaction.redacted("hf-0123456789 fast-and-loose") == "[redacted] fast-and-loose"
+
+
+def test_a_log_that_trickles_is_kept_as_far_as_it_came(ray):
+    job = ray.job(id="job-1", log=b"one\ntwo\nhalf")
+    api = ray.api()
+    into = Collection(time.monotonic() + 60)
+    api.transport.limit_answers(-1.0)
+    logs._take(api, job.node, "job-driver-job-1.log", "jobs/job-1/driver.log", into)
+    collected = into.close(Nowhere(), Collected("x", 0.0, "", 0.0, {}))
+    assert collected.files == [{"name": "jobs/job-1/driver.log", "bytes": 8}]
+    assert collected.cut == [
+        {"name": "jobs/job-1/driver.log", "why": "no time was left for the rest"}
+    ]
 
 
 @pytest.mark.parametrize(
