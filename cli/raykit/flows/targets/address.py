@@ -26,6 +26,8 @@ from raykit.submission.transport import Transport, check_headers
 
 TOKEN_FILE = "~/.ray/auth_token"
 SECRET_HEADER = re.compile(r"auth|cookie|token|key|secret|pass|cred|session|signature|jwt", re.I)
+MODE_SECONDS = 10.0
+"""How long the few bytes may take by which a head says whether it asks for a token."""
 AUTHORIZATION, BEHIND_A_PROXY = "Authorization", "X-Ray-Authorization"
 
 
@@ -55,6 +57,7 @@ class Address:
             tls=trust(self.ca) if self.ca else True,
         )
         with progress.step("reach", f"Ray head at {self.url}"), Transport(bare) as transport:
+            transport.limit_answers(MODE_SECONDS)
             needs_token = _needs_token(JobsApi(transport))
         # The token is sent only if the head, or an ingress before it, asks for one.
         token = find_token(self.environ) if needs_token else None
