@@ -5,6 +5,13 @@ import subprocess
 
 import pytest
 
+from raykit.errors import ConflictError
+from raykit.flows.clusters import applying
+from raykit.flows.clusters.applying import Plan
+from raykit.kube.connection import connect
+from raykit.kuberay.raycluster import Cluster
+from tests.kind import life
+
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(420)]
 
 RAY_IMAGE = "rayproject/ray:2.60.0-py311"
@@ -176,3 +183,22 @@ def test_a_name_like_kinds_is_no_leave_to_change_something(lab, namespace, spec)
         assert "raykit did not make the cluster of this context" in refused.stderr
     finally:
         lab.kubectl("config", "rename-context", "kind-somebodys", lab.context)
+
+
+def test_a_change_reaches_only_the_very_cluster_that_was_read(
+    lab, namespace, spec, soon, monkeypatch
+):
+    """`scale` and `up` apply with the uid of what they read; the API server compares it."""
+    monkeypatch.setenv("KUBECONFIG", lab.env["KUBECONFIG"])
+    path = spec("very", "suspend: true")
+    (item,) = life.rendered(lab, path, namespace, "RayCluster")
+    with connect(lab.context) as connection:
+        read = Cluster(connection, "very", namespace, connection.apply(item))
+        applying.apply(connection, Plan([item], uid=read.item["metadata"]["uid"]))
+        with pytest.raises(ConflictError, match="was deleted meanwhile"):
+            applying.apply(connection, Plan([item], uid="00000000-0000-4000-8000-000000000000"))
+        connection.delete("RayCluster", "very", namespace)
+        soon(lambda: connection.get("RayCluster", "very", namespace) is None, 60)
+        with pytest.raises(ConflictError, match="was deleted meanwhile"):
+            applying.apply(connection, Plan([item], uid=read.item["metadata"]["uid"]))
+        assert connection.get("RayCluster", "very", namespace) is None

@@ -250,6 +250,10 @@ class ApiServer:
                 why = f"Precondition failed: UID in precondition: {meant}, in object meta: {found}"
                 return 409, {"kind": "Status", "code": 409, "message": why}
             return 200, kept.pop(key)
+        wrong = _wrong_uid(key[1], before, body)
+        if wrong:
+            status, why = wrong
+            return status, {"kind": "Status", "code": status, "message": why}
         after = _merged(before or {}, body)
         metadata = after["metadata"] = {"uid": f"uid-{key[1]}", **after["metadata"]}
         metadata.setdefault("creationTimestamp", "2026-11-24T00:00:00Z")
@@ -260,6 +264,18 @@ class ApiServer:
         if not query.get("dryRun"):
             kept[key] = after
         return 200, after
+
+
+def _wrong_uid(name, before, body):
+    """How Kubernetes 1.36 refuses an object that is applied with the uid of another one."""
+    uid = (body.get("metadata") or {}).get("uid")
+    if uid is None or (before and before["metadata"].get("uid") == uid):
+        return None
+    if before is None:
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object"
+        return 409, f'Operation cannot be fulfilled on rayclusters.ray.io "{name}": {why} was found'
+    why = f'metadata.uid: Invalid value: "{uid}": field is immutable'
+    return 422, f'RayCluster.ray.io "{name}" is invalid: {why}'
 
 
 def _carries(item, selector):

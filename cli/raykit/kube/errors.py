@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import httpx2
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
-TOO_MANY, SERVER_FAULT = 429, 500
+INVALID, TOO_MANY, SERVER_FAULT = 422, 429, 500
 _RULE = re.compile(
     r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)" in API group "(?P<group>[\w.-]*)"'
     r'(?: in the namespace "(?P<namespace>[\w.-]+)"| (?P<everywhere>at the cluster scope))?'
@@ -108,6 +108,12 @@ def of_status(context: Context, code: int, message: str) -> RaykitError:
             evidence=message.splitlines(),
             next="raykit status",
         )
+    if is_another_object(code, message):
+        return ConflictError(
+            "the object was deleted meanwhile, and another one may have its name: nothing changed",
+            evidence=message.splitlines(),
+            next="raykit status, then run the same command again",
+        )
     if code == CONFLICT:
         return ConflictError(
             "something else owns fields that raykit would set", evidence=message.splitlines()
@@ -128,6 +134,13 @@ def of_status(context: Context, code: int, message: str) -> RaykitError:
             next="upgrade KubeRay there, with its CRDs",
         )
     return KubernetesError("Kubernetes refused", evidence=message.splitlines() or [f"HTTP {code}"])
+
+
+def is_another_object(code: int, message: str) -> bool:
+    """Whether an object that was applied with a uid is not there, or has another uid by now."""
+    if code == CONFLICT:
+        return "uid mismatch" in message
+    return code == INVALID and "metadata.uid: Invalid value" in message
 
 
 def no_namespace(context: Context, name: str) -> MissingError:

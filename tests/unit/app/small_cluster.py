@@ -86,3 +86,18 @@ def made_by_raykit(api, kubeconfig, tools):
     }
     tools(docker=f"""case "$1" in ps) echo 1;; container) echo '{json.dumps([node])}';; esac""")
     return node
+
+
+def deleted_before_it_changes(api, monkeypatch, *, again):
+    """The cluster is deleted as soon as a change of it arrives. again: another one is made."""
+    kept, answer = api.kept["rayclusters"], api.answer
+
+    def delete_first(method, path, query, body):
+        if (method, path) == ("PATCH", PATH) and not query.get("dryRun"):
+            item = kept.pop(("raykit", "small"))
+            if again:
+                metadata = {**item["metadata"], "uid": "uid-of-theirs"}
+                kept["raykit", "small"] = {**item, "metadata": metadata}
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(api, "answer", delete_first)

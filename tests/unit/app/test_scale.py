@@ -6,7 +6,14 @@ import json
 import pytest
 
 from raykit.flows.clusters.scale import numbers, scaled
-from tests.unit.app.small_cluster import HEAD, changes, keep, made_by_raykit, runs_a_job
+from tests.unit.app.small_cluster import (
+    HEAD,
+    changes,
+    deleted_before_it_changes,
+    keep,
+    made_by_raykit,
+    runs_a_job,
+)
 
 SPEC = """
 name: small
@@ -80,8 +87,22 @@ def test_only_what_raykit_applied_is_applied_again(small, raykit):
         "labels": {"raykit.io/cluster": "small"},
         "name": "small",
         "namespace": "raykit",
+        "uid": "uid-small",
     }
     assert groups(small) == {"few": (1, 1), "many": (1, 2)}
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_cluster_that_is_deleted_before_the_change_arrives_is_neither_made_nor_changed(
+    small, raykit, monkeypatch, again
+):
+    deleted_before_it_changes(small, monkeypatch, again=again)
+    code, _, said = raykit("scale", "small", "many=1", "--yes")
+    assert code == 8
+    assert "the object was deleted meanwhile, and another one may have its name" in said
+    assert "uid-small" in said
+    assert bool(small.kept["rayclusters"]) == again
+    assert not again or groups(small) == {"few": (1, 1), "many": (2, 2)}
 
 
 def test_the_most_pods_of_a_group_grow_with_it(small, raykit):

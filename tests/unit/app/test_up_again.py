@@ -14,7 +14,15 @@ from raykit.kuberay import bring_up, raycluster
 from raykit.kuberay.raycluster import Cluster
 from raykit.local import warm
 from raykit.progress import Progress
-from tests.unit.app.small_cluster import HEAD, PATH, changes, keep, made_by_raykit, runs_a_job
+from tests.unit.app.small_cluster import (
+    HEAD,
+    PATH,
+    changes,
+    deleted_before_it_changes,
+    keep,
+    made_by_raykit,
+    runs_a_job,
+)
 
 SPEC = """
 name: small
@@ -185,6 +193,34 @@ def test_a_change_by_somebody_else_while_the_question_stands_is_kept(small, rayk
     with pytest.raises(ConflictError, match="was changed meanwhile"):
         flow.up(request, Progress())
     assert changes(small) == []
+
+
+def test_a_cluster_that_somebody_makes_while_the_question_stands_is_kept(small, raykit, spec):
+    theirs = small.kept["rayclusters"].pop(("raykit", "small"))
+    small.say("/api/v1/namespaces/raykit", {"kind": "Namespace", "metadata": {"name": "raykit"}})
+
+    def somebody_makes_it(_question):
+        small.keep("rayclusters", theirs)
+        return True
+
+    request = flow.Request(flow.read_spec(spec), confirm=somebody_makes_it)
+    with pytest.raises(ConflictError, match="small was made meanwhile by somebody else"):
+        flow.up(request, Progress())
+    assert changes(small) == []
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_cluster_that_is_deleted_at_the_last_moment_is_not_made_again(
+    small, raykit, spec, monkeypatch, again
+):
+    deleted_before_it_changes(small, monkeypatch, again=again)
+    kept = small.kept["rayclusters"]
+    before = kept["raykit", "small"]["spec"]
+    edit(spec)
+    code, _, said = raykit("up", "-f", spec, "--yes")
+    assert code == 8
+    assert "the object was deleted meanwhile" in said
+    assert [item["spec"] for item in kept.values()] == ([before] if again else [])
 
 
 def test_a_second_up_waits_for_the_first(small, raykit, spec):

@@ -11,7 +11,7 @@ from raykit.kube.connection import FIELD_MANAGER, Kubernetes
 from raykit.kuberay.raycluster import Cluster
 from raykit.manifests import change
 from raykit.manifests.change import Change
-from raykit.objects import Object, owners
+from raykit.objects import Object, applied_by, owners
 from raykit.spec.names import CLUSTER_LABEL
 
 BESIDE = ("NetworkPolicy", "PodDisruptionBudget", "PodMonitor")
@@ -29,13 +29,15 @@ class Plan:
     """What to apply.
 
     items: the objects. change: how they differ from the cluster. surplus: objects of an earlier
-    spec that are to be deleted. force: take the RayCluster's fields over from their owner.
+    spec that are to be deleted. force: take the RayCluster's fields over from their owner. uid: of
+    the RayCluster that is to be changed; None: it is to be made.
     """
 
     items: Sequence[Object]
     change: Change = field(default_factory=Change)
     surplus: Sequence[Object] = ()
     force: bool = False
+    uid: str | None = None
 
 
 def plan(
@@ -60,7 +62,7 @@ def plan(
             before = connection.get(item["kind"], metadata["name"], metadata["namespace"])
             lines += change.beside(before, after)
     whole = replace(ray_cluster, lines=[*ray_cluster.lines, *lines])
-    return Plan(items, whole, surplus, force)
+    return Plan(items, whole, surplus, force, existing.item["metadata"].get("uid"))
 
 
 def renewed(to_do: Plan, now: Object) -> Plan:
@@ -119,9 +121,11 @@ def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
     """Apply the objects of a plan, delete its surplus, and return the cluster.
 
     The RayCluster becomes the owner of the objects beside it.
+    Errors: ConflictError (8) if the RayCluster that is to be changed has been deleted, also if
+    another one has its name.
     """
     applied = [
-        connection.apply(item, force=to_do.force and item["kind"] == "RayCluster")
+        connection.apply(_very(item, to_do.uid), force=to_do.force and item["kind"] == "RayCluster")
         for item in to_do.items
     ]
     ray_cluster = next(item for item in applied if item["kind"] == "RayCluster")
@@ -131,6 +135,13 @@ def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
             connection.apply(_owned(item, ray_cluster))
     _delete_all(connection, to_do.surplus)
     return Cluster(connection, metadata["name"], metadata["namespace"], ray_cluster)
+
+
+def _very(item: Object, uid: str | None) -> Object:
+    """The RayCluster with its uid: the API server then applies it to that very object only."""
+    if uid is None or item["kind"] != "RayCluster":
+        return item
+    return {**item, "metadata": {**item["metadata"], "uid": uid}}
 
 
 def _owned(item: Object, ray_cluster: Object) -> Object:
@@ -144,14 +155,23 @@ def _owned(item: Object, ray_cluster: Object) -> Object:
 
 
 def _surplus(connection: Kubernetes, items: Sequence[Object], existing: Cluster) -> list[Object]:
+    """What raykit made beside a cluster and the spec no longer asks for."""
     wanted = {(item["kind"], item["metadata"]["name"]) for item in items}
     labels = {CLUSTER_LABEL: existing.name}
     present = []
     for kind in BESIDE:
         read = partial(connection.objects, kind, existing.namespace, labels=labels)
         # The items of a list come without their kind.
-        present += [{**item, "kind": kind} for item in _known(read)]
+        present += [{**item, "kind": kind} for item in _known(read) if _is_ours(item, existing)]
     return [item for item in present if (item["kind"], item["metadata"]["name"]) not in wanted]
+
+
+def _is_ours(item: Object, existing: Cluster) -> bool:
+    """Whether raykit made an object beside a cluster. The label alone shows nothing: anybody may
+    set it."""
+    metadata, uid = item["metadata"], existing.item["metadata"]["uid"]
+    owned = any(owner.get("uid") == uid for owner in metadata.get("ownerReferences") or [])
+    return owned or applied_by(item, FIELD_MANAGER) is not None
 
 
 def _known(read: partial[list[Object]]) -> list[Object]:

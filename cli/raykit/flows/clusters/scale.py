@@ -64,7 +64,7 @@ def scale(request: Request, progress: Progress) -> Cluster:
     Errors: UsageError (2) for a group that the cluster does not have, and if the user does not
     confirm; MissingError (4) if there is no such cluster; KubernetesError (5) if it does not become
     ready; ConflictError (8) if raykit did not make it, or if somebody else owns the numbers: Ray's
-    autoscaler, Argo CD, Flux, Helm, kubectl.
+    autoscaler, Argo CD, Flux, Helm, kubectl; or if the cluster is deleted meanwhile.
     """
     where = request.where
     reference = narrowed(parse(where.on or "", "CLUSTER"), where.context, where.namespace)
@@ -78,7 +78,8 @@ def scale(request: Request, progress: Progress) -> Cluster:
         cluster = choosing.find_one(connection, reference.name, namespace)
         wanted = scaled(_ours(cluster), request.numbers)
         after = connection.apply(wanted, dry_run=True)
-        to_do = Plan([wanted], change.between(cluster.item, after))
+        changes = change.between(cluster.item, after)
+        to_do = Plan([wanted], changes, uid=cluster.item["metadata"].get("uid"))
         if not to_do.change:
             progress.note(f"{cluster.where} has these numbers: nothing to change")
             return raycluster.wait_ready(cluster, progress, request.timeout)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from raykit.containers import docker, image, kind, registry
-from raykit.errors import KubernetesError, MissingError, RaykitError
+from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
 from raykit.flows.clusters import applying, consent
 from raykit.flows.clusters.applying import Plan
 from raykit.flows.examining import advice
@@ -100,8 +100,10 @@ def _up(request: Request, progress: Progress) -> Cluster:
             consent.agree_to(to_do.change, existing, context, request.confirm, progress)
         with progress.step("image", "image"):
             bring_image(context, reference, progress)
-        if existing is not None:
-            # The question and the image may have taken minutes.
+        # The question and the image may have taken minutes.
+        if existing is None:
+            _refuse_made_meanwhile(connection, spec)
+        else:
             now = consent.unchanged(existing)
             if request.recreate:
                 _end(existing, progress)
@@ -190,6 +192,16 @@ def _existing(connection: Kubernetes, spec: ClusterSpec) -> Cluster | None:
         return None
     choosing.refuse_foreign(item)
     return Cluster(connection, spec.name, spec.namespace, item)
+
+
+def _refuse_made_meanwhile(connection: Kubernetes, spec: ClusterSpec) -> None:
+    """Errors: ConflictError (8) if there is a RayCluster of the spec's name by now."""
+    existing = _existing(connection, spec)
+    if existing is not None:
+        raise ConflictError(
+            f"{existing.where} was made meanwhile by somebody else",
+            next="run the same command again: it shows what it would change",
+        )
 
 
 def _plan(connection: Kubernetes, to_do: Plan, existing: Cluster, recreate: bool) -> Plan:

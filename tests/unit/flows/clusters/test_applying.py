@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from raykit.flows.clusters.applying import Plan, keep_autoscaled, plan, renewed
+from raykit.flows.clusters.applying import Plan, keep_autoscaled, plan, remove_beside, renewed
 from raykit.kuberay.raycluster import Cluster
 from raykit.manifests.render import render
 from raykit.spec import load
@@ -105,3 +105,50 @@ def test_a_worker_that_comes_while_raykit_asks_is_kept(running):
     (item,) = renewed(planned, running).items
     assert groups(item)["small"]["replicas"] == 3
     assert "scaleStrategy" not in groups(item)["small"]
+
+
+MINE = {"ownerReferences": [{"kind": "RayCluster", "name": "elastic", "uid": "uid-elastic"}]}
+ANOTHERS = {"ownerReferences": [{"kind": "RayCluster", "name": "elastic", "uid": "uid-before"}]}
+
+
+def applied(manager, operation="Apply"):
+    fields = {"f:spec": {}}
+    return {"managedFields": [{"manager": manager, "operation": operation, "fieldsV1": fields}]}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_surplus"),
+    [
+        ({}, False),
+        (ANOTHERS, False),
+        (applied("kubectl"), False),
+        (applied("raykit", "Update"), False),
+        (applied("raykit"), True),
+        (MINE, True),
+        (ANOTHERS | applied("raykit"), True),
+    ],
+)
+def test_only_what_raykit_made_beside_a_cluster_is_removed(running, metadata, is_surplus):
+    """A label is set by anybody, such as on a policy that selects the pods of a cluster."""
+    item = {"metadata": {"name": "theirs", "namespace": "ray", **metadata}, "spec": {}}
+    deleted = []
+
+    class Kept:
+        """An API server that has this one object."""
+
+        def objects(self, kind, *_, **__):
+            return [item] if kind == "NetworkPolicy" else []
+
+        def apply(self, item, **_):
+            return item
+
+        def delete(self, kind, name, *_, **__):
+            deleted.append((kind, name))
+
+    running["metadata"]["uid"] = "uid-elastic"
+    existing = Cluster(Kept(), "elastic", "ray", running)
+    to_do = plan(Kept(), [ray_cluster()], existing)
+    assert bool(to_do.surplus) == is_surplus
+    assert bool(to_do.change) == is_surplus
+    remove_beside(Kept(), existing)
+    assert deleted == ([("NetworkPolicy", "theirs")] if is_surplus else [])
