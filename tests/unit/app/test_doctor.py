@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from raykit.flows.clusters import up
 from tests.unit.kuberay.test_operator import deployment
 
 RAY = "/apis/ray.io/v1"
@@ -335,6 +336,25 @@ def test_an_image_that_no_node_can_have_fails_with_the_text_of_up(
     assert checks["image-source"]["what"] in said
     assert checks["image-source"]["next"] in said
     assert f"raykit image push REGISTRY/raykit -f {path}" in said
+
+
+def test_whether_nodes_can_have_the_image_is_asked_once(
+    cluster, whole, examined, tmp_path, monkeypatch
+):
+    asked, refuse = [], up.refuse_absent_image
+
+    def counted(*words):
+        asked.append(words)
+        refuse(*words)
+
+    monkeypatch.setattr(up, "refuse_absent_image", counted)
+    path = tmp_path / "c.yaml"
+    path.write_text("name: c\nhead: {taskCpus: 1, cpu: 100m, memory: 2Gi}\n")
+    code, checks, _ = examined("-f", path, "--probe")
+    assert code == 4
+    assert len(asked) == 1
+    assert checks["network-policies"]["state"] == "fail"
+    assert checks["network-policies"]["what"] == checks["image-source"]["what"]
 
 
 def test_the_queue_that_a_spec_names_is_checked(cluster, whole, examined, tmp_path):

@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from raykit import checks, kit
-from raykit.checks import Check, Question, as_warning
+from raykit.checks import Check, Question, State, as_warning
 from raykit.containers import image
 from raykit.containers.checks import machine
 from raykit.errors import RaykitError
@@ -29,6 +29,7 @@ from raykit.spec.model import ClusterSpec
 SAMPLE = "multi-node.yaml"
 """The shape that is tried where no spec is named: a head and a group of workers."""
 AT_ONCE = 16
+SOURCE = "image-source"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def examine(request: Request) -> Report:
         if connection is None:
             machine_only = [("this machine", _results(here)), ("docker", docker.result())]
             return Report([*machine_only, ("context", [reached]), *_image_group(inside)])
-        cluster = _Cluster(connection, request)
+        cluster = _Cluster(connection, request, pool)
         context = checks.started(pool, cluster.context())
         kuberay = checks.started(pool, cluster.kuberay())
         place = checks.started(pool, cluster.place())
@@ -123,7 +124,7 @@ def _for_some(name: str, examine: Callable[[], Check], use: str) -> Question:
 class _Cluster:
     """The checks of a context that answers. lacking: the RBAC rules that were found missing."""
 
-    def __init__(self, connection: Kubernetes, request: Request) -> None:
+    def __init__(self, connection: Kubernetes, request: Request, pool: Executor) -> None:
         spec = request.spec or up.read_spec(kit.root() / "deploy" / "clusters" / SAMPLE)
         self.connection = connection
         self.namespace = request.namespace or spec.namespace or connection.namespace
@@ -134,9 +135,11 @@ class _Cluster:
         self.probe, self.has_spec = request.probe, request.spec is not None
         self.lacking: Sequence[Rule] = ()
         self.user = ""
+        # Asked once: docker and a registry may have to answer.
+        self.source = pool.submit(checks.answer, Question(SOURCE, self._image_source))
 
     def context(self) -> list[Question]:
-        source = [Question("image-source", self._image_source)] if self.has_spec else []
+        source = [Question(SOURCE, self.source.result)] if self.has_spec else []
         return [Question(rights.NAME, self._rights), *source]
 
     def kuberay(self) -> list[Question]:
@@ -170,10 +173,12 @@ class _Cluster:
     def _image_source(self) -> Check:
         """Errors: MissingError (4) as `up` has it, for an image that is in no registry."""
         up.refuse_absent_image(self.connection.about, self.spec, self.file)
-        return checks.ok("image-source", f"nodes of this context can have {self.image}")
+        return checks.ok(SOURCE, f"nodes of this context can have {self.image}")
 
     def _policies(self) -> Check:
-        up.refuse_absent_image(self.connection.about, self.spec, self.file)
+        source = self.source.result()
+        if source.state is State.fail:
+            return replace(source, name=policies.NAME)
         needed = any(item["kind"] == "NetworkPolicy" for item in self.items)
         return policies.check(
             self.connection, self.namespace, self.image, needed, Progress(), self.pull_secrets
