@@ -47,6 +47,16 @@ class Cluster:
         """Its full name, such as `kind-raykit:raykit/single-node`; every command accepts it."""
         return str(Reference(self.name, self.namespace, self.connection.context))
 
+    @property
+    def target(self) -> dict[str, object]:
+        """How records name it."""
+        return {
+            "kind": "kubernetes",
+            "context": self.connection.context,
+            "namespace": self.namespace,
+            "cluster": self.name,
+        }
+
 
 def refresh(cluster: Cluster) -> Cluster:
     """Read the cluster again. Errors: MissingError (4) if it no longer exists."""

@@ -82,7 +82,7 @@ def endpoint(cluster: Cluster) -> Endpoint:
         headers=headers,
         repeated_headers=connection.access.impersonation,
         secrets=(*secrets, ray) if ray else secrets,
-        target=_target(cluster, "service proxy"),
+        target={**cluster.target, "route": "service proxy"},
         tls=connection.tls,
         proxy=connection.access.proxy,
     )
@@ -95,7 +95,7 @@ def forwarded(cluster: Cluster, port: int) -> Endpoint:
         url=f"http://127.0.0.1:{port}",
         headers={"Authorization": f"Bearer {ray}"} if ray else {},
         secrets=(ray,) if ray else (),
-        target=_target(cluster, "port-forward"),
+        target={**cluster.target, "route": "port-forward"},
     )
 
 
@@ -298,13 +298,3 @@ def _renewed(cluster: Cluster, way: Callable[[Cluster], Endpoint]) -> Endpoint:
 
 def _path(cluster: Cluster) -> str:
     return f"/api/v1/namespaces/{cluster.namespace}/services/{cluster.head_service}:dashboard/proxy"
-
-
-def _target(cluster: Cluster, route: str) -> dict[str, object]:
-    return {
-        "kind": "kubernetes",
-        "context": cluster.connection.context,
-        "namespace": cluster.namespace,
-        "cluster": cluster.name,
-        "route": route,
-    }

@@ -30,9 +30,13 @@ def is_plain(name: str) -> bool:
 def new(job: str, started: float, mark: str) -> str:
     """A new run's id. started: Unix seconds; mark: random characters, which avoid clashes."""
     stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{label(job)}-{mark}"
+
+
+def label(job: str) -> str:
+    """A job's name as its ids have it."""
     kept = (letter if letter.isascii() and letter.isalnum() else "-" for letter in job)
-    clean = "".join(kept)[:40].strip("-")
-    return f"{stamp}-{clean or 'job'}-{mark}"
+    return "".join(kept)[:40].strip("-") or "job"
 
 
 def started(run_id: str) -> float | None:

@@ -23,7 +23,7 @@ from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
 from raykit.measure.keeping.evidence import EVIDENCE, Collected
 from raykit.measure.records import RunsFolder
-from raykit.progress import Progress
+from raykit.progress import Progress, reason
 from raykit.submission.jobs_api import JobsApi
 
 BY_HAND_SECONDS, BY_ITSELF_SECONDS = 60.0, 10.0
@@ -74,7 +74,7 @@ def before_end(target: Target, runs: RunsFolder, progress: Progress) -> None:
 def not_ready(target: Target, error: RaykitError, runs: RunsFolder, progress: Progress) -> None:
     """Keep evidence of a cluster that did not become ready. Nothing that goes wrong matters."""
     with _unharmed(progress, INTERRUPTS):
-        _note(_save(target, error.what, BY_ITSELF_SECONDS, runs, progress), progress)
+        _note(_save(target, reason(error), BY_ITSELF_SECONDS, runs, progress), progress)
 
 
 def after_failure(

@@ -52,13 +52,7 @@ def begin(name: str, why: str, target: Mapping[str, Any], seconds: float) -> Beg
 def name(target: Target) -> dict[str, Any]:
     """How records name a target."""
     if isinstance(target, OnKubernetes):
-        cluster = target.cluster
-        return {
-            "kind": "kubernetes",
-            "context": cluster.connection.context,
-            "namespace": cluster.namespace,
-            "cluster": cluster.name,
-        }
+        return target.cluster.target
     if isinstance(target, WarmLocal):
         return dict(target.head.head().endpoint().target)
     return {"kind": "url", "url": target.url} if isinstance(target, Address) else {"kind": "local"}

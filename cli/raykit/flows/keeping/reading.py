@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,26 +13,31 @@ from raykit.measure import run_ids
 from raykit.measure.keeping import evidence
 from raykit.measure.keeping.evidence import EVIDENCE, Collected
 from raykit.measure.keeping.plain_tar import BadArchiveError
-from raykit.measure.keeping.summaries import collections
+from raykit.measure.keeping.summaries import Summary, collections
 from raykit.measure.records import RunRecord, RunsFolder
 
 MOST_NAMED = 10
 
 
-def find(runs: RunsFolder, word: str) -> Path | None:
+def find(runs: RunsFolder, word: str, run_id: str | None) -> Path | None:
     """The archive that a word names; None if there is none.
 
-    word: a run, as in `RunsFolder.find`, or what `raykit collect` named, or its beginning. A run
-    without evidence of its own has that of its cluster, if its job is in there.
-    Errors: UsageError (2) if a word names several runs; RecordError (7) for a damaged record.
+    word: a run, what `raykit collect` named, its beginning, or a cluster, whose newest it is then.
+    run_id: the run that the word names, if any; without evidence of its own, it has that of its
+    cluster, if its job is in there.
+    Errors: RecordError (7) for a damaged record.
     """
-    if own := _of_collection(runs, word):
-        return own
-    run_id = runs.find(word)
-    if run_id is None:
-        return None
-    beside = runs.folder(run_id) / EVIDENCE
-    return beside if beside.is_file() else _of_cluster(runs, runs.load(run_id))
+    kept = collections(runs)
+    if own := _by_id(kept, word):
+        return runs.folder(own) / EVIDENCE
+    if run_id is not None:
+        return _beside(runs, run_id) or _of_cluster(runs, runs.load(run_id), kept)
+    return next((path for path in _named(runs, kept, word)), None)
+
+
+def of_run(runs: RunsFolder, record: RunRecord) -> Path | None:
+    """The evidence of a run: its own, else that of its cluster, if its job is in there."""
+    return _beside(runs, record.id) or _of_cluster(runs, record, collections(runs))
 
 
 def index(path: Path) -> Collected:
@@ -69,24 +75,41 @@ def missing(word: str) -> RecordError:
     )
 
 
-def _of_collection(runs: RunsFolder, word: str) -> Path | None:
+def _beside(runs: RunsFolder, run_id: str) -> Path | None:
+    """The evidence that is kept beside a run's record."""
+    path = runs.folder(run_id) / EVIDENCE
+    return path if path.is_file() else None
+
+
+def _by_id(kept: Sequence[Summary], word: str) -> str | None:
     """The evidence of a cluster by its id, or by the only beginning of one."""
-    names = [one.id for one in collections(runs)]
+    names = [one.id for one in kept]
     matches = [word] if word in names else run_ids.beginning_with(word, names)
-    return runs.folder(matches[0]) / EVIDENCE if len(matches) == 1 else None
+    return matches[0] if len(matches) == 1 else None
 
 
-def _of_cluster(runs: RunsFolder, record: RunRecord) -> Path | None:
+def _of_cluster(runs: RunsFolder, record: RunRecord, kept: Sequence[Summary]) -> Path | None:
     """The newest evidence of a run's cluster that has the run's job."""
-    for one in reversed(collections(runs)):
-        path = runs.folder(one.id) / EVIDENCE
-        try:
-            collected = index(path)
-        except RecordError:
-            continue
+    for path, collected in _newest_first(runs, kept):
         if record.submission_id in collected.jobs and _is_same(record.target, collected.target):
             return path
     return None
+
+
+def _named(runs: RunsFolder, kept: Sequence[Summary], cluster: str) -> Iterator[Path]:
+    """The evidence of clusters of a name, the newest first."""
+    label = f"-{run_ids.label(cluster)}-"
+    for path, collected in _newest_first(runs, [one for one in kept if label in one.id]):
+        if collected.target.get("cluster") == cluster:
+            yield path
+
+
+def _newest_first(runs: RunsFolder, kept: Sequence[Summary]) -> Iterator[tuple[Path, Collected]]:
+    """The archives that can be read, and what they hold."""
+    for one in reversed(kept):
+        path = runs.folder(one.id) / EVIDENCE
+        with contextlib.suppress(RecordError):
+            yield path, index(path)
 
 
 def _is_same(one: dict[str, object], other: dict[str, object]) -> bool:

@@ -1,10 +1,19 @@
 """Evidence that is kept by itself never changes how a command ends."""
 
 import io
+from pathlib import Path
 
 import pytest
 
-from raykit.errors import INTERRUPTS, DataError, Interrupt, JobFailedError, RecordError, UsageError
+from raykit.errors import (
+    INTERRUPTS,
+    DataError,
+    Interrupt,
+    JobFailedError,
+    KubernetesError,
+    RecordError,
+    UsageError,
+)
 from raykit.flows.keeping import collecting, gathering, reading
 from raykit.flows.session import Run
 from raykit.flows.targets.address import Address
@@ -45,7 +54,7 @@ def keep(ray, runs, make_record):
 def test_a_failed_job_keeps_evidence_beside_its_record(keep, runs):
     (line,) = keep(JobFailedError("the job FAILED"))
     assert line.startswith("evidence kept: raykit runs show ")
-    path = reading.find(runs, line.split()[-2])
+    path = found(runs, line.split()[-2])
     assert reading.index(path).why.endswith(": the job FAILED")
 
 
@@ -96,6 +105,10 @@ def test_a_file_is_named_by_an_ending_that_only_one_has(runs):
         reading.file(path, "nodes.json")
 
 
+def found(runs, word):
+    return reading.find(runs, word, runs.find(word))
+
+
 def made(runs, name, submission_id, **target):
     into = Collection(0.0)
     into.add_job(submission_id)
@@ -110,12 +123,47 @@ def test_a_run_without_evidence_of_its_own_has_that_of_its_cluster(runs, make_re
     here = {"kind": "kubernetes", "context": "c", "namespace": "n", "cluster": "one"}
     record = make_record(target={"chosen": "", **here})
     runs.write(record)
-    assert reading.find(runs, record.id) is None
+    assert found(runs, record.id) is None
     made(runs, "20261126-150000-one-aaaa", record.submission_id, **here)
     made(runs, "20261126-160000-two-aaaa", record.submission_id, **{**here, "cluster": "two"})
     made(runs, "20261126-170000-one-bbbb", "another-job", **here)
-    found = reading.find(runs, record.id)
-    assert found.parent.name == "20261126-150000-one-aaaa"
-    assert reading.find(runs, "20261126-17").parent.name == "20261126-170000-one-bbbb"
-    assert reading.find(runs, "20261126-1") is None, "the beginning of several names none"
-    assert reading.find(runs, "nothing-here") is None
+    assert found(runs, record.id).parent.name == "20261126-150000-one-aaaa"
+    assert reading.of_run(runs, record).parent.name == "20261126-150000-one-aaaa"
+    assert found(runs, "20261126-17").parent.name == "20261126-170000-one-bbbb"
+    assert found(runs, "20261126-1") is None, "the beginning of several names none"
+    assert found(runs, "nothing-here") is None
+
+
+def test_a_clusters_name_names_its_newest_evidence(runs):
+    here = {"kind": "kubernetes", "context": "c", "namespace": "n"}
+    for stamp, cluster in (("20261126-150000", "one"), ("20261126-160000", "one")):
+        made(runs, f"{stamp}-{cluster}-aaaa", "x", **here, cluster=cluster)
+    made(runs, "20261126-170000-one-two-aaaa", "x", **here, cluster="one.two")
+    assert found(runs, "one").parent.name == "20261126-160000-one-aaaa"
+    assert found(runs, "one.two").parent.name == "20261126-170000-one-two-aaaa"
+    assert found(runs, "one-two") is None
+
+
+def test_the_reason_why_up_failed_is_shown_by_the_clusters_name(runs, ray, monkeypatch, raykit):
+    error = KubernetesError("three did not become ready", evidence=["no node has 64 CPUs"])
+    target = Address(ray.url, "a test", {})
+    named = {"kind": "kubernetes", "context": "c", "namespace": "n", "cluster": "three"}
+    monkeypatch.setattr(gathering, "name", lambda _: named)
+    collecting.not_ready(target, error, runs, Progress())
+    monkeypatch.setenv("RAYKIT_RUNS", str(runs.path))
+    for words in (["three"], ["three", "--evidence"]):
+        code, out, _ = raykit("runs", "show", *words)
+        assert code == 0
+        assert "for: three did not become ready: no node has 64 CPUs" in out
+    code, _, err = raykit("runs", "show", "three", "--log")
+    assert (code, "there is no run three" in err) == (7, True)
+
+
+@pytest.mark.parametrize("word", ["last", "20260101", "one"])
+def test_a_run_is_shown_after_one_look_at_the_folder(runs, make_record, monkeypatch, word, raykit):
+    runs.write(make_record(id="20260101-000000-fib-aaaa", submission_id="one"))
+    monkeypatch.setenv("RAYKIT_RUNS", str(runs.path))
+    looks, glob = [], Path.glob
+    monkeypatch.setattr(Path, "glob", lambda path, what: looks.append(what) or glob(path, what))
+    assert raykit("runs", "show", word)[0] == 0
+    assert sorted(looks) == ["*/evidence.tar.gz", "*/record.json"]

@@ -24,6 +24,7 @@ EPILOG = """Examples:
   raykit runs show last                           what it measured
   raykit runs show last --log                     what it printed
   raykit runs show last --evidence                what was collected of it
+  raykit runs show CLUSTER                        why its raykit up failed
 """
 NO_RUNS = "no runs yet; raykit submit fib makes the first"
 NO_SUCH_RUNS = "no such runs; raykit runs lists all"
@@ -90,15 +91,19 @@ def show(
 ) -> None:
     """Show one run: its job, its phases, its results and its doubts.
 
-    ID may also be what `raykit collect` named: the evidence is shown then.
+    ID may also be what `raykit collect` named, or a cluster whose `raykit up` failed: its newest
+    evidence is shown then.
     """
     if log and (evidence or file):
         raise UsageError("--log and evidence", next="leave one of them out")
     folder, as_json = runs_folder(), output_format is Format.json
-    if evidence or file or _is_evidence(folder, run_id):
-        _show_evidence(folder, run_id, file, as_json)
+    known_id = folder.find(run_id)
+    if evidence or file or (known_id is None and not log):
+        _show_evidence(folder, run_id, known_id, file, as_json, asked=evidence or bool(file))
         return
-    record = folder.read(run_id)
+    if known_id is None:
+        raise folder.missing(run_id)
+    record = folder.load(known_id)
     if log:
         output.raw(folder.log(record.id))
         return
@@ -106,20 +111,16 @@ def show(
     output.show("runs show", data, as_json, partial(_as_page, folder=folder))
 
 
-def _is_evidence(folder: RunsFolder, word: str) -> bool:
-    """Whether a word names no run, but evidence of a cluster."""
-    from raykit.flows.keeping import reading
-
-    return folder.find(word) is None and reading.find(folder, word) is not None
-
-
-def _show_evidence(folder: RunsFolder, word: str, file: str | None, as_json: bool) -> None:
+def _show_evidence(
+    folder: RunsFolder, word: str, run_id: str | None, file: str | None, as_json: bool, asked: bool
+) -> None:
+    """Show the evidence that a word names. asked: the user wants evidence, not a run."""
     from raykit.app import evidence_page
     from raykit.flows.keeping import reading
 
-    path = reading.find(folder, word)
+    path = reading.find(folder, word, run_id)
     if path is None:
-        raise reading.missing(word)
+        raise reading.missing(word) if asked else folder.missing(word)
     if file:
         output.raw(reading.file(path, file))
         return
@@ -151,6 +152,6 @@ def _as_page(record: RunRecord, folder: RunsFolder) -> str:
     from raykit.flows.keeping import reading
 
     shown = page(record, output.width())
-    if reading.find(folder, record.id) is None:
+    if reading.of_run(folder, record) is None:
         return shown
     return f"{shown}\nevidence of its cluster: raykit runs show {record.id} --evidence"
