@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 Object = dict[str, Any]
@@ -22,6 +23,11 @@ def condition(item: Object, kind: str) -> Object | None:
 def holds(item: Object, kind: str) -> bool:
     """Whether the condition of type `kind` has the status `True`."""
     return (condition(item, kind) or {}).get("status") == "True"
+
+
+def seconds(time: str) -> float:
+    """A time of Kubernetes, such as `2026-11-26T10:00:00Z`, in Unix seconds."""
+    return datetime.fromisoformat(time).timestamp()
 
 
 def canonical(content: Object) -> str:

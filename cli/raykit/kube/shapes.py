@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from raykit.objects import Object
+from raykit.objects import Object, seconds
 from raykit.spec import names, quantity
 
 LONGEST_PATH = 200
@@ -59,7 +58,7 @@ def _quantity(value: object) -> None:
 
 
 def _time(value: Any) -> None:
-    datetime.fromisoformat(value).timestamp()
+    seconds(value)
 
 
 TEXT = Leaf((str,), "a text")

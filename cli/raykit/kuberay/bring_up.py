@@ -9,14 +9,13 @@ import contextlib
 import json
 import math
 from collections.abc import Sequence
-from datetime import datetime
 
 from raykit.errors import RaykitError
 from raykit.kube.connection import FIELD_MANAGER
 from raykit.kuberay import raycluster
 from raykit.kuberay.pods import is_head, ray_container
 from raykit.kuberay.raycluster import Cluster
-from raykit.objects import Object, condition, last_applied
+from raykit.objects import Object, condition, last_applied, seconds
 from raykit.phases import WALL, Phase
 
 ANNOTATION = "raykit.io/bring-up"
@@ -41,13 +40,13 @@ def pod_phases(cluster: Object, pods: Sequence[Object]) -> list[Phase]:
     if head is None or not all(created):
         return []
     ends = {
-        "applied": _seconds(created[1]),
+        "applied": seconds(created[1]),
         "scheduled": _condition(head, "PodScheduled"),
         "image": ray_started(cluster, head),
         "head-ready": _condition(head, "Ready"),
         "workers-ready": _workers_ready(pods),
     }
-    phases, start = [], _seconds(last_applied(cluster, FIELD_MANAGER))
+    phases, start = [], seconds(last_applied(cluster, FIELD_MANAGER))
     for name, end in ends.items():
         if end is None:
             break
@@ -114,14 +113,14 @@ def ray_started(cluster: Object, pod: Object) -> float | None:
     for state in (pod.get("status") or {}).get("containerStatuses", []):
         started = ((state.get("state") or {}).get("running") or {}).get("startedAt")
         if state["name"] == name and started:
-            return _seconds(started)
+            return seconds(started)
     return None
 
 
 def _workers_ready(pods: Sequence[Object]) -> float | None:
     """When the last worker became ready; None without workers, or while one is not ready."""
     ready = [_condition(pod, "Ready") for pod in pods if not is_head(pod)]
-    known = [seconds for seconds in ready if seconds is not None]
+    known = [moment for moment in ready if moment is not None]
     return max(known) if known and len(known) == len(ready) else None
 
 
@@ -129,8 +128,4 @@ def _condition(pod: Object, kind: str) -> float | None:
     state = condition(pod, kind) or {}
     if state.get("status") != "True" or "lastTransitionTime" not in state:
         return None
-    return _seconds(state["lastTransitionTime"])
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    return seconds(state["lastTransitionTime"])

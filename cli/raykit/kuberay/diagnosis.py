@@ -9,14 +9,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from raykit.kube import contexts
 from raykit.kube.contexts import kubectl
 from raykit.kuberay.finding import Finding, grouped
 from raykit.kuberay.pods import is_head
 from raykit.kuberay.scheduling import GROWS, Machines, is_unschedulable, of_autoscaler
-from raykit.objects import Object, condition, holds
+from raykit.objects import Object, condition, holds, seconds
 from raykit.spec.names import CLUSTER_LABEL
 
 NO_SUCH_IMAGE = {"ErrImageNeverPull", "InvalidImageName"}
@@ -262,8 +261,7 @@ def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
     ]
     if not since or "startedAt" not in running:
         return []
-    seconds = scene.now - max(map(seconds_of, (since[0], running["startedAt"])))
-    if seconds < SLOW_INIT_SECONDS:
+    if scene.now - max(map(seconds, (since[0], running["startedAt"]))) < SLOW_INIT_SECONDS:
         return []
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     return [
@@ -328,8 +326,3 @@ def is_warning(event: Object) -> bool:
 def _describe(pod: Object, scene: Scene) -> str:
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     return f"{kubectl(scene.context, namespace)} describe pod {name}"
-
-
-def seconds_of(text: str) -> float:
-    """A time of Kubernetes in Unix seconds."""
-    return datetime.fromisoformat(text).timestamp()

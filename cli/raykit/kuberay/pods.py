@@ -38,13 +38,14 @@ def ray_image(cluster: Object) -> str:
 def wanted_workers(cluster: Object) -> int:
     """The number of worker pods that a RayCluster asks for now."""
     spec = cluster["spec"]
-    if spec.get("suspend"):
+    return 0 if spec.get("suspend") else sum(map(wanted, spec.get("workerGroupSpecs", [])))
+
+
+def wanted(group: Object) -> int:
+    """The number of pods that a worker group of a RayCluster asks for now."""
+    if group.get("suspend"):
         return 0
-    return sum(
-        group.get("replicas", group.get("minReplicas", 0)) * group.get("numOfHosts", 1)
-        for group in spec.get("workerGroupSpecs", [])
-        if not group.get("suspend")
-    )
+    return int(group.get("replicas", group.get("minReplicas", 0)) * group.get("numOfHosts", 1))
 
 
 def is_observed(cluster: Object) -> bool:

@@ -6,7 +6,6 @@ from raykit.objects import Object
 from raykit.spec import names
 from raykit.spec.model import ClusterSpec
 
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 ELASTIC_ANNOTATION = "kueue.x-k8s.io/elastic-job"
 
 
@@ -28,7 +27,7 @@ def metadata(spec: ClusterSpec, name: str, *, queued: bool = False) -> Object:
     common: Object = {"name": name}
     if spec.namespace is not None:
         common["namespace"] = spec.namespace
-    queue = {QUEUE_LABEL: spec.queue} if queued and spec.queue is not None else {}
+    queue = {names.QUEUE_LABEL: spec.queue} if queued and spec.queue is not None else {}
     return {**common, "labels": {**labels(spec), **queue}}
 
 

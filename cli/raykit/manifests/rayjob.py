@@ -9,6 +9,7 @@ from raykit.manifests import pods
 from raykit.manifests.metadata import labels, metadata, queue_annotations
 from raykit.objects import Object, canonical, hash_of
 from raykit.spec.model import ClusterSpec
+from raykit.spec.names import SUBMITTER
 from raykit.spec.parts import Job
 
 DAY_SECONDS = 86_400
@@ -83,7 +84,7 @@ def _where(spec: ClusterSpec, job: Job, cluster: Object) -> Object:
 def _submitter(spec: ClusterSpec, image: str, pull_policy: str) -> Object:
     """The template of the submitter pod; like all pods it passes Pod Security `restricted`."""
     container: Object = {
-        "name": "ray-job-submitter",
+        "name": SUBMITTER,
         "image": spec.image or image,
         "imagePullPolicy": pull_policy,
         "resources": SUBMITTER_RESOURCES,

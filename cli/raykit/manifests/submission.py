@@ -66,7 +66,8 @@ class Submission:
     """A job to submit.
 
     name: of the RayJob. run: the run's id. payload: what Ray gets; fingerprint: a hash of what it
-    runs. packages: names of the packages that raykit uploads. program: the text of the submitter.
+    runs. program: the text of the submitter; variable: of its environment, which has its work.
+    packages: names of the packages that raykit uploads.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Submission:
     payload: Mapping[str, Any]
     fingerprint: str
     program: str
+    variable: str
     packages: Sequence[str] = ()
     lifetime: Lifetime = field(default_factory=Lifetime)
 
@@ -178,10 +180,10 @@ def _submitter(job: Submission, head: Object) -> Object:
     """The submitter's pod: the head's image and security context, since those are admitted."""
     ray = head["containers"][0]
     container: Object = {
-        "name": "ray-job-submitter",
+        "name": names.SUBMITTER,
         "image": ray.get("image", ""),
         "command": ["/bin/bash", "-c", _commands(job)],
-        "env": [{"name": "RAYKIT_WORK", "value": _unexpanded(job.work)}],
+        "env": [{"name": job.variable, "value": _unexpanded(job.work)}],
         "resources": SUBMITTER_RESOURCES,
         "securityContext": ray.get("securityContext") or pods.CONTAINER_SECURITY,
         "volumeMounts": [{"name": pods.TMP, "mountPath": "/tmp"}],

@@ -15,6 +15,10 @@ HASH_ANNOTATION = "raykit.io/spec-hash"
 It marks the cluster as raykit's, whatever a Kustomize overlay changes afterwards. It decides no
 change: `raykit up` compares the objects themselves.
 """
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+"""Kueue's label: the LocalQueue of an object."""
+SUBMITTER = "ray-job-submitter"
+"""What KubeRay calls the container that submits the job of a RayJob."""
 TOKEN_KEY = "auth_token"
 
 LONGEST_CLUSTER = 53

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raykit.kuberay.rayjobs import submitter
 from raykit.manifests import schema, submission
 from raykit.manifests.judging import kuberay, pod_security
 from raykit.manifests.render import render
@@ -26,7 +27,8 @@ def cluster(text=SPEC):
 
 def job(lifetime=Lifetime(), packages=(), **payload):  # noqa: B008  (it is frozen)
     plain = {"entrypoint": "echo 'a b'", "submission_id": "20261126-fib-1", "metadata": {}}
-    return Submission("fib-1", "run-1", plain | payload, "hash", PROGRAM, packages, lifetime)
+    program = (PROGRAM, submitter.WORK)
+    return Submission("fib-1", "run-1", plain | payload, "hash", *program, packages, lifetime)
 
 
 def expanded(text, variables=()):

@@ -243,6 +243,7 @@ def _submission(
         payload,
         payload["metadata"][PAYLOAD_KEY],
         Path(submitter.__file__).read_text("utf-8"),
+        submitter.WORK,
         packed.names,
         lifetime,
     )

@@ -9,14 +9,13 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from functools import partial
 
 from raykit import checks
 from raykit.checks import Check
 from raykit.kube.connection import Kubernetes
 from raykit.kuberay.checks import short_pod
-from raykit.objects import Object
+from raykit.objects import Object, seconds
 from raykit.progress import Progress
 from raykit.spec import names
 
@@ -135,6 +134,6 @@ def _sweep(connection: Kubernetes, namespace: str) -> None:
     """Delete what an earlier check left behind, such as after `kill -9`."""
     for kind in ("NetworkPolicy", "Pod"):
         for item in connection.objects(kind, namespace, labels={MARK: ""}):
-            created = datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()
+            created = seconds(item["metadata"]["creationTimestamp"])
             if time.time() - created > 2 * short_pod.SECONDS:
                 connection.delete(kind, item["metadata"]["name"], namespace)

@@ -15,8 +15,8 @@ from raykit.kube.errors import ForbiddenError
 from raykit.kube.kinds import KINDS
 from raykit.kuberay import operator
 from raykit.kuberay.checks import configuration
-from raykit.kuberay.explaining.kueue import QUEUE_LABEL
 from raykit.objects import Object, condition, holds
+from raykit.spec.names import QUEUE_LABEL
 
 NAME = "queue"
 API = KINDS["LocalQueue"].api_version

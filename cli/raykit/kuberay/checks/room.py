@@ -12,7 +12,7 @@ from raykit.errors import MissingError, RaykitError
 from raykit.kube.connection import Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
-from raykit.kuberay import diagnosis, scheduling
+from raykit.kuberay import diagnosis, pods, scheduling
 from raykit.objects import Object
 from raykit.spec import quantity
 
@@ -28,7 +28,7 @@ def groups(cluster: Object) -> list[Group]:
     """The groups of a rendered RayCluster, the head first."""
     spec = cluster["spec"]
     workers = [
-        (group["groupName"], group["template"], group.get("replicas", group.get("minReplicas", 0)))
+        (group["groupName"], group["template"], pods.wanted(group))
         for group in spec.get("workerGroupSpecs", [])
     ]
     return [("head", spec["headGroupSpec"]["template"], 1), *workers]

@@ -9,7 +9,7 @@ from raykit.kuberay import diagnosis
 from raykit.kuberay.diagnosis import LATER, SOON, Scene
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import is_head, wanted_workers
-from raykit.objects import Object, holds, last_applied
+from raykit.objects import Object, holds, last_applied, seconds
 
 FAILED, NO_ACCOUNT = "FailedToCreate", "AutoscalerServiceAccountNotFound"
 
@@ -30,7 +30,7 @@ def _is_new(event: Object, cluster: Object) -> bool:
     seen = event.get("lastTimestamp") or event.get("eventTime")
     if not (applied and seen):
         return True
-    return diagnosis.seconds_of(seen) >= diagnosis.seconds_of(applied)
+    return seconds(seen) >= seconds(applied)
 
 
 def _refused_spec(cluster: Object, warnings: Sequence[Object]) -> Iterator[Finding]:

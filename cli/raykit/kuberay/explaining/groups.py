@@ -9,7 +9,7 @@ from raykit.kuberay import diagnosis
 from raykit.kuberay.diagnosis import Scene
 from raykit.kuberay.explaining.stages import stage
 from raykit.kuberay.finding import Finding
-from raykit.kuberay.pods import GROUP_LABEL, is_head, serves
+from raykit.kuberay.pods import GROUP_LABEL, is_head, serves, wanted
 from raykit.objects import Object, holds
 
 
@@ -49,9 +49,8 @@ def _groups(cluster: Object, pods: Sequence[Object]) -> Iterator[Group]:
             for pod in pods
             if not is_head(pod) and (pod["metadata"].get("labels") or {}).get(GROUP_LABEL) == name
         ]
-        replicas = 0 if group.get("suspend") else group.get("replicas", group.get("minReplicas", 0))
-        wanted = replicas * group.get("numOfHosts", 1)
-        yield Group(f"group {name}, {sum(map(serves, own))} of {wanted} ready", wanted, own)
+        number = wanted(group)
+        yield Group(f"group {name}, {sum(map(serves, own))} of {number} ready", number, own)
 
 
 def _reason(group: Group, scene: Scene, of_cluster: str) -> str:

@@ -9,8 +9,8 @@ from raykit.kube.connection import Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kuberay.finding import Finding
 from raykit.objects import Object, condition, holds
+from raykit.spec.names import QUEUE_LABEL
 
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 QUEUED = "QUEUED"
 NO_SUCH_QUEUE_SECONDS = 12.0
 """How long a queue may be absent: it may be created together with the cluster."""

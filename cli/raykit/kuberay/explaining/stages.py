@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from raykit.kuberay.diagnosis import events_of
 from raykit.objects import Object, holds
 
 WAIT_FOR_HEAD = "wait-gcs-ready"
@@ -34,8 +35,7 @@ def stage(pod: Object, events: Sequence[Object]) -> str:
 
 
 def _creating(pod: Object, events: Sequence[Object]) -> str:
-    uid = pod["metadata"].get("uid")
-    own = [item for item in events if (item.get("involvedObject") or {}).get("uid") == uid]
+    own = events_of(pod, events)
     pulled = [item for item in own if item.get("reason") == "Pulled"]
     pulling = [item for item in own if item.get("reason") == "Pulling"]
     if len(pulling) > len(pulled):

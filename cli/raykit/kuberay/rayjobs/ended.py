@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from raykit.kube.connection import Kubernetes
 from raykit.kuberay.raycluster import Cluster
-from raykit.kuberay.rayjobs.rayjob import K8S_JOB_MODE, RayJob, seconds, submitter_pods
-from raykit.objects import Object
-
-SUBMITTER = "ray-job-submitter"
+from raykit.kuberay.rayjobs.rayjob import K8S_JOB_MODE, RayJob, submitter_pods
+from raykit.objects import Object, seconds
+from raykit.spec.names import SUBMITTER
 
 MOST_LOG_BYTES = 128 << 20
 
@@ -45,8 +44,8 @@ def cluster(job: RayJob) -> Cluster | None:
     item = job.connection.get("RayCluster", job.cluster_name, job.namespace)
     if item is None:
         return None
-    created = seconds(item["metadata"].get("creationTimestamp")) or 0.0
-    if job.began is not None and created > job.began:
+    created = item["metadata"].get("creationTimestamp")
+    if job.began is not None and created and seconds(created) > job.began:
         return None
     return Cluster(job.connection, job.cluster_name, job.namespace, item)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from raykit.kube.connection import Kubernetes
-from raykit.objects import Object
+from raykit.objects import Object, seconds
 
 COMPLETE, FAILED, REFUSED = "Complete", "Failed", "ValidationFailed"
 """KubeRay's words for a RayJob that has ended. Refused: nothing was submitted."""
@@ -89,18 +88,18 @@ class RayJob:
 
     @property
     def created(self) -> float | None:
-        return seconds(self.item["metadata"].get("creationTimestamp"))
+        return _moment(self.item["metadata"].get("creationTimestamp"))
 
     @property
     def began(self) -> float | None:
         """When Ray started the job; the status has whole seconds."""
-        return seconds((self.status.get("rayJobInfo") or {}).get("startTime"))
+        return _moment((self.status.get("rayJobInfo") or {}).get("startTime"))
 
     @property
     def ended(self) -> float | None:
         """When Ray saw the job end, else when KubeRay did."""
         of_ray = (self.status.get("rayJobInfo") or {}).get("endTime")
-        return seconds(of_ray or self.status.get("endTime"))
+        return _moment(of_ray or self.status.get("endTime"))
 
     @property
     def cluster_name(self) -> str:
@@ -121,6 +120,6 @@ def submitter_pods(job: RayJob) -> list[Object]:
     return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
 
 
-def seconds(time: object) -> float | None:
-    """A time of Kubernetes as Unix seconds; None if there is none."""
-    return datetime.fromisoformat(time).timestamp() if isinstance(time, str) and time else None
+def _moment(time: object) -> float | None:
+    """A time of Kubernetes in Unix seconds; None if there is none."""
+    return seconds(time) if isinstance(time, str) and time else None

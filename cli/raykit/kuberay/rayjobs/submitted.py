@@ -19,6 +19,7 @@ from raykit.kuberay.rayjobs import ended
 from raykit.kuberay.rayjobs.rayjob import FAILED, RUNNING, RayJob, submitter_pods
 from raykit.manifests.submission import PAYLOAD_ANNOTATION, RUN_ANNOTATION
 from raykit.objects import Object, holds
+from raykit.spec.names import SUBMITTER
 
 SHOWN = 200
 
@@ -106,7 +107,7 @@ def findings(job: RayJob, machines: MachinesReader) -> list[Finding]:
 def _ended(job: RayJob) -> Finding:
     """KubeRay gave the RayJob up before the head had its job."""
     pod = next(iter(_pods(job)), None)
-    log = (job.namespace, pod["metadata"]["name"], ended.SUBMITTER, False) if pod else None
+    log = (job.namespace, pod["metadata"]["name"], SUBMITTER, False) if pod else None
     refused = "KubeRay refuses the RayJob" if job.was_refused else f"the RayJob {FAILED}"
     return Finding(
         "ended",
@@ -150,7 +151,7 @@ def _no_submitter(job: RayJob) -> Finding:
     refusals = [
         event
         for event in _events_of_job(job)
-        if event.get("type") == "Warning" and event.get("message")
+        if diagnosis.is_warning(event) and event.get("message")
     ]
     if not refusals:
         return Finding("no-submitter", "its submitter's pod is not there yet")
@@ -184,7 +185,7 @@ def _started(job: RayJob, pod: Object) -> Finding:
 
 def _last_words(job: RayJob, pod: str) -> Iterator[str]:
     with contextlib.suppress(KubernetesError, ForbiddenError):
-        lines = job.connection.log(pod, job.namespace, ended.SUBMITTER, 1, False)
+        lines = job.connection.log(pod, job.namespace, SUBMITTER, 1, False)
         yield from (line for line in lines if line.strip())
 
 

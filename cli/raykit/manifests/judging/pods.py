@@ -9,6 +9,7 @@ from raykit.manifests.judging.kuberay import JOBS, cluster_of
 from raykit.manifests.judging.rules.cluster import Cluster
 from raykit.manifests.judging.rules.values import at, items, mapping, text
 from raykit.objects import Object
+from raykit.spec.names import SUBMITTER
 from raykit.spec.problems import Path
 
 
@@ -78,7 +79,7 @@ def _collector(cluster: Cluster) -> Iterator[tuple[Path, Object]]:
 
 def _submitter_beside_head(path: Path | None, job: Object) -> Iterator[tuple[Path, Object]]:
     if path and text(job, "submissionMode") == "SidecarMode":
-        yield (*path, "submissionMode"), {"name": "ray-job-submitter"}
+        yield (*path, "submissionMode"), {"name": SUBMITTER}
 
 
 def _submitter(path: Path, job: Object) -> Pod:
@@ -86,7 +87,7 @@ def _submitter(path: Path, job: Object) -> Pod:
     template = at(job, "submitterPodTemplate")
     if not isinstance(template, dict):
         # KubeRay's own submitter has one container without a security context.
-        return Pod((*here, "spec"), {"containers": [{"name": "ray-job-submitter"}]})
+        return Pod((*here, "spec"), {"containers": [{"name": SUBMITTER}]})
     return Pod(
         (*here, "spec"), mapping(template, "spec"), mapping(template, "metadata", "annotations")
     )
