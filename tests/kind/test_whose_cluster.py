@@ -166,13 +166,14 @@ def test_an_edit_leaves_the_workers_that_the_autoscaler_started(lab, namespace, 
 def test_down_of_an_autoscaled_cluster_does_not_wait_for_the_autoscaler(lab, namespace, scaling):
     lab.raykit("up", "-f", scaling, "-n", namespace)
     words = ["kubectl", "--context", lab.context, "get", "pods", "-n", namespace, "--watch"]
-    words += ["-o", 'jsonpath={.metadata.deletionGracePeriodSeconds}{"\\n"}']
+    words += ["-o", 'jsonpath={.status.containerStatuses[*].state}{"\\n"}']
     with subprocess.Popen(words, env=lab.env, stdout=subprocess.PIPE, text=True) as watch:
         lab.raykit("down", "-f", scaling, "-n", namespace)
         watch.terminate()
-        periods = [line.strip() for line in watch.stdout if line.strip()]
-    # The autoscaler's container ignores SIGTERM: its pod is given 60 s, then 1 s once Ray ended.
-    assert (periods[0], periods[-1]) == ("60", "1")
+        states = watch.stdout.read()
+    # Its container ignores SIGTERM: that it ended would be known after 60 s.
+    assert "running" in states
+    assert "terminated" not in states
 
 
 def test_a_name_like_kinds_is_no_leave_to_change_something(lab, namespace, spec):

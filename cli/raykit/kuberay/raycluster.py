@@ -22,9 +22,9 @@ from raykit.kuberay.waiting import Look, Watched
 from raykit.objects import Object, holds, last_applied
 from raykit.progress import Progress, Waiting
 
-END_SECONDS, HURRIED_SECONDS = 120.0, 1
+END_SECONDS = 120.0
 LOG_SECONDS = 2.0
-"""Looks at a log that does not end go on for so long."""
+"""How long to wait for the end of a log."""
 MOST_NAMED = 10
 
 
@@ -156,8 +156,9 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
 def end(cluster: Cluster, progress: Progress) -> None:
     """Delete a cluster and wait until its pods and the RayCluster itself are gone.
 
-    The autoscaler's container ignores SIGTERM. When Ray has ended in its pod, the pod is deleted
-    with a grace period of 1 s, if the user has the rights.
+    The autoscaler's container ignores SIGTERM. When Ray has ended in its pod, the pod is no longer
+    waited for: it is deleted without a grace period, if the user has the rights. A shorter period
+    would change nothing: kubelets do not read it once they end a pod.
     Errors: KubernetesError (5) if pods are left, ConflictError (8) if another cluster has its name.
     """
     connection, uid = cluster.connection, cluster.item["metadata"].get("uid")
@@ -187,18 +188,10 @@ def _is_still_there(cluster: Cluster) -> bool:
 
 
 def _end_after_ray(cluster: Cluster, pod: Object) -> None:
-    metadata, connection = pod["metadata"], cluster.connection
-    if metadata.get("deletionGracePeriodSeconds", 0) <= HURRIED_SECONDS:
-        return
-    name, container = metadata["name"], ray_pods.ray_container(cluster.item, pod)["name"]
-    if connection.log_ends(name, cluster.namespace, container, LOG_SECONDS):
-        connection.delete(
-            "Pod",
-            name,
-            cluster.namespace,
-            uid=metadata.get("uid"),
-            grace_seconds=HURRIED_SECONDS,
-        )
+    name, uid = pod["metadata"]["name"], pod["metadata"].get("uid")
+    container = ray_pods.ray_container(cluster.item, pod)["name"]
+    if cluster.connection.log_ends(name, cluster.namespace, container, LOG_SECONDS):
+        cluster.connection.delete("Pod", name, cluster.namespace, uid=uid, grace_seconds=0)
 
 
 def _look_at_head(cluster: Cluster, machines: MachinesReader) -> Look:

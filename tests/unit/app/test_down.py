@@ -401,7 +401,7 @@ def of_pods(api):
 def test_the_autoscaler_of_a_head_that_has_ended_is_not_waited_for(held, raykit):
     held.say(f"{POD}/log", "the whole log of Ray's container")
     assert raykit("down", "small", "--yes")[0] == 0
-    assert of_pods(held) == [(POD, 1)]
+    assert of_pods(held) == [(POD, 0)]
 
 
 def test_a_head_whose_log_may_not_be_read_has_its_whole_grace_period(held, raykit, monkeypatch):
