@@ -64,7 +64,19 @@ def access(context: str | None = None) -> Access:
         )
     if name not in merged.contexts:
         raise _no_context(name, merged.contexts)
-    return _of(merged, name)
+    _read[context] = _read[name] = _of(merged, name)
+    return _read[name]
+
+
+def last_read(context: str | None) -> Access | None:
+    """How this process read a context last, so that no program is asked for credentials again.
+
+    context: None: the current one. Returns None if it was not read, or not with success.
+    """
+    return _read.get(context)
+
+
+_read: dict[str | None, Access] = {}
 
 
 def _of(merged: Kubeconfig, name: str) -> Access:

@@ -16,7 +16,7 @@ from raykit.checks import Check, Question, State
 from raykit.containers import image
 from raykit.errors import KubernetesError, RaykitError
 from raykit.flows.examining import questions
-from raykit.kube.access import access
+from raykit.kube.access import last_read
 from raykit.kube.checks import rights, rules
 from raykit.kube.checks.rules import Rule
 from raykit.kube.connection import Kubernetes
@@ -76,13 +76,14 @@ def further(error: RaykitError, about: Callable[[], Subject | None]) -> list[Ray
     if got_no_answer(error):
         return []
     began = time.monotonic()
-    for place in checks.in_time(SECONDS, [partial(_reach, about)]):
-        asked = [partial(checks.answer, question) for question in place.questions()]
-        results = checks.in_time(SECONDS - (time.monotonic() - began), asked)
-        news = _new([check for check in results if check.state is State.fail], error)
-        shown = [_shortened(check.error) for check in news[:MOST]]
-        return [*shown, place.more(len(news) - MOST)] if news[MOST:] else shown
-    return []
+    place = next(filter(None, checks.in_time(SECONDS, [partial(_reach, about)])), None)
+    if place is None:
+        return []
+    asked = [partial(checks.answer, question) for question in place.questions()]
+    results = checks.in_time(SECONDS - (time.monotonic() - began), asked)
+    news = _new([check for check in results if check.state is State.fail], error)
+    shown = [_shortened(check.error) for check in news[:MOST]]
+    return [*shown, place.more(len(news) - MOST)] if news[MOST:] else shown
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,16 @@ class _Place:
         return rights.judge(found, self.namespace)
 
 
-def _reach(about: Callable[[], Subject | None]) -> _Place:
-    """Errors: ValueError if there is no place to examine; as `Kubernetes` if it does not answer."""
+def _reach(about: Callable[[], Subject | None]) -> _Place | None:
+    """None if the command was not about a context, or could not read it.
+
+    Errors: as `Kubernetes` if the API server does not answer.
+    """
     subject = about()
-    if subject is None:
-        raise ValueError
-    connection = Kubernetes(access(subject.context), SECONDS + GRACE_SECONDS)
+    known = last_read(subject.context) if subject else None
+    if subject is None or known is None:
+        return None
+    connection = Kubernetes(known, SECONDS + GRACE_SECONDS)
     with contextlib.suppress(ForbiddenError):
         connection.version()
     return _Place(subject, connection)

@@ -272,3 +272,18 @@ def test_errors_with_another_exit_code_are_left_alone():
     with pytest.raises(UsageError), advice.advised(about):
         raise error
     assert error.also == ()
+
+
+def test_a_program_that_gives_credentials_is_asked_once(
+    place, kubeconfig, raykit, tmp_path, monkeypatch, up
+):
+    asked = tmp_path / "asked"
+    status = {"kind": "ExecCredential", "status": {"token": "letter"}}
+    program = tmp_path / "gives"
+    program.write_text(f"#!/bin/sh\necho asked >> {asked}\necho '{json.dumps(status)}'\n")
+    program.chmod(0o755)
+    run = {"command": str(program), "apiVersion": "client.authentication.k8s.io/v1"}
+    kubeconfig(place.url, context="prod", user={"exec": run})
+    code, _, said = up()
+    assert (code, STOPPED in said) == (5, True)
+    assert asked.read_text() == "asked\n"
