@@ -139,7 +139,8 @@ def _local_queue(connection: Kubernetes, namespace: str, name: str) -> Check:
     of_cluster = _cluster_queue(connection, name, (item.get("spec") or {}).get("clusterQueue", ""))
     if of_cluster.state in (State.fail, State.warn):
         return of_cluster
-    return _active(item, f"the LocalQueue {name}", f"{kube} describe localqueue {name}")
+    look = f"{kube} describe localqueue {item['metadata']['name']}"
+    return _active(item, f"the LocalQueue {name}", look)
 
 
 def _cluster_queue(connection: Kubernetes, queue: str, name: str) -> Check:

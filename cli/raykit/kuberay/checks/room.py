@@ -52,7 +52,7 @@ def admission(connection: Kubernetes, namespace: str, cluster: Object) -> Check:
             return checks.skipped(ADMISSION, absent.what)
         except RaykitError as error:
             refusals += [f"{name}: {line}" for line in (error.evidence or (error.what,))]
-    if any(EXCEEDED in line for line in refusals) and _exists(connection, namespace, cluster):
+    if any(EXCEEDED in line for line in refusals) and _is_known(connection, namespace, cluster):
         refusals = [line for line in refusals if EXCEEDED not in line]
     if not refusals:
         return checks.ok(ADMISSION, f"namespace {namespace} takes the Ray pods (dry run)")
@@ -104,6 +104,14 @@ def short(resource_quota: Object, cluster: Object) -> Iterator[str]:
                 f"{name}: needs {shown(wanted)}, {shown(max(whole - gone, Decimal(0)))} of "
                 f"{shown(whole)} is free (quota {resource_quota['metadata']['name']})"
             )
+
+
+def _is_known(connection: Kubernetes, namespace: str, cluster: Object) -> bool:
+    """Whether a cluster exists; False if that may not be read."""
+    try:
+        return _exists(connection, namespace, cluster)
+    except RaykitError:
+        return False
 
 
 def _exists(connection: Kubernetes, namespace: str, cluster: Object) -> bool:

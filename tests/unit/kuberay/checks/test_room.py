@@ -2,6 +2,8 @@
 
 import pytest
 
+from raykit.checks import State
+from raykit.kube.connection import connect
 from raykit.kuberay.checks import room
 
 
@@ -83,3 +85,37 @@ def test_a_quota_of_some_pods_only_is_left_to_the_dry_run_of_each(scope):
 def test_a_quota_that_was_just_made_has_no_status_yet():
     new = {"metadata": {"name": "q", "namespace": "n"}, "spec": {"hard": {"pods": "1"}}}
     assert list(room.short(new, cluster())) == ["pods: needs 3, 1 of 1 is free (quota q)"]
+
+
+PODS = 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'
+SECURITY = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": a'
+
+
+@pytest.fixture
+def refusing(api, kubeconfig):
+    """An API server that refuses pods; `api.refusals["pods"]` says why."""
+    kubeconfig(api.url)
+    api.keep("rayclusters")
+    api.keep("pods")
+    return api
+
+
+def admitted():
+    return room.admission(connect(), "n", cluster())
+
+
+def test_a_quota_that_the_clusters_own_pods_use_refuses_nothing(refusing):
+    refusing.refusals["pods"] = PODS
+    assert admitted().what.endswith("the namespace's quota is exceeded")
+    item = cluster()
+    item["metadata"]["namespace"] = "n"
+    refusing.keep("rayclusters", item)
+    assert admitted().state is State.ok
+    refusing.refusals["pods"] = SECURITY
+    assert admitted().what.endswith("they violate the namespace's Pod Security level")
+
+
+def test_who_may_not_read_the_cluster_still_learns_of_the_quota(refusing):
+    refusing.refusals["pods"] = PODS
+    refusing.refuse("/apis/ray.io/v1/namespaces/n/rayclusters/c", 403, "no")
+    assert admitted().what.endswith("the namespace's quota is exceeded")
