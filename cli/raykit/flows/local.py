@@ -25,10 +25,11 @@ def up(name: str, nodes: int, progress: Progress) -> WarmHead:
     """
     head, is_new = warm.up(name, nodes, progress)
     if nodes > 1:
-        progress.note(
-            "with several Ray nodes, Ray listens on this machine's own address; a token guards it"
-        )
         try:
+            progress.note(
+                "with several Ray nodes, Ray listens on this machine's own address; "
+                "a token guards it"
+            )
             with progress.step("nodes-ready", f"{nodes} Ray nodes"):
                 _wait_joined(head, progress)
         except BaseException:

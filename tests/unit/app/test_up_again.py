@@ -223,6 +223,19 @@ def test_a_cluster_that_is_deleted_at_the_last_moment_is_not_made_again(
     assert [item["spec"] for item in kept.values()] == ([before] if again else [])
 
 
+def test_what_is_applied_beside_a_cluster_that_is_gone_by_then_is_its_property(
+    small, raykit, spec, monkeypatch
+):
+    """So Kubernetes deletes it; without an owner it would stay."""
+    for plural in ("networkpolicies", "poddisruptionbudgets", "podmonitors"):
+        small.keep(plural)
+    spec.write_text(SPEC + "disruptionBudget: true\n")
+    deleted_before_it_changes(small, monkeypatch, again=False)
+    assert raykit("up", "-f", spec, "--yes")[0] == 8
+    (budget,) = small.kept["poddisruptionbudgets"].values()
+    assert [owner["uid"] for owner in budget["metadata"]["ownerReferences"]] == ["uid-small"]
+
+
 def test_a_second_up_waits_for_the_first(small, raykit, spec):
     lock = "up-prod-raykit-small"
     holding, release = threading.Event(), threading.Event()

@@ -120,20 +120,24 @@ def _delete_all(connection: Kubernetes, items: Sequence[Object]) -> None:
 def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
     """Apply the objects of a plan, delete its surplus, and return the cluster.
 
-    The RayCluster becomes the owner of the objects beside it.
+    The RayCluster becomes the owner of the objects beside it; of one that is there they get the
+    uid at once, so that Kubernetes deletes them if it is gone.
     Errors: ConflictError (8) if the RayCluster that is to be changed has been deleted, also if
     another one has its name.
     """
+    items = [_very(item, to_do.uid) for item in to_do.items]
+    meant = next(item for item in items if item["kind"] == "RayCluster")
+    if to_do.uid is not None:
+        items = [_owned(item, meant) for item in items]
     applied = [
-        connection.apply(_very(item, to_do.uid), force=to_do.force and item["kind"] == "RayCluster")
-        for item in to_do.items
+        connection.apply(item, force=to_do.force and item["kind"] == "RayCluster") for item in items
     ]
     ray_cluster = next(item for item in applied if item["kind"] == "RayCluster")
-    metadata = ray_cluster["metadata"]
-    for item in to_do.items:
-        if item["kind"] in BESIDE:
+    if to_do.uid is None:
+        for item in filter(_is_beside, items):
             connection.apply(_owned(item, ray_cluster))
     _delete_all(connection, to_do.surplus)
+    metadata = ray_cluster["metadata"]
     return Cluster(connection, metadata["name"], metadata["namespace"], ray_cluster)
 
 
@@ -144,7 +148,14 @@ def _very(item: Object, uid: str | None) -> Object:
     return {**item, "metadata": {**item["metadata"], "uid": uid}}
 
 
+def _is_beside(item: Object) -> bool:
+    return item["kind"] in BESIDE
+
+
 def _owned(item: Object, ray_cluster: Object) -> Object:
+    """An object beside a RayCluster as its property; others as they are."""
+    if not _is_beside(item):
+        return item
     owner = {
         "apiVersion": ray_cluster["apiVersion"],
         "kind": ray_cluster["kind"],
