@@ -20,6 +20,41 @@ PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 MOST_SILENT = 20.0
 MOST_LINES, LONGEST = 4, 110
 WORST = 5
+WITHOUT_ROW = {
+    "Environment and cluster": {
+        "several files in KUBECONFIG": "no fault: they are merged as kubectl merges them "
+        "(`tests/unit/kube/test_kubeconfig.py`)",
+        "the operator's version or feature gates do not fit": "a warning of `raykit validate` and "
+        "`raykit doctor` before anything runs (`tests/unit/manifests/judging/test_kuberay.py`, "
+        "`tests/unit/app/test_doctor.py`)",
+        "`raykit kind up` was killed half-way": "the next one completes it "
+        "(`tests/kind/test_kind_up.py`)",
+        "a kind cluster or a RayCluster of that name is somebody else's": "refused at once "
+        "(`tests/kind/test_kind_up.py`, `tests/kind/test_whose_cluster.py`)",
+        "two `up` at once": "the second one waits, and says for whom "
+        "(`tests/kind/test_whose_cluster.py`, `tests/kind/test_kind_up.py`)",
+        "inotify limits, little disk or memory": "warnings of `raykit doctor`, with the command "
+        "that raises the limit (`tests/unit/containers/checks/test_machine.py`)",
+        "a local port is taken": "no fault: raykit takes a free one "
+        "(`tests/unit/local/test_supervisor.py`)",
+        "loopback is IPv6": "no fault (`tests/unit/kube/test_connection.py`)",
+    },
+    "Pods and scheduling": {
+        "raykit's own image is not on the nodes": "refused before anything is applied "
+        "(`tests/kind/test_up.py`)",
+        "taints, node selectors, GPUs": "said as *no Kubernetes node is large enough* is "
+        "(`tests/unit/kuberay/test_scheduling.py`)",
+        "the dashboard is not ready though its pod is": "no fault: the head is asked until it "
+        "answers, and 401 and 403 count (`tests/unit/kuberay/test_reach.py`)",
+        "the head restarts with GCS fault tolerance": "its jobs end as without it, since their "
+        "drivers ran there (`tests/kind/test_faults_while_following.py`)",
+        "a worker process is killed": "Ray starts the task again, and the record says so "
+        "(`tests/local/test_survival.py`, `tests/local/test_job_gsod_faults.py`)",
+        "an actor is killed while it loads": "it loads again, or there is no answer "
+        "(`tests/local/test_job_gsod_faults.py`)",
+    },
+}
+"""Cases without a row, by section: what becomes of each, and the test."""
 HEAD = """# Faults, and what raykit says of them
 
 Made by `scripts/render_faults.py` from a run of the tests themselves (`tests/faults.py` says how;
@@ -52,6 +87,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
     parts = [HEAD, worst(rows)]
     for section in dict.fromkeys(row["section"] for row in rows):
         parts += [f"\n## {section}\n", *table(row for row in rows if row["section"] == section)]
+        parts += ["\nWithout a row:\n", *without_row(section)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -71,7 +107,7 @@ def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         "|---|---|---:|---:|---:|---|",
     ]
     for row in rows:
-        said = "<br>".join(map(cell, shortened(row)))
+        said = "<br>".join(map(cell, shortened(row))) or "no error"
         lines.append(
             f"| {cell(row['case'])} | {row['where']} | {row['seconds']:.1f} | {row['silent']:.1f} "
             f"| {row['code']} | {said} |"
@@ -79,10 +115,12 @@ def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def without_row(section: str) -> list[str]:
+    return [f"- {case}: {why}" for case, why in WITHOUT_ROW.get(section, {}).items()]
+
+
 def shortened(row: Mapping[str, Any]) -> list[str]:
-    """What, the first evidence, and what to run next; nothing of a command that went well."""
-    if row["code"] == 0:
-        return []
+    """What, the first evidence, and what to run next."""
     lines = list(map(nameless, row["says"]))
     last = [line for line in lines if line.startswith("next: ")][:1]
     first = [line for line in lines if not line.startswith("next: ")][: MOST_LINES - len(last)]

@@ -55,9 +55,9 @@ class Watched:
         return "\n".join(line for _, line in self.lines)
 
     def until(self, words, seconds=90):
-        """Wait until it has shown some words."""
+        """Wait until it has shown some words, in one line or in several."""
         deadline = time.monotonic() + seconds
-        while words not in self.text:
+        while words not in unbroken(self.text):
             assert self.child.poll() is None, self.text
             assert time.monotonic() < deadline, self.text
             time.sleep(0.05)
@@ -87,7 +87,7 @@ class Faults:
 
     def __call__(self, section, case, *words, code, env=None, timeout=280):
         """Run a command that meets a fault; its exit code is checked, and the row is kept."""
-        return self.end(self.start(*words, env=env), section, case, code, timeout)
+        return self.end(self.start(*words, env=env), section, case, code, timeout=timeout)
 
     def start(self, *words, env=None):
         """Start a command, which a fault will meet."""
@@ -108,8 +108,11 @@ class Faults:
         watched.reader.start()
         return watched
 
-    def end(self, watched, section, case, code, timeout=280):
-        """Wait until a command has ended, check its exit code, and keep the row."""
+    def end(self, watched, section, case, code, says=(), timeout=280):
+        """Wait until a command has ended, check its exit code and what it says; keep the row.
+
+        says: patterns of what else it says of the fault, before its error or without one.
+        """
         watched.child.wait(timeout)
         ended = time.monotonic()
         watched.reader.join(10)
@@ -117,7 +120,7 @@ class Faults:
         gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
         said = Said(watched.child.returncode, ended - watched.began, max(gaps), watched.text)
         assert said.code == code, f"exit {said.code}\n{said.text}"
-        self._keep(section, case, said)
+        self._keep(section, case, said, [*quoted(said.text, says), *explanation(said.text)])
         return said
 
     def close(self):
@@ -126,7 +129,7 @@ class Faults:
                 child.kill()
                 child.wait()
 
-    def _keep(self, section, case, said):
+    def _keep(self, section, case, said, says):
         path = os.environ.get(TABLE)
         if not path:
             return
@@ -137,14 +140,27 @@ class Faults:
             "seconds": round(said.seconds, 1),
             "silent": round(said.silent, 1),
             "code": said.code,
-            "says": explanation(said.text),
+            "says": says,
         }
         with Path(path).open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
 
 
 def explanation(text):
-    """The lines of the error, or the last ones where there is none."""
+    """The lines of the last error; none where nothing went wrong."""
     lines = text.splitlines()
     at = [number for number, line in enumerate(lines) if line.startswith("error: ")]
-    return lines[at[-1] :] if at else lines[-4:]
+    return lines[at[-1] :] if at else []
+
+
+def quoted(text, patterns):
+    """What matches each pattern first, on a line of its own; fails where nothing does."""
+    found = [re.search(pattern, unbroken(text)) for pattern in patterns]
+    lacking = [pattern for pattern, match in zip(patterns, found, strict=True) if match is None]
+    assert not lacking, f"not said: {lacking}\n{text}"
+    return [match[0] for match in found]
+
+
+def unbroken(text):
+    """A text without the ends of its lines, at which a terminal breaks sentences."""
+    return " ".join(text.split())

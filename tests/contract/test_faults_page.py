@@ -33,6 +33,13 @@ def test_each_case_of_the_page_is_one_of_a_test():
     assert [case for case in plain if not any(f'"{case}"' in text for text in sources)] == []
 
 
+def test_cases_without_a_row_name_tests_that_there_are():
+    lines = [line for part in render_faults.WITHOUT_ROW.values() for line in part.values()]
+    named = [re.findall(r"`(tests/\S+?\.py)`", line) for line in lines]
+    assert all(named)
+    assert [path for paths in named for path in paths if not (ROOT / path).is_file()] == []
+
+
 def test_no_wait_on_the_page_is_silent_for_more_than_20_seconds():
     silent = re.findall(r"^\| [^|]+ \| [^|]+ \| [\d.]+ \| ([\d.]+) \|", PAGE.read_text(), re.M)
     assert silent

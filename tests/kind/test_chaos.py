@@ -6,6 +6,7 @@ fifty times; RAYKIT_CHAOS_SUBMITS names another number, RAYKIT_CHAOS_SEED anothe
 """
 
 import http.server
+import json
 import os
 import random
 import subprocess
@@ -171,11 +172,38 @@ def judge(blow, code, name, lab, witness, evidence):
     if code == 0:
         assert (began, ended) == (1, 1), evidence
         return
-    assert blow == "head", f"nothing but a lost head may end a job: {evidence}"
-    if code == 20:
-        assert "the head was lost" in evidence, evidence
+    if code == 5:
+        # It was refused before anything was sent: neither a job nor a record of one.
+        assert blow in ("head", "API server"), evidence
+        assert began == 0, evidence
+        assert status(lab, name) in (None, "NOT_SUBMITTED"), evidence
         return
-    assert code in (5, 6), evidence
-    record = lab.json("runs", "show", name, code=0)
-    assert record["status"] in ("NOT_SUBMITTED", "UNFINISHED"), evidence
-    assert began == 0 or record["status"] == "UNFINISHED", evidence
+    if code == 6:
+        # Nothing answered for too long, in the middle of the submission.
+        assert blow in ("head", "API server"), evidence
+        known = status(lab, name)
+        assert known in ("NOT_SUBMITTED", "UNFINISHED"), evidence
+        assert began == 0 or known == "UNFINISHED", evidence
+        if known == "UNFINISHED" and blow == "API server":
+            found_again(lab, name, witness)
+        return
+    assert blow == "head", f"nothing but a lost head may end a job: {evidence}"
+    assert code == 20, evidence
+    assert "the head was lost" in evidence, evidence
+
+
+def found_again(lab, name, witness):
+    """Check that a job which went on while nothing answered is followed to its end afterwards."""
+    deadline = time.monotonic() + 300
+    while not whole(lab):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    lab.raykit("attach", name)
+    assert witness.told[f"ended/{name}"] == 1
+
+
+def status(lab, name):
+    """What the record of a job says of it; None without a record."""
+    words = ["raykit", "runs", "show", name, "-o", "json"]
+    done = subprocess.run(words, env=lab.env, capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout)["data"]["status"] if done.returncode == 0 else None

@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
 
-ENVIRONMENT, PODS = "Environment and cluster", "Pods and scheduling"
+ENVIRONMENT = "Environment and cluster"
 COUNTING = "for i in $(seq 240); do echo line $i; sleep 0.25; done"
 
 
@@ -53,15 +53,3 @@ def test_a_cluster_or_namespace_that_is_deleted_ends_the_following(
     )
     said = faults.end(watched, ENVIRONMENT, case, code=6).text
     assert "deleted" in said or "no RayCluster" in said
-
-
-def test_a_head_pod_that_is_deleted_ends_its_job(lab, namespace, faults, spec):
-    lab.raykit("up", "-f", spec("beheaded"), "-n", namespace)
-    on = ("--on", f"{namespace}/beheaded")
-    watched = faults.start("submit", *on, "--entrypoint", "--", "bash", "-c", COUNTING)
-    watched.until("line 3")
-    watched.strike()
-    labels = "ray.io/cluster=beheaded,ray.io/node-type=head"
-    lab.kubectl("delete", "pod", "-n", namespace, "-l", labels, "--grace-period=1", "--wait=false")
-    said = faults.end(watched, PODS, "the head pod is deleted mid-job", code=20).text
-    assert "the head was lost" in said

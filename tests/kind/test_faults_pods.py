@@ -36,6 +36,14 @@ def test_an_image_for_another_processor_is_recognised(lab, refused_up, spec, tmp
     assert "exec format error" in said
 
 
+def test_pods_that_pod_security_refuses_are_quoted(refused_up, spec):
+    container = "{name: ray-head, securityContext: {allowPrivilegeEscalation: true}}"
+    path = spec("loose", patch=f"{{spec: {{containers: [{container}]}}}}")
+    said = refused_up("Pod Security refuses the pods", path)
+    assert "violate the namespace's Pod Security level" in said
+    assert "allowPrivilegeEscalation != false" in said
+
+
 def test_rays_own_memory_monitor_is_told_from_the_kernels(lab, namespace, faults, spec):
     lab.raykit("up", "-f", spec("eaten"), "-n", namespace)
     on = ("--on", f"{namespace}/eaten")

@@ -1,6 +1,7 @@
 """Following on a real cluster while its head, its API server or the credentials go away."""
 
 import json
+import re
 import signal
 import subprocess
 from http.client import HTTPConnection
@@ -11,6 +12,7 @@ import pytest
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
 
+ENVIRONMENT, PODS = "Environment and cluster", "Pods and scheduling"
 LINES = 120
 COUNTING = f"for i in $(seq {LINES}); do echo line $i; sleep 0.25; done"
 COUNTED = "".join(f"line {number}\n" for number in range(1, LINES + 1))
@@ -18,26 +20,21 @@ SUBMIT = ("submit", "--entrypoint", "--on", "single-node", "--", "bash", "-c", C
 
 
 @pytest.fixture
-def following(lab, tmp_path, soon):
-    """Starts a job that counts aloud; returns the raykit that follows it and what it has said."""
-    children = []
+def counting(faults):
+    """Starts the job that counts aloud, on a terminal, and waits until it counts."""
 
     def start(*words, **env):
-        out, err = tmp_path / "out", tmp_path / "err"
-        with out.open("wb") as told, err.open("wb") as noted:
-            child = subprocess.Popen(
-                ["raykit", *map(str, words)], env={**lab.env, **env}, stdout=told, stderr=noted
-            )
-        children.append(child)
-        soon(lambda: b"line 3\n" in out.read_bytes() or child.poll() is not None, 90)
-        assert child.poll() is None, err.read_text()
-        return child, out, err
+        watched = faults.start(*(words or SUBMIT), env=env)
+        watched.until("line 3")
+        watched.strike()
+        return watched
 
-    yield start
-    for child in children:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
+    return start
+
+
+def counted(text):
+    """The lines that the job printed, as the terminal showed them."""
+    return "".join(f"{line}\n" for line in text.splitlines() if re.fullmatch(r"line \d+", line))
 
 
 def record(lab):
@@ -57,44 +54,44 @@ def on_head(lab, run):
     return lab.kubectl("exec", "-n", "raykit", name, "-c", "ray-head", "--", "cat", path).encode()
 
 
-def test_no_line_is_lost_while_the_api_server_is_started_again(lab, following, soon):
-    child, out, err = following(*SUBMIT)
-    server = subprocess.run(
-        ["docker", "exec", f"{lab.name}-control-plane", "pkill", "-KILL", "kube-apiserver"],
-        env=lab.env,
-        capture_output=True,
-        text=True,
-    )
-    assert server.returncode == 0, server.stderr
-    assert child.wait(200) == 0, err.read_text()
+def test_no_line_is_lost_while_the_api_server_is_started_again(lab, faults, counting, soon):
+    watched = counting()
+    words = ["docker", "exec", f"{lab.name}-control-plane", "pkill", "-KILL", "kube-apiserver"]
+    subprocess.run(words, env=lab.env, check=True, capture_output=True)
+    # It says so only if the API server is away for 10 s and longer.
+    says = ("the head does not answer.*?the head answers again|$",)
+    case = "the API server is started again while a job is followed"
+    said = faults.end(watched, ENVIRONMENT, case, code=0, says=says)
     run = record(lab)
     assert (run["status"], run["log"]["source"]) == ("SUCCEEDED", "file")
     assert run["log"]["reconnects"] >= 1
-    assert out.read_text() == COUNTED
+    assert counted(said.text) == COUNTED
     assert saved(lab, run) == on_head(lab, run)
     soon(lambda: "ok" in lab.kubectl("get", "--raw", "/readyz", check=False), 60)
 
 
 def test_a_job_whose_head_pod_is_replaced_is_told_lost_with_its_head(
-    lab, namespace, spec, following
+    lab, namespace, spec, faults, counting
 ):
     lab.raykit("up", "-f", spec("fragile"), "-n", namespace)
-    on = ["--on", "fragile", "--namespace", namespace]
-    child, out, err = following("submit", "--entrypoint", *on, "--", "bash", "-c", COUNTING)
+    on = ("--on", f"{namespace}/fragile")
+    watched = counting("submit", "--entrypoint", *on, "--", "bash", "-c", COUNTING)
     labels = "ray.io/cluster=fragile,ray.io/node-type=head"
-    lab.kubectl("delete", "pod", "-n", namespace, "-l", labels, "--grace-period=1")
-    assert child.wait(300) == 20, err.read_text()
+    lab.kubectl("delete", "pod", "-n", namespace, "-l", labels, "--grace-period=1", "--wait=false")
+    said = faults.end(watched, PODS, "the head pod is deleted mid-job", code=20).text
+    assert "the head was lost" in said
     run = record(lab)
     assert (run["status"], run["cause"]) == ("FAILED", "head-lost")
     assert run["log"]["source"] == "partial"
-    kept = out.read_text()
+    kept = counted(said)
     assert kept.startswith("line 1\nline 2\nline 3\n")
     assert COUNTED.startswith(kept)
     assert saved(lab, run).decode().endswith(kept)
-    assert "head" in err.read_text()
 
 
-def test_a_credential_that_is_withdrawn_while_following_is_read_again(lab, following, tmp_path):
+def test_a_credential_that_is_withdrawn_while_following_is_read_again(
+    lab, faults, counting, tmp_path
+):
     """An account's token is bound to a Secret: deleting that withdraws it within seconds."""
     account = ["-n", "raykit"]
     lab.kubectl("create", "serviceaccount", "follower", *account)
@@ -110,10 +107,11 @@ def test_a_credential_that_is_withdrawn_while_following_is_read_again(lab, follo
         config["users"] = [{"name": config["users"][0]["name"], "user": {"tokenFile": str(token)}}]
         path = tmp_path / "kubeconfig"
         path.write_text(json.dumps(config))
-        child, out, err = following(*SUBMIT, KUBECONFIG=str(path))
+        watched = counting(KUBECONFIG=str(path))
         token.write_text(lab.kubectl("create", "token", "follower", *account))
         lab.kubectl("delete", "secret", "withdrawn", *account)
-        assert child.wait(200) == 0, err.read_text()
+        case = "the credentials are withdrawn and replaced while a job is followed"
+        said = faults.end(watched, ENVIRONMENT, case, code=0)
         path.write_text(
             json.dumps(config | {"users": [{**config["users"][0], "user": {"token": first}}]})
         )
@@ -127,7 +125,7 @@ def test_a_credential_that_is_withdrawn_while_following_is_read_again(lab, follo
     finally:
         lab.kubectl("delete", "clusterrolebinding", "follower")
         lab.kubectl("delete", "serviceaccount", "follower", *account)
-    assert out.read_text() == COUNTED
+    assert counted(said.text) == COUNTED
     run = record(lab)
     assert saved(lab, run) == on_head(lab, run)
 

@@ -1,13 +1,12 @@
 """GSOD's years reach the tasks on a cluster: from a server outside of it, and from a volume."""
 
 import json
-import shutil
 import subprocess
 
 import pytest
 
 from jobs.gsod.options import SAMPLE
-from tests.gsod_origin import Origin, certify
+from tests.kind import outside
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
 
@@ -52,17 +51,10 @@ workers:
 
 
 @pytest.fixture
-def outside(lab, tmp_path):
-    """A web server over TLS at the gateway of kind's network, with the sample."""
-    if not shutil.which("openssl"):
-        pytest.skip("needs openssl")
-    words = ["docker", "network", "inspect", "kind"]
-    shown = subprocess.run(words, env=lab.env, capture_output=True, text=True, check=True).stdout
-    gateways = [each.get("Gateway", "") for each in json.loads(shown)[0]["IPAM"]["Config"]]
-    (gateway,) = [address for address in gateways if "." in address]
-    origin = Origin(certify(tmp_path, f"IP:{gateway}"), gateway).sample(2020, 2024)
-    yield origin
-    origin.close()
+def server(lab, tmp_path):
+    """A web server outside of the cluster, with the sample."""
+    with outside.archives(lab, tmp_path, 2020, 2024) as origin:
+        yield origin
 
 
 @pytest.fixture
@@ -80,15 +72,14 @@ def volume(lab, namespace):
 
 
 def test_two_workers_read_from_a_server_outside_and_from_a_volume(
-    lab, namespace, outside, volume, tmp_path
+    lab, namespace, server, volume, tmp_path
 ):
     (tmp_path / "reads.yaml").write_text(SPEC)
-    authority = ["configmap", "authority", f"--from-file=ca.pem={tmp_path / 'ca.pem'}"]
-    lab.kubectl("create", *authority, "-n", namespace)
+    outside.trust(lab, tmp_path, namespace)
     on = ["-n", namespace, "--on", "reads"]
     lab.raykit("up", "-f", tmp_path / "reads.yaml", "-n", namespace)
     found = []
-    for source in (outside.url, "/gsod"):
+    for source in (server.url, "/gsod"):
         data = ["--data", source, *QUESTION]
         done = lab.raykit("submit", "gsod", *on, "-o", "json", "--", *data)
         found += json.loads(done.stdout)["data"]["results"]
@@ -96,4 +87,4 @@ def test_two_workers_read_from_a_server_outside_and_from_a_volume(
     assert found[0]["work"] == found[1]["work"]
     assert [year["hits"] for year in web["years"]] == [108, 18]
     assert web["reading"]["bytes"] == mounted["reading"]["bytes"]
-    assert len(outside.requests) == 2, "each task asked once, and nobody else"
+    assert len(server.requests) == 2, "each task asked once, and nobody else"

@@ -4,6 +4,7 @@ tests/kind/test_up.py has the reasons that pods show themselves.
 """
 
 import contextlib
+import re
 
 import pytest
 
@@ -65,9 +66,9 @@ def test_an_operator_that_was_scaled_to_0_ends_the_wait(lab, refused_up, spec):
 
 
 def test_a_worker_that_cannot_resolve_the_head_is_explained_while_it_waits(lab, refused_up, spec):
-    case = "DNS is down for a worker (wait-gcs-ready), up --timeout 90"
+    case = "DNS is down for a worker (wait-gcs-ready), up --timeout 60"
     with scaled_to_nothing(lab, "kube-system", "coredns"):
-        said = refused_up(case, spec("deaf", PAIR, taskCpus=0), "--timeout", "90")
+        said = refused_up(case, spec("deaf", PAIR, taskCpus=0), "--timeout", "60")
     notes, _, error = said.partition("error: ")
     assert "waiting: group few, 0 of 1 ready: pod deaf-" in notes
     assert "does not reach the head, which is ready" in notes
@@ -77,18 +78,17 @@ def test_a_worker_that_cannot_resolve_the_head_is_explained_while_it_waits(lab, 
 
 
 def test_a_job_that_no_ray_node_can_take_says_what_it_needs(lab, namespace, faults, spec):
+    """Both jobs wait at the same time, since each waits until its time-out."""
     lab.raykit("up", "-f", spec("narrow"), "-n", namespace)
-    on = ("--entrypoint", "--on", f"{namespace}/narrow")
-    words = ("submit", *on, "--entrypoint-num-cpus", "100", "--timeout", "25", "--", "true")
-    case = "no Ray node can take a job's driver, submit --timeout 25"
-    late = faults(SECTION, case, *words, code=22).text
-    assert "the job is PENDING: its driver needs 100 CPU (the largest Ray node has 1 CPU)" in late
-    assert any(
-        "its driver needs 100 CPU" in text for text in lab.json("runs", "show", "last")["notes"]
-    )
+    words = ("submit", "--entrypoint", "--on", f"{namespace}/narrow", "--timeout", "25", "--id")
     code = "import ray; ray.init(); f = ray.remote(num_cpus=8)(lambda: 1); ray.get(f.remote())"
-    words = ("submit", *on, "--timeout", "60", "--", "python", "-c", code)
-    case = "no Ray node can take a task, submit --timeout 60"
-    late = faults(SECTION, case, *words, code=22).text
-    assert "waits until a larger Ray node joins: it needs 8 CPU" in late
-    lab.raykit("down", f"{namespace}/narrow", "--yes")
+    driver = faults.start(*words, "wide-driver", "--entrypoint-num-cpus", "100", "--", "true")
+    task = faults.start(*words, "wide-task", "--", "python", "-c", code)
+    needs = "its driver needs 100 CPU (the largest Ray node has 1 CPU)"
+    case = "no Ray node can take a job's driver, submit --timeout 25"
+    faults.end(driver, SECTION, case, code=22, says=(f"the job is PENDING: {re.escape(needs)}",))
+    assert f"the job is PENDING: {needs}" in lab.json("runs", "show", "wide-driver")["notes"]
+    needs = "waits until a larger Ray node joins: it needs 8 CPU (the largest Ray node has 1 CPU)"
+    case = "no Ray node can take a task, submit --timeout 25"
+    faults.end(task, SECTION, case, code=22, says=(rf"\S+ {re.escape(needs)}",))
+    assert any(needs in note for note in lab.json("runs", "show", "wide-task")["notes"])

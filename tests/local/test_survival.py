@@ -9,9 +9,9 @@ import pytest
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
 
-# A worker looks for its raylet once a second, and ends its task first if that is shorter. Ray takes
-# some 20 s to call a silent node dead: the run must be longer.
-FIB = ("--size", "350000", "--tasks", "12", "--repeat", "1", "--mode", "tasks")
+# A worker looks for its raylet once a second, and ends its task first if that is shorter. The run
+# may be over before Ray calls the silent node dead, some 20 s later: the lost task says so.
+FIB = ("--size", "350000", "--tasks", "4", "--repeat", "1", "--mode", "tasks")
 
 
 def test_fib_survives_a_ray_node_that_is_killed(cli, warm, processes, soon):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import Faults, explanation
+from tests.faults import Faults, explanation, quoted
 
 HERE, SERVER = "this machine", "HTTP server"
 SECTION = "Environment and cluster"
@@ -165,6 +165,28 @@ def test_no_operator_runs(up, api, cluster):
     assert "evidence kept: raykit runs show " in said.partition("error: ")[0]
 
 
+def test_the_operator_watches_other_namespaces(up, api, cluster):
+    container = {"name": "o", "args": ["--watch-namespace=theirs"]}
+    api.keep(
+        "deployments",
+        {
+            "metadata": {
+                "name": "kuberay-operator",
+                "namespace": "ray-system",
+                "labels": {"app.kubernetes.io/name": "kuberay-operator"},
+            },
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}},
+            "status": {
+                "updatedReplicas": 1,
+                "conditions": [{"type": "Available", "status": "True"}],
+            },
+        },
+    )
+    said = up("the operator watches other namespaces", api.url)
+    assert "KubeRay's operator does not watch namespace raykit" in said
+    assert "watchNamespace={theirs,raykit}" in said
+
+
 def port(listener):
     return listener.getsockname()[1]
 
@@ -172,4 +194,14 @@ def port(listener):
 def test_the_explanation_is_the_error_with_its_evidence_and_command():
     shown = "✓ preflight (0.1 s)\nerror: no\n  because\nnext: do it"
     assert explanation(shown) == ["error: no", "  because", "next: do it"]
-    assert explanation("a\nb") == ["a", "b"]
+    assert explanation("a\nb") == []
+
+
+def test_of_a_fault_that_is_survived_the_words_about_it_are_kept():
+    shown = "line 1\ndoubt: DISTURBED: a\nnode was lost; run it again\nrecord: x"
+    assert quoted(shown, [r"doubt: .*? again", "line 1"]) == [
+        "doubt: DISTURBED: a node was lost; run it again",
+        "line 1",
+    ]
+    with pytest.raises(AssertionError, match="not said: \\['waiting'\\]"):
+        quoted(shown, ["waiting"])

@@ -1,0 +1,33 @@
+"""A web server outside of the Kubernetes cluster, which its pods reach."""
+
+import json
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from tests.gsod_origin import Origin, certify
+
+
+@contextmanager
+def archives(lab, folder, *years):
+    """A server over TLS at the gateway of kind's network with these years of the sample; its
+    authority is `ca.pem` in the folder."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl")
+    words = ["docker", "network", "inspect", "kind"]
+    shown = subprocess.run(words, env=lab.env, capture_output=True, text=True, check=True).stdout
+    gateways = [each.get("Gateway", "") for each in json.loads(shown)[0]["IPAM"]["Config"]]
+    (gateway,) = [address for address in gateways if "." in address]
+    origin = Origin(certify(folder, f"IP:{gateway}"), gateway).sample(*years)
+    try:
+        yield origin
+    finally:
+        origin.close()
+
+
+def trust(lab, folder, namespace):
+    """The ConfigMap `authority`, with which pods of a namespace trust this server."""
+    words = ["configmap", "authority", f"--from-file=ca.pem={folder / 'ca.pem'}"]
+    lab.kubectl("create", *words, "-n", namespace)

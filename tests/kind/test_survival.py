@@ -1,0 +1,166 @@
+"""Tasks survive their node: a worker pod that is preempted or killed, a Kubernetes node that stops.
+
+The answer stays right; what was lost and tried again is in the record, in the strip and in the
+verdict.
+"""
+
+import subprocess
+import time
+
+import pytest
+
+from tests.kind import outside
+from tests.kind.life import restricted_namespace
+
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+
+SECTION = "Pods and scheduling"
+SLOW_SECONDS = 8.0
+"""How long the archives' server takes to answer: a task that reads is at work for longer."""
+# The head and one worker share a Kubernetes node; the other one is lost.
+SPEC = """
+name: hit
+head: {{taskCpus: 0, cpu: 100m, memory: 1536Mi, nodeSelector: {{kubernetes.io/hostname: {near}}}}}
+workers:
+  - {{name: near, nodeSelector: {{kubernetes.io/hostname: {near}}}, {pods}}}
+  - {{name: far, nodeSelector: {{kubernetes.io/hostname: {far}}}, {pods}}}
+"""
+PODS = (
+    "replicas: 1, taskCpus: 1, cpu: 100m, memory: 1280Mi, env: {SSL_CERT_FILE: /authority/ca.pem}, "
+    "volumes: [{name: authority, mountPath: /authority, configMap: authority, readOnly: true}]"
+)
+# The brackets keep the pattern from matching the command that looks for it.
+TASKS = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c '^ray::[fl]'"
+FIB = ("fib", "--", "--size", "100000", "--tasks", "40", "--repeat", "1", "--mode", "tasks")
+GSOD = ("gsod", "--", "--years", "2020", "2024", "--high-temp", "80")
+DISTURBED = r"doubt: DISTURBED: .*?undisturbed time"
+LOST = r"A Ray node was lost while the job ran \(worker \S+\); "
+
+
+@pytest.fixture(scope="module")
+def server(lab, tmp_path_factory):
+    """A slow web server outside of the cluster, with two years of the sample."""
+
+    def slow(_):
+        time.sleep(SLOW_SECONDS)
+        return False
+
+    folder = tmp_path_factory.mktemp("server")
+    with outside.archives(lab, folder, 2020, 2024) as origin:
+        origin.always, origin.folder = slow, folder
+        yield origin
+
+
+@pytest.fixture(scope="module")
+def namespace(lab, server):
+    """A namespace with a head and two workers, of which `far` has a Kubernetes node alone."""
+    with restricted_namespace(lab, "survival") as name:
+        outside.trust(lab, server.folder, name)
+        path = server.folder / "hit.yaml"
+        path.write_text(
+            SPEC.format(near=f"{lab.name}-worker", far=f"{lab.name}-worker2", pods=PODS)
+        )
+        lab.raykit("up", "-f", path, "-n", name)
+        yield name
+
+
+@pytest.fixture
+def running(lab, namespace, server, faults, soon):
+    """Starts a job, and waits until a task of it runs on the worker `far`; returns its pod too."""
+
+    def start(name, dashes, *options):
+        data = ("--data", server.url) if name == "gsod" else ()
+        watched = faults.start("submit", name, "--on", f"{namespace}/hit", dashes, *data, *options)
+        pod = soon(lambda: at_work(lab, namespace), 120)
+        watched.strike()
+        return watched, pod
+
+    yield start
+    soon(lambda: whole(lab, namespace), 300)
+
+
+def at_work(lab, namespace):
+    """The pod of the worker `far` while a task runs in it; else None."""
+    labels = "ray.io/cluster=hit,ray.io/group=far"
+    for pod in lab.objects("pods", "-n", namespace, "-l", labels):
+        name = pod["metadata"]["name"]
+        words = ("exec", "-n", namespace, name, "--", "sh", "-c", TASKS)
+        if int(lab.kubectl(*words, check=False).strip() or 0):
+            return name
+    return None
+
+
+def whole(lab, namespace):
+    """Whether all Kubernetes nodes, KubeRay and all clusters are ready again."""
+    ready = lab.kubectl(
+        *("get", "nodes", "-o"),
+        'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}',
+    )
+    operators = lab.objects("deployments", "-n", "ray-system")
+    rows = [row for name in ("raykit", namespace) for row in clusters(lab, name)]
+    return (
+        set(ready.split()) == {"True"}
+        and all(each["status"].get("readyReplicas") for each in operators)
+        and all(row["state"] == "ready" for row in rows)
+    )
+
+
+def clusters(lab, namespace):
+    return lab.json("status", "-n", namespace)["clusters"]
+
+
+def kill(lab, namespace, pod):
+    """What a Kubernetes node does to its pods when it vanishes: no time to say goodbye."""
+    words = ("--grace-period=0", "--force", "--wait=false")
+    lab.kubectl("delete", "pod", pod, "-n", namespace, *words)
+
+
+def survived(lab, retried):
+    """Check the record of a job that lost a Ray node and gave the right answer."""
+    run = lab.json("runs", "show", "last")
+    assert run["status"] == "SUCCEEDED"
+    assert [end["lost"] for end in run["tasks"]["ended"].values()] == [True]
+    assert run["tasks"]["retried"] >= retried
+    (result,) = run["results"]
+    if "years" in result["data"]:
+        assert [year["hits"] for year in result["data"]["years"]] == [108, 18]
+    else:
+        assert result["data"]["agree"] is True
+
+
+def test_fib_survives_a_worker_pod_that_is_preempted(lab, namespace, running, faults):
+    watched, pod = running(*FIB)
+    lab.kubectl("delete", "pod", pod, "-n", namespace, "--wait=false")
+    case = "a worker pod is preempted while fib runs"
+    # Ray lets running tasks end within the pod's grace period, so that none may be lost.
+    said = faults.end(watched, SECTION, case, code=0, says=(DISTURBED, LOST + ".*? tried again"))
+    assert "x node ended" in said.text
+    survived(lab, retried=0)
+
+
+def test_gsod_survives_a_worker_pod_that_is_killed(lab, namespace, running, faults):
+    watched, pod = running(*GSOD)
+    kill(lab, namespace, pod)
+    case = "a worker pod is killed while gsod reads"
+    says = (DISTURBED, LOST + r"\d+ tasks? (was|were) tried again")
+    faults.end(watched, SECTION, case, code=0, says=says)
+    survived(lab, retried=1)
+
+
+@pytest.mark.parametrize(
+    ("job", "case"),
+    [
+        (FIB, "a Kubernetes node stops while fib runs"),
+        (GSOD, "a Kubernetes node stops while gsod reads"),
+    ],
+)
+def test_a_job_survives_a_kubernetes_node_that_stops(lab, running, faults, job, case):
+    watched, _ = running(*job)
+    node = f"{lab.name}-worker2"
+    subprocess.run(["docker", "stop", "-t", "0", node], check=True, capture_output=True)
+    says = (DISTURBED, LOST + r"\d+ tasks? (was|were) tried again")
+    try:
+        faults.end(watched, SECTION, case, code=0, says=says)
+    finally:
+        subprocess.run(["docker", "start", node], check=True, capture_output=True)
+    survived(lab, retried=1)
