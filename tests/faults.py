@@ -154,11 +154,12 @@ def explanation(text):
 
 
 def quoted(text, patterns):
-    """What matches each pattern first, on a line of its own; fails where nothing does."""
+    """What matches each pattern first, on a line of its own; fails where nothing does. An empty
+    match, of a pattern that allows one, leaves no line."""
     found = [re.search(pattern, unbroken(text)) for pattern in patterns]
     lacking = [pattern for pattern, match in zip(patterns, found, strict=True) if match is None]
     assert not lacking, f"not said: {lacking}\n{text}"
-    return [match[0] for match in found]
+    return [match[0] for match in found if match[0]]
 
 
 def unbroken(text):
