@@ -167,7 +167,7 @@ def refuse_other_targets(on: str) -> None:
     if on != "local":
         raise UsageError(
             f"--on {on}: up and down take only --on local",
-            next="choose a Kubernetes context with --context, a cluster by its name",
+            next="raykit down NAME, raykit up -f SPEC, or raykit up --on local --name NAME",
         )
 
 

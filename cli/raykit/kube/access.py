@@ -16,6 +16,7 @@ from raykit.kube.kubeconfig import Entry, Kubeconfig
 from raykit.kube.tls import TlsSettings
 
 PROXY_SCHEMES = ("http", "https")
+GET_A_CONTEXT = "raykit kind up   (or set KUBECONFIG)"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -53,15 +54,11 @@ def access(context: str | None = None) -> Access:
         raise MissingError(
             "there is no kubeconfig",
             evidence=[f"{path} does not exist" for path in kubeconfig.paths()],
-            next="raykit kind up   (or set KUBECONFIG)",
+            next=GET_A_CONTEXT,
         )
     name = context or merged.current
     if not name:
-        raise MissingError(
-            "the kubeconfig has no current context",
-            evidence=_known(merged.contexts),
-            next="kubectl config use-context NAME   (or raykit … --context NAME)",
-        )
+        raise _no_current_context(merged.contexts)
     if name not in merged.contexts:
         raise _no_context(name, merged.contexts)
     _read[context] = _read[name] = _of(merged, name)
@@ -230,6 +227,17 @@ def _impersonation(user: _Section) -> Headers:
     if not all(value.isascii() for _, value in headers):
         raise user.wrong("as", "and its groups must be ASCII: they travel in HTTP headers")
     return tuple(headers)
+
+
+def _no_current_context(known: dict[str, Entry]) -> MissingError:
+    """The problem. After `raykit kind down` a kubeconfig may be there without any context."""
+    if not known:
+        return MissingError("the kubeconfig has no context", next=GET_A_CONTEXT)
+    return MissingError(
+        "the kubeconfig has no current context",
+        evidence=_known(known),
+        next="kubectl config use-context NAME   (or raykit … --context NAME)",
+    )
 
 
 def _no_context(name: str, known: dict[str, Entry]) -> MissingError:

@@ -103,6 +103,13 @@ def test_no_current_context_lists_those_there_are(tmp_path, monkeypatch):
     assert missing.value.evidence == ("there are: first",)
 
 
+def test_without_any_context_the_way_to_one_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", "kind: Config\n")))
+    with pytest.raises(MissingError, match="has no context") as missing:
+        access()
+    assert missing.value.next.startswith("raykit kind up ")
+
+
 def test_a_context_whose_cluster_is_not_there_is_refused(tmp_path, monkeypatch):
     text = ONE.replace("cluster: one", "cluster: gone")
     monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "one", text)))

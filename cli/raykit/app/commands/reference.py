@@ -99,7 +99,7 @@ def _init_job(job: str | None, name: str | None) -> dict[str, Any]:
 
 def _is_written(data: dict[str, Any]) -> str:
     name = Path(data["spec"]).name
-    return f"{name} is written; next: raykit validate -f {name}, then raykit up -f {name}"
+    return f"{name} is written\nnext: raykit validate -f {name}, then raykit up -f {name}"
 
 
 def _job_is_written(data: dict[str, Any]) -> str:
