@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ print("task:", ray.get(ray.remote(answer).remote()), sys.argv[1:], os.environ["O
 """
 ODD = "`id` $(id) \\ 'q' \"d\""
 """Values that a shell would change; `$NAME` is missing, because Ray itself expands it."""
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "rayjob.md").read_text("utf-8")
 PYTHON = """import sys, raykit
 run = raykit.submit(["true"], as_="rayjob", on=sys.argv[1])
 print(run.exit_code, run.record.status)
@@ -96,12 +99,28 @@ def test_a_job_on_a_cluster_that_is_up_takes_its_code_along_and_is_recorded(
     words = ("runs", "import", "--from-cluster", "--context", mine.context, "-n", namespace)
     assert [row["outcome"] for row in mine.json(*words)] == ["here already"]
 
-    program = (sys.executable, "-c", PYTHON, f"{namespace}/there")
-    done = subprocess.run(program, env=mine.env, capture_output=True, text=True, timeout=200)
-    assert done.stdout == "0 SUCCEEDED\n", done.stderr
-    assert last(mine)["target"]["rayjob"] in {
-        job["metadata"]["name"] for job in rayjobs(mine, namespace)
-    }
+
+def test_from_python_it_is_the_same_and_ended_rayjobs_of_ones_own_are_deleted_as_documented(
+    mine, namespace, on, tmp_path, soon
+):
+    colleague = mine.env | {"RAYKIT_RUNS": str(tmp_path / "theirs")}
+    for env in (mine.env, colleague):
+        program = (sys.executable, "-c", PYTHON, f"{namespace}/there")
+        done = subprocess.run(program, env=env, capture_output=True, text=True, timeout=200)
+        assert done.stdout == "0 SUCCEEDED\n", done.stderr
+    mine.raykit("submit", "--no-follow", *on, *SLEEP)
+    ours, theirs, running = sorted(
+        rayjobs(mine, namespace), key=lambda job: job["metadata"]["creationTimestamp"]
+    )
+    soon(lambda: sum("endTime" in job["status"] for job in rayjobs(mine, namespace)) == 2, 60)
+
+    (command,) = re.findall(r"```sh\n(kubectl -n NAMESPACE get.*?)```", DOCUMENTED, re.S)
+    words = ("bash", "-c", command.replace("NAMESPACE", namespace))
+    done = subprocess.run(words, env=mine.env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    left = {job["metadata"]["name"] for job in rayjobs(mine, namespace)}
+    assert left == {theirs["metadata"]["name"], running["metadata"]["name"]}, ours
+    mine.raykit("stop", "last")
 
 
 def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon):
