@@ -6,6 +6,7 @@ import contextlib
 
 from raykit.errors import JobsApiError
 from raykit.flows.rayjobs.arrival import RayJobArrival
+from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.rayjobs.session import RayJobSession
 from raykit.flows.session import Limits, Run, run_to_end
 from raykit.kube.connection import connect
@@ -96,6 +97,8 @@ def attach(
         arrival = RayJobArrival.of(job, progress, timeout)
 
         def join() -> None:
+            if job.has_ended and job.was_submitted and ended.cluster(job) is None:
+                raise EndedJobError(job)
             endpoint, cluster = arrival.reach_head(way)
             session.check_head(endpoint)
             session.record.cluster = session.record.cluster or observed.observe(cluster)

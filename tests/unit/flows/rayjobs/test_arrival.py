@@ -399,3 +399,25 @@ def test_a_job_that_the_head_has_already_is_attached_to(ray, submit):
     arrives(ray, log=b"x\n")()
     run, _ = submit()
     assert (run.exit_code, run.record.status) == (0, "SUCCEEDED")
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("number", range(12))
+def test_after_an_interrupt_at_any_request_the_record_and_the_cluster_agree(
+    api, ray, submit, ways, monkeypatch, own, number
+):
+    """An own cluster's job needs raykit for its code: its RayJob goes; the other one goes on."""
+    answer, asked = api.answer, []
+
+    def watched(method, path, query, body):
+        if not query.get("watch"):
+            asked.append((method, path))
+            if len(asked) == number + 2:  # the first one is of the connection
+                interrupt()
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(api, "answer", watched)
+    run, stays = submit(own=own)
+    assert run.exit_code == 130
+    assert stays is (run.record.status == "UNFINISHED")
+    assert not (own and stays)

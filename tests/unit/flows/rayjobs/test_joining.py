@@ -106,6 +106,7 @@ def test_after_its_cluster_the_record_is_completed_from_what_is_left(api, raykit
     code, _, said = raykit("attach", "run-1")
     assert code == 0
     assert "reading what is left of it" in said
+    assert "✗" not in said
     record = runs.read("run-1")
     assert (record.status, record.exit_code, record.log["kept"]) == ("SUCCEEDED", 0, "kept")
     assert record.results[0]["work"] == {"size": 9}
