@@ -114,7 +114,7 @@ def test_from_python_it_is_the_same_and_ended_rayjobs_of_ones_own_are_deleted_as
     )
     soon(lambda: sum("endTime" in job["status"] for job in rayjobs(mine, namespace)) == 2, 60)
 
-    (command,) = re.findall(r"```sh\n(kubectl -n NAMESPACE get.*?)```", DOCUMENTED, re.S)
+    (command,) = re.findall(r"```sh\n(ended=.*?)```", DOCUMENTED, re.S)
     words = ("bash", "-c", command.replace("NAMESPACE", namespace))
     done = subprocess.run(words, env=mine.env, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
