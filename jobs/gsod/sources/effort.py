@@ -21,7 +21,7 @@ USED_SHARE, NOTICEABLE_SECONDS = 0.5, 1.0
 KB, MB = 1e3, 1e6
 
 WITHOUT_NUMPY = (
-    "A Ray node has no NumPy, so a CSV parser read every file, which is many times slower; "
+    "A Ray node has no NumPy, so a CSV parser read every file, which takes some 15 times as long; "
     "next: pip install numpy isal (on a cluster: raykit image build)"
 )
 
