@@ -63,9 +63,18 @@ def of_place(
     context: str | None, namespace: str | None, ray_cluster: Object | None = None
 ) -> Subject:
     """A submission to a cluster that is there. ray_cluster: None: not known yet."""
-    queued = [{**ray_cluster, "kind": "RayCluster"}] if ray_cluster else []
     needed = rules.only(rules.ALWAYS, rules.OF_SUBMIT)
-    return Subject(context, namespace, needed, queued=queued)
+    if ray_cluster is None:
+        return Subject(context, namespace, needed)
+    if not _has_token(ray_cluster):
+        needed = [rule for rule in needed if rule.resource != "secrets"]
+    return Subject(context, namespace, needed, queued=[{**ray_cluster, "kind": "RayCluster"}])
+
+
+def _has_token(ray_cluster: Object) -> bool:
+    """Whether the head wants a token that stands in a Secret."""
+    options = ray_cluster["spec"].get("authOptions") or {}
+    return options.get("mode") == "token" and not options.get("enableK8sTokenAuth")
 
 
 def further(error: RaykitError, about: Callable[[], Subject | None]) -> list[RaykitError]:

@@ -173,6 +173,22 @@ def test_a_submission_to_a_cluster_has_advice_too(place, raykit):
     assert "get services/proxy: submit, ps, logs, stop: the Jobs API" in said
 
 
+@pytest.mark.parametrize(
+    ("options", "needs"),
+    [
+        (None, False),
+        ({"mode": "disabled"}, False),
+        ({"mode": "token"}, True),
+        ({"mode": "token", "enableK8sTokenAuth": True}, False),
+    ],
+)
+def test_the_right_to_read_secrets_is_missed_only_where_a_token_is_in_one(options, needs):
+    item = cluster("small")
+    item["spec"]["authOptions"] = options
+    subject = quick.of_place("prod", "raykit", item)
+    assert ("secrets" in [rule.resource for rule in subject.rules]) == needs
+
+
 def test_the_queue_of_the_spec_or_of_the_cluster_is_looked_at(up, place, raykit, tmp_path):
     said = "also: a queue is named (team), and the API server knows no Kueue"
     assert said not in up()[2]
