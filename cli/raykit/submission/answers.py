@@ -18,10 +18,13 @@ from typing import Any
 import httpx2
 
 from raykit.errors import JobsApiError
+from raykit.redaction import redacted
 
 SMALL_BYTES, MOST_BYTES = 1 << 20, 64 << 20
 MOST_CONTAINERS = 2_000_000
 """The most lists and objects in one JSON answer; 10,000 detailed task rows have about 300,000."""
+QUOTED = 200
+"""The most characters of an answer in JSON that an error shows."""
 ANSWER_SECONDS = 120.0
 LAST_MOMENT = 253_402_300_799_000.0
 """The end of the year 9999 in milliseconds: Python's datetime can show no later time."""
@@ -87,8 +90,13 @@ class Answer:
 
     @property
     def summary(self) -> str:
-        """The status and the first words on one line; of a traceback, its last error."""
+        """The status and the first words on one line; of a traceback, its last error.
+
+        Long JSON is not quoted: it may hold variables of jobs, whose values nobody has learned yet.
+        """
         text = self.text
+        if text.lstrip()[:1] in ("[", "{") and (len(text) > QUOTED or "env_vars" in text):
+            return f"HTTP {self.status_code}: JSON of {len(self.body):,} bytes"
         errors = LAST_ERROR.findall(text) if text.startswith("Traceback") else []
         return f"HTTP {self.status_code}: {one_line(errors[-1] if errors else text)}"
 
@@ -189,7 +197,8 @@ def not_ray(url: str, evidence: str) -> NotRayError:
 
 def one_line(text: str, length: int = 200) -> str:
     """The text's beginning on one line, with control characters replaced by `?`."""
-    words = " ".join(text[: 4 * length].split())
+    # A secret that is cut below would not be known any more.
+    words = " ".join(redacted(text[: 4 * length]).split())
     shown = "".join(letter if letter.isprintable() else "?" for letter in words)
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 

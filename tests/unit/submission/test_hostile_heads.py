@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from raykit import redaction
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError
 from raykit.submission import answers
@@ -226,3 +227,22 @@ def test_whoever_is_in_a_hurry_gives_an_answer_less_time(hostile, status):
         transport.limit_answers(-1.0)
         with pytest.raises(JobsApiError, match="does not end"):
             JobsApi(transport).jobs()
+
+
+JOBS = [{"runtime_env": {"env_vars": {"A_TOKEN": "nobody-has-learned-this"}}, "start_time": 1e300}]
+
+
+@pytest.mark.parametrize("body", [json.dumps(JOBS), json.dumps(JOBS)[:-1], json.dumps(JOBS * 9)])
+def test_an_answer_that_is_not_as_it_should_be_is_not_quoted_with_its_variables(hostile, body):
+    hostile.says(body.encode())
+    with pytest.raises(NotRayError) as caught:
+        ask(hostile, "jobs")
+    assert "nobody-has-learned" not in str(vars(caught.value))
+    assert f"HTTP 200: JSON of {len(body)} bytes" in caught.value.evidence[0]
+
+
+def test_a_secret_that_is_cut_at_the_end_of_a_line_leaves_no_beginning_of_it():
+    redaction.learn("a-long-secret-of-this-test")
+    assert (
+        answers.one_line("x" * 190 + "a-long-secret-of-this-test", 200) == "x" * 190 + "[redacted]"
+    )

@@ -169,7 +169,10 @@ class Collection:
                 self._cut[name] = f"left out: {error}"
                 continue
             # A secret may stand in a name, too: a variable's value that a file is called by.
-            contents[_free(safe_name(redacted(name)), contents)] = data
+            clean = _free(safe_name(redacted(name)), contents)
+            contents[clean] = data
+            if name in self._cut:
+                self._cut[clean] = self._cut.pop(name)
         return contents
 
     def _note(self, notes: dict[str, _Note], key: str, value: _Note) -> None:

@@ -200,8 +200,9 @@ def test_a_secret_in_a_name_is_in_no_header_and_its_file_is_found_by_the_name_of
 ):
     redaction.learn("raykit-prod-secret")
     into = collection()
-    into.add_log("nodes/raykit-prod-secret-1/a.log", b"line\n")
+    into.add_log("nodes/raykit-prod-secret-1/a.log", b"line\n", "the last 5 bytes")
     collected, data = closed(into)
+    assert collected.cut == [{"name": collected.files[0]["name"], "why": "the last 5 bytes"}]
     assert b"raykit-prod-secret" not in gzip.decompress(data)
     (file,) = collected.files
     assert evidence.read_file(io.BytesIO(data), file["name"]) == b"line\n"
