@@ -42,7 +42,7 @@ URL_CREDENTIALS = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that a screen obeys instead of showing; tabs and line ends are harmless."""
 
-FEW = 50
+FEW = 16
 """So many secrets are found faster one by one than all at once."""
 BLOCK = 1 << 14
 """So many places are looked at between two looks at the clock."""

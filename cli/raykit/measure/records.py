@@ -44,6 +44,7 @@ RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
 PROBE_BYTES = 1 << 16
 """Bytes that the disk must have room for before a run starts: about a record and a short log."""
 
+ELSEWHERE = "give --output-file a file in a folder that can be written"
 OF_THE_SYSTEM = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 """Folders whose links lead to what a process has open."""
 
@@ -249,16 +250,16 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file of a run completely or not at all, and durably, as `into` does.
+def write_atomically(path: Path, data: bytes, next: str = "") -> None:
+    """Write a file of a run completely or not at all, and durably. next: as for `into`.
 
     Errors: RecordError (7) with the path, if the disk refuses.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unwritable(path, error) from error
-    with into(path) as out:
+        raise unwritable(path, error, next) from error
+    with into(path, next) as out:
         out.write(data)
 
 

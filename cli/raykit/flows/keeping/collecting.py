@@ -22,7 +22,7 @@ from raykit.flows.targets import choosing
 from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
 from raykit.measure.keeping.evidence import EVIDENCE, Collected
-from raykit.measure.records import RunsFolder
+from raykit.measure.records import ELSEWHERE, RunsFolder
 from raykit.progress import Progress, reason
 from raykit.submission.jobs_api import JobsApi
 
@@ -129,5 +129,5 @@ def _save(
     begun = gathering.begin(name, why, named, seconds)
     with progress.step("collect", f"evidence of {title}"):
         gathering.gather(begun, target, ())
-        collected = gathering.write(begun, path)
+        collected = gathering.write(begun, path, ELSEWHERE if file else "")
     return Saved(collected, path)

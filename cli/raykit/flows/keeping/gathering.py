@@ -77,10 +77,10 @@ def gather(begun: Begun, target: Target, wanted: Sequence[str], api: JobsApi | N
         raise
 
 
-def write(begun: Begun, path: Path) -> Collected:
+def write(begun: Begun, path: Path, next: str = "") -> Collected:
     """Write the archive as a whole or not at all; return what is in it.
 
-    Errors: RecordError (7) if the disk refuses.
+    next: what to do if it cannot be written there. Errors: RecordError (7) if the disk refuses.
     """
     out = io.BytesIO()
     known = replace(begun.collected, seconds=round(time.time() - begun.collected.at, 3))
@@ -88,7 +88,7 @@ def write(begun: Begun, path: Path) -> Collected:
         collected = begun.files.close(out, known, begun.files.deadline + WRITE_SECONDS)
     except BadArchiveError as error:
         raise RecordError("the evidence cannot be archived", evidence=[str(error)]) from error
-    write_atomically(path, out.getvalue())
+    write_atomically(path, out.getvalue(), next)
     return collected
 
 

@@ -167,3 +167,12 @@ def test_a_run_is_shown_after_one_look_at_the_folder(runs, make_record, monkeypa
     monkeypatch.setattr(Path, "glob", lambda path, what: looks.append(what) or glob(path, what))
     assert raykit("runs", "show", word)[0] == 0
     assert sorted(looks) == ["*/evidence.tar.gz", "*/record.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_file_that_a_full_disk_refuses_says_to_name_another(ray, raykit):
+    code, _, err = raykit("collect", "--on", ray.url, "--output-file", "/dev/full")
+    assert code == 7
+    assert "/dev/full could not be written" in err
+    assert "No space left" in err
+    assert "next: give --output-file a file in a folder that can be written" in err

@@ -54,7 +54,6 @@ PRUNE_EPILOG = """Examples:
 Runs that an experiment needs, runs whose end raykit did not see and runs that are
 being followed stay.
 """
-ELSEWHERE = "give --output-file a file in a folder that can be written"
 
 
 def register(runs: typer.Typer) -> None:
@@ -83,7 +82,7 @@ def export(
 ) -> None:
     """Write runs as one archive, or their times for other tools."""
     from raykit.flows.keeping import exporting
-    from raykit.measure.records import into
+    from raykit.measure.records import ELSEWHERE, into
 
     as_json = output_format is Format.json
     if output_file is None:
