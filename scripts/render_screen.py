@@ -71,9 +71,10 @@ def draw(screen: str) -> str:
             f'width="{width}" height="{height}" role="img">',
             f"<title>{TITLE}</title>",
             f"<desc>{escape(screen)}</desc>",
+            "<style>text { white-space: pre }</style>",  # browsers set it on the element itself
             f'<rect width="{width}" height="{height}" rx="8" fill="{BACK}"/>',
             '<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, '
-            'monospace" font-size="14" style="white-space: pre">',
+            'monospace" font-size="14">',
             *texts,
             "</g>",
             "</svg>",
@@ -93,12 +94,18 @@ def _text(line: str, row: int) -> str:
 
 
 def take(folder: Path) -> None:
-    """Run the command with an empty folder of runs; keep its screen and its record."""
-    with tempfile.TemporaryDirectory() as runs:
-        env = os.environ | {"RAYKIT_RUNS": runs, "COLUMNS": str(COLUMNS)}
+    """Run the command as on a new machine: no runs, no local head, no context. Keep its screen
+    and its record."""
+    with tempfile.TemporaryDirectory() as runs, tempfile.TemporaryDirectory() as heads:
+        env = os.environ | {
+            "RAYKIT_RUNS": runs,
+            "XDG_RUNTIME_DIR": heads,
+            "KUBECONFIG": f"{heads}/none",
+            "COLUMNS": str(COLUMNS),
+        }
         program = str(Path(sys.executable).parent / COMMAND[0])
         done = subprocess.run(
-            [program, *COMMAND[1:], "--on", "local"],
+            [program, *COMMAND[1:]],
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
