@@ -216,10 +216,8 @@ class Finder:
         starts = range(self.step)
         self.pieces = {secret[at : at + self.piece] for secret in self.secrets for at in starts}
         self.ordered = sorted(self.secrets)
-        self.sizes: dict[str, list[int]] = {}
-        pairs = {(len(secret), secret[: self.piece]) for secret in self.secrets}
-        for size, begins in sorted(pairs, reverse=True):
-            self.sizes.setdefault(begins, []).append(size)
+        self.begins = {secret[: self.piece] for secret in self.secrets}
+        self.shorter = _beginnings(self.ordered)
 
     def _many(self, text: str, deadline: float) -> Iterator[tuple[int, int]]:
         done, piece, step, pieces = 0, self.piece, self.step, self.pieces
@@ -234,20 +232,35 @@ class Finder:
 
     def _size(self, text: str, start: int, deadline: float) -> int:
         """The length of the longest secret at a place; 0 if there is none."""
-        sizes = self.sizes.get(text[start : start + self.piece])
-        if sizes is None:
+        if text[start : start + self.piece] not in self.begins:
             return 0
         _check(deadline)
-        pieces = (text[start : start + size] for size in sizes)
-        return next((len(piece) for piece in pieces if piece in self.secrets), 0)
+        rest = text[start : start + self.longest]
+        after = bisect_right(self.ordered, rest)
+        secret = self.ordered[after - 1] if after else ""
+        while not rest.startswith(secret):
+            secret = self.shorter[secret]
+        return len(secret)
 
     def _may_begin(self, text: str, start: int) -> bool:
         """Whether the end of a text, from a place on, is the beginning of a longer secret."""
-        if len(text) - start >= self.piece and text[start : start + self.piece] not in self.sizes:
+        if len(text) - start >= self.piece and text[start : start + self.piece] not in self.begins:
             return False
         rest = text[start:]
         after = bisect_right(self.ordered, rest)
         return after < len(self.ordered) and self.ordered[after].startswith(rest)
+
+
+def _beginnings(ordered: Sequence[str]) -> dict[str, str]:
+    """Of sorted secrets, the longest other one that each begins with; empty if there is none."""
+    shorter: dict[str, str] = {}
+    above: list[str] = []
+    for secret in ordered:
+        while above and not secret.startswith(above[-1]):
+            above.pop()
+        shorter[secret] = above[-1] if above else ""
+        above.append(secret)
+    return shorter
 
 
 def beginning(data: AnyStr, text: AnyStr, first: int = 0) -> int:

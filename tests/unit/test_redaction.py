@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -77,12 +78,20 @@ def test_what_is_not_redacted_in_time_is_not_given_out(monkeypatch, few):
 
 def test_time_runs_out_within_one_text_that_is_full_of_secrets(monkeypatch):
     clock = iter(range(1000))
-    monkeypatch.setattr(redaction.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(redaction, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     for few in (0, 50):
         monkeypatch.setattr(redaction, "FEW", few)
         secrets = ["a" * size for size in range(5, 30)]
         with pytest.raises(NotRedactedError):
             Finder(secrets).replaced("a" * 1000 + "b", "*", deadline=next(clock) + 5)
+
+
+def test_secrets_that_begin_with_one_another_by_the_thousand_are_found_at_their_longest():
+    secrets = [f"{'a' * size}b" for size in range(8, 3000)] + ["a" * 9]
+    finder = Finder(secrets)
+    assert finder.replaced(f"{'a' * 2000}b.{'a' * 2000}", "*") == f"*.{'*' * 222}aa"
+    nested = Finder("x" * size for size in range(8, 3000))
+    assert nested.replaced(f"y{'x' * 2500}y{'x' * 7}", "*") == f"y*y{'x' * 7}"
 
 
 def test_a_head_cannot_teach_as_many_secrets_as_it_likes(monkeypatch):

@@ -50,9 +50,9 @@ class ApiServer:
 
     about: the context and what it allows. context: its name.
 
-    If the API server rejects the credentials (401), they are read again once. If it is busy (429,
-    or 5xx with `Retry-After`), the request is sent again for 15 s: it was not carried out, and
-    every request that raykit sends may be carried out twice.
+    If the API server rejects the credentials (401), they are read again once, but not with
+    `seconds`. If it is busy (429, or 5xx with `Retry-After`), the request is sent again for 15 s:
+    it was not carried out, and every request that raykit sends may be carried out twice.
 
     seconds: after which no request waits any longer; None: each has time-outs of its own.
     """
@@ -106,7 +106,9 @@ class ApiServer:
         deadline = min(time.monotonic() + BUSY_SECONDS, self._ends)
         while True:
             status, data, pause = self._answered(request)
-            if status == errors.UNAUTHORIZED and self._renewed():
+            # What has an end is advice, for which nobody has to log in once more.
+            may_renew = self._ends == math.inf
+            if status == errors.UNAUTHORIZED and may_renew and self._renewed():
                 status, data, pause = self._answered(request)
             if pause is None or time.monotonic() + pause > deadline:
                 return status, data

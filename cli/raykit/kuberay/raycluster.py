@@ -156,9 +156,9 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
 def end(cluster: Cluster, progress: Progress) -> None:
     """Delete a cluster and wait until its pods and the RayCluster itself are gone.
 
-    The autoscaler's container ignores SIGTERM. When Ray has ended in its pod, the pod is no longer
-    waited for: it is deleted without a grace period, if the user has the rights. A shorter period
-    would change nothing: kubelets do not read it once they end a pod.
+    The autoscaler's container ignores SIGTERM. When all others of its pod have ended, the pod is no
+    longer waited for: it is deleted without a grace period, if the user has the rights. A shorter
+    period would change nothing: kubelets do not read it once they end a pod.
     Errors: KubernetesError (5) if pods are left, ConflictError (8) if another cluster has its name.
     """
     connection, uid = cluster.connection, cluster.item["metadata"].get("uid")
@@ -188,9 +188,13 @@ def _is_still_there(cluster: Cluster) -> bool:
 
 
 def _end_after_ray(cluster: Cluster, pod: Object) -> None:
+    """Delete an ending pod at once if all containers but the autoscaler's have ended."""
     name, uid = pod["metadata"]["name"], pod["metadata"].get("uid")
-    container = ray_pods.ray_container(cluster.item, pod)["name"]
-    if cluster.connection.log_ends(name, cluster.namespace, container, LOG_SECONDS):
+    names = [container["name"] for container in pod["spec"]["containers"]]
+    others = [each for each in names if each != ray_pods.AUTOSCALER_CONTAINER]
+    if others and all(
+        cluster.connection.log_ends(name, cluster.namespace, each, LOG_SECONDS) for each in others
+    ):
         cluster.connection.delete("Pod", name, cluster.namespace, uid=uid, grace_seconds=0)
 
 

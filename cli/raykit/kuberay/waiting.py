@@ -110,16 +110,17 @@ def watched(
         own = Kubernetes(connection.access)
         pause = 0.0
         while not ended.wait(pause):
-            began = time.monotonic()
+            began, lasted = time.monotonic(), 0.0
             try:
                 for _ in own.changes(
                     watch.kind, namespace, WATCH_SECONDS, labels=watch.labels, fields=watch.fields
                 ):
                     changed.set()
+                lasted = time.monotonic() - began
             except Exception:
                 # A watch only shortens the sleep; without it the waiting still works.
                 pass
-            pause = pause_after(time.monotonic() - began, pause)
+            pause = pause_after(lasted, pause)
         own.close()
 
     def wake(seconds: float) -> None:

@@ -292,9 +292,10 @@ def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
 
 def _is_stream(path: Path) -> bool:
     """Whether a name is that of a device or a pipe, and not of a link that anybody made."""
-    if path.parent not in OF_THE_SYSTEM and path.is_symlink():
-        return False
-    return path.exists() and not (path.is_file() or path.is_dir())
+    if path.parent in OF_THE_SYSTEM:
+        # A shell may have opened a file under such a name: > FILE.
+        return path.exists()
+    return not path.is_symlink() and path.exists() and not (path.is_file() or path.is_dir())
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -404,6 +404,27 @@ def test_the_autoscaler_of_a_head_that_has_ended_is_not_waited_for(held, raykit)
     assert of_pods(held) == [(POD, 0)]
 
 
+def test_a_container_beside_ray_may_end_before_its_pod_goes(held, raykit, monkeypatch):
+    monkeypatch.setattr(raycluster, "END_SECONDS", 1.5)
+    monkeypatch.setattr(raycluster, "LOG_SECONDS", 0.2)
+    held.kept["pods"]["raykit", "small-head"]["spec"]["containers"].append({"name": "logs"})
+    asked, answer = [], held.answer
+
+    def as_kubelet(method, path, query, body):
+        if path == f"{POD}/log":
+            asked.append(query["container"])
+            if query["container"] == "logs":
+                return 403, {"kind": "Status", "code": 403, "message": "its log has no end yet"}
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(held, "answer", as_kubelet)
+    held.say(f"{POD}/log", "the whole log of Ray's container")
+    assert raykit("down", "small", "--yes")[0] == 5
+    assert "logs" in asked
+    assert "autoscaler" not in asked
+    assert of_pods(held) == []
+
+
 def test_a_head_whose_log_may_not_be_read_has_its_whole_grace_period(held, raykit, monkeypatch):
     monkeypatch.setattr(raycluster, "END_SECONDS", 0.5)
     held.refuse(f"{POD}/log", 403, "pods/log is forbidden")

@@ -7,8 +7,8 @@ import yaml
 
 from raykit import redaction
 from raykit.errors import MissingError
-from raykit.kube.access import access
-from raykit.kube.connection import connect
+from raykit.kube.access import access, last_read
+from raykit.kube.connection import Kubernetes, connect
 
 PROXY_KEYS = {"proxy-url": "http://me:hidden-word@127.0.0.1:1"}
 
@@ -146,3 +146,15 @@ def test_credentials_that_are_no_longer_accepted_are_read_again_once(api, kubeco
         with pytest.raises(Exception, match="does not accept"):
             connection.version()
     assert api.tokens == ["Bearer old", "Bearer old", "Bearer new"]
+
+
+def test_a_connection_with_an_end_reads_no_credentials_again(api, kubeconfig, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old")
+    kubeconfig(api.url, user={"tokenFile": str(token)})
+    with connect(), Kubernetes(last_read(None), seconds=60) as hasty:
+        token.write_text("new")
+        api.refuse("/version", 401, "Unauthorized")
+        with pytest.raises(Exception, match="does not accept"):
+            hasty.version()
+    assert api.tokens == ["Bearer old", "Bearer old"]

@@ -284,6 +284,13 @@ def test_a_pipe_that_a_process_has_open_is_written_into_by_its_name(tmp_path):
         assert pipe.read() == b"evidence"
 
 
+def test_a_file_that_a_shell_has_opened_is_written_into_by_the_systems_name_for_it(tmp_path):
+    opened = tmp_path / "out"
+    with opened.open("wb") as out:
+        write_atomically(Path(f"/dev/fd/{out.fileno()}"), b"evidence")
+    assert opened.read_bytes() == b"evidence"
+
+
 @pytest.mark.parametrize("kind", ["file", "pipe", "nothing"])
 @pytest.mark.parametrize("name", ["record.json", f".record.json.{os.getpid()}"])
 def test_a_link_in_place_of_a_file_is_replaced_and_not_followed(tmp_path, kind, name):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 
 from raykit.errors import JobsApiError, RaykitError
 from raykit.measure import strip
-from raykit.submission.answers import Row
+from raykit.redaction import redacted
+from raykit.submission.answers import LostConnectionError, Row
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
 PENDING_SECONDS, SILENT_SECONDS, UNANSWERED_SECONDS = 10.0, 15.0, 10.0
 """How long a job is PENDING, or prints nothing, before raykit asks the head why; and how long the
 head does not answer before raykit says so."""
-AGAIN_SECONDS = 5.0
-"""The pause between two looks at the Ray nodes of a job that prints nothing."""
+AGAIN_SECONDS, PAUSE_SECONDS = 5.0, 60.0
+"""The pause between two looks at the Ray nodes of a job that prints nothing; a further one after a
+look that the head refused."""
+MOST_LOST, LONGEST_REASON = 20, 300
 GIB = 2**30
 WAITING = frozenset({"PENDING_NODE_ASSIGNMENT", "PENDING_CREATION"})
 """Ray's states of tasks and of actors that wait for a Ray node."""
@@ -72,26 +75,29 @@ class Demand:
 
         def tell() -> None:
             try:
-                lines = [line for line in ask() if line not in self.said]
+                for line in ask():
+                    if line not in self.said:
+                        self.said.add(line)
+                        self.note(line)
+            except LostConnectionError:
+                # The next look asks again.
+                pass
             except (RaykitError, RuntimeError):
                 # The job goes on, and following it says what is wrong with the head. If the job
                 # ends meanwhile, the connection is closed.
-                self.due[state] = inf
-                return
-            self.said.update(lines)
-            for line in lines:
-                self.note(line)
+                self.due[state] += PAUSE_SECONDS
 
         self.asking = threading.Thread(target=tell, name="demand", daemon=True)
         self.asking.start()
 
-    def _why_silent(self, api: JobsApi, details: JobDetails) -> Sequence[str]:
+    def _why_silent(self, api: JobsApi, details: JobDetails) -> Iterator[str]:
         nodes = api.nodes()
         lost = lost_nodes(nodes, details)
         if lost == self.lost:
-            return []
+            return
         self.lost = lost
-        return [*lost, *waiting_for_room(api, details, nodes)]
+        yield from lost
+        yield from waiting_for_room(api, details, nodes)
 
 
 def pending(api: JobsApi, details: JobDetails) -> list[str]:
@@ -107,12 +113,12 @@ def pending(api: JobsApi, details: JobDetails) -> list[str]:
 
 def lost_nodes(nodes: Sequence[Row], details: JobDetails) -> list[str]:
     """A line for each Ray node that was lost since a job began, with Ray's reason."""
-    there = strip.present(nodes, details.start_time, None)
-    return [
-        f"the Ray node {node.name} was lost: {' '.join(node.why.split()) or 'Ray names no reason'}"
-        for node in there
-        if node.lost
+    lost = [node for node in strip.present(nodes, details.start_time, None) if node.lost]
+    lines = [
+        f"the Ray node {_short(node.name)} was lost: {_short(node.why) or 'Ray names no reason'}"
+        for node in lost[:MOST_LOST]
     ]
+    return [*lines, "more Ray nodes were lost"] if len(lost) > MOST_LOST else lines
 
 
 def waiting_for_room(api: JobsApi, details: JobDetails, nodes: Sequence[Row]) -> list[str]:
@@ -138,6 +144,11 @@ def waiting_for_room(api: JobsApi, details: JobDetails, nodes: Sequence[Row]) ->
 def driver_actor(submission_id: str | None) -> str:
     """Ray's name of the actor that starts the driver of a job."""
     return f"_ray_internal_job_actor_{submission_id}"
+
+
+def _short(text: str) -> str:
+    """A text of a head in one line, short and without secrets, of which a cut would leave parts."""
+    return redacted(" ".join(text.split()))[:LONGEST_REASON]
 
 
 def _lacking(wanted: object, nodes: Sequence[Row]) -> str:

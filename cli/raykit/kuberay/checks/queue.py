@@ -20,6 +20,8 @@ from raykit.spec.names import QUEUE_LABEL
 
 NAME = "queue"
 API = KINDS["LocalQueue"].api_version
+OLD_API = "kueue.x-k8s.io/v1beta1"
+"""What Kueue served alone before 0.15."""
 LABELS = {"app.kubernetes.io/name": "kueue", "control-plane": "controller-manager"}
 FRAMEWORKS = {"RayCluster": "ray.io/raycluster", "RayJob": "ray.io/rayjob"}
 """What Kueue's configuration calls the kinds that it may admit."""
@@ -59,6 +61,9 @@ def check(connection: Kubernetes, namespace: str, queues: Mapping[str, Collectio
     """Whether Kueue would admit these kinds from these LocalQueues, as far as it may be read."""
     names = ", ".join(queues)
     if not connection.serves(API, "localqueues"):
+        if connection.serves(OLD_API, "localqueues"):
+            what = f"a queue is named ({names}), of a Kueue older than raykit can check"
+            return checks.skipped(NAME, what, [f"it serves {OLD_API}, not {API}"])
         what = f"a queue is named ({names}), and the API server knows no Kueue"
         evidence = [f"it knows no localqueues in {API}; without Kueue the label does nothing"]
         return checks.missing(NAME, what, evidence, f"install Kueue: {MANUAL}")

@@ -118,6 +118,7 @@ DEAD = {
     "state_message": "missed too many\nheartbeats",
     "start_time_ms": BEGAN - 60_000,
 }
+GONE = {**DEAD, "end_time_ms": BEGAN + 9_000}
 
 
 def test_a_node_that_is_lost_while_a_job_is_silent_is_named_once(ray, details, clock):
@@ -126,7 +127,7 @@ def test_a_node_that_is_lost_while_a_job_is_silent_is_named_once(ray, details, c
     asking = Demand(notes.note)
     for seconds, lost in ((14, 0), (15, 0), (19, 1), (20, 1), (21, 1), (25, 1), (30, 2)):
         gone = [
-            {**DEAD, "end_time_ms": BEGAN + 9_000},
+            GONE,
             {**DEAD, "node_name": "b", "end_time_ms": BEGAN + 9_500},
         ]
         before = {**DEAD, "node_id": "c", "end_time_ms": BEGAN - 1_000}
@@ -140,6 +141,42 @@ def test_a_node_that_is_lost_while_a_job_is_silent_is_named_once(ray, details, c
     ]
     # Of the tasks that may wait for room it asks at first, and again after each loss.
     assert (ray.asked("/api/v0/nodes"), ray.asked("/api/v0/tasks")) == (4, 3)
+
+
+def looked(asking, api, job, clock, *moments):
+    for clock.seconds in moments:
+        asking.look(api, job)
+        settled(asking)
+
+
+def test_a_lost_node_is_named_though_the_head_says_no_more(ray, details, clock):
+    ray.nodes, ray.refuse["/api/v0/tasks"] = [GONE], (500, "no")
+    notes = Notes()
+    looked(Demand(notes.note), ray.api(), details(), clock, 15)
+    assert notes.texts == ["the Ray node worker 10.244.1.8 was lost: missed too many heartbeats"]
+
+
+def test_after_a_refusal_lost_nodes_are_looked_for_again(ray, details, clock):
+    job, api, notes = details(), ray.api(), Notes()
+    asking = Demand(notes.note)
+    ray.refuse["/api/v0/nodes"] = (500, "busy")
+    looked(asking, api, job, clock, 15, 21, 79)
+    assert ray.asked("/api/v0/nodes") == 1
+    del ray.refuse["/api/v0/nodes"]
+    ray.nodes = [GONE]
+    looked(asking, api, job, clock, 80)
+    assert len(notes.texts) == 1
+
+
+def test_a_head_that_names_many_lost_nodes_does_not_fill_the_screen(ray, details, clock):
+    ray.nodes = [
+        {**GONE, "node_id": f"{number:056}", "node_name": "n" * 4000, "state_message": "x" * 4000}
+        for number in range(500)
+    ]
+    lines = demand.lost_nodes(ray.api().nodes(), details())
+    assert len(lines) == demand.MOST_LOST + 1
+    assert max(map(len, lines)) < 2 * demand.LONGEST_REASON + 50
+    assert lines[-1] == "more Ray nodes were lost"
 
 
 def test_a_job_that_prints_is_not_asked_about(ray, details, clock):

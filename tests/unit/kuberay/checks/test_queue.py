@@ -80,6 +80,12 @@ def test_a_queue_in_order_is_ok(kueue):
     assert checked().what == "Kueue runs and admits from team"
 
 
+def test_an_older_kueue_is_not_called_absent(kueue):
+    kueue.answers["/apis/kueue.x-k8s.io/v1beta1"] = kueue.answers.pop(API)
+    assert checked().state is State.skipped
+    assert checked().what == "a queue is named (team), of a Kueue older than raykit can check"
+
+
 def test_without_kueue_the_label_does_nothing(kueue):
     del kueue.answers[API]
     found = checked()
