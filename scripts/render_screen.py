@@ -2,6 +2,7 @@
 
     python scripts/render_screen.py            # docs/pictures/run.svg from docs/pictures/run/
     python scripts/render_screen.py --take     # run `raykit submit fib` first; keep its screen
+    python scripts/render_screen.py --of RUN   # the screen of a run that was kept, from its record
     python scripts/render_screen.py --check    # write nothing; exit 8 where the SVG differs
 
 docs/pictures/run/ has the screen as it was (screen.txt) and the run's record. A test checks that
@@ -21,10 +22,16 @@ import tempfile
 from html import escape
 from pathlib import Path
 
+from raykit.app.picture import picture
+from raykit.measure.records import RunsFolder
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures" / "run"
 PICTURE = FOLDER.with_suffix(".svg")
-COMMAND = ["raykit", "submit", "fib"]
+COMMAND = ["raykit", "submit", "fib", "--on", "local"]
+OF_RAY = re.compile(r'\{"raykit"|Running entrypoint|\d{4}-\d\d-\d\d ')
+"""Lines of a driver's log that raykit does not show."""
+
 COLUMNS = 80
 """Width of the screen that is taken."""
 
@@ -48,9 +55,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, exit 8 on drift")
     parser.add_argument("--take", action="store_true", help="run the command first")
+    parser.add_argument("--of", type=Path, metavar="RUN", help="folder of a run with its record")
     options = parser.parse_args()
     if options.take:
         take(FOLDER)
+    elif options.of:
+        keep(FOLDER, options.of.resolve(), screen_of(options.of.resolve()))
     drawn = draw((FOLDER / "screen.txt").read_text("utf-8"))
     if not options.check:
         PICTURE.write_text(drawn, "utf-8")
@@ -94,15 +104,9 @@ def _text(line: str, row: int) -> str:
 
 
 def take(folder: Path) -> None:
-    """Run the command as on a new machine: no runs, no local head, no context. Keep its screen
-    and its record."""
-    with tempfile.TemporaryDirectory() as runs, tempfile.TemporaryDirectory() as heads:
-        env = os.environ | {
-            "RAYKIT_RUNS": runs,
-            "XDG_RUNTIME_DIR": heads,
-            "KUBECONFIG": f"{heads}/none",
-            "COLUMNS": str(COLUMNS),
-        }
+    """Run the command with an empty folder of runs; keep its screen and its record."""
+    with tempfile.TemporaryDirectory() as runs:
+        env = os.environ | {"RAYKIT_RUNS": runs, "COLUMNS": str(COLUMNS)}
         program = str(Path(sys.executable).parent / COMMAND[0])
         done = subprocess.run(
             [program, *COMMAND[1:]],
@@ -113,13 +117,34 @@ def take(folder: Path) -> None:
             check=True,
         )
         (kept,) = (path.parent for path in Path(runs).glob("*/record.json"))
-        shutil.rmtree(folder, ignore_errors=True)
-        run = folder / "record" / kept.name
-        run.mkdir(parents=True)
-        for name in ("record.json", "driver.log"):
-            run.joinpath(name).write_text(_impersonal(kept.joinpath(name).read_text("utf-8")))
-    screen = f"$ {' '.join(COMMAND)}\n{done.stdout}"
-    (folder / "screen.txt").write_text(_impersonal(screen), "utf-8")
+        keep(folder, kept, done.stdout)
+
+
+def keep(folder: Path, run: Path, printed: str) -> None:
+    """Keep the screen and the record of a run in place of those that are there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    kept = folder / "record" / run.name
+    kept.mkdir(parents=True)
+    for name in ("record.json", "driver.log"):
+        kept.joinpath(name).write_text(_impersonal(run.joinpath(name).read_text("utf-8")))
+    screen = f"$ {' '.join(COMMAND)}\n{printed}"
+    folder.joinpath("screen.txt").write_text(_impersonal(screen), "utf-8")
+
+
+def screen_of(run: Path) -> str:
+    """What the command printed: its steps from the record, the job's lines, and the picture."""
+    runs = RunsFolder(run.parent)
+    record = runs.read(run.name)
+    seconds = {phase.name: phase.seconds for phase in record.phases}
+    log = runs.log(record.id).decode().splitlines()
+    lines = [
+        record.target["chosen"],
+        f"✓ Ray head on this machine ({seconds['ray-start']:.1f} s)",
+        f"✓ submit {record.id} ({seconds['submit']:.1f} s)",
+        *(line for line in log if not OF_RAY.match(line)),
+        picture(record, COLUMNS),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _impersonal(text: str) -> str:
