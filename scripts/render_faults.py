@@ -61,7 +61,8 @@ Made by `scripts/render_faults.py` from a run of the tests themselves (`tests/fa
 two cores, shared with other work). *Seconds* count from the command's start, or from the fault
 where it strikes while raykit follows a job, until raykit has ended. *Silent* is the longest time in
 between in which the terminal showed no new word. *Where* says what was real: a kind cluster, or a
-small HTTP server that speaks the Kubernetes API, or this machine's own tools.
+small HTTP server that speaks the Kubernetes API, or this machine's own tools. Where the command
+goes on to a good end (exit 0), its words about the fault are shown, if there are any.
 """
 
 

@@ -46,6 +46,7 @@ kind: PriorityClass
 metadata: {{name: urgent}}
 value: 1000
 """
+SECTION = "Pods and scheduling"
 NO_ROOM = "insufficient unused quota for memory"
 
 
@@ -152,13 +153,12 @@ def test_a_cluster_without_room_in_its_queue_waits_says_so_and_comes_up(
     mine.raykit("up", "-f", spec("second", "queue: team", memory="2Gi"), *place)
 
 
-def test_a_queue_that_does_not_exist_ends_the_wait_with_its_name(mine, namespace, queue, spec):
+def test_a_queue_that_does_not_exist_ends_the_wait_with_its_name(queue, refused_up, spec):
     queue("4Gi")
-    path = spec("lost", "queue: nobody")
-    refused = mine.raykit("up", "-f", path, "-n", namespace, "--yes", code=5)
-    assert "LocalQueue nobody doesn't exist" in refused.stderr
-    assert "get localqueues" in refused.stderr
-    assert "also: " not in refused.stderr, "doctor would say the same of the queue, and no more"
+    said = refused_up("the queue of a cluster does not exist", spec("lost", "queue: nobody"))
+    assert "LocalQueue nobody doesn't exist" in said
+    assert "get localqueues" in said
+    assert "also: " not in said, "doctor would say the same of the queue, and no more"
 
 
 def checked(lab, path, namespace, code):
@@ -194,37 +194,43 @@ def test_doctor_says_what_is_wrong_with_the_queue_of_a_spec(mine, namespace, que
 
 
 def test_a_rayjob_waits_in_its_queue_and_runs_when_it_is_admitted(
-    mine, namespace, queue, spec, soon
+    mine, namespace, queue, spec, faults
 ):
     queue("3Gi")
     place = ("-n", namespace, "--yes")
     mine.raykit("up", "-f", spec("holder", "queue: team", memory="2Gi"), *place)
     own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place, "--timeout", "180")
     small = ("--", "--size", "2000", "--repeat", "2", "--tasks", "4")
-    with running(mine, "submit", "fib", *own, *small) as (child, said):
-        soon(lambda: NO_ROOM in said.read_text(), 60)
-        assert "QUEUED in team, place 1 of 1" in said.read_text()
-        mine.raykit("down", "holder", "-n", namespace, "--yes")
-        assert child.wait(200) == 0, said.read_text()
+    watched = faults.start("submit", "fib", *own, *small, env=mine.env)
+    watched.until("waiting: QUEUED in team, place 1 of 1: ")
+    mine.raykit("down", "holder", "-n", namespace, "--yes")
+    case = "a RayJob has no room in its queue, for a while"
+    says = (f"waiting: QUEUED in team, place 1 of 1: .*?{NO_ROOM}",)
+    faults.end(watched, SECTION, case, code=0, says=says)
     assert mine.json("runs", "show", "last")["status"] == "SUCCEEDED"
 
 
 def test_a_preempted_rayjob_is_queued_again_and_followed_to_the_end_of_its_next_start(
-    mine, namespace, queue, spec, soon
+    mine, namespace, queue, spec, faults
 ):
     queue("3Gi")
     place = ("-n", namespace, "--yes")
     own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place)
-    sleeps = ("python", "-uc", "import time; print('began'); time.sleep(30); print('done')")
-    with running(mine, "submit", "--entrypoint", *own, "--", *sleeps) as (child, said):
-        soon(lambda: "began" in said.read_text(), 200)
-        urgent = spec("urgent", "queue: team", memory="2Gi", priorityClass="urgent")
-        mine.raykit("up", "-f", urgent, *place)
-        soon(lambda: "Preempted" in said.read_text(), 120)
-        assert "KubeRay starts the job again" in said.read_text()
-        mine.raykit("down", "urgent", "-n", namespace, "--yes")
-        assert child.wait(250) == 0, said.read_text()
-        assert "done" in said.read_text()
+    # It prints all the time, so that what is silent is raykit.
+    loop = "import time; print('began'); [print(i) or time.sleep(1) for i in range(30)]"
+    counts = ("python", "-uc", f"{loop}; print('done')")
+    watched = faults.start("submit", "--entrypoint", *own, "--", *counts, env=mine.env)
+    watched.until("began", 200)
+    watched.strike()
+    urgent = spec("urgent", "queue: team", memory="2Gi", priorityClass="urgent")
+    mine.raykit("up", "-f", urgent, *place)
+    watched.until("Preempted", 120)
+    mine.raykit("down", "urgent", "-n", namespace, "--yes")
+    says = (r"its cluster was taken away \(.*?\): KubeRay starts the job again",)
+    case = "Kueue preempts a RayJob while it is followed"
+    said = faults.end(watched, SECTION, case, code=0, says=says)
+    assert "Preempted" in said.text
+    assert "done" in said.text
     record = mine.json("runs", "show", "last")
     assert record["status"] == "SUCCEEDED"
     assert any("KubeRay starts the job again" in note for note in record["notes"])

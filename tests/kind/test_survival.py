@@ -34,7 +34,8 @@ TASKS = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c '^ray::
 FIB = ("fib", "--", "--size", "100000", "--tasks", "40", "--repeat", "1", "--mode", "tasks")
 GSOD = ("gsod", "--", "--years", "2020", "2024", "--high-temp", "80")
 DISTURBED = r"doubt: DISTURBED: .*?undisturbed time"
-LOST = r"A Ray node was lost while the job ran \(worker \S+\); "
+# A pod that was killed without a goodbye may end some time later, in the run of the next test.
+LOST = r"(A Ray node was|\d+ Ray nodes were) lost while the job ran \(worker .*?\); "
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +117,12 @@ def kill(lab, namespace, pod):
 
 
 def survived(lab, retried):
-    """Check the record of a job that lost a Ray node and gave the right answer."""
+    """Check the record of a job that lost Ray nodes and gave the right answer."""
     run = lab.json("runs", "show", "last")
     assert run["status"] == "SUCCEEDED"
-    assert [end["lost"] for end in run["tasks"]["ended"].values()] == [True]
+    ended = [end["lost"] for end in run["tasks"]["ended"].values()]
+    assert ended
+    assert all(ended)
     assert run["tasks"]["retried"] >= retried
     (result,) = run["results"]
     if "years" in result["data"]:
