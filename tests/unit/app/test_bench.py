@@ -2,6 +2,8 @@
 
 import pytest
 
+from raykit.app.commands.measuring import bench
+
 SPEC = """
 name: shape
 head: {memory: 2Gi}
@@ -114,3 +116,12 @@ def test_the_table_as_csv_has_a_row_an_arm(raykit, measured):
 def test_conditions_need_an_experiment(raykit, measured):
     words = ("20261126-000001-one", "20261126-000001-two", "--fail-if", "speedup<1")
     assert raykit("compare", *words)[0] == 2
+
+
+def test_a_password_in_an_address_is_in_no_arm_that_an_experiment_keeps():
+    (arm,) = bench._arms(["https://me:s3cr3t@host/ray"], [], None, None, None)
+    assert (arm.name, arm.asked) == (
+        "https://[redacted]@host/ray",
+        "--on https://[redacted]@host/ray",
+    )
+    assert arm.where.on == "https://me:s3cr3t@host/ray"

@@ -51,6 +51,8 @@ MOST_BYTES, MOST_FILES = 64 << 20, 2_000
 """All files of an archive together, before they are compressed."""
 LONGEST_NOTE = 500
 """Characters of one name or reason in the index; a part of a longer one could hide a secret."""
+MOST_PARTS = 1_000_000
+"""Of an index that is read: anybody may have made it, and each takes memory."""
 GROWTH = 4
 """Redacting makes a file up to 2.8 times as long (of `://a@`), so more is read than is gathered."""
 
@@ -279,7 +281,10 @@ def _index(entry: Entry) -> Collected:
     if entry.name != f"{ROOT}/{INDEX}":
         raise BadArchiveError(f"its first file is not {INDEX}")
     try:
-        data = events.loads(b"".join(entry.chunks).decode())
+        text = b"".join(entry.chunks).decode()
+        if text.count("[") + text.count("{") > MOST_PARTS:
+            raise ValueError("it has too many parts")
+        data = events.loads(text)
         if data.get("schema") != SCHEMA:
             raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
         collected = Collected(**data)

@@ -84,7 +84,7 @@ def summaries(runs: RunsFolder) -> list[Summary]:
 
 def collections(runs: RunsFolder) -> list[Summary]:
     """The evidence of clusters that is in folders of its own, oldest first."""
-    folders = (path.parent for path in runs.path.glob(f"*/{EVIDENCE}"))
+    folders = (path.parent for path in runs.path.glob(f"*/{EVIDENCE}") if path.is_file())
     alone = [
         folder
         for folder in folders

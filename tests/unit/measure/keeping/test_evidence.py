@@ -128,6 +128,7 @@ def test_a_tail_is_the_end_from_the_beginning_of_a_line_on(chunks, most):
         ("raykit-evidence/other.json", b"{}", "first file"),
         ("raykit-evidence/collected.json", b"[]", "cannot be read"),
         ("raykit-evidence/collected.json", b'{"schema": 2}', "schema 2"),
+        ("raykit-evidence/collected.json", b"[" + b"[]," * 1_000_000 + b"0]", "too many parts"),
         ("raykit-evidence/collected.json", b'{"schema": 1}', "cannot be read"),
         ("raykit-evidence/../x", b"{}", "is no file of evidence"),
         ("/etc/passwd", b"{}", "is no file of evidence"),

@@ -1,6 +1,7 @@
 """A list of runs is made of the heads of their records, and says the same as the records."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from raykit.errors import RecordError
 from raykit.measure.keeping import heads
-from raykit.measure.keeping.summaries import UNREADABLE, Wanted, summaries
+from raykit.measure.keeping.summaries import UNREADABLE, Wanted, collections, summaries
 from raykit.measure.records import RunsFolder
 from raykit.phases import Phase
 
@@ -107,3 +108,10 @@ def test_a_list_can_be_narrowed(runs, make_record, wanted, days):
         record = make_record(id=day(number), job=job, status=status, started=float(number))
         runs.write(record)
     assert [int(run.id[6:8]) for run in wanted.of(summaries(runs))] == days
+
+
+def test_a_pipe_in_place_of_evidence_is_none(runs):
+    folder = runs.folder("20260101-000000-one-aaaa")
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "evidence.tar.gz")
+    assert collections(runs) == []

@@ -25,6 +25,7 @@ from raykit.app.options import (
 from raykit.errors import UsageError
 from raykit.flows.ranges import SECONDS
 from raykit.measure.experiment.plan import Scaling
+from raykit.redaction import redacted
 
 if TYPE_CHECKING:
     from raykit.flows.experiments.request import Arm
@@ -198,7 +199,9 @@ def _arms(
     from raykit.flows.clusters import up
     from raykit.flows.experiments.request import Arm
 
-    arms = [Arm(word, where(word, context, namespace), f"--on {word}") for word in on]
+    # An experiment is kept in a file: without the password that an address may hold.
+    places = [(redacted(word), where(word, context, namespace)) for word in on]
+    arms = [Arm(name, place, f"--on {name}") for name, place in places]
     for path in specs:
         for count in _counts(workers):
             spec = up.read_spec(path, namespace=namespace, replicas=count)
