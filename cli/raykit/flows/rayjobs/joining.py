@@ -15,6 +15,7 @@ from raykit.kuberay.pods import head_is_ready
 from raykit.kuberay.rayjobs import ended, submitted
 from raykit.kuberay.rayjobs.rayjob import RayJob
 from raykit.kuberay.reach import reach
+from raykit.manifests.submission import RUN_ANNOTATION
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
@@ -48,11 +49,13 @@ def find(record: RunRecord, context: str | None) -> RayJob:
 
 
 def _is_of(record: RunRecord, job: RayJob) -> bool:
-    """Whether it is the RayJob of this run. Before its creation was answered, its id decides."""
+    """Whether it is the RayJob of this run. Before its creation was answered, its ids decide."""
     uid = record.target.get("rayjob_uid")
     if uid is not None:
         return bool(uid == job.uid)
-    return bool(job.spec.get("jobId") == record.submission_id)
+    annotations = job.item["metadata"].get("annotations") or {}
+    is_same_run = annotations.get(RUN_ANNOTATION, record.id) == record.id
+    return is_same_run and job.spec.get("jobId") == record.submission_id
 
 
 def cluster_name(record: RunRecord, context: str | None) -> str:

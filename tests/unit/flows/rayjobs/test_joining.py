@@ -23,12 +23,13 @@ def rayjob(api, kubeconfig, runs, make_record):
         api.keep(plural)
     kubeconfig(api.url)
 
-    def make(uid="uid-1", job_id="job-1", **status):
-        """uid: what the record says of the RayJob. job_id: the RayJob's."""
+    def make(uid="uid-1", job_id="job-1", run="run-1", **status):
+        """uid: what the record says of the RayJob. job_id, run: the RayJob's."""
         target = {"kind": "kubernetes", "context": "kind-here", "namespace": "n", "rayjob": "fib-1"}
         target |= {"rayjob_uid": uid} if uid else {}
         runs.write(make_record(id="run-1", submission_id="job-1", target=target))
         metadata = {"name": "fib-1", "namespace": "n", "uid": "uid-1"}
+        metadata |= {"annotations": {"raykit.io/run": run}}
         spec = {"entrypoint": "python", "jobId": job_id, "submissionMode": "K8sJobMode"}
         api.keep("rayjobs", {"metadata": metadata, "spec": spec, "status": status})
 
@@ -43,7 +44,10 @@ def test_stop_deletes_a_rayjob_that_waits_for_its_cluster(api, raykit, rayjob):
 
 
 @pytest.mark.parametrize("command", ["stop", "attach", "logs"])
-@pytest.mark.parametrize("other", [{"uid": "uid-of-ours"}, {"uid": None, "job_id": "job-2"}])
+@pytest.mark.parametrize(
+    "other",
+    [{"uid": "uid-of-ours"}, {"uid": None, "job_id": "job-2"}, {"uid": None, "run": "their-run"}],
+)
 def test_another_rayjob_under_the_name_of_a_run_is_neither_followed_nor_deleted(
     api, raykit, rayjob, command, other
 ):
