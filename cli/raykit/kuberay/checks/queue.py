@@ -108,7 +108,7 @@ def _controller(connection: Kubernetes, kinds: Collection[str]) -> Check:
         return checks.refused(
             NAME, "Kueue is not ready", [f"{where}: {message}"], f"{kube} describe pods"
         )
-    off = sorted(_off(configuration.read(connection, deployment), kinds))
+    off = sorted(left_out(configuration.read(connection, deployment), kinds))
     if off:
         what = f"Kueue is not in charge of {' and '.join(off)}: they start without their queue"
         evidence = [f"integrations.frameworks of its configuration ({where}) lacks them"]
@@ -117,7 +117,7 @@ def _controller(connection: Kubernetes, kinds: Collection[str]) -> Check:
     return checks.ok(NAME, f"Kueue runs ({where})")
 
 
-def _off(content: Object | None, kinds: Collection[str]) -> Iterator[str]:
+def left_out(content: Object | None, kinds: Collection[str]) -> Iterator[str]:
     """The frameworks that Kueue's configuration leaves out. content: None: it cannot be read.
 
     Without a list Kueue takes Kubernetes' own Jobs alone.

@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from raykit.checks import State
 from raykit.kube.connection import connect
@@ -158,6 +160,19 @@ def test_kueue_that_is_not_in_charge_of_rayclusters_is_named(kueue, listed):
         "Kueue is not in charge of ray.io/raycluster: they start without their queue"
     )
     assert "ray.io/rayjob" in checked({"team": {"RayJob"}}).what
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(integrations=ANYTHING | st.fixed_dictionaries({"frameworks": ANYTHING}))
+def test_any_content_of_the_configuration_is_judged(integrations):
+    content = {"integrations": integrations}
+    assert list(queue.left_out(content, {"RayJob"})) in ([], ["ray.io/rayjob"])
 
 
 @pytest.mark.parametrize("text", ["7", "[", "a: *b", ""])
