@@ -83,9 +83,11 @@ def _out_of_reach(record: RunRecord) -> JobsApiError:
     started it can reach it. The lock on the head's folder shows whether it runs.
     """
     if not folders.is_locked(Path(str(record.target.get("folder")))):
+        was_killed = record.exit_code is None
+        killed = "its raykit was killed, and the head and the job ended with it"
         return JobsApiError(
             f"the run {record.id} had a local head of its own, which has ended",
-            evidence=["its raykit was killed, and the head and the job ended with it"],
+            evidence=[killed if was_killed else f"the job ended before: {record.status}"],
             next=f"raykit runs show {record.id} --log; raykit up --on local keeps a head",
         )
     return JobsApiError(

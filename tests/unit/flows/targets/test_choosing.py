@@ -305,3 +305,13 @@ def test_a_head_of_its_own_has_ended_only_once_nobody_holds_its_folder(no_contex
     folders.remove(folder)
     with pytest.raises(JobsApiError, match="had a local head of its own, which has ended"):
         of_record(make_record, **record)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "evidence"), [(None, "its raykit was killed"), (0, "the job ended before: ")]
+)
+def test_only_a_run_without_an_end_was_killed(no_context, make_record, exit_code, evidence):
+    record = make_record(target={"kind": "local", "folder": "/nowhere"}, exit_code=exit_code)
+    with pytest.raises(JobsApiError) as refused:
+        choosing.of_record(record, Where({}))
+    assert refused.value.evidence[0].startswith(evidence)
