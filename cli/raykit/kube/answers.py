@@ -14,6 +14,8 @@ from raykit.objects import Object
 LARGEST_BYTES = 256 * 2**20
 """The limit for one answer. A page of 500 nodes with all their images has about 10 MB."""
 LONGEST_SECONDS = 120.0
+TRICKLE_SECONDS, SLOWEST = 10.0, 1_000
+"""From when on an answer must have brought so many bytes a second."""
 QUOTED = 200
 
 
@@ -24,7 +26,7 @@ class StrangeAnswerError(Exception):
 def body(pieces: Iterable[bytes], ends: float = math.inf) -> bytes:
     """The bytes of an answer. ends: the moment (`time.monotonic`) to stop waiting for it.
 
-    Errors: StrangeAnswerError over 256 MiB or after 120 s.
+    Errors: StrangeAnswerError over 256 MiB, after 120 s, and if it only trickles.
     """
     began, held, size = time.monotonic(), [], 0
     latest = min(began + LONGEST_SECONDS, ends)
@@ -32,8 +34,11 @@ def body(pieces: Iterable[bytes], ends: float = math.inf) -> bytes:
         size += len(piece)
         if size > LARGEST_BYTES:
             raise StrangeAnswerError(f"it is longer than {LARGEST_BYTES // 2**20} MiB")
-        if time.monotonic() > latest:
+        now = time.monotonic()
+        if now > latest:
             raise StrangeAnswerError(f"it has not ended after {latest - began:g} s")
+        if now > began + TRICKLE_SECONDS and size < SLOWEST * (now - began):
+            raise StrangeAnswerError(f"only {size:,} bytes of it came in {now - began:.0f} s")
         held.append(piece)
     return b"".join(held)
 

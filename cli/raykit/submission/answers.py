@@ -23,6 +23,8 @@ from raykit.redaction import redacted
 SMALL_BYTES, MOST_BYTES = 1 << 20, 64 << 20
 MOST_CONTAINERS = 2_000_000
 """The most lists and objects in one JSON answer; 10,000 detailed task rows have about 300,000."""
+TRICKLE_SECONDS, SLOWEST = 10.0, 1_000
+"""From when on an answer must have brought so many bytes a second."""
 QUOTED = 200
 """The most characters of an answer in JSON that an error shows."""
 ANSWER_SECONDS = 120.0
@@ -115,19 +117,20 @@ def read(response: httpx2.Response, url: str, most: int, seconds: float) -> Answ
     """Read an open response to its end.
 
     Errors: NotRayError (6) if it has more than `most` bytes or is compressed, which raykit did not
-    ask for; LostConnectionError (6) if it takes more than so many seconds.
+    ask for; LostConnectionError (6) if it takes more than so many seconds, or only trickles.
     """
     request = f"{response.request.method} {one_line(response.request.url.path)}"
-    pieces, size, deadline = [], 0, time.monotonic() + seconds
+    pieces, size, began = [], 0, time.monotonic()
     for piece in uncompressed(response, url):
         pieces.append(piece)
         size += len(piece)
         if size > most:
             raise not_ray(url, f"{request}: an answer of more than {most:,} bytes")
-        if time.monotonic() > deadline:
+        passed = time.monotonic() - began
+        if passed > seconds or (passed > TRICKLE_SECONDS and size < SLOWEST * passed):
             what = f"the answer of {url} does not end"
             raise LostConnectionError(
-                what, evidence=[f"{request}: {size:,} bytes in {seconds:g} s"]
+                what, evidence=[f"{request}: {size:,} bytes in {passed:.0f} s"]
             )
     location = one_line(response.headers.get("Location", ""))
     return Answer(url, request, response.status_code, b"".join(pieces), location)

@@ -220,6 +220,14 @@ def test_a_body_that_trickles_is_cut_at_its_limit_in_time(hostile, monkeypatch):
         ask(hostile, "version")
 
 
+def test_a_body_that_trickles_is_given_up_long_before(hostile, monkeypatch):
+    monkeypatch.setattr(answers, "TRICKLE_SECONDS", 0.0)
+    monkeypatch.setattr(answers, "SLOWEST", 10**12)
+    hostile.says(b"{}")
+    with pytest.raises(JobsApiError, match="does not end"):
+        ask(hostile, "version")
+
+
 @pytest.mark.parametrize("status", ["200 OK", "500 Broken"])
 def test_whoever_is_in_a_hurry_gives_an_answer_less_time(hostile, status):
     hostile.says(b"{}", status=status)
