@@ -24,10 +24,10 @@ head: {{taskCpus: 1, cpu: 100m, memory: 1536Mi, env: {life.DRAINS_BRIEFLY}}}
 """
 EDITED = SMALL.replace("env: {", "env: {EDITED: '1', ")
 # The autoscaler's container ignores SIGTERM: its pod ends when its time is over, 60 s as rendered.
-ELASTIC = """name: autoscaled
-autoscaling: {enabled: true, idleTimeoutSeconds: 300}
-head: {cpu: 100m, memory: 1536Mi, patch: {spec: {terminationGracePeriodSeconds: 10}}}
-workers: [{name: w, maxReplicas: 1, cpu: 100m, memory: 1Gi}]
+ELASTIC = f"""name: autoscaled
+autoscaling: {{enabled: true, idleTimeoutSeconds: 300}}
+head: {{cpu: 100m, memory: 1536Mi, patch: {{spec: {{terminationGracePeriodSeconds: 10}}}}}}
+workers: [{{name: w, maxReplicas: 1, cpu: 100m, memory: 1Gi, env: {life.DRAINS_BRIEFLY}}}]
 """
 JOBS = """jobs:
 - {name: fib, job: fib, arguments: [--size, "2000"]}
