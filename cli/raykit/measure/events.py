@@ -21,6 +21,9 @@ MARK = b'{"raykit"'
 LONGEST_LINE = 16 << 20
 """A longer line, in bytes, is never held as a timing line, so that memory use stays bounded."""
 
+DEEPEST = 100
+"""Levels of lists and objects in an event: much deeper data could not be copied and written."""
+
 Event = Mapping[str, Any]
 
 FIELDS = frozenset(
@@ -100,7 +103,15 @@ def is_event(event: Any) -> bool:
     if not isinstance(event, dict) or event.get("raykit") != FORMAT:
         return False
     shape = _SHAPES.get(str(event.get("event")))
-    return shape is not None and _timed(event) and shape(event)
+    return shape is not None and _timed(event) and shape(event) and _is_shallow(event)
+
+
+def _is_shallow(value: Any, levels: int = DEEPEST) -> bool:
+    """Whether data is nested no deeper than so many levels."""
+    if not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(item, levels - 1) for item in items)
 
 
 def _timed(event: Event) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from raykit import redaction
 from raykit.app.picture import page
+from raykit.measure import events
 from raykit.measure.keeping import soundness
 from raykit.measure.keeping.cleaning import cleaned
 from raykit.measure.records import RunRecord, RunsFolder
@@ -77,3 +78,18 @@ def test_a_variable_called_like_a_field_breaks_no_later_record(make_record, tmp_
     redaction.learn_variables({"A_TOKEN": "submission_id", "B_TOKEN": "SUCCEEDED"})
     runs.write(record := make_record(status="SUCCEEDED"))
     assert runs.read(record.id) == record
+
+
+@pytest.mark.parametrize("levels", [90, 99, 100, 101, 450, 600, 950])
+def test_a_result_is_written_however_deeply_a_job_nests_it_or_it_is_the_users(
+    make_record, tmp_path, levels
+):
+    nested = b"[" * levels + b"]" * levels
+    line = b'{"raykit": 1, "event": "result", "data": ' + nested + b"}"
+    event = events.parse(line)
+    assert (event is None) == (levels > 99)
+    record = make_record()
+    if event:
+        record.add_event(event)
+    RunsFolder(tmp_path).write(record)
+    assert RunsFolder(tmp_path).read(record.id) == record
