@@ -36,6 +36,9 @@ GSOD = ("gsod", "--", "--years", "2020", "2024", "--high-temp", "80")
 DISTURBED = r"doubt: DISTURBED: .*?undisturbed time"
 # A pod that was killed without a goodbye may end some time later, in the run of the next test.
 LOST = r"(A Ray node was|\d+ Ray nodes were) lost while the job ran \(worker .*?\); "
+TRIED_AGAIN = LOST + r"\d+ tasks? (was|were) tried again"
+# A node may be lost between two short tasks of `fib`, while Ray asks it for a place for the next.
+PERHAPS_TRIED_AGAIN = LOST + r"(no task|\d+ tasks?) (was|were) tried again"
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +139,7 @@ def test_fib_survives_a_worker_pod_that_is_preempted(lab, namespace, running, fa
     lab.kubectl("delete", "pod", pod, "-n", namespace, "--wait=false")
     case = "a worker pod is preempted while fib runs"
     # Ray lets running tasks end within the pod's grace period, so that none may be lost.
-    said = faults.end(watched, SECTION, case, code=0, says=(DISTURBED, LOST + ".*? tried again"))
+    said = faults.end(watched, SECTION, case, code=0, says=(DISTURBED, PERHAPS_TRIED_AGAIN))
     assert "x node ended" in said.text
     survived(lab, retried=0)
 
@@ -145,25 +148,26 @@ def test_gsod_survives_a_worker_pod_that_is_killed(lab, namespace, running, faul
     watched, pod = running(*GSOD)
     kill(lab, namespace, pod)
     case = "a worker pod is killed while gsod reads"
-    says = (DISTURBED, LOST + r"\d+ tasks? (was|were) tried again")
-    faults.end(watched, SECTION, case, code=0, says=says)
+    faults.end(watched, SECTION, case, code=0, says=(DISTURBED, TRIED_AGAIN))
     survived(lab, retried=1)
 
 
 @pytest.mark.parametrize(
-    ("job", "case"),
+    ("job", "case", "retried", "verdict"),
     [
-        (FIB, "a Kubernetes node stops while fib runs"),
-        (GSOD, "a Kubernetes node stops while gsod reads"),
+        (FIB, "a Kubernetes node stops while fib runs", 0, PERHAPS_TRIED_AGAIN),
+        (GSOD, "a Kubernetes node stops while gsod reads", 1, TRIED_AGAIN),
     ],
+    ids=["fib", "gsod"],
 )
-def test_a_job_survives_a_kubernetes_node_that_stops(lab, running, faults, job, case):
+def test_a_job_survives_a_kubernetes_node_that_stops(
+    lab, running, faults, job, case, retried, verdict
+):
     watched, _ = running(*job)
     node = f"{lab.name}-worker2"
     subprocess.run(["docker", "stop", "-t", "0", node], check=True, capture_output=True)
-    says = (DISTURBED, LOST + r"\d+ tasks? (was|were) tried again")
     try:
-        faults.end(watched, SECTION, case, code=0, says=says)
+        faults.end(watched, SECTION, case, code=0, says=(DISTURBED, verdict))
     finally:
         subprocess.run(["docker", "start", node], check=True, capture_output=True)
-    survived(lab, retried=1)
+    survived(lab, retried)
