@@ -117,7 +117,7 @@ class Session:
         self.recording: Recording | None = None
         self.log_deadline: float | None = None
         self.seen = Observation(record.started)
-        self.demand = Demand(self._keep_note)
+        self.demand = Demand(self._keep_note, self.progress.note)
         self.stopped = False
         self.end: float | None = None
 

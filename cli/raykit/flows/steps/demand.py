@@ -30,12 +30,16 @@ class Demand:
 
     It asks in a thread, so that following the job does not wait, and only where nothing is heard
     from the job: questions would disturb a measurement. Later ones are for the Ray nodes alone,
-    which costs a head little, and for more if one was lost. note: shows and keeps a line.
+    which costs a head little, and for more if one was lost. After 15 s, and again after twice as
+    long, a silence is said, with what Ray counts.
+
+    note: shows and keeps a line; show: only shows it.
     """
 
-    def __init__(self, note: Callable[[str], None]) -> None:
-        self.note = note
-        self.heard_at = time.monotonic()
+    def __init__(self, note: Callable[[str], None], show: Callable[[str], None]) -> None:
+        self.note, self.show = note, show
+        self.heard_at = self.said_at = time.monotonic()
+        self.patience = SILENT_SECONDS
         self.due: dict[str, float] = {}
         self.asking: threading.Thread | None = None
         self.lost: Sequence[str] | None = None
@@ -45,7 +49,7 @@ class Demand:
 
     def heard(self) -> None:
         """The job printed something."""
-        self.heard_at = time.monotonic()
+        self.heard_at = self.said_at = time.monotonic()
 
     def look(self, api: JobsApi, details: JobDetails) -> None:
         """Take an answer of the head about the job's status."""
@@ -78,6 +82,7 @@ class Demand:
                 for line in ask():
                     if line not in self.said:
                         self.said.add(line)
+                        self.said_at = time.monotonic()
                         self.note(line)
             except LostConnectionError:
                 # The next look asks again.
@@ -93,11 +98,24 @@ class Demand:
     def _why_silent(self, api: JobsApi, details: JobDetails) -> Iterator[str]:
         nodes = api.nodes()
         lost = lost_nodes(nodes, details)
-        if lost == self.lost:
+        if lost != self.lost:
+            self.lost = lost
+            yield from lost
+            yield from waiting_for_room(api, details, nodes)
+        self._say_silence(nodes)
+
+    def _say_silence(self, nodes: Sequence[Row]) -> None:
+        """Say that a job is silent: Ray may notice only after half a minute that a node is gone."""
+        now = time.monotonic()
+        if now - self.said_at < self.patience:
             return
-        self.lost = lost
-        yield from lost
-        yield from waiting_for_room(api, details, nodes)
+        self.said_at, self.patience = now, 2 * self.patience
+        alive = sum(node["state"] == "ALIVE" for node in nodes)
+        nodes_alive = f"{alive} Ray node{'' if alive == 1 else 's'}"
+        self.show(
+            f"the job has printed nothing for {now - self.heard_at:.0f} s; "
+            f"Ray counts {nodes_alive} as alive"
+        )
 
 
 def pending(api: JobsApi, details: JobDetails) -> list[str]:

@@ -83,7 +83,10 @@ def clock(monkeypatch):
 
 class Notes:
     def __init__(self):
-        self.texts, self.told = [], threading.Event()
+        self.texts, self.shown, self.told = [], [], threading.Event()
+
+    def show(self, text):
+        self.shown.append(text)
 
     def note(self, text):
         self.texts.append(text)
@@ -93,7 +96,7 @@ class Notes:
 def test_the_head_is_asked_once_and_only_after_a_silence(ray, details, clock):
     ray.nodes, ray.actors = NODES, [driver(CPU=100.0)]
     job, api, notes = details(status="PENDING"), ray.api(), Notes()
-    asking = Demand(notes.note)
+    asking = Demand(notes.note, notes.show)
     for seconds in (0, 9, 10, 11, 12):
         clock.seconds = seconds
         asking.look(api, job)
@@ -124,7 +127,7 @@ GONE = {**DEAD, "end_time_ms": BEGAN + 9_000}
 def test_a_node_that_is_lost_while_a_job_is_silent_is_named_once(ray, details, clock):
     ray.nodes = NODES[:1]
     job, api, notes = details(), ray.api(), Notes()
-    asking = Demand(notes.note)
+    asking = Demand(notes.note, notes.show)
     for seconds, lost in ((14, 0), (15, 0), (19, 1), (20, 1), (21, 1), (25, 1), (30, 2)):
         gone = [
             GONE,
@@ -149,16 +152,38 @@ def looked(asking, api, job, clock, *moments):
         settled(asking)
 
 
+def test_a_silence_is_said_after_15_seconds_and_then_twice_as_late_each_time(ray, details, clock):
+    ray.nodes = [NODES[0], {**NODES[0], "node_id": "d" * 56}, DEAD]
+    notes = Notes()
+    looked(Demand(notes.note, notes.show), ray.api(), details(), clock, *range(0, 400, 5))
+    told = "the job has printed nothing for {} s; Ray counts 2 Ray nodes as alive"
+    assert notes.shown == [told.format(seconds) for seconds in (15, 45, 105, 225)]
+    assert notes.texts == []
+
+
+def test_no_gap_in_what_is_said_of_a_lost_node_is_longer_than_20_seconds(ray, details, clock):
+    job, api, notes = details(), ray.api(), Notes()
+    asking = Demand(notes.note, notes.show)
+    ray.nodes = [NODES[0], GONE]
+    looked(asking, api, job, clock, 15)
+    assert (len(notes.texts), notes.shown) == (1, [])
+    looked(asking, api, job, clock, 20, 25, 30)
+    assert notes.shown == ["the job has printed nothing for 30 s; Ray counts 1 Ray node as alive"]
+    asking.heard()
+    looked(asking, api, job, clock, 45, 50, 55)
+    assert len(notes.shown) == 1
+
+
 def test_a_lost_node_is_named_though_the_head_says_no_more(ray, details, clock):
     ray.nodes, ray.refuse["/api/v0/tasks"] = [GONE], (500, "no")
     notes = Notes()
-    looked(Demand(notes.note), ray.api(), details(), clock, 15)
+    looked(Demand(notes.note, notes.show), ray.api(), details(), clock, 15)
     assert notes.texts == ["the Ray node worker 10.244.1.8 was lost: missed too many heartbeats"]
 
 
 def test_after_a_refusal_lost_nodes_are_looked_for_again(ray, details, clock):
     job, api, notes = details(), ray.api(), Notes()
-    asking = Demand(notes.note)
+    asking = Demand(notes.note, notes.show)
     ray.refuse["/api/v0/nodes"] = (500, "busy")
     looked(asking, api, job, clock, 15, 21, 79)
     assert ray.asked("/api/v0/nodes") == 1
@@ -181,7 +206,7 @@ def test_a_head_that_names_many_lost_nodes_does_not_fill_the_screen(ray, details
 
 def test_a_job_that_prints_is_not_asked_about(ray, details, clock):
     job, api, before = details(), ray.api(), set(threading.enumerate())
-    asking = Demand(Notes().note)
+    asking = Demand(Notes().note, print)
     for seconds in range(0, 100, 20):
         clock.seconds = seconds
         asking.heard()
@@ -193,7 +218,7 @@ def test_a_job_that_prints_is_not_asked_about(ray, details, clock):
 def test_a_head_that_refuses_to_say_is_left_alone(ray, details, clock):
     ray.refuse["/api/v0/"] = (500, "no")
     job, api = details(status="PENDING"), ray.api()
-    asking = Demand(Notes().note)
+    asking = Demand(Notes().note, print)
     clock.seconds = 20
     asking.look(api, job)
     settled(asking)
@@ -207,7 +232,7 @@ def test_a_head_that_does_not_answer_is_said_once_and_also_when_it_answers_again
     ray, details, clock
 ):
     job, api, notes = details(), ray.api(), Notes()
-    asking = Demand(notes.note)
+    asking = Demand(notes.note, notes.show)
     for seconds in (1, 5, 12, 14):
         clock.seconds = seconds
         asking.unanswered(JobsApiError("nothing listens"))
@@ -220,7 +245,7 @@ def test_a_head_that_does_not_answer_is_said_once_and_also_when_it_answers_again
 
 def test_a_short_silence_is_not_said(ray, details, clock):
     job, api, notes = details(), ray.api(), Notes()
-    asking = Demand(notes.note)
+    asking = Demand(notes.note, notes.show)
     for seconds in (1, 8, 20, 26):
         clock.seconds = seconds
         asking.unanswered(JobsApiError("nothing listens"))
