@@ -48,9 +48,6 @@ WITHOUT_ROW = {
         "answers, and 401 and 403 count (`tests/unit/kuberay/test_reach.py`)",
         "the head restarts with GCS fault tolerance": "its jobs end as without it, since their "
         "drivers ran there (`tests/kind/test_faults_while_following.py`)",
-        "a Kubernetes node stops while fib runs": "survived in 19, 42 and 50 s, with the "
-        "loss in the record; Ray noticed the silent node after up to 30 s, longer than a row may "
-        "be silent, and until then raykit has nothing to say (`tests/kind/test_survival.py`)",
         "a worker process is killed": "Ray starts the task again, and the record says so "
         "(`tests/local/test_survival.py`, `tests/local/test_job_gsod_faults.py`)",
         "an actor is killed while it loads": "it loads again, or there is no answer "
