@@ -81,7 +81,8 @@ def submit(
         timeout=timeout,
         follow=follow,
     )
-    given_as = (file, deadline, start_deadline, ttl, tuple(delete), yes)
+    rules = (delete,) if isinstance(delete, str) else tuple(delete)
+    given_as = (file, deadline, start_deadline, ttl, rules, yes)
     how = _as_rayjob(as_, namespace, *given_as)
     if how is None:
         return flow.submit(request, records(folder), Progress(listener))

@@ -57,7 +57,7 @@ def refuse(given: Mapping[str, object]) -> None:
 
 def _check(name: str, allowed: Range, given: int | None) -> None:
     allowed.check(name, given)
-    if given is not None and not isinstance(given, int):
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
         raise UsageError(f"{name}: {given!r} is not a whole number of seconds")
 
 

@@ -25,6 +25,8 @@ def cloud(api, kubeconfig, tmp_path, monkeypatch):
     [
         ({"ttl": 5, "delete": ["cluster=5"]}, "--ttl would do nothing"),
         ({"delete": ["everything=5"]}, "--delete 'everything=5' is no rule"),
+        ({"delete": "everything=5"}, "--delete 'everything=5' is no rule"),
+        ({"deadline": True}, "deadline: True is not a whole number"),
         ({"deadline": 0}, "deadline: 0 is not a number from 1"),
         ({"start_deadline": float("nan")}, "start_deadline: nan is not a number"),
         ({"ttl": 1.5}, "ttl: 1.5 is not a whole number"),
