@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from raykit.redaction import REPLACEMENT, Finder
+from raykit.redaction import REPLACEMENT
+from raykit.redaction.finder import Finder
 
 BYTES = 1 << 20
 COUNTS = (1, 30, 100, 1_000, 10_000)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from raykit import redaction
 from raykit.endpoint import Endpoint
-from raykit.redaction import Finder, NotRedactedError, Redactor, known, learn, redacted
+from raykit.redaction import Redactor, finder, known, learn, redacted
+from raykit.redaction.finder import Finder, NotRedactedError
 
 REPLACEMENT = redaction.REPLACEMENT.encode()
 
@@ -44,7 +45,7 @@ def test_few_and_many_secrets_are_found_as_by_a_regular_expression(text, secrets
     places = [found.span() for found in re.finditer("|".join(longest_first), text)]
     assert list(Finder(secrets).spans(text)) == places
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redaction, "FEW", 0)
+        patch.setattr(finder, "FEW", 0)
         assert list(Finder(secrets).spans(text)) == places
 
 
@@ -53,8 +54,8 @@ def test_a_secret_of_many_is_found_at_every_place_of_a_long_text(secrets, data):
     before = data.draw(st.integers(0, 40))
     secret = data.draw(st.sampled_from(secrets))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redaction, "FEW", 0)
-        patch.setattr(redaction, "BLOCK", 3)
+        patch.setattr(finder, "FEW", 0)
+        patch.setattr(finder, "BLOCK", 3)
         shown = Finder(secrets).replaced("-" * before + secret + "-", "*")
     assert not any(one in shown for one in secrets)
 
@@ -64,13 +65,13 @@ def test_of_many_secrets_none_comes_out_of_a_stream_either(secrets, texts):
     chunks = [text.encode() for text in texts]
     few = streamed(chunks, secrets)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redaction, "FEW", 0)
+        patch.setattr(finder, "FEW", 0)
         assert streamed(chunks, secrets) == few
 
 
-@pytest.mark.parametrize("few", [0, redaction.FEW])
+@pytest.mark.parametrize("few", [0, finder.FEW])
 def test_what_is_not_redacted_in_time_is_not_given_out(monkeypatch, few):
-    monkeypatch.setattr(redaction, "FEW", few)
+    monkeypatch.setattr(finder, "FEW", few)
     learn(TOKEN)
     with pytest.raises(NotRedactedError, match="no time"):
         redacted({"a": ["some text"]}, deadline=time.monotonic() - 1)
@@ -78,9 +79,9 @@ def test_what_is_not_redacted_in_time_is_not_given_out(monkeypatch, few):
 
 def test_time_runs_out_within_one_text_that_is_full_of_secrets(monkeypatch):
     clock = iter(range(1000))
-    monkeypatch.setattr(redaction, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(finder, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     for few in (0, 50):
-        monkeypatch.setattr(redaction, "FEW", few)
+        monkeypatch.setattr(finder, "FEW", few)
         secrets = ["a" * size for size in range(5, 30)]
         with pytest.raises(NotRedactedError):
             Finder(secrets).replaced("a" * 1000 + "b", "*", deadline=next(clock) + 5)
@@ -88,8 +89,8 @@ def test_time_runs_out_within_one_text_that_is_full_of_secrets(monkeypatch):
 
 def test_secrets_that_begin_with_one_another_by_the_thousand_are_found_at_their_longest():
     secrets = [f"{'a' * size}b" for size in range(8, 3000)] + ["a" * 9]
-    finder = Finder(secrets)
-    assert finder.replaced(f"{'a' * 2000}b.{'a' * 2000}", "*") == f"*.{'*' * 222}aa"
+    chained = Finder(secrets)
+    assert chained.replaced(f"{'a' * 2000}b.{'a' * 2000}", "*") == f"*.{'*' * 222}aa"
     nested = Finder("x" * size for size in range(8, 3000))
     assert nested.replaced(f"y{'x' * 2500}y{'x' * 7}", "*") == f"y*y{'x' * 7}"
 
@@ -216,7 +217,7 @@ def test_variables_whose_names_say_that_they_are_secret_are_learned():
         "MONKEY": "banana-banana",
         "A_TOKEN": None,
     }
-    redaction.learn_variables(variables)
+    redaction.learn_from({"env_vars": variables})
     hidden = ["correct-horse", "wJalrXUtnFEMI", "sk-0123456789"]
     assert [redacted(text) for text in hidden] == [redaction.REPLACEMENT] * 3
     assert redacted("true /usr/bin:/bin banana-banana") == "true /usr/bin:/bin banana-banana"

@@ -20,17 +20,19 @@ from raykit.errors import ConflictError, JobsApiError, UsageError
 from raykit.submission.answers import (
     MOST_BYTES,
     Answer,
-    Field,
     LostConnectionError,
-    Row,
-    amounts,
-    as_list,
-    as_object,
-    flag,
-    listing,
-    moment,
     not_ray,
     one_line,
+)
+from raykit.submission.answers.fields import (
+    ACTOR,
+    NODE,
+    TASK,
+    Field,
+    Row,
+    as_list,
+    as_object,
+    listing,
     required_text,
     seconds,
     text,
@@ -330,32 +332,3 @@ def _encoded(payload: Mapping[str, object]) -> bytes:
             evidence=[one_line(str(error).encode("ascii", "backslashreplace").decode())],
             next="give them as UTF-8 text and finite numbers",
         ) from error
-
-
-TASK: Mapping[str, Field] = {
-    **dict.fromkeys(("task_id", "state", "type"), required_text),
-    **dict.fromkeys(("name", "func_or_class_name", "node_id", "worker_id", "actor_id"), text),
-    **dict.fromkeys(("job_id", "parent_task_id", "error_type", "error_message"), text),
-    **dict.fromkeys(("creation_time_ms", "start_time_ms", "end_time_ms"), moment),
-    **dict.fromkeys(("attempt_number", "worker_pid"), whole),
-    "required_resources": amounts,
-}
-"""The fields of a task row that raykit uses, and how each is checked."""
-
-ACTOR: Mapping[str, Field] = {
-    **dict.fromkeys(("actor_id", "state"), required_text),
-    **dict.fromkeys(("class_name", "name", "ray_namespace", "node_id", "job_id"), text),
-    "pid": whole,
-    "required_resources": amounts,
-}
-"""The fields of an actor row that raykit uses, and how each is checked."""
-
-NODE: Mapping[str, Field] = {
-    **dict.fromkeys(("node_id", "state"), required_text),
-    **dict.fromkeys(("node_ip", "node_name", "state_message"), text),
-    **dict.fromkeys(("start_time_ms", "end_time_ms"), moment),
-    "is_head_node": flag,
-    "resources_total": amounts,
-    "labels": texts,
-}
-"""The fields of a node row that raykit uses, and how each is checked."""

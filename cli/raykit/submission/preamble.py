@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from raykit.redaction import beginning
+from raykit.redaction.finder import beginning
 
 SETTING_UP = re.compile(
     rb"\d{4}-\d\d-\d\d [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.\n"

@@ -11,7 +11,7 @@ from raykit.kuberay.pods import is_head, serves
 from raykit.kuberay.raycluster import Cluster
 from raykit.objects import Object
 from raykit.progress import Progress
-from raykit.submission.answers import Row
+from raykit.submission.answers.fields import Row
 from raykit.submission.jobs_api import JobDetails, JobsApi
 from raykit.submission.transport import Transport
 

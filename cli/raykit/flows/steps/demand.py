@@ -10,7 +10,8 @@ from math import inf
 from raykit.errors import JobsApiError, RaykitError
 from raykit.measure import strip
 from raykit.redaction import redacted
-from raykit.submission.answers import LostConnectionError, Row
+from raykit.submission.answers import LostConnectionError
+from raykit.submission.answers.fields import Row
 from raykit.submission.jobs_api import JobDetails, JobsApi
 
 PENDING_SECONDS, SILENT_SECONDS, UNANSWERED_SECONDS = 10.0, 15.0, 10.0

@@ -28,7 +28,8 @@ from raykit.measure.keeping import plain_tar
 from raykit.measure.keeping.cleaning import cleaned_target
 from raykit.measure.keeping.plain_tar import BadArchiveError, Entry, Rules, Source, Writable
 from raykit.measure.keeping.tails import MOST_LOG
-from raykit.redaction import NotRedactedError, learn_from, redacted
+from raykit.redaction import learn_from, redacted
+from raykit.redaction.finder import NotRedactedError
 
 EVIDENCE, INDEX = "evidence.tar.gz", "collected.json"
 ROOT = "raykit-evidence"

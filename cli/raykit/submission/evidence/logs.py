@@ -11,7 +11,7 @@ from typing import Any
 from raykit.measure.keeping.evidence import Collection
 from raykit.measure.keeping.tails import MOST_LINES, MOST_LOG, Tail, whole_lines
 from raykit.progress import Attempt
-from raykit.submission.answers import as_list, as_object
+from raykit.submission.answers.fields import as_list, as_object
 from raykit.submission.jobs_api import JobsApi
 
 MOST_OF_A_NODE = 100

@@ -75,7 +75,7 @@ def test_no_text_and_no_name_from_outside_holds_a_secret(make_record, fields):
 
 def test_a_variable_called_like_a_field_breaks_no_later_record(make_record, tmp_path):
     runs = RunsFolder(tmp_path)
-    redaction.learn_variables({"A_TOKEN": "submission_id", "B_TOKEN": "SUCCEEDED"})
+    redaction.learn_from({"env_vars": {"A_TOKEN": "submission_id", "B_TOKEN": "SUCCEEDED"}})
     runs.write(record := make_record(status="SUCCEEDED"))
     assert runs.read(record.id) == record
 
