@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,11 @@ Object = dict[str, Any]
 """One Kubernetes object, as the API server sends it."""
 
 IDENTITY = ("name", "namespace")
+
+
+def ray_cluster_of(items: Iterable[Object]) -> Object:
+    """The RayCluster among the objects that a spec becomes; there is one."""
+    return next(item for item in items if item["kind"] == "RayCluster")
 
 
 def condition(item: Object, kind: str) -> Object | None:

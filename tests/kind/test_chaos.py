@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kind.outside import gateway
+
 SUBMITS = int(os.environ.get("RAYKIT_CHAOS_SUBMITS", "50"))
 SEED = int(os.environ.get("RAYKIT_CHAOS_SEED", "1"))
 pytestmark = [
@@ -79,10 +81,7 @@ class Witness:
 @pytest.fixture(scope="module")
 def witness(lab):
     """A server on the machine's own end of kind's network, which pods reach."""
-    line = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
-    words = ["docker", "network", "inspect", "kind", "-f", line]
-    shown = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    made = Witness(next(word for word in shown.split() if ":" not in word))
+    made = Witness(gateway(lab))
     yield made
     made.close()
 

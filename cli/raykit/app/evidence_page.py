@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from raykit.app import output
-from raykit.measure.keeping.evidence import Collected
 from raykit.redaction import plain
+
+if TYPE_CHECKING:
+    from raykit.measure.keeping.evidence import Collected
 
 MOST_GAPS = 10
 

@@ -13,7 +13,7 @@ from raykit.containers import image as own_image
 from raykit.errors import ConflictError, MissingError
 from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
-from raykit.objects import Object
+from raykit.objects import Object, ray_cluster_of
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
 from raykit.spec.rules import jobs
@@ -129,7 +129,7 @@ def rendered(clusters: Path, base: Path, image: str | None = None) -> list[Folde
 
 
 def _files(objects: Sequence[Object], note: str, kustomization: str) -> dict[str, bytes]:
-    cluster = next(item for item in objects if item["kind"] == "RayCluster")
+    cluster = ray_cluster_of(objects)
     name = str(cluster["metadata"]["name"])
     texts = {_file_name(item, name): to_yaml([item]) for item in objects}
     resources = "".join(f"- {file}\n" for file in texts)

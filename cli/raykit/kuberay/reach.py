@@ -22,6 +22,7 @@ from raykit.kube.connection import Kubernetes, connect, secret_value
 from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay.raycluster import Cluster, refresh
+from raykit.objects import Object
 from raykit.progress import Progress, Waiting
 from raykit.spec.names import TOKEN_KEY, token_secret
 
@@ -137,6 +138,12 @@ def _is_ending(connection: Kubernetes, namespace: str) -> bool:
     return False
 
 
+def has_secret(ray_cluster: Object) -> bool:
+    """Whether the head wants a token that stands in a Secret."""
+    options = ray_cluster["spec"].get("authOptions") or {}
+    return options.get("mode") == "token" and not options.get("enableK8sTokenAuth")
+
+
 def token(cluster: Cluster) -> str | None:
     """The cluster's Ray token; None if the cluster does not require one.
 
@@ -148,7 +155,7 @@ def token(cluster: Cluster) -> str | None:
     if options.get("mode") != "token":
         return None
     try:
-        if options.get("enableK8sTokenAuth"):
+        if not has_secret(cluster.item):
             return _kubernetes_token(cluster)
         return _token_of_secret(cluster, options.get("secretName") or token_secret(cluster.name))
     except MissingError:

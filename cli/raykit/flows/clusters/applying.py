@@ -11,7 +11,7 @@ from raykit.kube.connection import FIELD_MANAGER, Kubernetes
 from raykit.kuberay.raycluster import Cluster
 from raykit.manifests import change
 from raykit.manifests.change import Change
-from raykit.objects import Object, applied_by, owners
+from raykit.objects import Object, applied_by, owners, ray_cluster_of
 from raykit.spec.names import CLUSTER_LABEL
 
 BESIDE = ("NetworkPolicy", "PodDisruptionBudget", "PodMonitor")
@@ -126,13 +126,13 @@ def apply(connection: Kubernetes, to_do: Plan) -> Cluster:
     another one has its name.
     """
     items = [_very(item, to_do.uid) for item in to_do.items]
-    meant = next(item for item in items if item["kind"] == "RayCluster")
+    meant = ray_cluster_of(items)
     if to_do.uid is not None:
         items = [_owned(item, meant) for item in items]
     applied = [
         connection.apply(item, force=to_do.force and item["kind"] == "RayCluster") for item in items
     ]
-    ray_cluster = next(item for item in applied if item["kind"] == "RayCluster")
+    ray_cluster = ray_cluster_of(applied)
     if to_do.uid is None:
         for item in filter(_is_beside, items):
             connection.apply(_owned(item, ray_cluster))

@@ -24,6 +24,7 @@ from raykit.kuberay import bring_up, choosing, operator, raycluster
 from raykit.kuberay.raycluster import Cluster
 from raykit.local import warm
 from raykit.manifests.render import render
+from raykit.objects import ray_cluster_of
 from raykit.progress import Progress
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
@@ -143,8 +144,7 @@ def come_up(
     timeout: seconds. keep: called if it does not become ready.
     Errors: KubernetesError (5) with the reason, ConflictError (8).
     """
-    items = to_do.items
-    name = next(item["metadata"]["name"] for item in items if item["kind"] == "RayCluster")
+    name = ray_cluster_of(to_do.items)["metadata"]["name"]
     with progress.step("apply", f"RayCluster {name} applied"):
         applied = applying.apply(connection, to_do)
     ready = _ready(applied, progress, timeout, keep)

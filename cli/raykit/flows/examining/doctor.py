@@ -23,6 +23,7 @@ from raykit.kube.connection import Kubernetes, connect
 from raykit.kuberay.checks import definitions, operator, policies, queue, tools
 from raykit.local import leftovers, ray_start
 from raykit.manifests.render import render, to_yaml
+from raykit.objects import ray_cluster_of
 from raykit.progress import Progress
 from raykit.spec.model import ClusterSpec
 
@@ -151,7 +152,7 @@ class _Cluster:
         ]
 
     def place(self) -> list[Question]:
-        ray_cluster = next(item for item in self.items if item["kind"] == "RayCluster")
+        ray_cluster = ray_cluster_of(self.items)
         return [
             *questions.place(self.connection, self.namespace, ray_cluster),
             *self._queues(),

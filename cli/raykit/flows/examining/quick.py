@@ -21,8 +21,9 @@ from raykit.kube.checks import rights, rules
 from raykit.kube.checks.rules import Rule
 from raykit.kube.connection import Kubernetes
 from raykit.kube.errors import ForbiddenError, got_no_answer
+from raykit.kuberay.reach import has_secret
 from raykit.manifests.render import render
-from raykit.objects import Object
+from raykit.objects import Object, ray_cluster_of
 from raykit.spec.model import ClusterSpec
 
 SECONDS = 3.0
@@ -50,7 +51,7 @@ class Subject:
 def of_spec(spec: ClusterSpec, context: str | None, *, as_rayjob: bool = False) -> Subject:
     """A command that makes the cluster of a spec. as_rayjob: as a part of a RayJob."""
     items = render(spec, image=spec.image or image.reference())
-    ray_cluster = next(item for item in items if item["kind"] == "RayCluster")
+    ray_cluster = ray_cluster_of(items)
     kinds = ["RayJob"] if as_rayjob else [item["kind"] for item in items]
     verbs = rules.OF_SUBMIT if as_rayjob else rules.OF_UP
     needed = rules.only(rules.of_kinds(kinds), verbs)
@@ -66,15 +67,9 @@ def of_place(
     needed = rules.only(rules.ALWAYS, rules.OF_SUBMIT)
     if ray_cluster is None:
         return Subject(context, namespace, needed)
-    if not _has_token(ray_cluster):
+    if not has_secret(ray_cluster):
         needed = [rule for rule in needed if rule.resource != "secrets"]
     return Subject(context, namespace, needed, queued=[{**ray_cluster, "kind": "RayCluster"}])
-
-
-def _has_token(ray_cluster: Object) -> bool:
-    """Whether the head wants a token that stands in a Secret."""
-    options = ray_cluster["spec"].get("authOptions") or {}
-    return options.get("mode") == "token" and not options.get("enableK8sTokenAuth")
 
 
 def further(error: RaykitError, about: Callable[[], Subject | None]) -> list[RaykitError]:

@@ -32,7 +32,7 @@ def find(runs: RunsFolder, word: str, run_id: str | None) -> Path | None:
         return runs.folder(own) / EVIDENCE
     if run_id is not None:
         return _beside(runs, run_id) or _of_cluster(runs, runs.load(run_id), kept)
-    return next((path for path in _named(runs, kept, word)), None)
+    return next(_named(runs, kept, word), None)
 
 
 def of_run(runs: RunsFolder, record: RunRecord) -> Path | None:

@@ -306,7 +306,7 @@ class RayJobArrival(Arrival):
         assert self.packed is not None
         with contextlib.suppress(*NO_ANSWER):
             if self.packed.is_missing(self.api.transport):
-                self.progress.note("the head has begun anew: uploading the job's code again")
+                self.progress.note("the head was started again: uploading the job's code once more")
                 self.needs_us = self.is_ours
                 self.upload()
 

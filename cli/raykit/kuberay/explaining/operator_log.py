@@ -36,11 +36,11 @@ def errors(
     """
     answers = _LAST.setdefault(connection, {})
     question = (*(pod["metadata"]["name"] for pod in pods), namespace, name, since)
-    asked, answer = answers.get(question, (0.0, []))
-    if question not in answers or time.monotonic() - asked > FRESH_SECONDS:
-        answer = _read(connection, pods, namespace, name, since)
-        answers[question] = (time.monotonic(), answer)
-    return answer
+    known = answers.get(question)
+    if known is None or time.monotonic() - known[0] > FRESH_SECONDS:
+        found = _read(connection, pods, namespace, name, since)
+        known = answers[question] = (time.monotonic(), found)
+    return known[1]
 
 
 def _read(
