@@ -62,7 +62,7 @@ local: install ## Run the tests on a real local Ray
 kind: install ## Run the tests on a real kind cluster
 	$(BIN)/python -m pytest tests/kind
 
-soak: install ## Run the long tests: many seeds, many bit flips, fifty submissions under fire on kind
+soak: install ## Run the long tests: many seeds, many bit flips, fifty submissions on kind while things are killed
 	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/unit tests/local -m 'not kind' --timeout 3600
 	RAYKIT_SOAK=1 $(BIN)/python -m pytest tests/kind/test_chaos.py -s
 

@@ -65,3 +65,13 @@ def test_a_silent_wait_fails(tmp_path, monkeypatch, capsys, silent, code):
     (tmp_path / "rows").write_text(json.dumps(ROW | {"silent": silent}) + "\n")
     assert render_faults.main(tmp_path / "rows") == code
     assert ("a pod is lost" in capsys.readouterr().out) == bool(code)
+
+
+def test_a_run_under_random_faults_is_shown_below_the_cases():
+    faults = {"head": {"20": 3}, "operator": {"0": 4, "5": 1}}
+    run = {"seed": 7, "submits": 8, "minutes": 4, "wrong": 0, "late": 2, "faults": faults}
+    lines = [json.dumps(ROW), json.dumps({"chaos": run | {"seed": 1}}), json.dumps({"chaos": run})]
+    page = render_faults.page(render_faults.read(lines), render_faults.chaos(lines))
+    assert "(seed 7, 8 submits in 4\nminutes" in page
+    assert "| operator | 5 | 4 | 1 |  |" in page.splitlines()
+    assert "at random" not in render_faults.page([ROW])

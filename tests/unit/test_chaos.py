@@ -1,0 +1,77 @@
+"""The judge of the run under random faults: it notices each way in which raykit could be wrong."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos import Submission, figures, summary, wrong
+
+GOOD = Submission("a", "operator", 1.0, frozenset({"operator"}), False, 0, "sum is 55\n")
+GOOD = replace(GOOD, status="SUCCEEDED", began=1, ended=1)
+LOST = replace(
+    GOOD,
+    fault="Kubernetes node",
+    struck=frozenset({"Kubernetes node", "head"}),
+    code=20,
+    text="FAILED: the head was lost",
+    status="FAILED",
+    ended=0,
+)
+AWAY = replace(GOOD, fault="API server", struck=frozenset({"API server"}))
+REFUSED = replace(AWAY, code=5, text="error", status=None, began=0, ended=0)
+UNFINISHED = replace(AWAY, code=6, text="error", status="UNFINISHED", later=0)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        GOOD,
+        LOST,
+        REFUSED,
+        replace(REFUSED, code=6, status="NOT_SUBMITTED"),
+        UNFINISHED,
+        replace(LOST, code=6, text="error", status="UNFINISHED", later=6),
+    ],
+)
+def test_what_raykit_may_say_is_right(right):
+    assert wrong(right) is None
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        replace(GOOD, began=2),
+        replace(GOOD, began=0, ended=0),
+        replace(GOOD, ended=0),
+        replace(GOOD, text=""),
+        replace(GOOD, status="UNFINISHED"),
+        replace(GOOD, code=1),
+        replace(GOOD, code=130),
+        replace(GOOD, code=None),
+        replace(GOOD, code=5, status=None, began=0, ended=0),
+        replace(GOOD, code=6, status="NOT_SUBMITTED", began=0, ended=0),
+        replace(GOOD, code=20, status="FAILED", text="the head was lost", ended=0),
+        replace(LOST, struck=frozenset({"Kubernetes node", "worker"})),
+        replace(LOST, text="FAILED with exit status 1"),
+        replace(LOST, status="UNFINISHED"),
+        replace(LOST, ended=1),
+        replace(REFUSED, began=1),
+        replace(REFUSED, status="UNFINISHED"),
+        replace(REFUSED, code=6, status="NOT_SUBMITTED", began=1),
+        replace(REFUSED, code=6, status=None),
+        replace(UNFINISHED, later=None),
+        replace(UNFINISHED, later=6),
+        replace(UNFINISHED, ended=0),
+        replace(LOST, code=6, status="UNFINISHED", later=0),
+    ],
+)
+def test_a_job_that_is_lost_runs_twice_or_ends_with_a_wrong_code_is_noticed(one):
+    assert wrong(one)
+
+
+def test_the_figures_count_each_exit_code_of_each_fault():
+    late = replace(GOOD, over=True)
+    made = figures([GOOD, late, LOST, replace(GOOD, began=2)], 125.0)
+    assert made["faults"] == {"Kubernetes node": {"20": 1}, "operator": {"0": 3}}
+    assert (made["submits"], made["wrong"], made["late"], made["minutes"]) == (4, 1, 1, 2)
+    assert summary(made).splitlines()[1] == "  Kubernetes node killed in 1: exit 20: 1"
