@@ -106,7 +106,8 @@ class Session:
     """Submits, follows, stops, measures and files one job; `run_to_end` calls the steps in order.
 
     seen: what raykit saw of the job. arrival: whether the head has the job. stopped: whether
-    raykit asked Ray to stop it. end: when the run ended, if that was long ago; None: now.
+    raykit began to stop it; stop_answered: whether the head then said in what state it is.
+    end: when the run ended, if that was long ago; None: now.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Session:
         self.log_deadline: float | None = None
         self.seen = Observation(record.started)
         self.demand = Demand(self._keep_note, self.progress.note)
-        self.stopped = False
+        self.stopped = self.stop_answered = False
         self.end: float | None = None
 
     @property
@@ -251,7 +252,11 @@ class Session:
         seconds = STOP_PENDING_SECONDS if self._status == "PENDING" else STOP_SECONDS
         with self.progress.step("stop", f"stop {name}"):
             details = self.arrival.stop(seconds)
-        if details is None or not details.ended:
+        if details is None:
+            return
+        self.stop_answered = True
+        if not details.ended:
+            self.seen.note(details)
             return
         self._note_status(details)
         self._take_status(details)
@@ -275,7 +280,9 @@ class Session:
             return outcome.WITH_HEAD
         if self.arrival.arrived is None:
             return outcome.UNCERTAIN
-        return outcome.NOT_STOPPED if self.stopped else outcome.GOES_ON
+        if not self.arrival.stop_asked:
+            return outcome.GOES_ON
+        return outcome.NOT_STOPPED if self.stop_answered else outcome.STOP_UNKNOWN
 
     def _describe_unended(self, fate: str) -> None:
         """Record the last known state of a job whose end raykit did not see."""

@@ -57,11 +57,12 @@ STOPPED_BY_US = "stopped-by-us"
 WITH_HEAD = "ended-with-its-head"
 GOES_ON = "goes-on"
 NOT_STOPPED = "not-stopped"
+STOP_UNKNOWN = "stop-unknown"
 NOT_SENT = "not-sent"
 UNCERTAIN = "uncertain"
 """What became of a job that raykit no longer follows: it ended by itself, was stopped by us, ended
-with the head that was started for it, goes on, did not stop when asked, was never submitted, or its
-submission got no answer."""
+with the head that was started for it, goes on, did not stop when asked, was asked to stop without an
+answer, was never submitted, or its submission got no answer."""
 
 USAGE_LINE = re.compile(r"usage: |[^\s:]+: error: ", re.I)
 """What argparse and similar parsers print before they exit with status 2."""
@@ -167,6 +168,10 @@ def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserE
             f"interrupted: the job {name} was asked to stop and is still {status}",
             f"raykit stop {name} asks again; raykit ps shows it",
         ),
+        STOP_UNKNOWN: (
+            f"interrupted: the job {name} was asked to stop; whether it did is unknown",
+            f"raykit stop {name} asks again; raykit attach {name} shows how it ended",
+        ),
         NOT_SENT: ("interrupted before the job was submitted", "run the same command again"),
         UNCERTAIN: (
             f"interrupted while the job {name} was submitted: whether the head has it is unknown",
@@ -200,6 +205,12 @@ def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobT
             f"the job {name} was not submitted within {seconds:g} s, and is not submitted later",
             evidence=_message_of(record, pending),
             next="give it a longer --timeout",
+        )
+    if fate == STOP_UNKNOWN:
+        return JobTimeoutError(
+            f"the job {name} was asked to stop after {seconds:g} s; whether it did is unknown",
+            evidence=_message_of(record, pending),
+            next=f"raykit stop {name} asks again; raykit attach {name} shows how it ended",
         )
     still = "is still PENDING" if pending else "still runs"
     return JobTimeoutError(

@@ -168,6 +168,28 @@ def test_another_job_of_the_same_id_is_never_stopped(end, ray):
     assert ended.facts == (130, "NOT_SUBMITTED")
 
 
+def test_a_head_that_does_not_answer_the_stop_is_not_said_to_have_done_or_refused_it(end, ray):
+    def hangs(job):
+        job.steps = [interrupt]
+        ray.hang.add("/api/jobs/" + job.id + "/stop")
+
+    ended = end({}, Limits(stop_on_interrupt=True), hangs)
+    assert ended.facts == ended.filed == (130, "UNFINISHED")
+    assert "was asked to stop; whether it did is unknown" in ended.run.error.what
+    assert "raykit stop" in ended.run.error.next
+
+
+def test_after_a_stop_without_effect_the_state_is_the_one_that_the_head_says_now(end):
+    def starts(job):
+        job.stops = False
+        job.steps = [interrupt, lambda: setattr(job, "status", "RUNNING")]
+
+    limits = Limits(stop_on_interrupt=True)
+    ended = end({"status": "PENDING", "node": None}, limits, starts)
+    assert ended.facts == (130, "UNFINISHED")
+    assert ended.run.error.what.endswith("was asked to stop and is still RUNNING")
+
+
 def test_a_second_interrupt_ends_the_ending_and_the_record_is_filed(end):
     def impatient(job):
         job.stops = False

@@ -227,6 +227,7 @@ class RayJobArrival(Arrival):
     def withdraw(self) -> None:
         """Delete the RayJob: nothing of it runs later."""
         if self.job is not None:
+            self.stop_asked = True
             submitted.withdraw(self.job)
         self.arrived = False
 

@@ -32,10 +32,11 @@ class Arrival:
     """The submission of a job to a head.
 
     arrived: whether the head has the job; None while that is unknown. needs_us: whether the job
-    can only start while raykit is there.
+    can only start while raykit is there. stop_asked: whether anybody was asked to end it.
     """
 
     needs_us = False
+    stop_asked = False
 
     def __init__(self, api: JobsApi | None, submission_id: str) -> None:
         self.head, self.submission_id = api, submission_id
@@ -88,6 +89,7 @@ class Arrival:
 
     def stop(self, seconds: float) -> JobDetails | None:
         """Stop the job; its last state after at most so many seconds, None if there is no job."""
+        self.stop_asked = True
         return stop_and_wait(self.api, self.submission_id, seconds)
 
     def _is_ours(self, details: JobDetails | None) -> bool:

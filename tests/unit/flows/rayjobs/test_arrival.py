@@ -348,7 +348,7 @@ def of_a_colleague(api, submit):
     [
         (Limits(), False, "goes on"),
         (Limits(), True, "goes on"),
-        (Limits(stop_on_interrupt=True), False, "is still PENDING"),
+        (Limits(stop_on_interrupt=True), False, "goes on"),
     ],
 )
 def test_an_interrupt_never_deletes_a_rayjob_of_another_run(submit, limits, own, words):
@@ -381,6 +381,48 @@ def test_after_a_lost_answer_the_run_in_the_rayjob_says_who_made_it(
     monkeypatch.setattr(api, "answer", lose)
     run, stays = submit(Limits(stop_on_interrupt=True), interrupt)
     assert (run.exit_code, stays) == (130, colleague)
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_second_interrupt_while_the_rayjob_is_deleted_claims_nothing(
+    api, submit, monkeypatch, own, deleted
+):
+    """Its answer never came: the RayJob may be there or not, and the record says neither."""
+    answer = api.answer
+
+    def impatient(method, path, query, body):
+        if method != "DELETE":
+            return answer(method, path, query, body)
+        if deleted:
+            answer(method, path, query, body)
+        interrupt()
+        return 503, {"kind": "Status", "code": 503, "message": "too late"}
+
+    monkeypatch.setattr(api, "answer", impatient)
+    run, stays = submit(Limits(stop_on_interrupt=True), interrupt, own)
+    assert (run.exit_code, run.record.status, stays) == (130, "UNFINISHED", not deleted)
+    assert "was asked to stop; whether it did is unknown" in run.error.what
+    assert run.error.next == "raykit stop job-1 asks again; raykit attach job-1 shows how it ended"
+    assert "interrupted at its end: not all was read and measured" in run.record.notes
+
+
+@pytest.mark.parametrize("status", [403, 410, 429, 503])
+def test_a_deletion_that_the_api_server_refuses_is_not_said_to_have_worked(
+    api, submit, monkeypatch, status
+):
+    monkeypatch.setattr("raykit.kube.api_server.BUSY_SECONDS", 0.0)
+    answer = api.answer
+
+    def refuses(method, path, query, body):
+        if method == "DELETE":
+            return status, {"kind": "Status", "code": status, "message": "not now"}
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(api, "answer", refuses)
+    run, stays = submit(Limits(stop_on_interrupt=True), interrupt)
+    assert (run.exit_code, run.record.status, stays) == (130, "UNFINISHED", True)
+    assert "whether it did is unknown" in run.error.what
 
 
 def test_a_time_out_on_the_way_leaves_the_rayjob(submit):
