@@ -10,7 +10,7 @@ import webbrowser
 from collections.abc import Callable
 
 from raykit.errors import INTERRUPTS
-from raykit.flows import jobs
+from raykit.flows import known_jobs
 from raykit.flows.targets.where import Where
 from raykit.progress import Progress
 from raykit.submission.dashboard import proxy as dashboard_proxy
@@ -26,7 +26,7 @@ def show(
 
     Errors: those of choosing and reaching a head (2, 4, 5, 6).
     """
-    with jobs.connect(where, progress) as head:
+    with known_jobs.connect(where, progress) as head:
         head.api.version()
         progress.note(head.target.reason)
         with dashboard_proxy.serve(head.api.transport) as proxy, contextlib.ExitStack() as pages:

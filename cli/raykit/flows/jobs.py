@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import platform
 import tempfile
 import time
@@ -12,39 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raykit import machine, versions
-from raykit.endpoint import Endpoint
-from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
-from raykit.flows.keeping import collecting
+from raykit.errors import UsageError
+from raykit.flows.keeping import collecting, reading
+from raykit.flows.known_jobs import Head, connect, find_record, id_of, rayjob_of, reached
 from raykit.flows.ranges import SECONDS
 from raykit.flows.rayjobs import joining
 from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import FOLDER_KEY, Arrival, new_id, stop_and_wait
 from raykit.flows.targets import choosing
-from raykit.flows.targets.kinds import Target
+from raykit.flows.targets.choosing import GoneError
 from raykit.flows.targets.where import Where
 from raykit.measure import run_ids
-from raykit.measure.keeping.files import is_imported
 from raykit.measure.outcome import judge
-from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
+from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import Redactor
-from raykit.submission.answers import not_ray
-from raykit.submission.following import follow
+from raykit.submission.following import DeletedClusterError, follow
 from raykit.submission.jobs_api import JobDetails, JobsApi
-from raykit.submission.transport import Transport
 
 STOP_SECONDS = 30.0
 ADOPTED = "adopted"
 """In a record's `job`: the job was submitted by another user, or from another folder."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """An open connection to a head."""
-
-    api: JobsApi
-    endpoint: Endpoint
-    target: Target
 
 
 @dataclass(frozen=True)
@@ -88,11 +75,10 @@ def attach(
     if record and record.status != UNFINISHED:
         progress.note(f"the run {record.id} is complete: {record.status}")
         return Run(record, judge(record))
-    if record and joining.is_of_rayjob(record) and not where.on:
-        job = joining.find(record, where.context)
+    if record and (rayjob := rayjob_of(record, where, runs)):
         with _runs_folder(record, runs, progress) as folder:
-            return joining.attach(record, job, folder, progress, timeout)
-    with _reached(word, record, where, runs, progress) as (head, details):
+            return joining.attach(record, rayjob, folder, progress, timeout)
+    with reached(word, record, where, runs, progress) as (head, details):
         runs.check_writable()
         record = record or _adopted(details, head, runs, progress)
         progress.phases += record.phases
@@ -115,7 +101,7 @@ def log(
     *,
     following: bool = False,
 ) -> None:
-    """Hand the job's log to a sink: from its head, or the saved log if the head has ended.
+    """Hand the job's log to a sink: from its head, or what is kept of it if the head is gone.
 
     following: go on until the job ends. Errors: as `attach`.
     """
@@ -125,20 +111,31 @@ def log(
         if following and record.status == UNFINISHED:
             progress.note(f"its head cannot be reached: this is the log saved in {runs.path}")
         return
-    with _reached(word, record, where, runs, progress) as (head, details):
-        redactor = Redactor()
-        if following:
-            followed = follow(head.api, _id(details), lambda chunk: sink(redactor.feed(chunk)))
-            if followed.shortfall:
-                progress.note(followed.shortfall)
+    redactor = Redactor()
+
+    def take(chunk: bytes) -> None:
+        sink(redactor.feed(chunk))
+
+    try:
+        rayjob = rayjob_of(record, where, runs)
+        if record and rayjob and joining.is_over(rayjob, record.submission_id, progress):
+            take(joining.log(record, rayjob, progress))
         else:
-            _print_file(head.api, details, lambda chunk: sink(redactor.feed(chunk)))
-        sink(redactor.end())
+            with reached(word, record, where, runs, progress) as (head, details):
+                _pass_on(head.api, details, take, progress, following)
+    except DeletedClusterError as deleted:
+        if record and joining.is_of_rayjob(record):
+            deleted.next = f"raykit attach {record.id} says how it ended"
+        raise
+    except GoneError as gone:
+        take(_kept_log(record, runs, gone, progress))
+    sink(redactor.end())
 
 
 def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopped:
     """Stop a job and check whether it has ended.
 
+    One whose head is gone has ended: what its record or KubeRay says of it is returned.
     Errors: UsageError (2) if `last` names a job that was not submitted from here; else as `attach`.
     """
     record = find_record(runs, word)
@@ -147,125 +144,40 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
             f"{word} is {record.submission_id}, which was not submitted from here",
             next=f"raykit stop {record.submission_id} if you mean that job",
         )
-    if record and joining.is_of_rayjob(record) and not where.on:
-        job = joining.find(record, where.context)
-        if not joining.has_arrived(job, record.submission_id, progress):
-            joining.withdraw(job, progress)
-            return Stopped(record.submission_id, NOT_SUBMITTED, confirmed=True)
-    with _reached(word, record, where, runs, progress) as (head, details):
+    try:
+        rayjob = rayjob_of(record, where, runs)
+        if record and rayjob:
+            status = joining.stop_without_head(rayjob, record.submission_id, progress)
+            if status:
+                return Stopped(record.submission_id, status, confirmed=True)
+        return _stop_on_head(word, record, where, runs, progress)
+    except GoneError:
+        if record is None or record.status == UNFINISHED:
+            raise
+        progress.note(f"the run {record.id} is complete: {record.status}")
+        return Stopped(record.submission_id, record.status, confirmed=True)
+
+
+def _stop_on_head(
+    word: str, record: RunRecord | None, where: Where, runs: RunsFolder, progress: Progress
+) -> Stopped:
+    with reached(word, record, where, runs, progress) as (head, details):
         last = details
         if not details.ended:
-            with progress.step("stop", f"stop {_id(details)}"):
-                last = stop_and_wait(head.api, _id(details), STOP_SECONDS) or details
-        return Stopped(_id(details), last.status, confirmed=last.ended)
+            with progress.step("stop", f"stop {id_of(details)}"):
+                last = stop_and_wait(head.api, id_of(details), STOP_SECONDS) or details
+        return Stopped(id_of(details), last.status, confirmed=last.ended)
 
 
-def find_record(runs: RunsFolder, word: str) -> RunRecord | None:
-    """The record of a word, as `RunsFolder.find` takes it; None if it names no record.
-
-    Errors: RecordError (7) if there is no `last`; UsageError (2) if several match.
-    """
-    run_id = runs.find(word)
-    if run_id is None:
-        if run_ids.is_last(word):
-            raise runs.missing(word)
-        return None
-    try:
-        return runs.read(run_id)
-    except RecordError:
-        if run_id != word or run_ids.is_last(word):
-            raise
-        return None
-
-
-def known(api: JobsApi, word: str) -> JobDetails:
-    """The details of the job with this id, or of the only one whose id begins with the word.
-
-    Errors: JobsApiError (6) with the nearest ids, if the head does not know it.
-    """
-    details = api.details(word) if run_ids.is_plain(word) else None
-    if details is None:
-        details = _listed(api, word)
-        word = _id(details)
-    if word not in (details.submission_id, details.job_id):
-        raise not_ray(
-            api.transport.endpoint.url, f"asked for {word}, it answered about {_id(details)}"
-        )
-    return details
-
-
-def _listed(api: JobsApi, word: str) -> JobDetails:
-    """The job with this id among all that the head knows, else the only one that begins so."""
-    by_id = {job.submission_id: job for job in api.jobs() if job.submission_id}
-    matches = [word] if word in by_id else run_ids.beginning_with(word, by_id)
-    if len(matches) == 1:
-        return by_id[matches[0]]
-    near = matches or difflib.get_close_matches(word, by_id, n=3, cutoff=0.5)
-    raise JobsApiError(
-        f"the head knows {len(matches)} jobs that begin with {word}"
-        if matches
-        else f"the head knows no job {word}",
-        evidence=[f"nearest: {', '.join(near)}"] if near else [],
-        next="raykit ps lists the jobs that it knows",
-    )
-
-
-@contextlib.contextmanager
-def connect(where: Where, progress: Progress) -> Iterator[Head]:
-    """A connection to the head that `--on` names, else to the default one.
-
-    Errors: those of choosing and reaching a head (2, 4, 5, 6).
-    """
-    with _opened(choosing.choose(where), progress) as head:
-        yield head
-
-
-@contextlib.contextmanager
-def _reached(
-    word: str, record: RunRecord | None, where: Where, runs: RunsFolder, progress: Progress
-) -> Iterator[tuple[Head, JobDetails]]:
-    """The head where a job runs or ran, and the job's details."""
-    with _opened(_target(word, record, where, runs), progress) as head:
-        yield head, known(head.api, record.submission_id if record else word)
-
-
-def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> Target:
-    """The head that `--on` names, else the record's, else the default one."""
-    if record and not where.on:
-        _refuse_imported(record, runs)
-        if joining.is_of_rayjob(record) and not record.target.get("cluster"):
-            record.target["cluster"] = joining.cluster_name(record, where.context)
-        return choosing.of_record(record, where)
-    try:
-        return choosing.choose(where)
-    except RaykitError as error:
-        if record or where.word:
-            raise
-        raise type(error)(
-            f"there is no run {word} here, and no --on names a head that may know the job",
-            evidence=[f"looked in {runs.path}", error.what, *error.evidence],
-            next=error.next,
-        ) from error
-
-
-def _refuse_imported(record: RunRecord, runs: RunsFolder) -> None:
-    """Errors: UsageError (2): an archive may name any address, and a token would be sent there."""
-    if is_imported(runs.folder(record.id)):
-        raise UsageError(
-            f"the run {record.id} was imported; where it ran is another machine's word",
-            next=f"raykit runs show {record.id} --log; --on names the head that may know the job",
-        )
-
-
-@contextlib.contextmanager
-def _opened(target: Target, progress: Progress) -> Iterator[Head]:
-    if target.ends_with_job:
-        raise JobsApiError(
-            "no head to ask: no --on, no RAYKIT_ON and no local head that is up",
-            next="raykit up --on local keeps one; or name one with --on",
-        )
-    with target.open(progress) as endpoint, Transport(endpoint) as transport:
-        yield Head(JobsApi(transport), endpoint, target)
+def _kept_log(
+    record: RunRecord | None, runs: RunsFolder, gone: GoneError, progress: Progress
+) -> bytes:
+    """What is kept of the log of a run whose head is gone. Errors: `gone`, if that is nothing."""
+    kept = record and reading.log(runs, record)
+    if not kept:
+        raise gone
+    progress.note(f"{gone.what}: this is the log {kept.source}")
+    return kept.text
 
 
 @contextlib.contextmanager
@@ -280,15 +192,27 @@ def _runs_folder(record: RunRecord, runs: RunsFolder, progress: Progress) -> Ite
             yield RunsFolder(Path(temporary))
 
 
-def _id(details: JobDetails) -> str:
-    return details.submission_id or details.job_id or ""
+def _pass_on(
+    api: JobsApi,
+    details: JobDetails,
+    sink: Callable[[bytes], None],
+    progress: Progress,
+    following: bool,
+) -> None:
+    """Hand on the log that the head has. following: until the job ends."""
+    if not following:
+        _print_file(api, details, sink)
+        return
+    followed = follow(api, id_of(details), sink)
+    if followed.shortfall:
+        progress.note(followed.shortfall)
 
 
 def _print_file(api: JobsApi, details: JobDetails, sink: Callable[[bytes], None]) -> None:
     if details.driver_node_id is None:
-        sink(api.lossy_log(_id(details)))
+        sink(api.lossy_log(id_of(details)))
         return
-    with api.log_file(details.driver_node_id, _id(details)) as chunks:
+    with api.log_file(details.driver_node_id, id_of(details)) as chunks:
         for chunk in chunks:
             sink(chunk)
 
@@ -298,7 +222,7 @@ def _adopted(details: JobDetails, head: Head, runs: RunsFolder, progress: Progre
 
     raykit makes the record's id itself: a head's answer must not decide where raykit writes.
     """
-    name, started = _id(details), details.start_time or time.time()
+    name, started = id_of(details), details.start_time or time.time()
     origin = details.metadata.get(FOLDER_KEY) if head.target.on_this_machine else None
     from_where = f"; it was submitted from {origin}" if origin else ""
     progress.note(

@@ -61,8 +61,8 @@ STOP_UNKNOWN = "stop-unknown"
 NOT_SENT = "not-sent"
 UNCERTAIN = "uncertain"
 """What became of a job that raykit no longer follows: it ended by itself, was stopped by us, ended
-with the head that was started for it, goes on, did not stop when asked, was asked to stop without an
-answer, was never submitted, or its submission got no answer."""
+with the head that was started for it, goes on, did not stop when asked, did not answer when asked
+to stop, was never submitted, or its submission got no answer."""
 
 USAGE_LINE = re.compile(r"usage: |[^\s:]+: error: ", re.I)
 """What argparse and similar parsers print before they exit with status 2."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from raykit.errors import RecordError
-from raykit.flows import jobs
+from raykit.flows import known_jobs
 from raykit.flows.clusters import down, up
 from raykit.flows.experiments.request import Arm, Request
 from raykit.flows.targets import choosing
@@ -63,7 +63,7 @@ def asked(name: str, where: Where, request: Request, progress: Progress) -> Read
     if target.ends_with_job:
         p = request.p.get(name, float(os.cpu_count() or 1))
         return Ready(where, float(p), "local")
-    with jobs.connect(where, progress) as head:
+    with known_jobs.connect(where, progress) as head:
         offered = sum(_cpus(node) for node in head.api.nodes() if node["state"] == "ALIVE")
         pods = head.target.observe().get("pods") or []
     digests = {str(pod["image_digest"]) for pod in pods if pod.get("image_digest")}

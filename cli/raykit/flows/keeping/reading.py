@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +15,7 @@ from raykit.measure.keeping import evidence
 from raykit.measure.keeping.evidence import EVIDENCE, Collected
 from raykit.measure.keeping.plain_tar import BadArchiveError
 from raykit.measure.keeping.summaries import Summary, collections
-from raykit.measure.records import RunRecord, RunsFolder
+from raykit.measure.records import LOG, RunRecord, RunsFolder
 
 MOST_NAMED = 10
 
@@ -38,6 +39,30 @@ def find(runs: RunsFolder, word: str, run_id: str | None) -> Path | None:
 def of_run(runs: RunsFolder, record: RunRecord) -> Path | None:
     """The evidence of a run: its own, else that of its cluster, if its job is in there."""
     return _beside(runs, record.id) or _of_cluster(runs, record, collections(runs))
+
+
+@dataclass(frozen=True)
+class KeptLog:
+    """A job's log on this machine. source: in words, such as `saved in …`."""
+
+    text: bytes
+    source: str
+
+
+def log(runs: RunsFolder, record: RunRecord) -> KeptLog | None:
+    """What this machine has of a job's log: the longer of the saved log and that in its evidence.
+
+    None if it has nothing of it.
+    """
+    kept = []
+    with contextlib.suppress(RecordError):
+        saved = f"that was saved as far as it was read: {runs.folder(record.id) / LOG}"
+        kept.append(KeptLog(runs.log(record.id), saved))
+    with contextlib.suppress(RecordError, UsageError):
+        if path := of_run(runs, record):
+            text = file(path, f"jobs/{record.submission_id}/driver.log")
+            kept.append(KeptLog(text, f"in the evidence of its cluster: {path}"))
+    return max((one for one in kept if one.text), key=lambda one: len(one.text), default=None)
 
 
 def index(path: Path) -> Collected:

@@ -1,14 +1,17 @@
-"""`raykit attach` and `raykit stop` for a run whose RayJob may not have reached its head yet."""
+"""`raykit attach`, `logs` and `stop` for a run whose RayJob has no head yet, or none any more."""
 
 from __future__ import annotations
 
 import contextlib
 
-from raykit.errors import JobsApiError
+from raykit.errors import JobsApiError, RaykitError
+from raykit.flows.keeping import from_cluster
+from raykit.flows.rayjobs import last_word
 from raykit.flows.rayjobs.arrival import RayJobArrival
 from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.rayjobs.session import RayJobSession
 from raykit.flows.session import Limits, Run, run_to_end
+from raykit.flows.targets.choosing import GoneError
 from raykit.kube.connection import connect
 from raykit.kuberay import observed, raycluster
 from raykit.kuberay.pods import head_is_ready
@@ -16,7 +19,7 @@ from raykit.kuberay.rayjobs import ended, submitted
 from raykit.kuberay.rayjobs.rayjob import RayJob
 from raykit.kuberay.reach import reach
 from raykit.manifests.submission import RUN_ANNOTATION
-from raykit.measure.records import RunRecord, RunsFolder
+from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
@@ -27,10 +30,11 @@ def is_of_rayjob(record: RunRecord | None) -> bool:
     return record is not None and "rayjob" in record.target
 
 
-def find(record: RunRecord, context: str | None) -> RayJob:
-    """The RayJob of a run. context: as in kubectl; None: the record's.
+def find(record: RunRecord, context: str | None) -> RayJob | None:
+    """The RayJob of a run; None if it is gone, and the run had reached a cluster: ask that one.
 
-    Errors: JobsApiError (6) if it is gone, or another one has its name; MissingError (4),
+    context: as in kubectl; None: the record's.
+    Errors: GoneError (6) if it is gone, or another one has its name; MissingError (4),
     KubernetesError (5).
     """
     target = record.target
@@ -38,14 +42,12 @@ def find(record: RunRecord, context: str | None) -> RayJob:
     connection = connect(context or target.get("context"))
     item = connection.get("RayJob", name, namespace)
     job = None if item is None else RayJob(connection, name, namespace, item)
-    if job is None or not _is_of(record, job):
-        another = [f"another RayJob has its name now: {job.uid}"] if job else []
-        raise JobsApiError(
-            f"the RayJob {namespace}/{name} of the run {record.id} is gone",
-            evidence=[f"status when last seen: {record.status}", *another],
-            next=f"raykit runs show {record.id}",
-        )
-    return job
+    if job is not None and _is_of(record, job):
+        return job
+    if target.get("cluster"):
+        return None
+    another = [f"another RayJob has its name now: {job.uid}"] if job else []
+    raise GoneError.of(record, f"the RayJob {namespace}/{name}", *another)
 
 
 def _is_of(record: RunRecord, job: RayJob) -> bool:
@@ -58,12 +60,11 @@ def _is_of(record: RunRecord, job: RayJob) -> bool:
     return is_same_run and job.spec.get("jobId") == record.submission_id
 
 
-def cluster_name(record: RunRecord, context: str | None) -> str:
-    """The name of the RayCluster that KubeRay made for a run's RayJob.
+def cluster_name(job: RayJob) -> str:
+    """The name of the RayCluster that KubeRay made for a RayJob.
 
-    Errors: as `find`; JobsApiError (6) if there is none yet.
+    Errors: JobsApiError (6) if there is none yet.
     """
-    job = find(record, context)
     if not job.cluster_name:
         raise JobsApiError(
             f"the RayJob {job.namespace}/{job.name} has no cluster yet",
@@ -73,16 +74,62 @@ def cluster_name(record: RunRecord, context: str | None) -> str:
     return job.cluster_name
 
 
-def has_arrived(job: RayJob, submission_id: str, progress: Progress) -> bool:
-    """Whether the head has, or had, the RayJob's job. KubeRay learns it seconds later.
+def is_over(job: RayJob, submission_id: str, progress: Progress) -> bool:
+    """Whether KubeRay's word on a RayJob is the last one: it has ended, and no head has its job.
 
+    A head that is only silent may run the job on. Errors: those of reaching a head (4, 5, 6).
+    """
+    if not job.has_ended or ended.cluster(job) is None:
+        return job.has_ended
+    is_final = last_word.has_final_status(job) or not job.was_submitted
+    try:
+        has_job = _head_has(job, submission_id, progress)
+    except RaykitError:
+        if not is_final:
+            raise
+        has_job = None
+    return is_final if has_job is None else not has_job
+
+
+def stop_without_head(job: RayJob, submission_id: str, progress: Progress) -> str | None:
+    """Stop a RayJob whose job no head has; how it ended, in the words of a record's status.
+
+    Returns None if a head has its job, and must be asked. One that waits for its head is deleted.
     Errors: those of reaching a head (4, 5, 6).
     """
-    if job.has_ended or job.status.get("jobStatus"):
-        return True
+    if is_over(job, submission_id, progress):
+        progress.note(f"the RayJob {job.name} has ended, and KubeRay says: {job.state}")
+        return last_word.status(job) if job.was_submitted else NOT_SUBMITTED
+    if job.has_ended or job.was_submitted or _head_has(job, submission_id, progress):
+        return None
+    with progress.step("stop", f"RayJob {job.name} deleted"):
+        submitted.withdraw(job)
+    return NOT_SUBMITTED
+
+
+def log(record: RunRecord, job: RayJob, progress: Progress) -> bytes:
+    """What the submitter of a RayJob printed that is over.
+
+    Errors: GoneError (6) if it is lost; ForbiddenError (4).
+    """
+    outcome = f"raykit attach {record.id} completes its record" * (record.status == UNFINISHED)
+    text = ended.log(job)
+    if text is None:
+        why = f"KubeRay says: {job.state}; {from_cluster.why_lost(job)}"
+        raise GoneError.of(record, f"the log of the RayJob {job.name}", why, next=outcome)
+    progress.note(f"the RayJob {job.name} has ended, and KubeRay says: {job.state}")
+    progress.note(f"this is the log of its submitter's pod{outcome and '; '}{outcome}")
+    return text
+
+
+def _head_has(job: RayJob, submission_id: str, progress: Progress) -> bool | None:
+    """Whether the head has the RayJob's job, which KubeRay learns seconds later.
+
+    None: no head is ready. Errors: those of reaching a head (4, 5, 6).
+    """
     cluster = ended.cluster(job)
     if cluster is None or not head_is_ready(cluster.item, raycluster.pods(cluster)):
-        return False
+        return None
     with reach(cluster, progress) as endpoint, Transport(endpoint) as transport:
         return JobsApi(transport).details(submission_id) is not None
 
@@ -109,9 +156,3 @@ def attach(
 
         session = RayJobSession(arrival, record, runs, progress, join)
         return run_to_end(session, lambda: session.start(join), Limits(timeout=timeout))
-
-
-def withdraw(job: RayJob, progress: Progress) -> None:
-    """Delete a RayJob; KubeRay stops its job and ends its own cluster."""
-    with progress.step("stop", f"RayJob {job.name} deleted"):
-        submitted.withdraw(job)

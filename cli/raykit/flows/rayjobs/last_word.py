@@ -29,18 +29,27 @@ class EndedJobError(JobsApiError):
         self.job = job
 
 
-def take(record: RunRecord, job: RayJob) -> None:
-    """Put KubeRay's word on a job that was submitted into its record.
+def status(job: RayJob) -> str:
+    """How a job that was submitted has ended, in Ray's words; its RayJob is over.
 
     Without a final status of Ray the job has ended with its head: STOPPED by KubeRay's deadline,
     else FAILED.
     """
-    status = str(job.status.get("jobStatus") or "")
-    if status not in TERMINAL:
-        stopped = job.status.get("reason") == DEADLINE
-        status = "STOPPED" if stopped else "FAILED"
-        record.cause = None if stopped else outcome.HEAD_LOST
-    record.status = status
+    if has_final_status(job):
+        return str(job.status["jobStatus"])
+    return "STOPPED" if job.status.get("reason") == DEADLINE else "FAILED"
+
+
+def has_final_status(job: RayJob) -> bool:
+    """Whether KubeRay heard from Ray how the job ended."""
+    return job.status.get("jobStatus") in TERMINAL
+
+
+def take(record: RunRecord, job: RayJob) -> None:
+    """Put KubeRay's word on a job that was submitted into its record."""
+    record.status = status(job)
+    if not has_final_status(job):
+        record.cause = None if record.status == "STOPPED" else outcome.HEAD_LOST
     record.message = outcome.shortened(redacted(job.message))
     record.driver_exit_code = job.driver_exit_code
     record.notes.append(f"its cluster had ended; KubeRay says: {job.state}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,22 @@ from raykit.measure.records import RunRecord
 if TYPE_CHECKING:
     from raykit.kube.connection import Kubernetes
     from raykit.kuberay.raycluster import Cluster
+
+Absent = Callable[[Reference, str, "Kubernetes | None"], RaykitError]
+
+
+class GoneError(JobsApiError):
+    """Nothing answers for a recorded run any more: its head, its cluster or its RayJob is gone."""
+
+    @classmethod
+    def of(cls, record: RunRecord, what: str, *evidence: str, next: str = "") -> GoneError:
+        """The error for a run. what: what of it is gone. next: what else can be run."""
+        shown = f"raykit runs show {record.id} has what was recorded, and with --log its log so far"
+        return cls(
+            f"{what} of the run {record.id} is gone",
+            evidence=[f"status when last seen: {record.status}", *evidence],
+            next=next or shown,
+        )
 
 
 def choose(where: Where) -> Target:
@@ -47,8 +64,8 @@ def choose(where: Where) -> Target:
 def of_record(record: RunRecord, where: Where) -> Target:
     """The target of a recorded run.
 
-    Errors: JobsApiError (6) if its head has ended, or no other command can reach it; else as
-    `choose`.
+    Errors: GoneError (6) if its head or cluster is gone, JobsApiError (6) if no other command can
+    reach it; else as `choose`.
     """
     target = record.target
     if target.get("kind") == "url":
@@ -59,14 +76,14 @@ def of_record(record: RunRecord, where: Where) -> Target:
             where.namespace or target.get("namespace"),
             where.context or target.get("context"),
         )
-        return _of_reference(reference, "the run's record", None)
+        return _of_reference(reference, "the run's record", None, partial(_gone, record))
     if had_own_head(record):
         raise _out_of_reach(record)
     name = str(target.get("cluster"))
     head = warm.find(name)
     if head:
         return WarmLocal(head, f"running on the local head {name} (the run's record)")
-    raise JobsApiError(
+    raise GoneError(
         f"the local head {name} of the run {record.id} has ended",
         evidence=[f"status when last seen: {record.status}"],
         next=f"raykit runs show {record.id}; a head that stays: raykit up --on local",
@@ -85,7 +102,7 @@ def _out_of_reach(record: RunRecord) -> JobsApiError:
     if not folders.is_locked(Path(str(record.target.get("folder")))):
         was_killed = record.exit_code is None
         killed = "its raykit was killed, and the head and the job ended with it"
-        return JobsApiError(
+        return GoneError(
             f"the run {record.id} had a local head of its own, which has ended",
             evidence=[killed if was_killed else f"the job ended before: {record.status}"],
             next=f"raykit runs show {record.id} --log; raykit up --on local keeps a head",
@@ -158,10 +175,13 @@ def _named(where: Where, word: str) -> Target:
     return _of_reference(reference, where.source, head)
 
 
-def _of_reference(reference: Reference, source: str, head: warm.WarmHead | None) -> Target:
+def _of_reference(
+    reference: Reference, source: str, head: warm.WarmHead | None, absent: Absent | None = None
+) -> Target:
     """The cluster of a reference, or the local head of that name.
 
-    A local head can be used by its name even if the context cannot be reached.
+    A local head can be used by its name even if the context cannot be reached. absent: makes the
+    error if there is neither, if it is not the usual one.
     """
     from raykit.kuberay import choosing
 
@@ -180,7 +200,7 @@ def _of_reference(reference: Reference, source: str, head: warm.WarmHead | None)
         raise _several(f"{source} {reference} names several", clusters, local)
     if clusters:
         return OnKubernetes(clusters[0], f"running on {clusters[0].where} ({source})")
-    raise _unknown(reference, source, connection)
+    raise (absent or _unknown)(reference, source, connection)
 
 
 def _connection(context: str | None) -> Kubernetes | None:
@@ -221,6 +241,10 @@ def _no_cluster(
         evidence=[f"there is {cluster.where}" for cluster in elsewhere],
         next="raykit up -f SPEC, or name any RayCluster with --on NAMESPACE/NAME",
     )
+
+
+def _gone(record: RunRecord, reference: Reference, _source: str, _: Kubernetes | None) -> GoneError:
+    return GoneError.of(record, f"the cluster {reference}")
 
 
 def _unknown(reference: Reference, source: str, connection: Kubernetes | None) -> MissingError:
