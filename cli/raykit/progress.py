@@ -8,14 +8,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from raykit.errors import RaykitError
 from raykit.phases import Phase
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 NOTED_AFTER_SECONDS = 10.0
 """How long a reason to wait lasts before it is shown on a line of its own."""
@@ -142,6 +144,8 @@ def together(progress: Progress, *tasks: Task) -> None:
     Errors: the error of the first task that failed, after the others have ended. An interrupt also
     waits for the running programs: half a `helm install` is worse than a late end.
     """
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
     with ThreadPoolExecutor(len(tasks)) as pool:
         running = {pool.submit(_run, task, progress.listener): task for task in tasks}
         left = [task.title for task in tasks]

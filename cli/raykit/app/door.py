@@ -15,17 +15,24 @@ def main() -> NoReturn:
         from raykit.app.main import main as run
 
         run()
+    _hurry()
     answer.answer(sys.argv[2:])
     _leave()
 
 
 def complete_for_kubectl() -> NoReturn:
     """`kubectl_complete-raykit`, by which kubectl completes `kubectl raykit`."""
+    _hurry()
     answer.answer_kubectl(sys.argv[1:])
     _leave()
 
 
+def _hurry() -> None:
+    # A shell waits for this process, which ends before its garbage could matter.
+    gc.disable()
+
+
 def _leave() -> NoReturn:
-    # Skip the final garbage collection; a shell waits for this process.
+    # Skip the final garbage collection.
     gc.freeze()
     sys.exit(0)

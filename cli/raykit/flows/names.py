@@ -165,13 +165,13 @@ def _described(folder: RunsFolder, run_id: str) -> Name:
 def _asked(context: str | None, question: Callable[[Kubernetes], list[Name]]) -> list[Name]:
     """The answer of a context's API server; nothing if it gives none within two seconds."""
     from raykit.kube.access import access
-    from raykit.kube.connection import Kubernetes
+    from raykit.kube.quick import QuickKubernetes
 
     answers: list[Name] = []
 
     def ask() -> None:
         with contextlib.suppress(RaykitError):
-            answers.extend(question(Kubernetes(access(context))))
+            answers.extend(question(QuickKubernetes(access(context))))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()

@@ -128,7 +128,7 @@ class ApiServer:
                 timeout=self._timeout(),
             ) as answer,
         ):
-            pause = _pause(answer.status_code, answer.headers.get("Retry-After"))
+            pause = pause_after(answer.status_code, answer.headers.get("Retry-After"))
             return answer.status_code, answers.body(answer.iter_bytes(), self._ends), pause
 
     def _timeout(self) -> httpx2.Timeout:
@@ -158,7 +158,7 @@ class ApiServer:
         return errors.translated(self.about, self.access.server)
 
 
-def _pause(status: int, retry_after: str | None) -> float | None:
+def pause_after(status: int, retry_after: str | None) -> float | None:
     """Seconds until a request may be sent again; None if its answer is final."""
     asked = (retry_after or "").strip()
     if status == errors.TOO_MANY or (status >= errors.SERVER_FAULT and asked):

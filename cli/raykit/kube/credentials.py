@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from raykit import processes, redaction
+from raykit import redaction
 from raykit.errors import MissingError
 from raykit.kube import contexts
 from raykit.kube.tls import Certificate
@@ -150,6 +150,8 @@ class _Program:
 
     def ask(self, cluster: Entry) -> Entry:
         """Run the program and return the `status` of the ExecCredential that it prints."""
+        from raykit import processes
+
         program = self._entry()
         words = [program["command"], *self._texts(program, "args")]
         environment = {**os.environ, **self._environment(program, cluster)}

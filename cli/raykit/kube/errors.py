@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
-from raykit.kube.checks import rules
 from raykit.kube.contexts import Context, kubectl
 
 if TYPE_CHECKING:
@@ -35,18 +34,27 @@ class ForbiddenError(MissingError):
 @contextmanager
 def translated(context: Context, server: str) -> Iterator[None]:
     """Turn the exceptions of the HTTP client and of TLS into raykit's errors."""
-    import httpx2
-
     try:
         yield
-    except httpx2.HTTPError as failed:
-        raise of_transport(context, server, failed) from failed
-    except (ssl.SSLError, OSError, ValueError, ImportError, httpx2.InvalidURL) as wrong:
-        raise MissingError(
-            f"the kubeconfig's context {context} cannot be used",
-            evidence=[str(wrong) or type(wrong).__name__],
-            next=f"{kubectl(context.name)} version",
-        ) from wrong
+    except (ssl.SSLError, OSError, ValueError, ImportError) as wrong:
+        raise _unusable(context, wrong) from wrong
+    except Exception as failed:
+        # Loaded only now: completion sends its requests without it.
+        import httpx2
+
+        if isinstance(failed, httpx2.HTTPError):
+            raise of_transport(context, server, failed) from failed
+        if isinstance(failed, httpx2.InvalidURL):
+            raise _unusable(context, failed) from failed
+        raise
+
+
+def _unusable(context: Context, wrong: Exception) -> MissingError:
+    return MissingError(
+        f"the kubeconfig's context {context} cannot be used",
+        evidence=[str(wrong) or type(wrong).__name__],
+        next=f"{kubectl(context.name)} version",
+    )
 
 
 def got_no_answer(error: BaseException) -> bool:
@@ -153,6 +161,8 @@ def no_namespace(context: Context, name: str) -> MissingError:
 
 def _forbidden(context: Context, message: str) -> ForbiddenError:
     """The error for HTTP 403: with the missing RBAC rule, and a kubectl command that checks it."""
+    from raykit.kube.checks import rules
+
     rule = _RULE.search(message)
     if rule is None:
         return ForbiddenError(

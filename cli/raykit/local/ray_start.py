@@ -13,7 +13,6 @@ import resource
 import socket
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 from raykit import versions
@@ -42,6 +41,8 @@ def installed_ray() -> str:
 
     Errors: MissingError (4) with the command that installs it.
     """
+    from importlib import metadata
+
     try:
         metadata.version("psutil")
         return metadata.version("ray")

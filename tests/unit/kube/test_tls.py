@@ -10,7 +10,9 @@ import threading
 import pytest
 
 from raykit.errors import KubernetesError, MissingError
+from raykit.kube.access import access
 from raykit.kube.connection import connect
+from raykit.kube.quick import QuickKubernetes
 from raykit.kuberay import reach
 from raykit.kuberay.raycluster import Cluster
 from raykit.submission.jobs_api import JobsApi
@@ -123,6 +125,24 @@ def test_a_client_certificate_is_shown_and_leaves_no_file(
     with connect():
         assert secure.clients == [["jane"]]
     assert [path.name for path in tmp_path.iterdir()] == ["kubeconfig"]
+
+
+def test_completion_checks_the_server_and_shows_the_certificate_too(
+    secure, kubeconfig, certificates
+):
+    user = {
+        "client-certificate-data": encoded(certificates / "client"),
+        "client-key-data": encoded(certificates / "client.key"),
+    }
+    authority = {"certificate-authority-data": encoded(certificates / "ca")}
+    kubeconfig(secure.url, user=user, **authority)
+    with QuickKubernetes(access()) as connection, pytest.raises(KubernetesError, match="reached"):
+        connection.version()
+    kubeconfig(secure.url, user=user, **authority, **{"tls-server-name": "inner.example"})
+    with QuickKubernetes(access()) as connection:
+        assert connection.version() == "v1.36.2"
+    assert secure.clients == [["jane"]]
+    assert secure.names[-1] == "inner.example"
 
 
 def test_the_systems_authorities_do_not_know_a_private_one(secure, kubeconfig):

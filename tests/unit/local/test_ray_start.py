@@ -51,7 +51,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch, pa
             raise metadata.PackageNotFoundError(name)
         return real(name)
 
-    monkeypatch.setattr(ray_start.metadata, "version", version)
+    monkeypatch.setattr("importlib.metadata.version", version)
     with pytest.raises(MissingError, match=f"{package} is not installed here") as caught:
         ray_start.installed_ray()
     assert caught.value.exit_code == 4

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from raykit.kube.shapes import SHAPES, MalformedError, checked
+from raykit.kube.answers.shapes import SHAPES, MalformedError, checked
 from raykit.objects import Object
 
 LARGEST_BYTES = 256 * 2**20
