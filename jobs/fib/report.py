@@ -55,7 +55,7 @@ def _remarks(data: dict[str, Any]) -> list[str]:
         lines.append(f"Times are medians of {runs} runs, on workers that were started before.")
     lines += _about_the_limit(data)
     if data["local_seconds"] and data["local_ran_as"] != "driver":
-        lines.append(f"The local arm ran as one Ray task{_on_which_cpu(data['cpu_models'])}.")
+        lines += ["The local arm ran as one Ray task.", *_on_which_cpu(data["cpu_models"])]
     if data["local_seconds"] and data["tasks_seconds"] and data["agree"]:
         what = "whole sequences" if data["returns"] == "sequence" else "hash of the last number"
         lines.append(f"Local and remote results agree ({what}).")
@@ -81,8 +81,8 @@ def _cpus(count: int) -> str:
     return "1 CPU" if count == 1 else f"{count} CPUs"
 
 
-def _on_which_cpu(models: Sequence[str]) -> str:
+def _on_which_cpu(models: Sequence[str]) -> list[str]:
     """Whether the local arm ran on the same kind of CPU as the tasks; empty if that is unknown."""
     if len(models) == 1:
-        return f", on the same kind of CPU as the tasks ({models[0]})"
-    return f"; the Ray nodes have different CPUs ({', '.join(models)})" if models else ""
+        return [f"All Ray nodes that take tasks have the same kind of CPU: {models[0]}."]
+    return [f"The Ray nodes have different CPUs: {', '.join(models)}."] if models else []

@@ -122,7 +122,8 @@ def show_error(
     if as_json and not _is_refused(error):
         show_envelope(command, None, error)
         return
-    lines = [styled("error: ", RED, sys.stderr) + plain(error.what)]
+    what = for_screen(f"error: {plain(error.what)}").removeprefix("error: ")
+    lines = [styled("error: ", RED, sys.stderr) + what]
     lines += [f"  {line}" for line in _evidence(error) if not shown(line)]
     if error.next:
         lines.append(styled("next: ", BOLD, sys.stderr) + plain(error.next))
@@ -210,6 +211,31 @@ def wrapped(text: str, indent: str = "") -> str:
     return textwrap.fill(text, width(), initial_indent=indent, subsequent_indent=indent + "    ")
 
 
+def for_screen(text: str) -> str:
+    """Text for people on stderr: on a terminal its lines are broken at spaces to fit the width.
+
+    Without a terminal each line stays one line. Paths and names stay whole, so that they can be
+    copied.
+    """
+    if not sys.stderr.isatty():
+        return text
+    return "\n".join(map(_broken, text.split("\n")))
+
+
+def _broken(line: str) -> str:
+    if len(line) <= width():
+        return line
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    return textwrap.fill(
+        line.strip(" "),
+        width(),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def doubts(found: Sequence[Doubt]) -> list[str]:
     """Lines that name doubts below a table; none without a doubt."""
     lines = [wrapped(f"{doubt.name}: {doubt.why}; {doubt.advice}", "  ") for doubt in found]
@@ -279,7 +305,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         turns = _Spinner.status is not None
-        self._say(plain(text))
+        self._say(for_screen(plain(text)))
         if turns:
             _Spinner.start(f"{self.title} …")
 

@@ -83,6 +83,31 @@ def test_no_color_is_obeyed_on_a_terminal():
     assert not re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", said)
 
 
+NOTE = """
+from raykit.app import output
+from raykit.errors import MissingError
+output.Screen().note("BUSY_MACHINE: " + "load " * 30 + "/a/path/with-a-name-" + "x" * 70)
+output.Screen().note("  in two lines\\n  " + "word " * 20)
+output.show_error("up", MissingError("what " * 30, evidence=["e" + " e" * 60]), as_json=False)
+"""
+
+
+def test_a_terminal_gets_notes_in_lines_that_fit_and_names_that_stay_whole():
+    lines = on_a_terminal(NOTE, NO_COLOR="1").splitlines()
+    assert [len(line) <= 80 or "x" * 70 in line or " e" * 60 in line for line in lines] == [
+        True for _ in lines
+    ]
+    assert lines[0].startswith("BUSY_MACHINE: load")
+    assert lines[3] == f"  /a/path/with-a-name-{'x' * 70}"
+    assert lines[4:7] == ["  in two lines", " " + " word" * 15, "   " + " word" * 5]
+    assert lines[-1] == "  e" + " e" * 60, "evidence is quoted as it is"
+
+
+def test_a_pipe_gets_each_note_in_one_line():
+    done = subprocess.run([sys.executable, "-c", NOTE], capture_output=True, text=True)
+    assert len(done.stderr.splitlines()) == 5
+
+
 def test_an_error_is_one_line_what_the_evidence_and_one_line_what_next(capsys):
     error = MissingError("no docker", evidence=["$ docker info", "refused"], next="start it")
     output.show_error("up", error, as_json=False)

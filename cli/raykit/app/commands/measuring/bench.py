@@ -184,7 +184,7 @@ def bench(
         _show_outline(flow.outline(request, folder, progress), folder, output_format)
         return
     done = flow.bench(request, folder, progress)
-    output.aside(f"experiment {done.id}: raykit compare {done.id} shows it again")
+    output.aside(f"experiment: raykit compare {done.id}")
     show_arms(reading.compared(done, folder, baseline, price), "bench", wanted, output_format)
 
 

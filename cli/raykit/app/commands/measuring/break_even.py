@@ -33,7 +33,7 @@ def run(request: Request, sizes: str, dry_run: bool, output_format: TableFormat)
         _show_outline(planned, folder, output_format)
         return
     done = flow.bench(request, search, folder, progress)
-    output.aside(f"experiment {done.id}: raykit compare {done.id} shows it again")
+    output.aside(f"experiment: raykit compare {done.id}")
     show(reading.searched(done, folder), "bench", output_format)
 
 
