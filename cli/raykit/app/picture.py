@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from raykit.app.output import table
 from raykit.measure import doubts, facts, strip
-from raykit.measure.records import RunRecord
+from raykit.measure.outcome import MOST_REASONS
+from raykit.measure.records import UNFINISHED, RunRecord
 
 SHOWN_PHASES = {
     "ray-start": "Ray start",
@@ -27,7 +28,7 @@ def picture(record: RunRecord, width: int) -> str:
     width: columns to fill, at least 40. The last line is a command, which may be longer: it is not
     broken, so that it can be pasted.
     """
-    if record.status == "UNFINISHED":
+    if record.status == UNFINISHED:
         return f"record: {record.id} (unfinished)"
     width = max(width, LEAST_WIDTH)
     lines = ["", *_strip(record, width)]
@@ -55,6 +56,7 @@ def page(record: RunRecord, width: int) -> str:
         ("machine", _machine(record)),
     ]
     lines = [f"{name:<9}{value}" for name, value in about]
+    lines += _why(record, width)
     if record.phases or record.cluster.get("bring_up"):
         lines += ["", _phase_table(record), *_starts(record)]
     if record.spans:
@@ -129,6 +131,17 @@ def _seconds(value: float) -> str:
 def _status(record: RunRecord) -> str:
     code = "" if record.exit_code is None else f" (exit {record.exit_code})"
     return record.status + code
+
+
+def _why(record: RunRecord, width: int) -> list[str]:
+    """What the record says of an end that was no success, and what to run where it has none."""
+    if record.status == "SUCCEEDED":
+        return []
+    reasons = [line for line in record.message.splitlines() if line.strip()][:MOST_REASONS]
+    lines = [line for reason in reasons for line in _wrapped("  ", reason, width)]
+    if record.status == UNFINISHED:
+        lines += [f"next: raykit attach {record.id}   (follows it, or asks how it ended)"]
+    return lines
 
 
 def _machine(record: RunRecord) -> str:

@@ -232,6 +232,9 @@ class Session:
             error = self.recording.failure
         if self.arrival.arrived is False:
             self.record.status = NOT_SUBMITTED
+            if error and not self.record.message:
+                why = "\n".join([error.what, *error.evidence])
+                self.record.message = outcome.shortened(redacted(why))
         self.record.exit_code = error.exit_code if error else 0
         self.record.ended = self.end or time.time()
         self.record.phases = list(self.progress.phases)

@@ -22,6 +22,9 @@ _RULE = re.compile(
 )
 
 
+_OF_ADMISSION = re.compile(r"exceeded quota|violates|admission webhook|denied (?:the )?request")
+"""In an answer 403 that is about the object that was sent, and no lack of a right."""
+
 _NO_NAMESPACE = re.compile(r'namespaces "([\w.-]+)" not found')
 """The answer of an API server to who would put an object into a namespace that does not exist."""
 
@@ -108,7 +111,7 @@ def of_status(context: Context, code: int, message: str) -> RaykitError:
             evidence=[message],
             next=context.login_hint,
         )
-    if code == FORBIDDEN and "exceeded quota" not in message and "violates" not in message:
+    if code == FORBIDDEN and not _OF_ADMISSION.search(message):
         return _forbidden(context, message)
     if code == CONFLICT and "UID in precondition" in message:
         return ConflictError(

@@ -10,13 +10,14 @@ from raykit.errors import (
     DataError,
     InterruptedByUserError,
     JobFailedError,
+    JobsApiError,
     JobStoppedError,
     JobTimeoutError,
     RaykitError,
     UsageError,
 )
 from raykit.measure import hints
-from raykit.measure.records import RunRecord
+from raykit.measure.records import NOT_SUBMITTED, RunRecord
 
 NEXT_LOG = "the whole log: raykit runs show {id} --log"
 
@@ -51,6 +52,9 @@ OF_SILENCE = re.compile(r"ActorUnavailableError")
 """A call broke, and Ray does not know yet whether the actor, its node or the network failed."""
 
 MESSAGE_START, MESSAGE_END = 2000, 4000
+
+MOST_REASONS = 6
+"""Lines of a message that are shown with an error."""
 
 ENDED = "ended"
 STOPPED_BY_US = "stopped-by-us"
@@ -112,8 +116,15 @@ def undecided(record: RunRecord, last_lines: Sequence[str]) -> bool:
 def judge(record: RunRecord, last_lines: Sequence[str] = ()) -> RaykitError | None:
     """The error of a run that has ended; None if it succeeded.
 
-    A data error (9) comes before Ray's own status: no number must stand in for bad data.
+    A data error (9) comes before Ray's own status: no number must stand in for bad data. A job that
+    was never submitted is an error of the Jobs API (6).
     """
+    if record.status == NOT_SUBMITTED:
+        return JobsApiError(
+            f"the job {record.submission_id} was never submitted: there is nothing to follow",
+            evidence=record.message.splitlines()[:MOST_REASONS],
+            next=f"raykit runs show {record.id}; then submit it again",
+        )
     log = NEXT_LOG.format(id=record.id)
     match record.cause or cause(record, last_lines):
         case None:
@@ -222,7 +233,7 @@ def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobT
 
 def _message_of(record: RunRecord, pending: bool) -> list[str]:
     """Ray's reasons why it has not started a job yet; none for a job that runs."""
-    return record.message.splitlines()[:6] if pending else []
+    return record.message.splitlines()[:MOST_REASONS] if pending else []
 
 
 def _cause_of_failure(record: RunRecord, last_lines: Sequence[str]) -> str:
@@ -299,5 +310,5 @@ def _reasons(record: RunRecord, word: str) -> list[str]:
         return own
     lines = [line for line in record.message.splitlines() if line.strip()]
     # The errors of pip or conda are at the end, below Ray's own tracebacks.
-    shown = lines[-12:] if word == RUNTIME_ENV else lines[:6]
+    shown = lines[-12:] if word == RUNTIME_ENV else lines[:MOST_REASONS]
     return ([record.error_type] if record.error_type else []) + shown

@@ -91,6 +91,21 @@ def test_the_machine_is_the_drivers_or_unknown(record, make_record):
     assert "machine  unknown" in picture.page(make_record(target={"kind": "cluster"}), 80)
 
 
+@pytest.mark.parametrize("width", [40, 80])
+def test_why_a_run_did_not_succeed_is_shown_in_six_lines_within_the_width(make_record, width):
+    message = "\n".join(f"reason {number} {'word ' * 12}" for number in range(9))
+    shown = picture.page(make_record(status="NOT_SUBMITTED", message=message), width)
+    assert "  reason 5" in shown
+    assert "reason 6" not in shown
+    assert max(map(len, shown.splitlines())) <= width
+    assert "reason" not in picture.page(make_record(status="SUCCEEDED", message=message), width)
+
+
+def test_an_unfinished_run_says_how_to_learn_its_end(make_record):
+    record = make_record(status="UNFINISHED")
+    assert f"next: raykit attach {record.id}   (" in picture.page(record, 80)
+
+
 def test_a_record_of_the_first_schema_is_shown_as_far_as_it_goes():
     record = RunRecord.from_dict(json.loads(OLD.read_text("utf-8")))
     shown = picture.picture(record, 80)

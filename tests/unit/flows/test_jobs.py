@@ -135,6 +135,15 @@ def test_that_there_is_no_such_run_comes_before_which_cluster_could_be_meant(run
     assert caught.value.next == "--on NAME"
 
 
+def test_a_run_that_was_never_submitted_is_no_success_of_attach(runs, make_record):
+    record = make_record(status="NOT_SUBMITTED", message="its pod is refused\nquota")
+    runs.write(record)
+    run = jobs.attach("last", Where({}), runs, Progress())
+    assert run.exit_code == 6
+    assert run.error.evidence == ("its pod is refused", "quota")
+    assert run.error.next == f"raykit runs show {record.id}; then submit it again"
+
+
 def test_a_run_under_way_on_a_head_of_its_own_is_told_from_one_that_has_ended(runs, make_record):
     with folders.created() as (folder, _):
         runs.write(make_record(target=OWN_HEAD | {"folder": str(folder)}))

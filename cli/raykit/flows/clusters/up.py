@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from raykit.flows.targets.kinds import OnKubernetes, Target
 from raykit.kube import kubeconfig
 from raykit.kube.connection import Kubernetes, connect
 from raykit.kube.contexts import Context
-from raykit.kube.errors import ForbiddenError, no_namespace
+from raykit.kube.errors import ForbiddenError, got_no_answer, no_namespace
 from raykit.kuberay import bring_up, choosing, operator, raycluster
 from raykit.kuberay.raycluster import Cluster
 from raykit.local import warm
@@ -32,7 +33,7 @@ from raykit.spec.model import ClusterSpec
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 Keep = Callable[[Target, RaykitError], None]
-"""Keeps evidence of a cluster that did not become ready, for this reason."""
+"""Keeps evidence of a cluster that was refused or did not become ready, for this reason."""
 
 
 def _never(_: str) -> bool:
@@ -52,7 +53,8 @@ class Request:
     recreate: delete a cluster that exists and make it again, so that all pods restart.
     file: where the spec comes from, for messages.
     confirm: asks the user before raykit changes a context whose Kubernetes cluster it did not
-    make, and before running jobs are lost. keep: called if the cluster does not become ready.
+    make, and before running jobs are lost. keep: called if the API server refuses the cluster, or
+    if it does not become ready.
     """
 
     spec: ClusterSpec
@@ -92,7 +94,8 @@ def _up(request: Request, progress: Progress) -> Cluster:
             consent.require(context, doing, request.confirm)
             _namespace(connection, spec, request.create_namespace)
         else:
-            to_do = _plan(connection, to_do, existing, request.recreate)
+            with _kept_if_refused(connection, to_do, request.keep):
+                to_do = _plan(connection, to_do, existing, request.recreate)
             if not to_do.change:
                 progress.note(f"{existing.where} is as the spec says: nothing to change")
                 if not context.asks_first:
@@ -141,11 +144,12 @@ def come_up(
 ) -> Cluster:
     """Apply a plan, wait until the cluster is ready, and record how it came up.
 
-    timeout: seconds. keep: called if it does not become ready.
-    Errors: KubernetesError (5) with the reason, ConflictError (8).
+    timeout: seconds. keep: called if it is refused or does not become ready.
+    Errors: MissingError (4), KubernetesError (5) with the reason, ConflictError (8).
     """
     name = ray_cluster_of(to_do.items)["metadata"]["name"]
-    with progress.step("apply", f"RayCluster {name} applied"):
+    step = progress.step("apply", f"RayCluster {name} applied")
+    with _kept_if_refused(connection, to_do, keep), step:
         applied = applying.apply(connection, to_do)
     ready = _ready(applied, progress, timeout, keep)
     bring_up.record(ready, applied.item)
@@ -181,6 +185,19 @@ def _ready(cluster: Cluster, progress: Progress, timeout: float, keep: Keep) -> 
         return raycluster.wait_ready(cluster, progress, timeout)
     except KubernetesError as error:
         keep(OnKubernetes(cluster, ""), error)
+        raise
+
+
+@contextlib.contextmanager
+def _kept_if_refused(connection: Kubernetes, to_do: Plan, keep: Keep) -> Iterator[None]:
+    """Keep evidence if the API server refuses what is to be applied: a right, admission, quota."""
+    try:
+        yield
+    except (MissingError, KubernetesError) as error:
+        if not got_no_answer(error):
+            wanted = ray_cluster_of(to_do.items)
+            name, namespace = wanted["metadata"]["name"], wanted["metadata"]["namespace"]
+            keep(OnKubernetes(Cluster(connection, name, namespace, wanted), ""), error)
         raise
 
 

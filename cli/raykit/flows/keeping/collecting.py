@@ -72,7 +72,10 @@ def before_end(target: Target, runs: RunsFolder, progress: Progress) -> None:
 
 
 def not_ready(target: Target, error: RaykitError, runs: RunsFolder, progress: Progress) -> None:
-    """Keep evidence of a cluster that did not become ready. Nothing that goes wrong matters."""
+    """Keep evidence of a cluster that was refused or did not become ready.
+
+    Nothing that goes wrong matters.
+    """
     with _unharmed(progress, INTERRUPTS):
         _note(_save(target, reason(error), BY_ITSELF_SECONDS, runs, progress), progress)
 

@@ -23,7 +23,12 @@ STEP_SECONDS = 20.0
 
 
 def gather(cluster: Cluster, into: Collection) -> None:
-    """Gather what the user may read; what Kubernetes refuses is noted in the collection."""
+    """Gather what the user may read; what Kubernetes refuses is noted in the collection.
+
+    A RayCluster without a uid is one that the API server refused: it is kept as it was sent.
+    """
+    if "uid" not in cluster.item["metadata"]:
+        into.add_json("kubernetes/refused.json", cluster.item)
     reads: dict[str, Callable[[], object]] = {
         "raycluster": lambda: _plain(raycluster.refresh(cluster).item),
         "observed": lambda: observed.observe(cluster),

@@ -316,6 +316,7 @@ def test_a_rayjob_that_cannot_get_there_is_deleted_with_the_reason(api, submit):
     assert (run.exit_code, run.record.status, stays) == (5, "NOT_SUBMITTED", False)
     assert "failed before its job was submitted" in run.error.what
     assert run.error.evidence[0] == "Late: no pod"
+    assert run.record.message.splitlines() == [run.error.what, *run.error.evidence]
 
 
 @pytest.mark.parametrize(
