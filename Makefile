@@ -33,13 +33,14 @@ demo: $(USED) ## Run the tutorial's comparison on a local Ray: one minute to a r
 	@$(BIN)/raykit submit fib --on local
 	@echo 'Type this once, and `raykit` is a command of your shell:  . $(BIN)/activate'
 
-# The tests on kind take longest: the others leave them the CPU.
+# The tests on kind take longest: the others leave them the CPU. The local tests are the last of them,
+# since their Ray head runs until the last test has ended.
 test: install ## Run all tests: 20 minutes, more where kind is; `make unit` is the short way
 	@mkdir -p .cache
 	@echo 'the tests on kind run beside the others: .cache/kind.log'
 	@$(BIN)/python -m pytest $(SLOWEST) tests/kind >.cache/kind.log 2>&1 & kind=$$!; \
 	trap 'kill -INT $$kind 2>/dev/null; wait $$kind' INT TERM; \
-	nice -n 5 $(BIN)/python -m pytest $(SLOWEST) tests/contract tests/local tests/unit; others=$$?; \
+	nice -n 5 $(BIN)/python -m pytest $(SLOWEST) tests/contract tests/unit tests/local; others=$$?; \
 	wait $$kind; on_kind=$$?; cat .cache/kind.log; \
 	exit $$((others || on_kind))
 

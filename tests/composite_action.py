@@ -87,7 +87,7 @@ def bash(
         stderr=subprocess.STDOUT,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=280,
+        timeout=500,
     )
     lines = (line.partition("=") for line in outputs.read_text("utf-8").splitlines())
     return done.returncode, done.stdout, {key: value for key, _, value in lines}

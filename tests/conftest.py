@@ -28,6 +28,9 @@ settings.load_profile("raykit")
 
 ROOT = Path(__file__).parents[1]
 
+PATIENCE_SECONDS = 240.0
+"""How long a test waits for what must come: on a busy machine anything takes ten times as long."""
+
 
 @dataclass
 class Outcome:
@@ -52,6 +55,16 @@ class Outcome:
     def folder(self) -> Path:
         (path,) = self.runs.glob("*/record.json")
         return path.parent
+
+
+PATIENT = """
+import importlib, sys
+for name in sys.argv.pop(1).split():
+    module, _, constant = name.rpartition(".")
+    setattr(importlib.import_module(module), constant, {seconds})
+from raykit.app.door import main
+main()
+"""
 
 
 class Cli:
@@ -86,6 +99,14 @@ class Cli:
         self.children.append(child)
         return child
 
+    def patient(self, *constants) -> None:
+        """From now on raykit waits as long as its tests for what it else leaves out.
+
+        constants: with their modules, in seconds.
+        """
+        code = PATIENT.format(seconds=PATIENCE_SECONDS)
+        self.program = [sys.executable, "-P", "-c", code, " ".join(constants)]
+
     def end(self) -> None:
         """Kill what a test left running, as one that failed does."""
         for child in self.children:
@@ -96,7 +117,7 @@ class Cli:
                 if stream:
                     stream.close()
 
-    def __call__(self, *words, env=None, timeout=120, **options) -> Outcome:
+    def __call__(self, *words, env=None, timeout=PATIENCE_SECONDS, **options) -> Outcome:
         child = self.start(*words, env=env, **options)
         try:
             out, err = child.communicate(timeout=timeout)
@@ -123,7 +144,7 @@ def soon():
     pause: the seconds between two looks.
     """
 
-    def wait(condition, seconds=30.0, pause=0.05):
+    def wait(condition, seconds=PATIENCE_SECONDS, pause=0.05):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"

@@ -54,7 +54,7 @@ class Watched:
     def text(self):
         return "\n".join(line for _, line in self.lines)
 
-    def until(self, words, seconds=90):
+    def until(self, words, seconds=240):
         """Wait until it has shown some words, in one line or in several."""
         deadline = time.monotonic() + seconds
         while words not in unbroken(self.text):
@@ -85,7 +85,7 @@ class Faults:
         self.env, self.cwd, self.where = env, cwd, where
         self.children = []
 
-    def __call__(self, section, case, *words, code, env=None, timeout=280):
+    def __call__(self, section, case, *words, code, env=None, timeout=500):
         """Run a command that meets a fault; its exit code is checked, and the row is kept."""
         return self.end(self.start(*words, env=env), section, case, code, timeout=timeout)
 
@@ -108,7 +108,7 @@ class Faults:
         watched.reader.start()
         return watched
 
-    def end(self, watched, section, case, code, says=(), timeout=280):
+    def end(self, watched, section, case, code, says=(), timeout=500):
         """Wait until a command has ended, check its exit code and what it says; keep the row.
 
         says: patterns of what else it says of the fault, before its error or without one.

@@ -106,7 +106,7 @@ class Ingress:
             [PROGRAM, "-c", self.folder / "nginx.conf", "-e", self.folder / "error.log"],
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             assert self.process.poll() is None, (self.folder / "error.log").read_text()
             try:
@@ -115,7 +115,7 @@ class Ingress:
                 time.sleep(0.05)
             else:
                 return
-        raise AssertionError("nginx does not answer within 30 s")
+        raise AssertionError("nginx does not answer within 240 s")
 
     def restart(self):
         self.stop()
@@ -125,7 +125,7 @@ class Ingress:
         """End it at once: open requests break."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=120)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """A real OCI registry on loopback: Debian's docker-registry, on a free port."""
 
+import errno
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -14,6 +16,8 @@ import pytest
 import yaml
 
 PROGRAM = "docker-registry"
+PORTS = (20_000, 30_000)
+"""Below those that the kernel gives to connections and to listeners of port 0, above Ray's."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def running(folder: Path, host: str = "127.0.0.1", *, read_only: bool = False):
             yield Registry(address)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
 
 
 def package(chart: Path, folder: Path) -> Path:
@@ -92,12 +96,20 @@ def package(chart: Path, folder: Path) -> Path:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as free:
-        free.bind((host, 0))
-        return free.getsockname()[1]
+    """A port on which nothing listens, and which the kernel gives to nobody who asks for any."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as free:
+            try:
+                free.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
 
 
-def wait_until_it_answers(process, address, seconds=30):
+def wait_until_it_answers(process, address, seconds=240):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, "the registry ended at once"

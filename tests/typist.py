@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+PATIENCE_SECONDS = 240.0
 REAL = [sys.executable, "-m", "raykit"]
 START = {
     "bash": (["bash", "--norc", "--noprofile", "-i"], "source <(raykit completion bash)"),
@@ -61,7 +62,7 @@ class Typist:
 
     def __exit__(self, *_):
         self.child.kill()
-        self.child.wait(20)
+        self.child.wait(PATIENCE_SECONDS)
         os.close(self.main)
 
     def load_completion(self):
@@ -75,7 +76,7 @@ class Typist:
         os.write(self.main, typed.encode() + b"\t")
         self._answered(answers)
         os.write(self.main, b"\n")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             self._read(0.1)
             lines = self.ran.read_text().splitlines() if self.ran.exists() else []
@@ -90,7 +91,7 @@ class Typist:
 
     def _answered(self, before):
         """Read until raykit has answered once more, and then until the shell is quiet."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self._answers() == before:
             assert time.monotonic() < deadline, f"no answer; the screen: {self.screen[-2000:]!r}"
             self._read(0.1)

@@ -62,7 +62,7 @@ def started(argv, port):
     """A server that answers at its port; moto's lists few objects a page."""
     env = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
     process = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(300):
+    for _ in range(2400):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

@@ -177,7 +177,7 @@ def axe(tmp_path_factory):
     folder = tmp_path_factory.mktemp("axe")
     words = ["npm", "install", "--silent", "--prefix", str(folder), "axe-core@4"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=240)
     except subprocess.TimeoutExpired:
         pytest.skip("npm did not get axe-core within two minutes")
     if done.returncode:

@@ -79,12 +79,12 @@ class Browser:
 
     def until(self, condition):
         """Wait until a page has loaded so far; a navigation meanwhile is no error."""
-        for _ in range(600):
+        for _ in range(2400):
             with contextlib.suppress(LookupError):
                 if self.run(condition):
                     return
             time.sleep(0.1)
-        raise AssertionError(f"not within a minute: {condition}")
+        raise AssertionError(f"not in time: {condition}")
 
     def close(self):
         self.child.kill()

@@ -51,6 +51,20 @@ def on_head(cli, head):
 
 
 @pytest.fixture
+def gathers_all(cli):
+    """raykit gathers evidence and task events to the end, however busy this machine is."""
+    head = [
+        f"raykit.submission.evidence.head.{name}_SECONDS" for name in ("SILENCE", "ANSWER", "STEP")
+    ]
+    cli.patient(
+        "raykit.flows.keeping.collecting.BY_ITSELF_SECONDS",
+        "raykit.flows.keeping.collecting.BY_HAND_SECONDS",
+        "raykit.flows.steps.measuring.LATE_EVENTS_SECONDS",
+        *head,
+    )
+
+
+@pytest.fixture
 def warm(cli, processes):
     """`warm(name, nodes)`: what the file of a warm head says, which ends with the test."""
     started = []
@@ -103,7 +117,7 @@ def chromium(tmp_path):
 
     def load(url):
         words = [program, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", url]
-        return subprocess.run(words, capture_output=True, text=True, timeout=120).stdout
+        return subprocess.run(words, capture_output=True, text=True, timeout=240).stdout
 
     return load
 

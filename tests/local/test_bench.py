@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.local, pytest.mark.timeout(1200)]
 JOB = ("--", "--size", "2000", "--repeat", "1")
 
 
@@ -24,10 +24,10 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped_and_is_compared(cli,
             break
     started.send_signal(signal.SIGINT)
     said = started.stderr.read()
-    assert started.wait(120) == 130, said
+    assert started.wait(240) == 130, said
     assert said.count("interrupted") == 1, said
 
-    again = cli("bench", "fib", *arms, *JOB, timeout=300)
+    again = cli("bench", "fib", *arms, *JOB, timeout=500)
     assert again.code == 0, again.err
     assert again.err.startswith("[1/4] round 1: "), again.err
     assert "SAME_MACHINE" in again.out
@@ -40,8 +40,8 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped_and_is_compared(cli,
 
 def test_a_search_for_the_break_even_size_ends_with_an_interval_or_a_limit(cli, warm):
     warm("one-node")
-    # Sixteen runs a size, and three sizes at most in so narrow a range.
-    search = ("--break-even", "--on", "one-node", "--sizes", "1000..1100", "--id", "search")
+    # Sixteen runs a size, and so narrow a range has one: how sizes are chosen needs no real head.
+    search = ("--break-even", "--on", "one-node", "--sizes", "1000..1001", "--id", "search")
     done = cli("bench", "fib", *search, "--", "--repeat", "1", timeout=500)
     assert done.code == 0, done.err
     assert re.search(r"break-even|tasks", done.out), done.out

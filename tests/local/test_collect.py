@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.usefixtures("gathers_all")]
 
 FAILS = (
     "--entrypoint",

@@ -7,7 +7,7 @@ from raykit.flows.clusters import work
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
-pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.local
 
 TASKS = """
 import ray
@@ -61,9 +61,9 @@ def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, wa
     assert (after.busy, after.last is None) == ((), False)
     words = ("submit", "--on", "used", "--no-follow", "--id", "stuck", "--entrypoint", "--")
     assert cli(*words, "python", "-c", ENDLESS).code == 0
-    soon(lambda: "task" in " ".join(activity(head).busy), 60)
+    soon(lambda: "task" in " ".join(activity(head).busy))
     assert cli("stop", "stuck", "--on", "used").code == 0
-    soon(lambda: activity(head).busy == (), 60)
+    soon(lambda: activity(head).busy == ())
     assert cli(*on, DETACHED).code == 0
     assert activity(head).busy == ("1 actor: cache",)
     assert cli(*on, ENDED).code == 0
@@ -73,5 +73,5 @@ def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, wa
     assert refused.code == 2
     assert "1 job runs there and may be lost: long" in refused.err
     assert "next: run it again with --yes" in refused.err
-    soon(lambda: activity(head).busy == ("1 job: long",), 60)
+    soon(lambda: activity(head).busy == ("1 job: long",))
     assert cli("down", "used", "--on", "local", "--yes").code == 0

@@ -45,7 +45,7 @@ def submit(cli, soon, request, processes, tmp_path):
             cli.env |= {"RAYKIT_ON": "local"}
         child = cli.start("submit", *job, *options, *TICKS, start_new_session=True)
         if not options or options[0] != "--timeout":
-            soon(lambda: _is_there(cli.runs, job), 90)
+            soon(lambda: _is_there(cli.runs, job))
         return child
 
     # Every process of a head of its own inherits this variable.
@@ -85,7 +85,7 @@ def test_every_ending_is_said_and_filed_and_leaves_no_head(
     child = submit(place, job, *(() if is_signal else ("--timeout", str(ending))))
     if is_signal:
         os.killpg(child.pid, ending)
-    _, err = (stream.decode() for stream in child.communicate(timeout=90))
+    _, err = (stream.decode() for stream in child.communicate(timeout=240))
     assert child.returncode == code, err
     assert words in err
     assert "Traceback" not in err
@@ -101,10 +101,10 @@ def test_a_reader_that_is_paused_keeps_no_head_and_loses_no_line(
     cli.env |= {"RAYKIT_ON": "local", "RAYKIT_TEST": f"{tmp_path}/mark"}
     options = () if isinstance(ending, signal.Signals) else ("--timeout", str(ending))
     child = cli.start("submit", *options, *LOUD)
-    soon(lambda: [log for log in cli.runs.glob("*/driver.log") if log.stat().st_size > 60_000], 90)
+    soon(lambda: [log for log in cli.runs.glob("*/driver.log") if log.stat().st_size > 60_000])
     if not options:
         child.send_signal(ending)
-    assert child.wait(120) == code  # and nobody has read a byte
+    assert child.wait(240) == code  # and nobody has read a byte
     assert processes(f"{tmp_path}/mark") == []
     record = cli("runs", "show", "last", "-o", "json").envelope["data"]
     assert (record["status"], record["exit_code"]) == ("STOPPED", code)
@@ -118,7 +118,7 @@ def test_stop_on_interrupt_says_whether_the_job_of_a_head_that_stays_was_stopped
 ):
     child = submit(KEPT, job, "--stop-on-interrupt")
     os.killpg(child.pid, signal.SIGINT)
-    _, err = (stream.decode() for stream in child.communicate(timeout=90))
+    _, err = (stream.decode() for stream in child.communicate(timeout=240))
     (path,) = cli.runs.iterdir()
     with Transport(kept.endpoint()) as transport:
         details = JobsApi(transport).details(path.name)
@@ -133,7 +133,7 @@ def test_a_screen_that_is_closed_or_full_ends_no_job(cli, kept, streams):
     line = f"{words} submit --entrypoint {streams} -- seq 3"
     env = cli.env | {"RAYKIT_ON": kept.url, "RAY_AUTH_TOKEN": kept.token}
     done = subprocess.run(
-        ["bash", "-c", line], env=env, cwd=cli.cwd, capture_output=True, timeout=120
+        ["bash", "-c", line], env=env, cwd=cli.cwd, capture_output=True, timeout=240
     )
     assert done.returncode == 0, done.stderr
     record = cli("runs", "show", "last", "-o", "json").envelope["data"]

@@ -174,7 +174,7 @@ def test_of_12000_tasks_those_that_ray_cuts_are_counted(on_head, head, soon):
     with Transport(endpoint) as transport:
         api = JobsApi(transport)
         job_id = api.details(record["submission_id"]).job_id
-        rows, dropped = soon(lambda: all_of(api.tasks(job_id)), 30)
+        rows, dropped = soon(lambda: all_of(api.tasks(job_id)))
     assert (len(rows), dropped) == (MOST_ROWS, 2000)
 
 

@@ -21,7 +21,7 @@ class Running:
         self.before = heads()
         self.child = cli.start(*LONG, **options)
         (self.folder,) = soon(lambda: heads() - self.before)
-        soon(lambda: self.events() > 5, 90)
+        soon(lambda: self.events() > 5)
         self.pids = {pid for pid, _ in processes(str(self.folder))} | _family(self.child.pid)
 
     def events(self):
@@ -78,7 +78,7 @@ def test_an_interrupt_stops_the_job_saves_its_log_and_leaves_nothing(
         os.killpg(running.child.pid, number)
     else:
         running.child.send_signal(number)
-    out, err = (stream.decode() for stream in running.child.communicate(timeout=60))
+    out, err = (stream.decode() for stream in running.child.communicate(timeout=240))
     assert running.child.returncode == 130
     assert re.search(r"^error: interrupted: the job \S+ was stopped and its log saved$", err, re.M)
     assert "Traceback" not in out + err
@@ -109,7 +109,7 @@ def test_a_pipe_closed_by_head_is_no_error(cli, heads):
         cwd=cli.cwd,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.stdout == "running on a local Ray head of its own (--on local)\ncodes 0 0\n"
     assert done.stderr == ""

@@ -31,6 +31,7 @@ def listening(pids):
     return found
 
 
+@pytest.mark.usefixtures("gathers_all")
 def test_fib_runs_on_a_head_of_its_own_and_leaves_a_whole_record_and_nothing_else(
     cli, heads, argument_lists, processes, soon
 ):
@@ -133,7 +134,7 @@ def _is_complete(runs):
 def test_two_submissions_at_the_same_time_both_succeed(cli, heads):
     before = heads()
     children = [cli.start("submit", "fib", "--on", "local", *SMALL) for _ in range(2)]
-    ends = [(child.communicate(timeout=120), child.returncode) for child in children]
+    ends = [(child.communicate(timeout=240), child.returncode) for child in children]
     assert [code for _, code in ends] == [0, 0], ends
     records = [json.loads(path.read_text("utf-8")) for path in cli.runs.glob("*/record.json")]
     assert [record["status"] for record in records] == ["SUCCEEDED", "SUCCEEDED"]

@@ -32,7 +32,7 @@ def on_limited(cli, limited):
 
 def get(head, path):
     """A connection and its answer, of which nothing is read yet."""
-    connection = http.client.HTTPConnection(urlsplit(head.url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(head.url).netloc, timeout=240)
     connection.request("GET", path, headers={"Authorization": f"Bearer {head.token}"})
     return connection, connection.getresponse()
 

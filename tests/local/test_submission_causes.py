@@ -94,7 +94,7 @@ def test_a_head_that_is_killed_while_a_job_is_followed_is_a_lost_head(
     (start,) = supervisor.children()
     parts = {process.name(): process for process in start.children()}
     {"start": start, **parts}[victim].kill()
-    out, err = (stream.decode() for stream in child.communicate(timeout=60))
+    out, err = (stream.decode() for stream in child.communicate(timeout=240))
     assert (child.returncode, out) == (20, "under way\n")
     assert "the job left FAILED: the head was lost, and its driver with it" in err
     assert "submit it again; the log as far as it was read" in err
@@ -112,10 +112,10 @@ def test_a_job_whose_work_was_on_a_node_that_died_is_a_lost_node(cli, warm, proc
     """Slow because a second Ray node must stand before it can be lost."""
     head = warm("pair", nodes=2)
     child = cli.start("submit", "--on", "pair", *python(ELSEWHERE + work), cli.cwd / "started")
-    soon(lambda: under_way(cli), 60)
+    soon(lambda: under_way(cli))
     (other,) = [pid for pid, words in raylets(processes, head) if " --head " not in words]
     os.kill(other, signal.SIGKILL)
-    _, err = child.communicate(timeout=120)
+    _, err = child.communicate(timeout=240)
     assert child.returncode == 20
     assert "FAILED: a Ray node was lost (exit status 1)" in err.decode()
     assert cli("runs", "show", "last").record["cause"] == "node-lost"
@@ -124,7 +124,7 @@ def test_a_job_whose_work_was_on_a_node_that_died_is_a_lost_node(cli, warm, proc
         (row,) = cli("status", "-o", "json").envelope["data"]["local"]
         return row["state"], row["nodes"]
 
-    soon(lambda: status() == ("ready", 1), 60)
+    soon(lambda: status() == ("ready", 1))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def dashboard(on_head, soon):
         child = on_head.start("dashboard", "--no-browser", stdout=stream)
     yield soon(lambda: out.read_text().strip())
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=20)
+    _, err = child.communicate(timeout=240)
     assert child.returncode == 0
     assert b"the dashboard's address is closed" in err
 
@@ -28,7 +28,7 @@ def ask(address, path="/api/version", method="GET", body=None, **headers):
     """(status, headers, body) of one request that no browser made."""
     place = urlsplit(address)
     # Browsers take every name below localhost for this machine; Python asks a name server.
-    link = http.client.HTTPConnection("127.0.0.1", place.port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", place.port, timeout=240)
     named = {"Host": place.netloc}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
     link.request(method, path, body, named)
@@ -106,6 +106,6 @@ def test_an_address_is_one_json_document(on_head, soon):
         child = on_head.start("dashboard", "--no-browser", "-o", "json", stdout=stream)
     told = json.loads(soon(lambda: out.read_text().strip().endswith("}") and out.read_text()))
     child.terminate()
-    child.communicate(timeout=20)
+    child.communicate(timeout=240)
     assert (child.returncode, set(told)) == (0, {"schema", "command", "data", "error"})
     assert re.match(r"http://raykit-[0-9a-f]{16}\.localhost:\d+/enter\?key=", told["data"]["url"])

@@ -137,6 +137,7 @@ def test_a_start_without_a_result_and_bad_data_are_9(on_head, events, code):
     assert on_head("submit", *python(f"print({chr(10).join(events)!r})")).code == code
 
 
+@pytest.mark.usefixtures("gathers_all")
 def test_a_job_that_never_heard_of_timing_gets_a_full_record_and_its_tasks(on_head, script):
     script(
         "own/job.py",
@@ -249,7 +250,7 @@ def test_folders_that_a_runtime_environment_names_are_packed_and_importable(on_h
 
 @pytest.mark.skipif(not SOAK, reason="takes over a minute: make soak")
 def test_a_pip_environment_that_cannot_be_built_is_told_as_such(on_head):
-    done = on_head("submit", "--pip", "no-such-package-of-raykit==1", *command("true"), timeout=400)
+    done = on_head("submit", "--pip", "no-such-package-of-raykit==1", *command("true"))
     assert (done.code, done.record["cause"]) == (20, "runtime-env")
     assert "its runtime environment could not be set up" in done.err
 
@@ -268,13 +269,17 @@ def test_one_id_is_one_job_and_another_payload_is_a_conflict(on_head):
     assert (other.code, "only-once exists already" in other.err) == (8, True)
 
 
-def test_a_job_that_runs_too_long_is_left_with_22_and_can_be_stopped(on_head):
-    done = on_head("submit", "--id", "long", "--timeout", 2, *command("sleep", "60"))
+def test_a_job_that_runs_too_long_is_left_with_22_and_can_be_stopped(on_head, soon):
+    done = on_head("submit", "--id", "long", "--timeout", 2, *command("sleep", "600"))
     assert done.code == 22
     # On a busy machine the job may not have started by then.
     assert re.search(r"the job long (still runs|is still PENDING) after 2 s", done.err)
-    rows = json.loads(on_head("ps", "-o", "json").out)["data"]
-    assert [row["status"] for row in rows if row["submission_id"] == "long"] == ["RUNNING"]
+
+    def status():
+        rows = json.loads(on_head("ps", "-o", "json").out)["data"]
+        return [row["status"] for row in rows if row["submission_id"] == "long"]
+
+    soon(lambda: status() == ["RUNNING"])
     stopped = on_head("stop", "long", "-o", "json")
     assert (stopped.code, stopped.envelope["data"]) == (
         0,
@@ -297,7 +302,7 @@ def test_a_stop_of_a_job_that_stays_pending_says_what_is_true(on_head):
     many = ["--entrypoint-num-cpus", 999]
     done = on_head("submit", "--id", "waits", "--no-follow", *many, *command("true"))
     assert done.code == 0
-    stopped = on_head("stop", "waits", "-o", "json", timeout=90)
+    stopped = on_head("stop", "waits", "-o", "json")
     data, error = stopped.envelope["data"], stopped.envelope["error"]
     if data["confirmed"]:
         assert (stopped.code, error) == (0, None)
@@ -360,7 +365,7 @@ def test_a_large_log_is_followed_in_little_memory(on_head, head):
     )
     words = ["submit", *python(write, mebibytes)]
     on_head.program = [sys.executable, "-c", wrapper, *on_head.program]
-    done = on_head(*words, timeout=600)
+    done = on_head(*words)
     code, peak_kib = map(int, done.out.split())
     assert code == 0
     assert done.record["log"]["bytes"] > mebibytes * 1_000_000

@@ -19,7 +19,7 @@ def test_many_submits_at_once_are_as_many_jobs_and_as_many_complete_records(cli,
         name: cli.start("submit", "--on", "many", "--id", name, "--entrypoint", "--", "echo", name)
         for name in names
     }
-    said = {name: child.communicate(timeout=280) for name, child in children.items()}
+    said = {name: child.communicate(timeout=500) for name, child in children.items()}
     codes = {child.returncode for child in children.values()}
     assert codes == {0}, [err for _, err in said.values()]
     assert {name: out.decode() for name, (out, _) in said.items()} == {

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.local
 
 # A worker looks for its raylet once a second, and ends its task first if that is shorter. The run
 # may be over before Ray calls the silent node dead, some 20 s later: the lost task says so.
 FIB = ("--size", "350000", "--tasks", "4", "--repeat", "1", "--mode", "tasks")
 
 
+@pytest.mark.usefixtures("gathers_all")
 def test_fib_survives_a_ray_node_that_is_killed(cli, warm, processes, soon):
     head = warm("two", 2)
     child = cli.start("submit", "fib", "--on", "two", "--", *FIB)
-    worker = soon(lambda: long_busy(lambda: busy_raylet(processes(head["folder"]))), 120)
+    worker = soon(lambda: long_busy(lambda: busy_raylet(processes(head["folder"]))))
     os.kill(worker, signal.SIGKILL)
     out, err = (stream.decode() for stream in child.communicate(timeout=240))
     assert child.returncode == 0, err

@@ -404,9 +404,9 @@ def test_the_autoscaler_of_a_head_that_has_ended_is_not_waited_for(held, raykit)
     assert of_pods(held) == [(POD, 0)]
 
 
-def test_a_container_beside_ray_may_end_before_its_pod_goes(held, raykit, monkeypatch):
+def test_a_container_beside_ray_may_end_before_its_pod_goes(held, raykit, monkeypatch, sleeps_of):
+    sleeps_of(raycluster)
     monkeypatch.setattr(raycluster, "END_SECONDS", 1.5)
-    monkeypatch.setattr(raycluster, "LOG_SECONDS", 0.2)
     held.kept["pods"]["raykit", "small-head"]["spec"]["containers"].append({"name": "logs"})
     asked, answer = [], held.answer
 
@@ -425,7 +425,10 @@ def test_a_container_beside_ray_may_end_before_its_pod_goes(held, raykit, monkey
     assert of_pods(held) == []
 
 
-def test_a_head_whose_log_may_not_be_read_has_its_whole_grace_period(held, raykit, monkeypatch):
+def test_a_head_whose_log_may_not_be_read_has_its_whole_grace_period(
+    held, raykit, monkeypatch, sleeps_of
+):
+    sleeps_of(raycluster)
     monkeypatch.setattr(raycluster, "END_SECONDS", 0.5)
     held.refuse(f"{POD}/log", 403, "pods/log is forbidden")
     code, _, said = raykit("down", "small", "--yes")

@@ -53,7 +53,7 @@ def on_a_terminal(code, **env):
             break
         said += chunk
     os.close(leader)
-    assert child.wait(30) == 0, said.decode()
+    assert child.wait(240) == 0, said.decode()
     return said.decode()
 
 
@@ -66,7 +66,7 @@ def plain_world(monkeypatch):
 def test_a_pipe_gets_plain_lines_without_a_spinner_or_colours():
     done = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True)
     assert done.stdout == "from the job\n"
-    assert re.fullmatch(r"running here\n✓ Ray head \(0\.\d s\)\n✗ the end\n", done.stderr)
+    assert re.fullmatch(r"running here\n✓ Ray head \(\d+\.\d s\)\n✗ the end\n", done.stderr)
 
 
 def test_a_terminal_gets_a_spinner_and_colours():

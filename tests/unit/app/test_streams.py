@@ -75,7 +75,7 @@ def test_a_paused_reader_does_not_hold_the_ending(
     if ending == "signal":
         soon(lambda: not is_writable(unread), 60)
         child.send_signal(signal.SIGTERM)
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=240)
     assert child.returncode == code, said
     filed, log = record(tmp_path)
     assert (filed["status"], filed["exit_code"]) == ("UNFINISHED", code)
@@ -84,7 +84,7 @@ def test_a_paused_reader_does_not_hold_the_ending(
 
 def test_what_a_paused_reader_missed_is_in_the_record_of_a_job_that_ended(ray, submit, tmp_path):
     child = submit(ray.job(log=LOG, status="SUCCEEDED", exit_code=0), "--timeout", "1")
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=240)
     assert child.returncode == 0, said
     filed, log = record(tmp_path)
     assert (filed["status"], filed["exit_code"]) == ("SUCCEEDED", 0)
@@ -102,7 +102,7 @@ def test_a_reader_that_is_slow_gets_everything(ray, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     time.sleep(1)  # longer than anybody is waited for in a hurry
-    out, _ = child.communicate(timeout=60)
+    out, _ = child.communicate(timeout=240)
     assert (child.returncode, out) == (0, LOG)
 
 
@@ -122,7 +122,7 @@ output.aside("x" * 200_000)
 """
     reading, writing = os.pipe()
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | {stream: writing}
-    done = subprocess.run([sys.executable, "-c", code], timeout=60, **streams)
+    done = subprocess.run([sys.executable, "-c", code], timeout=240, **streams)
     os.close(reading)
     os.close(writing)
     assert done.returncode == (7 if stream == "stdout" else 0)
@@ -232,7 +232,7 @@ def test_a_reader_that_takes_a_little_at_a_time_is_not_waited_for_ever():
     try:
         words = [sys.executable, "-c", HURRIED]
         done = subprocess.run(
-            words, stdout=reader.stdin, stderr=subprocess.PIPE, text=True, timeout=60
+            words, stdout=reader.stdin, stderr=subprocess.PIPE, text=True, timeout=240
         )
         assert (done.returncode, "its reader takes nothing" in done.stderr) == (0, True)
     finally:

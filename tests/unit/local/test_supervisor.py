@@ -105,7 +105,7 @@ def held(tmp_path):
         supervisor.process.stdin.close()
         supervisor.process.stdout.close()
         supervisor.process.terminate()
-        supervisor.process.wait(60)
+        supervisor.process.wait(240)
 
 
 def running(pid):
@@ -128,7 +128,7 @@ def test_a_cut_tether_ends_daemons_too_and_removes_the_folder(held, written):
     pid = int(written()[0])
     assert running(pid)
     supervisor.process.stdin.close()
-    assert supervisor.process.wait(60) == 0
+    assert supervisor.process.wait(240) == 0
     assert not running(pid)
     assert not supervisor.folder.exists()
 
@@ -139,7 +139,7 @@ def test_a_signal_ends_everything_and_removes_the_folder(held, written, number):
     supervisor = held(DAEMON)
     pid = int(written()[0])
     supervisor.process.send_signal(number)
-    assert supervisor.process.wait(60) == 0
+    assert supervisor.process.wait(240) == 0
     assert not running(pid)
     assert not supervisor.folder.exists()
 
@@ -155,7 +155,7 @@ def test_a_named_head_loses_its_tether_once_its_state_is_written(held, stand_in_
     with pytest.raises(subprocess.TimeoutExpired):
         supervisor.process.wait(0.5)
     supervisor.process.terminate()
-    assert supervisor.process.wait(60) == 0
+    assert supervisor.process.wait(240) == 0
     assert not supervisor.folder.exists()
     assert not state.exists()
 
@@ -164,7 +164,7 @@ def test_a_head_without_a_name_keeps_its_tether(held, stand_in_code):
     supervisor = held(stand_in_code)
     assert supervisor.announced()["url"].startswith("http://127.0.0.1:")
     supervisor.process.stdin.close()
-    assert supervisor.process.wait(60) == 0
+    assert supervisor.process.wait(240) == 0
 
 
 def test_the_state_file_of_another_head_stays(held, tmp_path, written):
@@ -173,7 +173,7 @@ def test_the_state_file_of_another_head_stays(held, tmp_path, written):
     supervisor = held(WAITS, state=state)
     written()
     supervisor.process.stdin.close()
-    assert supervisor.process.wait(60) == 0
+    assert supervisor.process.wait(240) == 0
     assert state.exists()
 
 
@@ -183,7 +183,7 @@ def test_a_port_that_another_program_took_is_never_announced(held, stand_in_code
         code = f"import sys; sys.argv = ['ray', '{port}']\n{stand_in_code}"
         supervisor = held(code)
         assert supervisor.announced() is None
-    assert supervisor.process.wait(60) == 1
+    assert supervisor.process.wait(240) == 1
     log = (supervisor.folder / "ray-start.log").read_text()
     assert log == f"port {port} belongs to a process that is not Ray's\n"
 
@@ -198,7 +198,7 @@ def test_a_ray_without_its_dashboard_is_not_waited_for(held):
 
 def test_a_head_that_dies_ends_its_supervisor_and_leaves_its_last_words(held):
     supervisor = held("import sys; print('no port', flush=True); sys.exit(3)")
-    assert supervisor.process.wait(60) == 1
+    assert supervisor.process.wait(240) == 1
     assert (supervisor.folder / "ray-start.log").read_text() == "no port\n"
 
 
@@ -219,7 +219,7 @@ def test_kill_9_of_the_supervisor_ends_what_it_started(held, written, eventually
     supervisor = held(WAITS)
     pid = int(written()[0])
     supervisor.process.kill()
-    supervisor.process.wait(60)
+    supervisor.process.wait(240)
     eventually(lambda: not running(pid))
 
 

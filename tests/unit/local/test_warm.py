@@ -153,13 +153,13 @@ def test_a_folder_whose_maker_was_killed_at_once_goes_with_the_next_start(
     world, start, heads_left, eventually
 ):
     (world / "rkh-abandoned").mkdir(mode=0o700)
-    folder, _ = start().communicate(timeout=60)[0].split()
+    folder, _ = start().communicate(timeout=240)[0].split()
     assert [str(each) for each in heads_left()] == [folder]
 
 
 def test_two_that_start_one_name_at_once_get_one_head_and_one_of_them_made_it(start, heads_left):
     first, second = start(), start()
-    said = [child.communicate(timeout=60)[0].split() for child in (first, second)]
+    said = [child.communicate(timeout=240)[0].split() for child in (first, second)]
     folders, made = ({*column} for column in zip(*said, strict=True))
     assert folders == {str(folder) for folder in heads_left()}
     assert len(folders) == 1
@@ -173,7 +173,7 @@ def test_a_name_whose_start_was_killed_can_be_started_again(
     (killed,) = eventually(heads_left)
     eventually(lambda: processes_of(killed))
     child.kill()
-    folder, _ = start().communicate(timeout=60)[0].split()
+    folder, _ = start().communicate(timeout=240)[0].split()
     head = eventually(lambda: warm.find("local"))
     assert head.folder == folder
     eventually(lambda: [str(each) for each in heads_left()] == [folder])

@@ -166,7 +166,7 @@ def test_only_the_deadline_stops_the_job(tmp_path, follow, words):
     command = [expanded(word) for word in container(item)["command"]]
     variables = {"RAY_DASHBOARD_ADDRESS": "head:8265", "RAY_JOB_SUBMISSION_ID": "id-1"}
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin", **variables}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)
     assert done.stdout.rstrip().endswith(words or "submit")
     assert done.returncode == (3 if follow == "exit 3" else 0)
 

@@ -271,7 +271,7 @@ def test_a_device_is_written_into_and_not_replaced(tmp_path):
     reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
     reader.start()
     write_atomically(pipe, b"evidence")
-    reader.join(10)
+    reader.join(240)
     assert got == [b"evidence"]
     assert pipe.is_fifo()
 

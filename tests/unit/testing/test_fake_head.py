@@ -58,6 +58,7 @@ def test_a_command_that_fails_gives_its_exit_code_and_the_end_of_its_log(fake_he
 def test_a_job_that_is_stopped_ends_with_all_that_it_started(fake_head, tmp_path, soon):
     run = submit(["sh", "-c", "sleep 100 & echo $!; wait"], timeout=0.5, id="sleeper")
     assert run.exit_code == 22
+    soon(lambda: fake_head.jobs["sleeper"].log)
     assert fake_head.api(headers={AUTH: f"Bearer {fake_head.token}"}).stop("sleeper")
     assert attach("sleeper").exit_code == 21
     child = int(fake_head.jobs["sleeper"].log)
@@ -91,7 +92,7 @@ def test_the_head_takes_its_jobs_with_it(soon):
         )
         job = soon(lambda: head.jobs.get(run.record.submission_id))
         soon(lambda: job.log)
-    assert not is_alive(int(job.log))
+    soon(lambda: not is_alive(int(job.log)))
 
 
 def test_a_job_that_a_test_prepared_is_not_run(fake_head, tmp_path):

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -145,12 +144,10 @@ def test_a_context_that_does_not_answer_is_not_waited_for(kubeconfig, monkeypatc
     import socket
 
     monkeypatch.setattr(names, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("raykit.kube.api_server.READ_SECONDS", 3600.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         kubeconfig(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        began = time.monotonic()
         assert offered("ps", "--on", "") == ["local"]
-        # The API server's own time-out would be eight seconds.
-        assert time.monotonic() - began < 7
 
 
 def test_every_place_with_names_exists():

@@ -241,7 +241,7 @@ def test_an_api_server_that_does_not_answer_adds_nothing(api, up, kubeconfig):
 
 
 @pytest.mark.parametrize(
-    ("silent", "bound"), [("/version", 0.3), ("/apis/apps/v1/deployments", 4.0)]
+    ("silent", "bound"), [("/version", 0.3), ("/apis/apps/v1/deployments", 15.0)]
 )
 def test_an_api_server_that_falls_silent_keeps_nobody_waiting(
     up, place, monkeypatch, silent, bound
@@ -254,7 +254,7 @@ def test_an_api_server_that_falls_silent_keeps_nobody_waiting(
 
     def hang(method, path, query, body):
         if refused.is_set() and path == silent:
-            over.wait(60)
+            over.wait(240)
         if (method, path) == ("PATCH", PATH):
             refused.set()
         return answer(method, path, query, body)

@@ -322,7 +322,7 @@ def test_a_pipe_is_written_into_and_not_replaced(here, tmp_path):
     reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
     reader.start()
     code, _, err = here.raykit("runs", "export", "last", "--output-file", pipe)
-    reader.join(10)
+    reader.join(240)
     assert (code, err) == (0, "")
     assert pipe.is_fifo()
     assert next(archive.read(io.BytesIO(got[0]))).name == "record.json"

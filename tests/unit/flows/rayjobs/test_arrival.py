@@ -305,8 +305,9 @@ def test_the_record_names_the_very_rayjob_from_its_creation_on(api, submit, tmp_
         (job,) = api.kept["rayjobs"].values()
         record = RunsFolder(tmp_path / "runs").read("20261123-234249-fib-dce3")
         kept.append((record.target["rayjob_uid"], job["metadata"]["uid"]))
+        interrupt()
 
-    submit(Limits(timeout=0.3), look)
+    submit(act=look)
     ((recorded, real),) = kept
     assert recorded == real
 

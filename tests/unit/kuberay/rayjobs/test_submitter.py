@@ -26,7 +26,7 @@ PAYLOAD = {
 def run(ray):
     """Runs the program on the fake head; its exit code and what it printed."""
 
-    def run(word="submit", packages=(), seconds=5.0, **variables):
+    def run(word="submit", packages=(), seconds=60.0, **variables):
         work = {"payload": PAYLOAD, "packages": list(packages), "package_seconds": seconds}
         done = subprocess.run(
             [sys.executable, "-c", TEXT, word],
@@ -38,7 +38,7 @@ def run(ray):
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         return done.returncode, done.stdout + done.stderr
 

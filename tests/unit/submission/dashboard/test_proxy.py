@@ -25,7 +25,7 @@ def dashboard(ray):
 
 
 def ask(served, path, **headers):
-    link = http.client.HTTPConnection("127.0.0.1", served.server_port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", served.server_port, timeout=240)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     link.request("GET", path, headers={"Host": served.host} | named)
     answer = link.getresponse()

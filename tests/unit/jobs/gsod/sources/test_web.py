@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import threading
 import time
 
 import pytest
@@ -241,23 +242,27 @@ def test_a_silent_source_is_given_up(https, monkeypatch):
 
 
 def test_a_source_that_falls_silent_is_resumed(https, gsod, monkeypatch):
-    monkeypatch.setattr(stores, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(stores, "STALL_SECONDS", 2)
     content = https.files["2020.tar.gz"] = large(gsod)
+    asked_again = threading.Event()
 
     def pauses(h):
         h.serve(h.content(), 2_500_000)
-        time.sleep(1)
-        return True
+        return asked_again.wait(240)
 
     https.faults.append(pauses)
+    https.always = lambda _: asked_again.set()
     assert read(Where(https.url), 2020, QUESTION).counts.archive["bytes"] == len(content)
 
 
 def test_a_slow_source_is_waited_for_and_the_job_says_so(https, run, capfd):
     https.sample(2020, 2024)
+    began = time.monotonic()
+    run("--data", https.url, *YEARS)
+    longer = 3 * (time.monotonic() - began)  # than all of it takes on this machine now
 
     def slow(h):
-        time.sleep(0.3)
+        time.sleep(longer)
         return False
 
     https.always = slow
