@@ -36,7 +36,7 @@ class Lab:
     def context(self):
         return f"kind-{self.name}"
 
-    def raykit(self, *words, code=0, timeout=280):
+    def raykit(self, *words, code=0, timeout=500):
         """Run raykit as a user would; its exit code is checked."""
         done = subprocess.run(
             ["raykit", *map(str, words)],
@@ -60,7 +60,7 @@ class Lab:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=500,
         )
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
@@ -136,7 +136,7 @@ def refused_up(faults, namespace):
 
     def up(case, spec, *more):
         words = ("up", "-f", spec, "-n", namespace, *more)
-        said = faults("Pods and scheduling", case, *words, code=5, timeout=150).text
+        said = faults("Pods and scheduling", case, *words, code=5, timeout=280).text
         assert "next: " in said
         return said
 

@@ -66,7 +66,7 @@ def page_block(heading):
 def run_line(lab, line, folder):
     """Run a line of a page as a reader does: in a shell, with the cluster's context chosen."""
     done = subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=lab.env, capture_output=True, text=True, timeout=280
+        ["bash", "-c", line], cwd=folder, env=lab.env, capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -155,6 +155,6 @@ def sleeper(lab, target):
 
 def ended_with_its_cluster(sleeping):
     """Check what raykit says of a job whose head was replaced."""
-    out, err = sleeping.communicate(timeout=180)
+    out, err = sleeping.communicate(timeout=300)
     assert sleeping.returncode == 20, out + err
     assert "FAILED: the head was lost, and its driver with it" in err

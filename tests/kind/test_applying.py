@@ -123,7 +123,7 @@ def test_each_tool_brings_up_the_same_cluster(lab, tools, soon):
         (expected,) = life.rendered(lab, tool.written(SPEC), tool.namespace, "RayCluster")
         assert cluster["spec"] == expected["spec"]
         specs.append(cluster["spec"])
-        soon(lambda tool=tool: life.jobs_ended(lab, tool.namespace) == ["SUCCEEDED"], 240)
+        soon(lambda tool=tool: life.jobs_ended(lab, tool.namespace) == ["SUCCEEDED"], 300)
     assert specs == specs[:1] * len(tools)
 
 
@@ -139,7 +139,7 @@ def test_helm_installed_the_chart_from_a_registry(lab, tools):
 def test_an_unchanged_spec_applied_again_changes_no_object(lab, tools, soon):
     namespaces = [tool.namespace for tool in tools]
     # KubeRay itself writes the status of a job that runs.
-    before = soon(lambda: life.versions_at_rest(lab, namespaces), 180)
+    before = soon(lambda: life.versions_at_rest(lab, namespaces), 300)
     assert [len(each) for each in before] == [2] * len(tools)
     for tool in tools:
         for _ in range(tool.again):
@@ -162,7 +162,7 @@ def test_removal_leaves_nothing(lab, tools, soon):
     for tool in tools:
         tool.remove()
     for tool in tools:
-        soon(lambda tool=tool: life.left(lab, tool.namespace) == [], 240)
+        soon(lambda tool=tool: life.left(lab, tool.namespace) == [], 300)
 
 
 def test_the_lines_of_the_gitops_page_do_what_it_says(lab, tmp_path, soon):
@@ -174,6 +174,6 @@ def test_the_lines_of_the_gitops_page_do_what_it_says(lab, tmp_path, soon):
             printed = life.run_line(lab, line, tmp_path)
             if line.startswith("raykit submit"):
                 assert "Speedup" in printed
-        soon(lambda: life.left(lab, "ray") == [], 240)
+        soon(lambda: life.left(lab, "ray") == [], 300)
     finally:
         lab.kubectl("delete", "namespace", "ray", "--ignore-not-found", "--wait=false")

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 RAY_IMAGE = "rayproject/ray:2.60.0-py311"
 
@@ -71,7 +71,7 @@ def test_an_operator_without_replicas_is_started_by_the_advice(lab, namespace, s
         lab.kubectl(*checks["operator"]["next"].split()[3:])
     finally:
         lab.kubectl("scale", *where, "--replicas=1")
-        lab.kubectl("rollout", "status", *where, "--timeout=120s")
+        lab.kubectl("rollout", "status", *where, "--timeout=300s")
     checks, _ = examined(lab, "-n", namespace)
     assert checks["operator"]["state"] == "ok"
 
@@ -79,7 +79,7 @@ def test_an_operator_without_replicas_is_started_by_the_advice(lab, namespace, s
 def test_a_quota_and_pod_security_are_judged_as_the_api_server_would(lab, namespace, spec):
     lab.kubectl("create", "quota", "tight", "-n", namespace, "--hard=limits.memory=1Gi,pods=9")
     counted = "--for=jsonpath={.status.hard.pods}=9"
-    lab.kubectl("wait", "resourcequota/tight", "-n", namespace, counted, "--timeout=30s")
+    lab.kubectl("wait", "resourcequota/tight", "-n", namespace, counted, "--timeout=300s")
     path = spec("large")
     checks, _ = examined(lab, "-n", namespace, "-f", path, code=5)
     assert checks["quota"]["evidence"] == [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 ENVIRONMENT = "Environment and cluster"
 COUNTING = "for i in $(seq 240); do echo line $i; sleep 0.25; done"

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 SECTION = "Pods and scheduling"
 EATS = """
@@ -29,9 +29,9 @@ def test_an_image_for_another_processor_is_recognised(lab, refused_up, spec, tmp
     (tmp_path / "Dockerfile").write_text("\n".join(lines))
     image = "raykit-test/other-processor:1"
     build = ["docker", "build", "-t", image, str(tmp_path)]
-    subprocess.run(build, check=True, capture_output=True, timeout=280, env=lab.env)
+    subprocess.run(build, check=True, capture_output=True, timeout=500, env=lab.env)
     load = ["kind", "load", "docker-image", image, "--name", lab.name]
-    subprocess.run(load, check=True, capture_output=True, timeout=280, env=lab.env)
+    subprocess.run(load, check=True, capture_output=True, timeout=500, env=lab.env)
     said = refused_up("the image is for another processor", spec("other", f"image: {image}"))
     assert "exec format error" in said
 

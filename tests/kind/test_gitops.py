@@ -48,7 +48,7 @@ def home(lab):
     # Argo CD keeps the reasons of resources for its API server, which is not here, unless told so.
     env = {**lab.env, "ARGOCD_APPLICATION_CONTROLLER_PERSIST_RESOURCE_HEALTH": "true"}
     try:
-        subprocess.run([TOOL, "start", folder], env=env, check=True, timeout=120)
+        subprocess.run([TOOL, "start", folder], env=env, check=True, timeout=500)
         yield folder
     finally:
         subprocess.run([TOOL, "stop", folder], check=True)
@@ -122,15 +122,15 @@ def test_jobs_in_git_have_run_once(lab, both, soon):
     for each in both:
         assert life.jobs_ended(lab, each.namespace) == ["SUCCEEDED"] * 2
         # The cluster of the one that had its own is gone: its time to live is 0.
-        soon(lambda each=each: names(lab, each) == {"single-node"}, 180)
+        soon(lambda each=each: names(lab, each) == {"single-node"}, 300)
 
 
 def test_an_unchanged_tree_changes_no_object(lab, both, soon):
     namespaces = [each.namespace for each in both]
-    before = soon(lambda: life.versions_at_rest(lab, namespaces), 180)
+    before = soon(lambda: life.versions_at_rest(lab, namespaces), 300)
     for _ in range(2):
         for done in [each.apply_again() for each in both]:
-            soon(done, 180)
+            soon(done, 300)
     assert [life.versions(lab, namespace) for namespace in namespaces] == before
 
 
@@ -156,8 +156,8 @@ def test_a_broken_commit_is_shown_with_its_reason_and_takes_the_head_away(lab, b
         both, lambda fork: fork.edit("overlays/dev/kustomization.yaml", "newTag: ", "newTag: no")
     )
     argo, flux = both
-    assert "ImagePull" in soon(argo.unhealthy, 240)
-    assert "RayCluster/gitops-flux/single-node status: 'Failed'" in soon(flux.unhealthy, 240)
+    assert "ImagePull" in soon(argo.unhealthy, 300)
+    assert "RayCluster/gitops-flux/single-node status: 'Failed'" in soon(flux.unhealthy, 300)
     for each in both:
         row = lab.json("status", "-n", each.namespace)["clusters"][0]
         assert "cannot be had" in row["reasons"][0]["what"]
@@ -174,7 +174,7 @@ def test_a_commit_that_cannot_be_built_changes_nothing_in_the_cluster(lab, both,
         both, lambda fork: fork.edit("overlays/dev/kustomization.yaml", "quota.yaml", "no.yaml")
     )
     for each in both:
-        assert "no.yaml" in soon(each.unbuildable, 180)
+        assert "no.yaml" in soon(each.unbuildable, 300)
     assert [heads_of(lab, each) for each in both] == before
     for each in both:
         each.fork.git("revert", "--no-edit", "HEAD")
@@ -187,7 +187,7 @@ def test_where_nothing_is_upgraded_a_broken_commit_leaves_the_running_head(lab, 
     render_base(lab, argo.fork, SMALL + "upgrade: None\n")
     argo.fork.edit("overlays/dev/kustomization.yaml", "newTag: ", "newTag: no")
     argo.commit()
-    soon(argo.ready, 240)
+    soon(argo.ready, 300)
     (cluster,) = rayclusters(lab, argo)
     assert cluster["spec"]["upgradeStrategy"] == {"type": "None"}
     assert heads_of(lab, argo) == before
@@ -202,14 +202,14 @@ def test_replicas_of_the_autoscaler_are_its_own_and_what_left_git_is_pruned(lab,
     committed(both, edit)
     all_ready(both, soon)
     for each in both:
-        soon(lambda each=each: names(lab, each) == {"autoscaled"}, 180)
+        soon(lambda each=each: names(lab, each) == {"autoscaled"}, 300)
         words = ("submit", "--entrypoint", "--on", f"{each.namespace}/autoscaled", "--")
         assert "42" in lab.raykit(*words, "python", "-c", ASKS_FOR_A_WORKER).stdout
     for each in both:
         assert replicas(lab, each) == 1
         each.refresh()
     for each in both:
-        soon(each.compared, 180)
+        soon(each.compared, 300)
         assert each.ready()
         assert replicas(lab, each) == 1
 
@@ -254,4 +254,4 @@ def test_what_is_removed_from_git_leaves_nothing(lab, both, soon):
 
     committed(both, edit)
     for each in both:
-        soon(lambda each=each: life.left(lab, each.namespace) == [], 240)
+        soon(lambda each=each: life.left(lab, each.namespace) == [], 300)

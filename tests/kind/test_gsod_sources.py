@@ -8,7 +8,7 @@ import pytest
 from jobs.gsod.options import SAMPLE
 from tests.kind import outside
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 IN_NODE = "/var/gsod-of-tests"
 QUESTION = ("--years", "2020", "2024", "--high-temp", "80")

@@ -9,7 +9,7 @@ from jobs.gsod.counts import Question
 from jobs.gsod.loading import load_year
 from jobs.gsod.sources.address import Where
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = Where(str(ROOT / "jobs/data/gsod"))
@@ -66,9 +66,9 @@ def test_a_worker_pod_deleted_while_it_reads_an_archive_changes_no_answer(lab, t
         words = ["raykit", "submit", "--on", "loses-one", "--entrypoint", "--", *SCRIPT]
         child = subprocess.Popen(words, env=lab.env, stdout=told, stderr=noted)
     try:
-        victim = soon(lambda: loading(lab), 120)
+        victim = soon(lambda: loading(lab), 300)
         lab.kubectl("delete", "pod", "-n", "raykit", victim, "--grace-period=0", "--force")
-        assert child.wait(240) == 0, out.read_text() + err.read_text()
+        assert child.wait(300) == 0, out.read_text() + err.read_text()
     finally:
         child.kill()
         child.wait()

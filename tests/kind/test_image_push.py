@@ -5,7 +5,7 @@ import pytest
 
 from tests import registry
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 
 def test_the_spec_names_the_very_image_that_the_registry_holds(lab, spec, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from raykit.spec import quantity
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 
 def allocatable(lab, resource):
@@ -23,7 +23,7 @@ def allocatable(lab, resource):
 
 
 def docker(*words):
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -106,7 +106,7 @@ def test_a_kind_cluster_of_somebody_else_is_neither_used_nor_deleted(lab):
 def test_two_kind_ups_at_once_do_not_meet(lab):
     first = start(lab, lab.name)
     second = start(lab, lab.name)
-    codes = sorted((first.wait(60), second.wait(60)))
+    codes = sorted((first.wait(300), second.wait(300)))
     said = first.stderr.read() + second.stderr.read()
     assert codes in ([0, 0], [0, 8])
     assert codes == [0, 0] or "another raykit is at work" in said

@@ -13,7 +13,7 @@ import pytest
 
 from tests.kind import life
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 TOOL = life.SHARED / "kueue"
 CACHE = Path(os.environ.get("KINDLAB_CACHE") or Path.home() / ".cache" / "kindlab") / "kueue"
@@ -54,11 +54,11 @@ NO_ROOM = "insufficient unused quota for memory"
 def kueue(lab):
     """Kueue in the test cluster while the tests of this file run."""
     life.require(TOOL, "Kueue", "RAYKIT_REQUIRE_KUEUE")
-    subprocess.run([TOOL, "install", lab.name], env=lab.env, check=True, timeout=400)
+    subprocess.run([TOOL, "install", lab.name], env=lab.env, check=True, timeout=500)
     deployment = ("-n", "kueue-system", "deployment/kueue-controller-manager")
     added = [{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": GATE}]
     lab.kubectl("patch", *deployment, "--type=json", "-p", json.dumps(added))
-    lab.kubectl("rollout", "status", *deployment, "--timeout=110s")
+    lab.kubectl("rollout", "status", *deployment, "--timeout=300s")
     yield
     for kind in ("workloads", "localqueues", "clusterqueues", "resourceflavors"):
         lab.kubectl("delete", f"{kind}.kueue.x-k8s.io", "--all", "-A", "--timeout=60s", check=False)
@@ -80,7 +80,7 @@ def queue(mine, namespace, soon):
         text = QUEUES.format(name=namespace, memory=memory)
         # Each of Kueue's webhooks takes a moment after a start: until all four objects are there.
         words = ("apply", "--server-side", "-f", "-")
-        soon(lambda: mine.kubectl(*words, stdin=text, check=False).count("applied") == 4, 120)
+        soon(lambda: mine.kubectl(*words, stdin=text, check=False).count("applied") == 4, 300)
         mine.kubectl("wait", "--for=condition=Active", f"clusterqueue/{namespace}", "--timeout=60s")
 
     return make
@@ -148,7 +148,7 @@ def test_a_cluster_without_room_in_its_queue_waits_says_so_and_comes_up(
         assert "QUEUED in team" in said.read_text()
         mine.raykit("down", "third", "-n", namespace, "--yes")
         mine.raykit("down", "first", "-n", namespace, "--yes")
-        assert child.wait(120) == 0, said.read_text()
+        assert child.wait(300) == 0, said.read_text()
     assert row(mine, namespace, "second")["state"] == "ready"
     mine.raykit("up", "-f", spec("second", "queue: team", memory="2Gi"), *place)
 

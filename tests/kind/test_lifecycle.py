@@ -10,7 +10,7 @@ import pytest
 from raykit.containers import image, kind
 from raykit.progress import Progress
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 CLI_IMAGE = "raykit-cli:test"

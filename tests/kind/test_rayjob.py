@@ -13,7 +13,7 @@ import pytest
 
 from tests.kind.life import heads, replaced
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 JOB = """import os, sys, ray
 from mine import answer
@@ -106,7 +106,7 @@ def test_from_python_it_is_the_same_and_ended_rayjobs_of_ones_own_are_deleted_as
     colleague = mine.env | {"RAYKIT_RUNS": str(tmp_path / "theirs")}
     for env in (mine.env, colleague):
         program = (sys.executable, "-c", PYTHON, f"{namespace}/there")
-        done = subprocess.run(program, env=env, capture_output=True, text=True, timeout=200)
+        done = subprocess.run(program, env=env, capture_output=True, text=True, timeout=500)
         assert done.stdout == "0 SUCCEEDED\n", done.stderr
     mine.raykit("submit", "--no-follow", *on, *SLEEP)
     ours, theirs, running = sorted(
@@ -138,7 +138,7 @@ def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon
 
     with following(mine, *on, *SLEEP) as child:
         child.send_signal(signal.SIGINT)
-        assert child.wait(60) == 130
+        assert child.wait(300) == 130
         assert "goes on" in child.stderr.read()
     assert last(mine)["status"] == "UNFINISHED"
     mine.raykit("stop", "last")
@@ -151,15 +151,15 @@ def test_a_job_whose_head_dies_has_failed_and_runs_no_second_time(mine, namespac
     with following(mine, *on, *SLEEP) as child:
         head = ("pod", "-n", namespace, "-l", "ray.io/node-type=head")
         mine.kubectl("delete", *head, "--wait=false", "--grace-period=0", "--force")
-        assert child.wait(200) == 20
+        assert child.wait(300) == 20
         assert "the head was lost" in child.stderr.read()
 
     def ended():
         (job,) = rayjobs(mine, namespace)
         return job["status"]["jobDeploymentStatus"] == "Failed"
 
-    soon(ended, 120)
-    soon(lambda: replaced(mine, namespace, "there", before), 120)
+    soon(ended, 300)
+    soon(lambda: replaced(mine, namespace, "there", before), 300)
     assert mine.json("ps", "--on", f"{namespace}/there") == []
     pods = mine.objects("pods", "-n", namespace, "-l", "job-name")
     assert len(pods) == 1
@@ -203,7 +203,7 @@ def test_a_job_of_the_image_starts_without_raykit_and_is_attached_to(mine, names
         jobs = [job for job in rayjobs(mine, namespace) if job["status"].get("endTime")]
         return len(jobs) == 2 and not mine.objects("rayclusters", "-n", namespace)
 
-    soon(gone, 200)
+    soon(gone, 300)
     late = mine.raykit("attach", "last")
     assert "reading what is left of it" in late.stderr
     record = last(mine)

@@ -10,7 +10,7 @@ import pytest
 from tests import registry
 from tests.release_workflow import Release
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 
 def test_image_and_chart_of_a_release_are_in_the_registry(lab, tmp_path):

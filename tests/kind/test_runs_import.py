@@ -7,7 +7,7 @@ import pytest
 
 from tests.kind import life
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 WORK = "--size 2000 --repeat 2 --tasks 4"
 

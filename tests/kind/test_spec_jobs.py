@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 CHART = Path(__file__).parents[2] / "charts" / "raykit"
 JOBS = """jobs:
@@ -26,7 +26,7 @@ def settled(lab, namespace, soon, count=1):
         states = [(each.get("status") or {}).get("jobStatus") for each in found]
         return found if len([s for s in states if s in {"SUCCEEDED", "FAILED"}]) >= count else None
 
-    return soon(ended, 240)
+    return soon(ended, 300)
 
 
 def test_a_job_of_a_spec_runs_once_for_each_content(lab, namespace, spec, soon):
@@ -73,7 +73,7 @@ def test_the_chart_brings_up_a_cluster_that_raykit_finds(lab, namespace, soon, t
             env=lab.env,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=500,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -88,4 +88,4 @@ def test_the_chart_brings_up_a_cluster_that_raykit_finds(lab, namespace, soon, t
     helm("upgrade", "by-helm", CHART, "-f", values)
     assert len(jobs_of(lab, namespace)) == 1
     helm("uninstall", "by-helm")
-    soon(lambda: not lab.objects("rayclusters,rayjobs", "-n", namespace), 120)
+    soon(lambda: not lab.objects("rayclusters,rayjobs", "-n", namespace), 300)

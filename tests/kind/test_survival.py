@@ -12,7 +12,7 @@ import pytest
 from tests.kind import outside
 from tests.kind.life import restricted_namespace
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 SECTION = "Pods and scheduling"
 SLOW_SECONDS = 8.0
@@ -75,7 +75,7 @@ def running(lab, namespace, server, faults, soon):
     def start(name, dashes, *options):
         data = ("--data", server.url) if name == "gsod" else ()
         watched = faults.start("submit", name, "--on", f"{namespace}/hit", dashes, *data, *options)
-        pod = soon(lambda: at_work(lab, namespace), 120)
+        pod = soon(lambda: at_work(lab, namespace), 300)
         watched.strike()
         return watched, pod
 

@@ -21,7 +21,7 @@ def test_the_walk_on_kind_goes_as_the_page_shows(lab):
         if words == AT_THE_END:
             continue  # the other tests share this cluster
         done = subprocess.run(
-            words, cwd=ROOT, env=lab.env, capture_output=True, text=True, timeout=300
+            words, cwd=ROOT, env=lab.env, capture_output=True, text=True, timeout=500
         )
         assert done.returncode == 0, f"{step.command}\n{done.stdout}\n{done.stderr}"
         assert step.lacks(done.stdout + done.stderr) == [], step.command

@@ -10,9 +10,9 @@ from raykit.kube.connection import connect
 from raykit.kuberay import choosing, observed, reach
 from raykit.progress import Progress
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
-GIVEN_SECONDS = 60
+GIVEN_SECONDS = 240
 
 
 @pytest.fixture

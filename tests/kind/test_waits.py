@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 SECTION = "Pods and scheduling"
 PAIR = "workers: [{name: few, replicas: 1, cpu: 100m, memory: 1Gi}]"
@@ -55,7 +55,7 @@ def scaled_to_nothing(lab, namespace, name):
         yield
     finally:
         lab.kubectl("scale", *target, f"--replicas={before}")
-        lab.kubectl("rollout", "status", *target, "--timeout=120s")
+        lab.kubectl("rollout", "status", *target, "--timeout=300s")
 
 
 def test_an_operator_that_was_scaled_to_0_ends_the_wait(lab, refused_up, spec):

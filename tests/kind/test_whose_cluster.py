@@ -12,7 +12,7 @@ from raykit.kube.connection import connect
 from raykit.kuberay.raycluster import Cluster
 from tests.kind import life
 
-pytestmark = [pytest.mark.kind, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 RAY_IMAGE = "rayproject/ray:2.60.0-py311"
 BY_HAND = """
@@ -75,7 +75,7 @@ def test_any_raycluster_runs_jobs_by_name_and_only_its_maker_deletes_it(lab, nam
     lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=BY_HAND % RAY_IMAGE)
     lab.kubectl(
         *("wait", "raycluster/by-hand", "-n", namespace),
-        *("--for=condition=HeadPodReady", "--timeout=180s"),
+        *("--for=condition=HeadPodReady", "--timeout=300s"),
     )
     for on in ("by-hand", f"{namespace}/by-hand", f"{lab.context}:{namespace}/by-hand"):
         words = ("submit", "--entrypoint", "--on", on, "--", "echo", "here")

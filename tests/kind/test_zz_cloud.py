@@ -147,7 +147,7 @@ def _pull_from(name, address):
 
 def _run(*words, env=None, stdin=None):
     done = subprocess.run(
-        list(map(str, words)), env=env, input=stdin, capture_output=True, text=True, timeout=400
+        list(map(str, words)), env=env, input=stdin, capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     return done.stdout
