@@ -31,7 +31,7 @@ def listening(pids):
     return found
 
 
-@pytest.mark.usefixtures("gathers_all")
+@pytest.mark.usefixtures("waits_for_tasks")
 def test_fib_runs_on_a_head_of_its_own_and_leaves_a_whole_record_and_nothing_else(
     cli, heads, argument_lists, processes, soon
 ):

@@ -33,7 +33,7 @@ def job():
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
-                timeout=240,
+                timeout=500,
             )
             lines = done.stdout.splitlines()
             events = [json.loads(line) for line in lines if line.startswith('{"raykit"')]

@@ -167,7 +167,7 @@ def test_a_package_that_cannot_be_built_is_told_as_a_runtime_environment(on_head
         """
     (folder / "pyproject.toml").write_text(textwrap.dedent(setup))
     (folder / "backend.py").write_text("raise RuntimeError('this backend builds nothing')\n")
-    done = on_head("submit", "--pip", folder, "--entrypoint", "--", "true", timeout=200)
+    done = on_head("submit", "--pip", folder, "--entrypoint", "--", "true", timeout=500)
     assert (done.code, done.record["cause"]) == (20, "runtime-env")
     assert done.record["error_type"] == "RUNTIME_ENV_SETUP_FAILURE"
     assert "its runtime environment could not be set up" in done.err

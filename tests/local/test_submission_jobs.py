@@ -137,7 +137,7 @@ def test_a_start_without_a_result_and_bad_data_are_9(on_head, events, code):
     assert on_head("submit", *python(f"print({chr(10).join(events)!r})")).code == code
 
 
-@pytest.mark.usefixtures("gathers_all")
+@pytest.mark.usefixtures("waits_for_tasks")
 def test_a_job_that_never_heard_of_timing_gets_a_full_record_and_its_tasks(on_head, script):
     script(
         "own/job.py",

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.local
 FIB = ("--size", "350000", "--tasks", "4", "--repeat", "1", "--mode", "tasks")
 
 
-@pytest.mark.usefixtures("gathers_all")
 def test_fib_survives_a_ray_node_that_is_killed(cli, warm, processes, soon):
     head = warm("two", 2)
     child = cli.start("submit", "fib", "--on", "two", "--", *FIB)

@@ -23,7 +23,7 @@ def wheel(tmp_path_factory):
         [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=500,
     )
     assert built.returncode == 0, built.stderr
     (path,) = folder.glob("raykit_kube-*.whl")
@@ -121,7 +121,7 @@ def test_a_job_that_init_writes_passes_its_own_test_from_the_wheel(cli, installe
     assert cli("init", "job", "pi").code == 0
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_pi.py"]
     done = subprocess.run(
-        words, env=cli.env, cwd=cli.cwd / "pi", capture_output=True, text=True, timeout=200
+        words, env=cli.env, cwd=cli.cwd / "pi", capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout

@@ -241,7 +241,7 @@ def test_an_api_server_that_does_not_answer_adds_nothing(api, up, kubeconfig):
 
 
 @pytest.mark.parametrize(
-    ("silent", "bound"), [("/version", 0.3), ("/apis/apps/v1/deployments", 15.0)]
+    ("silent", "bound"), [("/version", 0.3), ("/apis/apps/v1/deployments", 8.0)]
 )
 def test_an_api_server_that_falls_silent_keeps_nobody_waiting(
     up, place, monkeypatch, silent, bound
