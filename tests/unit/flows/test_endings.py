@@ -24,7 +24,7 @@ ALONE, SHARED = True, False
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch):
-    """`waits(seconds)`: how long an ending waits, for ever unless a test shortens it.
+    """`waits(seconds)`: how long an ending waits, long unless a test shortens it.
 
     Short waits are for what the fake head never does: what it does may take its time.
     """
@@ -33,7 +33,7 @@ def waits(monkeypatch):
         for name in ("ASK_SECONDS", "HURRY_SECONDS", "STOP_SECONDS", "STOP_PENDING_SECONDS"):
             monkeypatch.setattr(sessions, name, seconds)
 
-    last(240.0)
+    last(20.0)
     monkeypatch.setattr("raykit.flows.steps.measuring.LATE_EVENTS_SECONDS", 0.0)
     return last
 
