@@ -75,6 +75,8 @@ def _unreachable(one):
         return "nothing that struck explains silence"
     if one.status == "NOT_SUBMITTED":
         return "it is said not to be submitted, and ran" if one.began else None
+    if "does not know the job" in one.text:
+        return "the head that took it was lost, and raykit does not say so"
     if one.later == 0:
         return None if one.ended == 1 else "it is said to have succeeded later, and did not"
     if HEAD in one.struck and one.later in (6, 20):

@@ -63,6 +63,7 @@ def test_what_raykit_may_say_is_right(right):
         replace(UNFINISHED, later=6),
         replace(UNFINISHED, ended=0),
         replace(LOST, code=6, status="UNFINISHED", later=0),
+        replace(LOST, code=6, text="the head does not know the job a", later=6),
     ],
 )
 def test_a_job_that_is_lost_runs_twice_or_ends_with_a_wrong_code_is_noticed(one):

@@ -60,13 +60,13 @@ class Ended:
 def end(ray, tmp_path, make_record, waits):
     """Run a job of the fake head to its end, within limits."""
 
-    def see(job_fields, limits, prepare=lambda job: None):
+    def see(job_fields, limits, prepare=lambda job: None, head_ended=None):
         record, runs = make_record(), RunsFolder(tmp_path / "runs")
         job = ray.job(id=record.submission_id, **job_fields)
         prepare(job)
         if not job.stops:
             waits(0.3)
-        endpoint = Endpoint(ray.url, target={"kind": "local"})
+        endpoint = Endpoint(ray.url, target={"kind": "local"}, ended=head_ended)
         with Transport(endpoint) as transport:
             session = Session(
                 Arrival(JobsApi(transport), record.submission_id), record, runs, Progress()
@@ -164,6 +164,24 @@ def test_an_interrupt_during_the_submission_asks_whether_the_job_arrived(
 
     ended = end({}, Limits(stop_on_interrupt=stop), interrupted_post)
     assert ended.facts == ended.filed == (130, status)
+    assert words in ended.run.error.what
+
+
+@pytest.mark.parametrize(
+    ("head_ended", "facts", "words"),
+    [
+        (lambda: None, (20, "FAILED"), "the head was lost"),
+        (None, (6, "UNFINISHED"), "does not know the job"),
+    ],
+    ids=["of a RayCluster", "behind an address"],
+)
+def test_a_head_that_takes_a_job_and_is_replaced_before_it_is_asked_was_lost_with_it(
+    end, ray, head_ended, facts, words
+):
+    """Behind an address there may be several heads, so that another one may have the job."""
+    ray.on_submit = ray.jobs.clear
+    ended = end({}, Limits(), head_ended=head_ended)
+    assert ended.facts == ended.filed == facts
     assert words in ended.run.error.what
 
 
