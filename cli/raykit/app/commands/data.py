@@ -129,7 +129,7 @@ def _listed(content: dict[str, Any]) -> str:
     folder = content["folder"]
     if not content["archives"]:
         fetch = f"raykit data fetch 1980 2020 --data {shlex.quote(folder)}"
-        return f"no archives in {folder}; next: {fetch}"
+        return f"no archives in {folder}\nnext: {fetch}"
     rows = [
         (entry["year"], f"{entry['size'] / 1e6:.1f}", entry["state"], (entry["sha256"] or "-")[:12])
         for entry in content["archives"]
