@@ -77,7 +77,8 @@ def attach(
         return Run(record, judge(record))
     if record and (rayjob := rayjob_of(record, where, runs)):
         with _runs_folder(record, runs, progress) as folder:
-            return joining.attach(record, rayjob, folder, progress, timeout)
+            is_alone = folder is runs
+            return joining.attach(record, rayjob, folder, progress, timeout, is_alone=is_alone)
     with reached(word, record, where, runs, progress) as (head, details):
         runs.check_writable()
         record = record or _adopted(details, head, runs, progress)

@@ -144,7 +144,10 @@ def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int]
             return attempt > 0
         try:
             response = transport.request(
-                "PUT", _address(package), content=_chunks(package, on_bytes), timeout=SEND_SECONDS
+                "PUT",
+                _address(name_of(package)),
+                content=_chunks(package, on_bytes),
+                timeout=SEND_SECONDS,
             )
         except LostConnectionError:
             if attempt == ATTEMPTS - 1:
@@ -158,11 +161,16 @@ def upload(transport: Transport, package: Package, on_bytes: Callable[[int, int]
 
 def is_there(transport: Transport, package: Package) -> bool:
     """Whether the head has a package. Errors: LostConnectionError (6)."""
-    return transport.get(_address(package)).status_code == httpx2.codes.OK
+    return has(transport, name_of(package))
 
 
-def _address(package: Package) -> str:
-    return f"api/packages/gcs/{name_of(package)}"
+def has(transport: Transport, name: str) -> bool:
+    """Whether the head has a package of this name. Errors: LostConnectionError (6)."""
+    return transport.get(_address(name)).status_code == httpx2.codes.OK
+
+
+def _address(name: str) -> str:
+    return f"api/packages/gcs/{name}"
 
 
 def name_of(package: Package) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from raykit import kit
-from raykit.errors import UsageError
+from raykit.errors import ConflictError, MissingError, UsageError
 from raykit.progress import Progress
 from raykit.submission import packaging, runtime_env
 from raykit.submission.entrypoints import Entrypoint
@@ -46,13 +46,51 @@ LOADED_BY_WORKERS = frozenset(_PYTHON.split()) | frozenset(_RAY.split())
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a package comes from. package: Ray's name for it; the rest: as in `Folder`."""
+
+    package: str
+    path: str
+    title: str
+    top: str
+    excludes: list[str]
+    script: str | None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Source:
+        """The source of JSON data. Errors: TypeError, ValueError for unknown or mistyped fields."""
+        source = cls(**data)
+        texts = [source.package, source.path, source.title, source.top, source.script or ""]
+        if not all(isinstance(text, str) for text in [*texts, *source.excludes]):
+            raise ValueError("unusable fields of a package's source")
+        return source
+
+
+@dataclass(frozen=True)
 class Folder:
-    """A folder to upload. title: of the step; top: its name inside the package, if it has one."""
+    """A folder to upload.
+
+    title: of the step; top: its name inside the package, if it has one. excludes, script: as
+    `packaging.collect` takes them.
+    """
 
     path: Path
     members: Sequence[Member]
     title: str
     top: str = ""
+    excludes: Sequence[str] = ()
+    script: str | None = None
+
+    def source(self, package: Package) -> Source:
+        """Where a package of this folder comes from, by which it can be packed again."""
+        return Source(
+            packaging.name_of(package),
+            str(self.path.resolve()),
+            self.title,
+            self.top,
+            list(self.excludes),
+            self.script,
+        )
 
 
 @dataclass(frozen=True)
@@ -110,6 +148,11 @@ class Packed:
         """Ray's names for the packages."""
         return [packaging.name_of(package) for _, package in self.packages]
 
+    @property
+    def sources(self) -> list[Source]:
+        """Where the packages come from."""
+        return [folder.source(package) for folder, package in self.packages]
+
     def is_missing(self, transport: Transport) -> bool:
         """Whether the head lacks one of the packages. Errors: LostConnectionError (6)."""
         return not all(packaging.is_there(transport, package) for _, package in self.packages)
@@ -125,6 +168,37 @@ class Packed:
                 packaging.upload(transport, package, show)
 
 
+@contextlib.contextmanager
+def packed_again(sources: Sequence[Source]) -> Iterator[Packed]:
+    """The packages of an earlier submission, from the same folders with the same content.
+
+    Errors: MissingError (4) if a folder is gone; ConflictError (8) if its content is another one;
+    UsageError (2) if it cannot be packed any more.
+    """
+    packages = []
+    with contextlib.ExitStack() as archives:
+        for source in sources:
+            folder = _folder_of(source)
+            package = packaging.pack(folder.path, folder.members, top=folder.top)
+            archives.enter_context(package.archive)
+            if packaging.name_of(package) != source.package:
+                raise ConflictError(
+                    f"the code in {folder.path} has changed since it was submitted",
+                    evidence=[f"then {source.package}, now {packaging.name_of(package)}"],
+                )
+            packages.append((folder, package))
+        yield Packed({}, packages)
+
+
+def _folder_of(source: Source) -> Folder:
+    """The folder of a package as it is now. Errors: MissingError (4) if it is gone."""
+    path, excludes, script = Path(source.path), source.excludes, source.script
+    if not path.is_dir() or (script is not None and not (path / script).is_file()):
+        raise MissingError(f"the code that was submitted is not here any more: {path}")
+    members = packaging.collect(path, excludes, script)
+    return Folder(path, members, source.title, source.top, excludes, script)
+
+
 def plan(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Upload:
     """Read and check the folders of a submission, before a head is started or asked.
 
@@ -136,7 +210,9 @@ def plan(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Upload:
     working_dir = None
     if folder is not None:
         members = packaging.collect(folder, excludes, entrypoint.script)
-        working_dir = Folder(folder, members, f"upload {folder.resolve().name or folder}/")
+        title = f"upload {folder.resolve().name or folder}/"
+        script = entrypoint.script
+        working_dir = Folder(folder, members, title, excludes=excludes, script=script)
     modules = list(_modules(environment, excludes))
     if entrypoint.needs_our_jobs:
         jobs = kit.root() / "jobs"
@@ -189,7 +265,7 @@ def _modules(environment: Mapping[str, Any], excludes: Sequence[str]) -> Iterato
         else:
             folder = Path(path)
             members = packaging.collect(folder, excludes)
-            yield Folder(folder, members, f"upload {path}", folder.resolve().name)
+            yield Folder(folder, members, f"upload {path}", folder.resolve().name, excludes)
 
 
 def _refuse_hidden_modules(folders: Iterable[Folder | None]) -> None:

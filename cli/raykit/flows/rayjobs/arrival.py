@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import shlex
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from raykit.endpoint import Endpoint
 from raykit.errors import ConflictError, JobsApiError, KubernetesError, RaykitError
 from raykit.flows.rayjobs.budget import Budget
+from raykit.flows.rayjobs.code import Code
 from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
 from raykit.kube.connection import Kubernetes
@@ -34,9 +34,6 @@ from raykit.submission.uploads import Packed
 
 LOOK_SECONDS = 0.5
 """The longest pause between two questions whether the head has the job: no watch shows that."""
-
-CODE_SECONDS = 2.0
-"""The pause between two questions whether the head still has the job's code."""
 
 NO_ANSWER = (LostConnectionError, BusyHeadError, RefusedByKubernetesError)
 
@@ -75,14 +72,13 @@ class RayJobArrival(Arrival):
     ) -> None:
         super().__init__(api, item["spec"]["jobId"])
         self.connection, self.item, self.progress = connection, item, progress
-        self.budget, self.packed = Budget(timeout), packed
-        self.needs_us = api is None and self.has_code
+        self.budget, self.code = Budget(timeout), Code(packed, progress)
+        self.needs_us = api is None and bool(self.code)
         self.job: RayJob | None = None
         self.is_ours = False
         self.on_made: Callable[[], None] = lambda: None
         self.seen: JobDetails | None = None
         self.is_unknown = False
-        self.ask_for_code_at = 0.0
         self.cluster: Cluster | None = None
         self.waits_for = ""
         self.machines = MachinesReader(connection)
@@ -93,11 +89,6 @@ class RayJobArrival(Arrival):
         arrival = cls(job.connection, job.item, progress, timeout=timeout)
         arrival.job, arrival.arrived = job, True
         return arrival
-
-    @property
-    def has_code(self) -> bool:
-        """Whether there is code that only this raykit can upload."""
-        return self.packed is not None and bool(self.packed.packages)
 
     @property
     def name(self) -> str:
@@ -167,14 +158,17 @@ class RayJobArrival(Arrival):
 
     def upload(self) -> None:
         """Upload what the head lacks of the job's code. Errors: JobsApiError (6)."""
-        if self.packed:
-            self.packed.send(self.api.transport, self.progress)
+        self.code.send(self.api.transport)
         self.needs_us = False
+
+    def has_job(self) -> bool:
+        """Whether the head has the job; False also if it does not answer now."""
+        return self._details() is not None
 
     def leave_head(self) -> None:
         """Forget a head that was taken away: the next one lacks the job and its code."""
         self.head = self.seen = self.cluster = None
-        self.needs_us = self.has_code and self.is_ours
+        self.needs_us = bool(self.code) and self.is_ours
 
     def post(self, payload: Mapping[str, Any], seconds: float) -> JobDetails | None:  # noqa: ARG002
         """Create the RayJob, and wait until its submitter has submitted the job.
@@ -300,13 +294,9 @@ class RayJobArrival(Arrival):
         return job.is_suspended or job.cluster_name != self.cluster.name
 
     def _upload_again(self) -> None:
-        """Upload the job's code to a head that lost it: its pod or container was replaced."""
-        if not self.has_code or time.monotonic() < self.ask_for_code_at:
-            return
-        self.ask_for_code_at = time.monotonic() + CODE_SECONDS
-        assert self.packed is not None
+        """Upload the job's code to a head that lost it."""
         with contextlib.suppress(*NO_ANSWER):
-            if self.packed.is_missing(self.api.transport):
+            if self.code.was_lost(self.api.transport):
                 self.progress.note("the head was started again: uploading the job's code once more")
                 self.needs_us = self.is_ours
                 self.upload()

@@ -6,7 +6,7 @@ import contextlib
 
 from raykit.errors import JobsApiError, RaykitError
 from raykit.flows.keeping import from_cluster
-from raykit.flows.rayjobs import last_word
+from raykit.flows.rayjobs import code, last_word
 from raykit.flows.rayjobs.arrival import RayJobArrival
 from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.rayjobs.session import RayJobSession
@@ -135,15 +135,23 @@ def _head_has(job: RayJob, submission_id: str, progress: Progress) -> bool | Non
 
 
 def attach(
-    record: RunRecord, job: RayJob, runs: RunsFolder, progress: Progress, timeout: float | None
+    record: RunRecord,
+    job: RayJob,
+    runs: RunsFolder,
+    progress: Progress,
+    timeout: float | None,
+    *,
+    is_alone: bool,
 ) -> Run:
     """Wait until the head has the job, follow it to its end and complete its record.
 
     If the RayJob has ended and its cluster is gone, KubeRay's word and the submitter's log count.
-    The caller holds the run's folder.
+    The caller holds the run's folder. is_alone: no other raykit here follows the run, and would
+    upload its code.
+    Errors of the run: as `code.packed_again` where a new head lacks the job's code.
     """
     progress.phases += record.phases
-    with contextlib.ExitStack() as way:
+    with contextlib.ExitStack() as disk, contextlib.ExitStack() as way:
         arrival = RayJobArrival.of(job, progress, timeout)
 
         def join() -> None:
@@ -152,7 +160,21 @@ def attach(
             endpoint, cluster = arrival.reach_head(way)
             session.check_head(endpoint)
             session.record.cluster = session.record.cluster or observed.observe(cluster)
+            if is_alone:
+                _bring_code(arrival, record, disk)
             session.join(arrival.wait())
 
         session = RayJobSession(arrival, record, runs, progress, join)
         return run_to_end(session, lambda: session.start(join), Limits(timeout=timeout))
+
+
+def _bring_code(arrival: RayJobArrival, record: RunRecord, disk: contextlib.ExitStack) -> None:
+    """Upload the job's code to a head that has neither the job nor its code.
+
+    disk: holds the packed code. Errors: as `code.packed_again`; JobsApiError (6).
+    """
+    if not arrival.code:
+        if arrival.has_job() or not code.is_missing(record, arrival.api.transport):
+            return
+        arrival.code.packed = disk.enter_context(code.packed_again(record))
+    arrival.upload()

@@ -16,6 +16,7 @@ from raykit.flows.clusters import consent, up
 from raykit.flows.examining import advice
 from raykit.flows.examining.advice import About, advised_run
 from raykit.flows.keeping import collecting
+from raykit.flows.rayjobs import code
 from raykit.flows.rayjobs.arrival import RayJobArrival
 from raykit.flows.rayjobs.session import RayJobSession
 from raykit.flows.session import Limits, Run, Session, run_to_end
@@ -236,6 +237,7 @@ def _submission(
     request: Request, record: RunRecord, packed: Packed, lifetime: Lifetime
 ) -> Submission:
     """What the RayJob carries. Errors: UsageError (2) if that is too big for a pod."""
+    code.keep(record, packed)
     payload = plain.payload_of(request, record, packed.environment, on_this_machine=False)
     job = Submission(
         submission.rayjob_name(request.entrypoint.name, record.submission_id),

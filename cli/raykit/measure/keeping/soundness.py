@@ -63,7 +63,8 @@ def _is_start(part: object) -> bool:
 
 def _is_job(part: Mapping[str, Any]) -> bool:
     words = [part["name"], *_list(part["arguments"]), *_list(part.get("entrypoint"))]
-    lists = isinstance(part["arguments"], list) and isinstance(part.get("entrypoint", []), list)
+    fields = ("arguments", "entrypoint", "code")
+    lists = all(isinstance(part.get(name, []), list) for name in fields)
     return lists and all(isinstance(word, str) for word in words)
 
 

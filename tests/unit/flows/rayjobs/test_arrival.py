@@ -201,7 +201,7 @@ def test_an_interrupt_before_the_code_is_at_the_next_head_deletes_the_rayjob(
 
 
 def test_a_head_that_has_lost_the_code_gets_it_again(ray, submit, monkeypatch):
-    monkeypatch.setattr("raykit.flows.rayjobs.arrival.CODE_SECONDS", 0.0)
+    monkeypatch.setattr("raykit.flows.rayjobs.code.CODE_SECONDS", 0.0)
 
     def replaced():
         ray.packages.clear()
