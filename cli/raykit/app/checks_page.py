@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,24 +50,12 @@ def summary(rows: Sequence[Row]) -> str:
 
 def _check(row: Row) -> list[str]:
     state = output.styled(f"{row['state']:<8}", STYLES[row["state"]], sys.stdout)
-    first, *more = _wrapped(row["what"], INDENT)
+    first, *more = output.wrapped(row["what"], INDENT, "  ").splitlines()
     shown = [f"  {state}{first.strip()}", *more]
     if row["state"] == "ok":
         return shown
     for text in row["evidence"]:
-        shown += _wrapped(text, f"{INDENT}  ")
+        shown += output.wrapped(text, f"{INDENT}  ", "  ").splitlines()
     if row["next"]:
         shown.append(f"{INDENT}next: {row['next']}")
     return shown
-
-
-def _wrapped(text: str, indent: str) -> list[str]:
-    """A text within the width; names such as kuberay-operator and long words stay whole."""
-    return textwrap.wrap(
-        text,
-        output.width(),
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_on_hyphens=False,
-        break_long_words=False,
-    )

@@ -206,16 +206,25 @@ def shortened(text: str, length: int) -> str:
     return first if len(first) <= length else first[: length - 1] + "…"
 
 
-def wrapped(text: str, indent: str = "") -> str:
-    """A paragraph within the terminal's width, its later lines indented further."""
-    return textwrap.fill(text, width(), initial_indent=indent, subsequent_indent=indent + "    ")
+def wrapped(text: str, indent: str = "", further: str = "    ") -> str:
+    """A paragraph within the terminal's width, its later lines indented further.
+
+    Names, paths and options stay whole, even where a line gets too long: they may be copied.
+    """
+    return textwrap.fill(
+        text,
+        width(),
+        initial_indent=indent,
+        subsequent_indent=indent + further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def for_screen(text: str) -> str:
     """Text for people on stderr: on a terminal its lines are broken at spaces to fit the width.
 
-    Without a terminal each line stays one line. Paths and names stay whole, so that they can be
-    copied.
+    Without a terminal each line stays one line.
     """
     if not sys.stderr.isatty():
         return text
@@ -226,14 +235,7 @@ def _broken(line: str) -> str:
     if len(line) <= width():
         return line
     indent = " " * (len(line) - len(line.lstrip(" ")))
-    return textwrap.fill(
-        line.strip(" "),
-        width(),
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(line.strip(" "), indent, "  ")
 
 
 def doubts(found: Sequence[Doubt]) -> list[str]:
