@@ -81,7 +81,9 @@ def queue(mine, namespace, soon):
         # Each of Kueue's webhooks takes a moment after a start: until all four objects are there.
         words = ("apply", "--server-side", "-f", "-")
         soon(lambda: mine.kubectl(*words, stdin=text, check=False).count("applied") == 4, 300)
-        mine.kubectl("wait", "--for=condition=Active", f"clusterqueue/{namespace}", "--timeout=60s")
+        mine.kubectl(
+            "wait", "--for=condition=Active", f"clusterqueue/{namespace}", "--timeout=300s"
+        )
 
     return make
 
@@ -187,7 +189,7 @@ def test_doctor_says_what_is_wrong_with_the_queue_of_a_spec(mine, namespace, que
     held = json.dumps({"spec": {"stopPolicy": "Hold"}})
     mine.kubectl("patch", "clusterqueue", namespace, "--type=merge", "-p", held)
     stopped = f"clusterqueue/{namespace}"
-    mine.kubectl("wait", "--for=condition=Active=False", stopped, "--timeout=60s")
+    mine.kubectl("wait", "--for=condition=Active=False", stopped, "--timeout=300s")
     found = checked(mine, path, namespace, 5)
     assert found["what"] == f"the ClusterQueue {namespace} is not active"
     assert found["next"].endswith(f"describe clusterqueue {namespace}")

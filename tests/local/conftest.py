@@ -63,6 +63,16 @@ def gathers_all(cli):
 
 
 @pytest.fixture
+def waits_for_the_stop(cli):
+    """raykit waits until a job that it stops has ended and its log is read."""
+    cli.patient(
+        "raykit.flows.session.HURRY_SECONDS",
+        "raykit.flows.session.STOP_SECONDS",
+        "raykit.flows.session.LOG_SECONDS",
+    )
+
+
+@pytest.fixture
 def waits_for_tasks(cli):
     """raykit waits until a job that has tasks reports them, however busy this machine is."""
     cli.patient("raykit.flows.steps.measuring.LATE_EVENTS_SECONDS")

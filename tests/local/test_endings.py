@@ -4,6 +4,7 @@ Slow because a job must really wait for CPUs that are not there, and a head real
 """
 
 import os
+import re
 import signal
 import subprocess
 
@@ -23,6 +24,12 @@ LOUD = ("--entrypoint", "--", "sh", "-c", f"yes | head -c {LOUD_BYTES}; exec sle
 PENDING = ("--entrypoint-num-cpus", "100")
 RUNNING = ()
 OWN, KEPT = "a head of its own", "a head that stays"
+
+# On a busy machine a job may not have started by then.
+STOPPED_LATE = (
+    "still ran after 5 s: it was stopped|was still PENDING after 5 s: it ended with its head"
+)
+LEFT_LATE = "still runs after 5 s|is still PENDING after 5 s"
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +68,14 @@ def _is_there(runs, job):
     return any(b"ticking" in path.read_bytes() for path in runs.glob("*/driver.log"))
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 @pytest.mark.parametrize(
     ("place", "job", "ending", "code", "status", "words"),
     [
         (OWN, PENDING, 3, 22, "STOPPED", "was still PENDING after 3 s: it ended with its head"),
-        (OWN, RUNNING, 5, 22, "STOPPED", "still ran after 5 s: it was stopped"),
+        (OWN, RUNNING, 5, 22, "STOPPED", STOPPED_LATE),
         (KEPT, PENDING, 2, 22, "UNFINISHED", "is still PENDING after 2 s"),
-        (KEPT, RUNNING, 5, 22, "UNFINISHED", "still runs after 5 s"),
+        (KEPT, RUNNING, 5, 22, "UNFINISHED", LEFT_LATE),
         (OWN, PENDING, signal.SIGINT, 130, "STOPPED", "was PENDING; it ended with its head"),
         (OWN, RUNNING, signal.SIGINT, 130, "STOPPED", "was stopped and its log saved"),
         (OWN, PENDING, signal.SIGHUP, 130, "STOPPED", "was PENDING; it ended with its head"),
@@ -87,14 +95,15 @@ def test_every_ending_is_said_and_filed_and_leaves_no_head(
         os.killpg(child.pid, ending)
     _, err = (stream.decode() for stream in child.communicate(timeout=240))
     assert child.returncode == code, err
-    assert words in err
+    assert re.search(words, err), err
     assert "Traceback" not in err
     (record,) = [cli("runs", "show", "last", "-o", "json").envelope["data"]]
     assert (record["status"], record["exit_code"]) == (status, code)
     assert record["log"]["bytes"] == (cli.runs / record["id"] / "driver.log").stat().st_size
 
 
-@pytest.mark.parametrize(("ending", "code"), [(signal.SIGTERM, 130), (20, 22)])
+@pytest.mark.usefixtures("waits_for_the_stop")
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGTERM, 130), (40, 22)])
 def test_a_reader_that_is_paused_keeps_no_head_and_loses_no_line(
     cli, processes, soon, tmp_path, ending, code
 ):
@@ -112,6 +121,7 @@ def test_a_reader_that_is_paused_keeps_no_head_and_loses_no_line(
     assert log.count(b"y\n") >= LOUD_BYTES // 2
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 @pytest.mark.parametrize("job", [PENDING, RUNNING])
 def test_stop_on_interrupt_says_whether_the_job_of_a_head_that_stays_was_stopped(
     cli, submit, kept, job

@@ -69,6 +69,7 @@ def test_kill_9_of_a_warm_heads_supervisor_leaves_no_process_and_no_folder(
     assert not Path(head["folder"]).exists()
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupt_stops_the_job_saves_its_log_and_leaves_nothing(
     cli, heads, processes, soon, number
@@ -95,7 +96,9 @@ def test_a_timeout_ends_with_22_and_leaves_nothing(cli, heads):
     before = heads()
     done = cli(*LONG[:4], "--timeout", "0.5", *LONG[4:])
     assert done.code == 22
-    assert "still ran after 0.5 s: it was stopped" in done.err
+    # Ray stops a job that is PENDING only once it has begun, which takes a busy machine a while.
+    ends = ("still ran after 0.5 s: it was stopped", "was still PENDING after 0.5 s: it ended with")
+    assert any(words in done.err for words in ends), done.err
     assert heads() <= before
 
 

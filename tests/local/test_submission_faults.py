@@ -260,6 +260,7 @@ def test_two_interrupts_leave_a_job_that_runs(on_head, head, soon):
     assert on_head("stop", "twice").code == 0
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 def test_stop_on_interrupt_stops_the_job_and_saves_its_log(on_head, head, soon, on_disk):
     child = on_head.start("submit", "--id", "for-ci", "--stop-on-interrupt", *noise(5, 9000))
     soon(lambda: [path for path in on_head.runs.glob("*/driver.log") if _size(path) > 900])
