@@ -290,6 +290,7 @@ def test_an_archive_in_googles_storage_is_read_by_its_xml_interface(s3, monkeypa
     monkeypatch.setenv("GOOGLE_BASE_URL", s3)
     put_archives(bucket(s3, "open", "google"), 2020)
     put_stations(bucket(s3, "open", "google"), 2024)
+    put_archives(bucket(s3, "closed"), 2020)
     for year in (2020, 2024):
         counts = read(Where("gs://open/google"), year, QUESTION).counts
         assert counts.stations == in_folder(year).stations
