@@ -198,8 +198,11 @@ def test_another_job_of_the_same_id_is_never_stopped(end, ray, waits):
     assert ended.facts == (130, "NOT_SUBMITTED")
 
 
-def test_a_head_that_does_not_answer_the_stop_is_not_said_to_have_done_or_refused_it(end, ray):
+def test_a_head_that_does_not_answer_the_stop_is_not_said_to_have_done_or_refused_it(
+    end, ray, waits
+):
     def hangs(job):
+        waits(0.3)
         job.steps = [interrupt]
         ray.hang.add("/api/jobs/" + job.id + "/stop")
 
