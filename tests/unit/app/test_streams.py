@@ -73,7 +73,7 @@ def test_a_paused_reader_does_not_hold_the_ending(
 ):
     child = submit(ray.job(log=LOG), *(["--timeout", "2"] if ending == "--timeout" else []))
     if ending == "signal":
-        soon(lambda: not is_writable(unread), 60)
+        soon(lambda: not is_writable(unread))
         child.send_signal(signal.SIGTERM)
     _, said = child.communicate(timeout=240)
     assert child.returncode == code, said
