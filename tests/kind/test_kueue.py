@@ -238,6 +238,45 @@ def test_a_preempted_rayjob_is_queued_again_and_followed_to_the_end_of_its_next_
     assert any("KubeRay starts the job again" in note for note in record["notes"])
 
 
+def test_a_rayjob_that_is_preempted_while_nobody_follows_gets_its_code_from_attach(
+    mine, namespace, queue, spec, tmp_path, soon
+):
+    queue("3Gi")
+    place = ("-n", namespace, "--yes")
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "job.py").write_text("import time; print('began', flush=True); time.sleep(20)")
+    own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place)
+    with running(mine, "submit", folder / "job.py", *own) as (child, said):
+        soon(lambda: "began" in said.read_text(), 200)
+        child.kill()
+        child.wait()
+    urgent = spec("urgent", "queue: team", memory="2Gi", priorityClass="urgent")
+    mine.raykit("up", "-f", urgent, *place)
+    mine.raykit("down", "urgent", "-n", namespace, "--yes")
+    attached = mine.raykit("attach", "last")
+    assert "upload code/" in attached.stderr
+    assert "began" in attached.stdout
+    assert mine.json("runs", "show", "last")["status"] == "SUCCEEDED"
+
+
+def test_a_rayjob_with_an_autoscaled_cluster_gets_more_quota_while_it_runs(
+    mine, namespace, queue, spec
+):
+    queue("6Gi")
+    more = (
+        "queue: team\nautoscaling: {enabled: true}\n"
+        "workers: [{name: w, cpu: 100m, memory: 1Gi, taskCpus: 1, maxReplicas: 1}]"
+    )
+    own = ("--as", "rayjob", "-f", spec("grows", more, taskCpus=0), "-n", namespace, "--yes")
+    task = "import ray; ray.init(); print('on a', ray.get(ray.remote(lambda: 'worker').remote()))"
+    words = (*own, "--timeout", "200", "--entrypoint", "--", "python", "-c", task)
+    assert "on a worker" in mine.raykit("submit", *words).stdout
+    workloads = mine.objects("workloads.kueue.x-k8s.io", "-n", namespace)
+    sets = [pods for workload in workloads for pods in workload["spec"]["podSets"]]
+    assert ("w", 1) in {(pods["name"], pods["count"]) for pods in sets}
+
+
 def test_an_autoscaled_cluster_gets_more_quota_while_it_runs(mine, namespace, queue, spec, soon):
     queue("6Gi")
     more = (

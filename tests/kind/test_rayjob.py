@@ -204,11 +204,18 @@ def test_a_job_of_the_image_starts_without_raykit_and_is_attached_to(mine, names
         return len(jobs) == 2 and not mine.objects("rayclusters", "-n", namespace)
 
     soon(gone, 300)
+    assert "KubeRay says: Complete, SUCCEEDED" in mine.raykit("stop", "last").stderr
+    assert mine.json("stop", "last")["status"] == "SUCCEEDED"
+    assert "Remote execution time" in mine.raykit("logs", "last").stdout
     late = mine.raykit("attach", "last")
     assert "reading what is left of it" in late.stderr
     record = last(mine)
     assert (record["status"], record["log"]["kept"]) == ("SUCCEEDED", "kept")
     assert record["results"][0]["work"]["size"] == 2000
+
+    mine.kubectl("delete", "rayjobs", "--all", "-n", namespace)
+    assert mine.json("stop", "last")["status"] == "SUCCEEDED"
+    assert "Remote execution time" in mine.raykit("logs", "last").stdout
 
 
 def test_a_cluster_of_its_own_that_has_no_room_is_explained_and_nothing_stays(
