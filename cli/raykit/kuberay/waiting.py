@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from raykit.errors import KubernetesError
+from raykit.errors import KubernetesError, RaykitError
 from raykit.kube.connection import Kubernetes
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay.finding import Finding
@@ -16,7 +16,7 @@ from raykit.objects import Object
 from raykit.progress import Progress, Waiting
 
 LONGEST_SLEEP, SETTLE = 2.0, 0.1
-SILENT_API_SECONDS = 15.0
+SILENT_API_SECONDS = RULES_SECONDS = 15.0
 WATCH_SECONDS = 10
 QUICK_SECONDS, FIRST_PAUSE, LONGEST_PAUSE = 1.0, 0.5, 30.0
 """A watch that ends sooner was closed by somebody, such as a proxy: the pauses before the next."""
@@ -28,12 +28,14 @@ MOST_ASKED = 8
 @dataclass(frozen=True)
 class Look:
     """The state at one moment. findings: why it is not ready. missing: what is not ready, in a
-    few words. lines: one for each group that is not ready, with its reason."""
+    few words. lines: one for each group that is not ready, with its reason. error: why the API
+    server did not say."""
 
     ready: bool
     findings: Sequence[Finding] = ()
     missing: str = ""
     lines: Sequence[str] = ()
+    error: RaykitError | None = None
 
     @property
     def reasons(self) -> Sequence[str]:
@@ -66,15 +68,16 @@ def until(
     what: what is being waited for. timeout: seconds. next: the hint after a time-out. wake: sleeps
     up to so many seconds. log: the log lines that explain a finding. late: the error after
     the time-out, if it is not the usual one.
-    Errors: KubernetesError (5) with the first finding that is final, or, after `timeout`, with all
-    findings of the last look.
+    Errors: ForbiddenError (4) if a right is missing; KubernetesError (5) with the first finding
+    that is final, or, after `timeout`, with all findings of the last look.
     """
     began = last = time.monotonic()
-    queued = 0.0
+    queued, has_answered = 0.0, False
     since: dict[str, float] = {}
     waiting = Waiting(progress)
     while True:
-        seen = _patiently(look)
+        seen = _patiently(look, has_answered)
+        has_answered = has_answered or seen.error is None
         if seen.ready:
             return queued
         now = time.monotonic()
@@ -83,6 +86,8 @@ def until(
         since = {finding.key: since.get(finding.key, now) for finding in seen.findings}
         for finding in seen.findings:
             if finding.patience is not None and now - since[finding.key] >= finding.patience:
+                if isinstance(seen.error, ForbiddenError):
+                    raise seen.error
                 raise _hopeless(what, finding, log(finding))
         if now - began - queued >= timeout:
             raise late(seen) if late else _late(what, timeout, seen, next)
@@ -175,13 +180,22 @@ def last_lines(connection: Kubernetes, finding: Finding) -> list[str]:
     return [*hint, *(f"| {line}" for line in lines)]
 
 
-def _patiently(look: Callable[[], Look]) -> Look:
+def _patiently(look: Callable[[], Look], has_answered: bool) -> Look:
+    """A look, or why there is none. has_answered: an earlier look was allowed.
+
+    Errors: ForbiddenError (4) if the first one is not.
+    """
     try:
         return look()
-    except KubernetesError as error:
-        # An API server may restart while we wait.
-        silent = Finding("api", error.what, error.evidence, error.next, SILENT_API_SECONDS)
-        return Look(False, [silent])
+    except (KubernetesError, ForbiddenError) as failed:
+        refused = isinstance(failed, ForbiddenError)
+        if refused and not has_answered:
+            raise
+        # An API server may restart while we wait. Then it refuses what it allowed, until it has
+        # read its RBAC rules.
+        key, patience = ("rules", RULES_SECONDS) if refused else ("api", SILENT_API_SECONDS)
+        silent = Finding(key, failed.what, failed.evidence, failed.next, patience)
+        return Look(False, [silent], error=failed)
 
 
 def _sleep(

@@ -37,7 +37,10 @@ LOOK_SECONDS = 0.5
 
 NO_ANSWER = (LostConnectionError, BusyHeadError, RefusedByKubernetesError)
 
-DELETED = Look(False, [Finding("deleted", "somebody deleted it", patience=AT_ONCE)])
+DELETED = Look(
+    False,
+    [Finding("deleted", "somebody deleted it", next="submit it again", patience=AT_ONCE)],
+)
 
 
 class MovedError(JobsApiError):

@@ -465,3 +465,106 @@ def test_after_an_interrupt_at_any_request_the_record_and_the_cluster_agree(
     assert run.exit_code == 130
     assert stays is (run.record.status == "UNFINISHED")
     assert not (own and stays)
+
+
+def suspended(api):
+    """Kueue has the RayJob wait in its queue."""
+    (job,) = api.kept["rayjobs"].values()
+    job["spec"]["suspend"] = True
+    job["status"] = {"jobDeploymentStatus": "Suspended"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "own", "status", "stays", "words"),
+    [
+        (Limits(), False, "UNFINISHED", True, "goes on"),
+        (Limits(stop_on_interrupt=True), False, "NOT_SUBMITTED", False, "before the job was"),
+        (Limits(), True, "NOT_SUBMITTED", False, "before the job was submitted"),
+    ],
+)
+def test_an_interrupt_in_a_queue_is_one_on_the_way(api, submit, limits, own, status, stays, words):
+    def act():
+        suspended(api)
+        return interrupt
+
+    run, stayed = submit(limits, act, own)
+    assert (run.exit_code, run.record.status, stayed) == (130, status, stays)
+    assert words in run.error.what
+
+
+@pytest.mark.parametrize(
+    ("stops", "status", "words"),
+    [(False, "UNFINISHED", "goes on"), (True, "STOPPED", "was stopped")],
+)
+def test_an_interrupt_while_the_job_runs_deletes_no_rayjob(ray, submit, stops, status, words):
+    def act():
+        arrives(ray, status="RUNNING", exit_code=None, steps=[lambda: None, interrupt])()
+
+    run, stays = submit(Limits(stop_on_interrupt=stops), act)
+    assert (run.exit_code, run.record.status, stays) == (130, status, True)
+    assert words in run.error.what
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_rayjob_that_somebody_deleted_ends_the_wait_and_another_of_its_name_stays(
+    api, submit, own, again
+):
+    def act():
+        (key,) = api.kept["rayjobs"]
+        gone = api.kept["rayjobs"].pop(key)
+        if again:
+            metadata = {**gone["metadata"], "uid": "uid-of-theirs"}
+            api.keep("rayjobs", {**gone, "metadata": metadata})
+
+    run, stays = submit(act=act, own=own)
+    assert (run.exit_code, run.record.status, stays) == (5, "NOT_SUBMITTED", again)
+    assert run.error.what.endswith("cannot become ready: somebody deleted it")
+    assert run.error.next == "submit it again"
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("status", [403, 410, 429, 500, 503])
+def test_an_api_server_that_refuses_for_a_while_ends_no_wait_and_deletes_nothing(
+    api, ray, submit, ways, monkeypatch, own, status
+):
+    """As one that is started again: it answers 403 until it has read its RBAC rules."""
+    monkeypatch.setattr("raykit.kube.api_server.BUSY_SECONDS", 0.0)
+    answer, refused = api.answer, []
+
+    def refuse(method, path, query, body):
+        said = answer(method, path, query, body)
+        if method == "GET" and path.endswith("/rayjobs/echo-1") and len(refused) < 3:
+            refused.append(path)
+            message = 'User "jane" cannot get resource "rayjobs" in API group "ray.io"'
+            return status, {"kind": "Status", "code": status, "message": message}
+        return said
+
+    def act():
+        monkeypatch.setattr(api, "answer", refuse)
+        return goes_on
+
+    def goes_on():
+        if own:
+            has_head(api, "first")
+        return arrives(ray, log=b"x\n")
+
+    run, stays = submit(act=act, own=own)
+    assert (run.exit_code, run.record.status, stays) == (0, "SUCCEEDED", True)
+    assert refused
+
+
+def test_a_right_that_is_missing_ends_the_wait_with_its_name(api, submit, monkeypatch):
+    monkeypatch.setattr("raykit.kuberay.waiting.RULES_SECONDS", 0.2)
+    answer = api.answer
+
+    def refuse(method, path, query, body):
+        if method == "GET" and path.endswith("/pods"):
+            message = 'User "jane" cannot list resource "pods" in API group ""'
+            return 403, {"kind": "Status", "code": 403, "message": message}
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(api, "answer", refuse)
+    run, stays = submit(Limits(timeout=60), lambda: has_head(api, "first"), own=True)
+    assert (run.exit_code, stays) == (4, False)
+    assert "not allowed in context kind-here: list pods" in run.error.what
