@@ -1,4 +1,4 @@
-"""Run other programs. raykit starts every child process here."""
+"""Run other programs. raykit starts every program here."""
 
 from __future__ import annotations
 

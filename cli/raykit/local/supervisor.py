@@ -12,6 +12,7 @@ which it removes at the end. Its first line of standard input is a JSON object:
 Once a job can be submitted, it prints one JSON line, {"url": …}. The head ends with this process,
 by SIGTERM or SIGHUP, or when standard input is closed: the CLI holds the other end, so that
 `kill -9` of the CLI ends the head too. Only a head whose state file is written stays without it.
+After `kill -9` of this process its guard (descendants.py) ends what it left.
 
 Standard input carries the configuration so that no token ever stands in an argument list. `ray
 stop` is never used: it kills the heads of other people too.
@@ -20,7 +21,6 @@ stop` is never used: it kills the heads of other people too.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import re
@@ -37,10 +37,8 @@ from typing import IO, Any
 import psutil
 
 from raykit import processes, versions
-from raykit.local import folders
+from raykit.local import descendants, folders
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-PATIENCE_SECONDS = 10.0
 STARTING_POLL_SECONDS, POLL_SECONDS = 0.05, 0.2
 ADDRESS = re.compile(r"Dashboard head http address: (\S+:(\d+))\n")
 STARTED = "This command will now block"
@@ -68,7 +66,7 @@ class Supervisor:
         head = self._start(self.config["head"])
         # If another node dies, the head continues without it, as a cluster does.
         while head.poll() is None:
-            _reap()
+            descendants.reap()
             if self.waiting_nodes:
                 self._start_next_node()
             if not self.ready:
@@ -84,7 +82,7 @@ class Supervisor:
             cwd=self.folder,
             stdout=self.log,
             stderr=self.log,
-            preexec_fn=_end_with_parent,
+            preexec_fn=descendants.end_with_parent,
         )
 
     def _start_next_node(self) -> None:
@@ -155,7 +153,12 @@ def main() -> int:
     """Start the head, wait for a reason to end, end all processes. Returns 1 if the head died."""
     for ignored in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_IGN)
-    _adopt_orphans()
+    code = descendants.split()
+    return supervise() if code is None else code
+
+
+def supervise() -> int:
+    """What `main` says, below its guard."""
     folder = Path(sys.argv[1])
     line = _first_line()
     if not line.endswith(b"\n"):  # the CLI was killed before it sent the configuration
@@ -171,26 +174,11 @@ def main() -> int:
             log.write(f"{error}\n".encode())
         finally:
             _forget_state(folder, config["state"])
-            kill_descendants()
+            descendants.kill()
     # The CLI quotes the log of a head that failed, and removes the folder afterwards.
     if not (failed and supervisor.tethered):
         folders.remove(folder)
     return int(failed)
-
-
-def kill_descendants() -> None:
-    """SIGKILL every process below this one until none is left, for 10 s at most."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    me = psutil.Process()
-    while time.monotonic() < deadline:
-        alive = [child for child in me.children(recursive=True) if _running(child)]
-        if not alive:
-            return
-        for child in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        psutil.wait_procs(alive, timeout=0.2)
-        _reap()
 
 
 def listens(port: int) -> bool:
@@ -228,35 +216,6 @@ def _first_line() -> bytes:
             break
         line += byte
     return line
-
-
-def _adopt_orphans() -> None:
-    """On Linux, become the parent of orphaned descendants, so that all of them can be killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _end_with_parent() -> None:
-    """On Linux, let the kernel kill this process when its parent dies, even by `kill -9`.
-
-    `ray start --block` does the same for every process that it starts.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _running(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _reap() -> None:
-    """Collect adopted orphans that have ended; each job leaves some."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 if __name__ == "__main__":

@@ -78,6 +78,12 @@ def eventually():
 
 
 @pytest.fixture
+def all_processes():
+    """How many belong to a stand-in head: it, its supervisor, and on Linux the guard of that."""
+    return 3 if sys.platform == "linux" else 2
+
+
+@pytest.fixture
 def processes_of():
     """`processes_of(folder)`: ids of the processes whose arguments or working folder name it."""
     return processes_below

@@ -84,6 +84,11 @@ class Held:
         self.process.stdin.write(json.dumps(config).encode() + b"\n")
         self.process.stdin.flush()
 
+    def guarded(self):
+        """The process that its guard waits for: on Linux its one child, elsewhere itself."""
+        own = psutil.Process(self.process.pid)
+        return own.children()[0] if sys.platform == "linux" else own
+
     def announced(self):
         """What it said of its head; nothing if it ended without a word."""
         line = self.process.stdout.readline()
@@ -149,7 +154,7 @@ def test_a_named_head_loses_its_tether_once_its_state_is_written(held, stand_in_
     supervisor = held(stand_in_code, state=state)
     url = supervisor.announced()["url"]
     written = json.loads(state.read_text())
-    assert (written["url"], written["supervisor"]) == (url, supervisor.process.pid)
+    assert (written["url"], written["supervisor"]) == (url, supervisor.guarded().pid)
     assert state.stat().st_mode & 0o777 == 0o600
     supervisor.process.stdin.close()
     with pytest.raises(subprocess.TimeoutExpired):
@@ -215,12 +220,31 @@ def test_a_cli_that_is_killed_before_it_says_what_to_start_leaves_no_folder(tmp_
 
 
 @linux
-def test_kill_9_of_the_supervisor_ends_what_it_started(held, written, eventually):
-    supervisor = held(WAITS)
+def test_kill_9_of_the_supervisor_ends_daemons_too(held, written):
+    """A Ray node's agents that are just starting outlived it by a minute."""
+    supervisor = held(DAEMON)
+    pid = int(written()[0])
+    supervisor.guarded().kill()
+    assert supervisor.process.wait(240) == 1
+    assert not running(pid)
+
+
+@linux
+def test_kill_9_of_its_guard_ends_daemons_too_and_removes_the_folder(held, written, eventually):
+    supervisor = held(DAEMON)
     pid = int(written()[0])
     supervisor.process.kill()
-    supervisor.process.wait(240)
-    eventually(lambda: not running(pid))
+    eventually(lambda: not running(pid) and not supervisor.folder.exists())
+
+
+@linux
+def test_a_supervisor_that_hangs_is_killed_by_its_guard(held, written):
+    supervisor = held(DAEMON)
+    pid = int(written()[0])
+    supervisor.guarded().suspend()
+    supervisor.process.terminate()
+    assert supervisor.process.wait(240) == 1
+    assert not running(pid)
 
 
 def test_further_nodes_start_at_the_port_that_the_gcs_chose(held, written):
@@ -246,7 +270,7 @@ def test_a_node_starts_only_once_the_one_before_it_has_its_socket(held, tmp_path
 def test_the_head_goes_on_without_a_node_that_died(held, written, eventually):
     supervisor = held(GCS, nodes=[NODE])
     node = psutil.Process(int(written()[0]))
-    (head,) = (each for each in psutil.Process(supervisor.process.pid).children() if each != node)
+    (head,) = (each for each in supervisor.guarded().children() if each != node)
     node.kill()
     eventually(lambda: not running(node.pid))
     with pytest.raises(subprocess.TimeoutExpired):

@@ -139,11 +139,11 @@ def test_kill_9_of_the_supervisor_leaves_nothing_after_the_next_command(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_an_up_that_is_killed_during_the_start_leaves_no_head(
-    start, processes_of, heads_left, eventually, world, number
+    start, processes_of, all_processes, heads_left, eventually, world, number
 ):
     child = start(code=SILENT)
     (folder,) = eventually(heads_left)
-    eventually(lambda: len(processes_of(folder)) == 2)
+    eventually(lambda: len(processes_of(folder)) == all_processes)
     child.send_signal(number)
     eventually(lambda: not processes_of(folder) and not heads_left())
     assert not list((world / "raykit").glob("*.json"))
