@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import select
 import subprocess
 import sys
@@ -13,12 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from raykit import processes
 from raykit.endpoint import Ended, Endpoint
 from raykit.errors import MissingError
 from raykit.local import folders, ray_start
-from raykit.progress import Progress
+
+if TYPE_CHECKING:
+    from raykit.progress import Progress
 
 START_TIMEOUT_SECONDS = 90.0
 END_TIMEOUT_SECONDS = 20.0
@@ -112,7 +114,7 @@ def start(
     """
     ray_start.check_limits()
     folders.sweep()
-    token = secrets.token_hex(32)
+    token = os.urandom(32).hex()
     with folders.created() as (folder, lock):
         supervisor = _spawn(folder, lock)
     try:

@@ -17,13 +17,15 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from raykit import locks
 from raykit.errors import ConflictError, MissingError, UsageError
 from raykit.local import folders, heads
 from raykit.local.heads import LocalHead
 from raykit.local.ray_start import installed_ray
-from raykit.progress import Progress
+
+if TYPE_CHECKING:
+    from raykit.progress import Progress
 
 DEFAULT_NAME = "local"
 NAME_PATTERN = re.compile(r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?")
@@ -98,6 +100,8 @@ def up(name: str, nodes: int, progress: Progress) -> tuple[WarmHead, bool]:
 
 def _start(folder: Path, name: str, nodes: int, version: str) -> tuple[WarmHead, bool]:
     """Start the head, or wait for another process that is starting it; whether this call did."""
+    from raykit import locks
+
     doing = f"it starts the local head {name}"
     with locks.held(name, doing, within=folder, wait=heads.START_TIMEOUT_SECONDS):
         is_new = find(name) is None
