@@ -266,8 +266,8 @@ def test_no_job_is_lost_none_runs_twice_and_no_exit_code_is_wrong(lab, witness, 
         figures = {"seed": SEED, **chaos.figures(made, time.monotonic() - began)}
         print(f"\nseed {SEED}: {chaos.summary(figures)}", flush=True)
     bad = [f"{one}: {chaos.wrong(one)}" for one in made if chaos.wrong(one)]
-    assert not bad, "\n".join(bad)
     keep(figures)
+    assert not bad, "\n".join(bad)
 
 
 def report(one):
