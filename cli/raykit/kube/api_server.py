@@ -7,12 +7,13 @@ import math
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+from raykit.errors import KubernetesError
 from raykit.kube import answers, errors
 from raykit.kube.access import Access, access
 from raykit.kube.answers import StrangeAnswerError
@@ -29,6 +30,9 @@ BUSY_SECONDS = 15.0
 """How long a request is sent again to an API server that is busy."""
 
 SHORTEST_WAIT = 0.01
+
+READY = "/readyz"
+"""Everybody may ask for it, whatever the rules say."""
 
 PAUSE_SECONDS, SHORTEST_PAUSE = 1.0, 0.2
 """The pause before that, if the API server names none (`Retry-After`), and the shortest one."""
@@ -52,7 +56,8 @@ class ApiServer:
 
     If the API server rejects the credentials (401), they are read again once, but not with
     `seconds`. If it is busy (429, or 5xx with `Retry-After`), the request is sent again for 15 s:
-    it was not carried out, and every request that raykit sends may be carried out twice.
+    it was not carried out, and every request that raykit sends may be carried out twice. So is what
+    an API server that is still starting forbids (403): it has not read its RBAC rules yet.
 
     seconds: after which no request waits any longer; None: each has time-outs of its own.
     """
@@ -110,9 +115,17 @@ class ApiServer:
             may_renew = self._ends == math.inf
             if status == errors.UNAUTHORIZED and may_renew and self._renewed():
                 status, data, pause = self._answered(request)
+            if status == errors.FORBIDDEN and self._is_starting():
+                pause = PAUSE_SECONDS
             if pause is None or time.monotonic() + pause > deadline:
                 return status, data
             time.sleep(pause)
+
+    def _is_starting(self) -> bool:
+        """Whether the API server says that it is not ready; one that says nothing is ready."""
+        with suppress(KubernetesError):
+            return self._answered(Request("GET", READY))[0] == errors.SERVER_FAULT
+        return False
 
     def _answered(self, request: Request) -> tuple[int, bytes, float | None]:
         """Status and body of one answer; seconds until the request may be sent again, or None."""

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from raykit.errors import KubernetesError
+from raykit.errors import KubernetesError, MissingError
 from raykit.kube import api_server
 from raykit.kube.access import access
 from raykit.kube.connection import Kubernetes, connect
@@ -73,6 +73,40 @@ def test_an_api_server_that_stays_busy_is_given_up_after_a_bounded_time(
     assert "the API server of context kind-here is busy" in busy.value.what
     assert busy.value.evidence == ("too many requests",)
     assert sum(pauses) <= api_server.BUSY_SECONDS
+
+
+FORBIDS = 'forbidden: User "me" cannot get path "/api/v1/nodes"'
+
+
+def test_an_api_server_that_is_starting_has_not_read_its_rules_and_is_asked_again(
+    connection, api, monkeypatch
+):
+    paused = []
+
+    class Clock:
+        monotonic = staticmethod(lambda: sum(paused))
+
+        @staticmethod
+        def sleep(seconds):
+            paused.append(seconds)
+            api.say(NODES, {"items": []})
+
+    monkeypatch.setattr(api_server, "time", Clock)
+    api.refuse(NODES, 403, FORBIDS)
+    api.refuse(api_server.READY, 500, "[-]poststarthook/rbac/bootstrap-roles failed")
+    assert connection.objects("Node") == []
+    assert paused == [api_server.PAUSE_SECONDS]
+
+
+@pytest.mark.parametrize(("code", "seconds"), [(500, 15), (403, 0), (404, 0)])
+def test_what_is_forbidden_is_final_unless_the_api_server_is_starting(
+    connection, api, pauses, code, seconds
+):
+    api.refuse(NODES, 403, FORBIDS)
+    api.refuse(api_server.READY, code, "no")
+    with pytest.raises(MissingError, match="not allowed"):
+        connection.objects("Node")
+    assert sum(pauses) == seconds
 
 
 def test_a_fault_that_asks_for_no_repeat_is_final(connection, api, pauses):
