@@ -77,8 +77,8 @@ It cannot see a driver that dies before its first request, nor tasks that Ray tr
 may. One fault strikes at a time, and the next submission waits until the cluster is whole again.
 """
 RUN = """
-{submits} submits in {minutes} minutes (seed {seed}; two shared cores): {wrong} lost, run twice or
-with a wrong exit code. {late} of the faults came only after raykit had ended. {note}
+{submits} submits in {minutes} minutes (seed {seed}; two shared cores). Lost, run twice or
+ended with a wrong exit code: {wrong}. Faults that came only after raykit had ended: {late}.{note}
 """
 
 

@@ -41,7 +41,8 @@ def test_cases_without_a_row_name_tests_that_there_are():
 
 
 def test_no_wait_on_the_page_is_silent_for_more_than_20_seconds():
-    silent = re.findall(r"^\| [^|]+ \| [^|]+ \| [\d.]+ \| ([\d.]+) \|", PAGE.read_text(), re.M)
+    row = r"^\| [^|]+ \| (?:kind|HTTP server|this machine) \| [\d.]+ \| ([\d.]+) \|"
+    silent = re.findall(row, PAGE.read_text(), re.M)
     assert silent
     assert max(map(float, silent)) <= render_faults.MOST_SILENT
 
