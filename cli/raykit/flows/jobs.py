@@ -177,7 +177,7 @@ def _kept_log(
     kept = record and reading.log(runs, record)
     if not kept:
         raise gone
-    progress.note(f"{gone.what}: this is the log {kept.source}")
+    progress.note(f"{gone.what}; this is the log {kept.source}")
     return kept.text
 
 

@@ -15,7 +15,7 @@ from raykit.measure.keeping import evidence
 from raykit.measure.keeping.evidence import EVIDENCE, Collected
 from raykit.measure.keeping.plain_tar import BadArchiveError
 from raykit.measure.keeping.summaries import Summary, collections
-from raykit.measure.records import LOG, RunRecord, RunsFolder
+from raykit.measure.records import RunRecord, RunsFolder
 
 MOST_NAMED = 10
 
@@ -43,7 +43,7 @@ def of_run(runs: RunsFolder, record: RunRecord) -> Path | None:
 
 @dataclass(frozen=True)
 class KeptLog:
-    """A job's log on this machine. source: in words, such as `saved in …`."""
+    """A job's log on this machine. source: where it lies, in words."""
 
     text: bytes
     source: str
@@ -56,12 +56,12 @@ def log(runs: RunsFolder, record: RunRecord) -> KeptLog | None:
     """
     kept = []
     with contextlib.suppress(RecordError):
-        saved = f"that was saved as far as it was read: {runs.folder(record.id) / LOG}"
+        saved = f"saved as far as it was read, in {runs.folder(record.id)}"
         kept.append(KeptLog(runs.log(record.id), saved))
     with contextlib.suppress(RecordError, UsageError):
         if path := of_run(runs, record):
             text = file(path, f"jobs/{record.submission_id}/driver.log")
-            kept.append(KeptLog(text, f"in the evidence of its cluster: {path}"))
+            kept.append(KeptLog(text, f"in the evidence of its cluster, {path}"))
     return max((one for one in kept if one.text), key=lambda one: len(one.text), default=None)
 
 

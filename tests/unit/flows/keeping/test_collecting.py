@@ -134,6 +134,35 @@ def test_a_run_without_evidence_of_its_own_has_that_of_its_cluster(runs, make_re
     assert found(runs, "nothing-here") is None
 
 
+@pytest.mark.parametrize(
+    ("saved", "collected", "kept", "source"),
+    [
+        (None, None, None, None),
+        (b"", None, None, None),
+        (b"so far\n", None, b"so far\n", "saved as far as it was read"),
+        (b"so far\n", b"so far\nand more\n", b"so far\nand more\n", "in the evidence"),
+        (b"the whole log\n", b"its end\n", b"the whole log\n", "saved"),
+        (None, b"its end\n", b"its end\n", "in the evidence"),
+    ],
+)
+def test_the_log_that_is_kept_of_a_run_is_the_longer_of_the_saved_one_and_the_evidences(
+    runs, make_record, saved, collected, kept, source
+):
+    record = make_record()
+    runs.write(record)
+    folder = runs.folder(record.id)
+    if saved is not None:
+        (folder / "driver.log").write_bytes(saved)
+    if collected is not None:
+        into = Collection(0.0)
+        into.add_log(f"jobs/{record.submission_id}/driver.log", collected)
+        with (folder / "evidence.tar.gz").open("wb") as out:
+            into.close(out, Collected(record.id, 0.0, "a test", 0.0, {}))
+    log = reading.log(runs, record)
+    assert (log and log.text) == kept
+    assert kept is None or source in log.source
+
+
 def test_a_clusters_name_names_its_newest_evidence(runs):
     here = {"kind": "kubernetes", "context": "c", "namespace": "n"}
     for stamp, cluster in (("20261126-150000", "one"), ("20261126-160000", "one")):
