@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import asdict
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from raykit.flows.jobs import Stopped
     from raykit.flows.targets.where import Where
     from raykit.submission.jobs_api import JobDetails
+
+ENTRYPOINT = 30
+"""Characters of a command in the table of `raykit ps`."""
 
 Job = Annotated[
     str,
@@ -122,11 +126,18 @@ def _as_table(jobs: list[JobDetails]) -> str:
                 "-" if job.driver_exit_code is None else job.driver_exit_code,
                 _clock(job.start_time),
                 _seconds(job),
-                output.shortened(job.entrypoint, 30),
+                _brief(job.entrypoint),
             )
             for job in jobs
         ],
     )
+
+
+def _brief(entrypoint: str) -> str:
+    """A command in 30 characters. In a long one paths are cut, so that the job's name is seen."""
+    if len(entrypoint) > ENTRYPOINT:
+        entrypoint = re.sub(r"[^\s'\"=]*/(?=[^\s/])", "…/", entrypoint)
+    return output.shortened(entrypoint, ENTRYPOINT)
 
 
 def _clock(moment: float | None) -> str:
