@@ -1,20 +1,25 @@
 """The table of `raykit ps`."""
 
-from raykit import submit
+import dataclasses
 
-pytest_plugins = ["raykit.testing.plugin"]
+import pytest
 
-
-def test_a_long_path_does_not_hide_the_job(fake_head, raykit):
-    fake_head.next_job(log=b"", exit_code=0)
-    submit(["python", "/home/you/src/a-clone-of-raykit/jobs", "fib", "--size", "5000"])
-    _, out, _ = raykit("ps")
-    (row,) = out.splitlines()[1:]
-    assert row.endswith("python …/jobs fib --size 5000")
-    assert len(row) <= 100
+from raykit.app.commands import jobs
+from raykit.submission.jobs_api import JobDetails
 
 
-def test_a_short_command_is_shown_as_it_is(fake_head, raykit):
-    fake_head.next_job(log=b"", exit_code=0)
-    submit(["python", "src/my_job.py", "--fast"])
-    assert raykit("ps")[1].splitlines()[1].endswith("python src/my_job.py --fast")
+@pytest.mark.parametrize(
+    ("entrypoint", "shown"),
+    [
+        ("python /home/you/src/a-clone/jobs fib --size 5000", "python …/jobs fib --size 5000"),
+        ("python -P /opt/raykit/share/raykit/jobs gsod", "python -P …/jobs gsod"),
+        ("python src/my_job.py --fast", "python src/my_job.py --fast"),
+        ("python my_job.py --data=s3://bucket/folder/2020", "python my_job.py --data=…/2020"),
+        ("x" * 31, "x" * 29 + "…"),
+        ("/" * 31, "/" * 29 + "…"),
+    ],
+)
+def test_a_long_path_does_not_hide_the_job(entrypoint, shown):
+    unknown = {field.name: None for field in dataclasses.fields(JobDetails)}
+    details = JobDetails(**{**unknown, "status": "PENDING", "entrypoint": entrypoint})
+    assert jobs._as_table([details]).splitlines()[1].endswith(f"  {shown}")
