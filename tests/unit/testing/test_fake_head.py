@@ -69,7 +69,12 @@ def test_a_job_that_is_stopped_ends_with_all_that_it_started(fake_head, tmp_path
 def test_a_job_ends_with_its_command_though_a_child_holds_its_output_open(
     fake_head, tmp_path, soon, detached
 ):
-    run = submit(["sh", "-c", f"{detached}sleep 300 & echo $!; exit 7"], timeout=60)
+    # A child that has not left its parent's group yet ends with it.
+    runs = tmp_path / "child-runs"
+    child = f"{detached}sh -c 'echo $$; touch {runs}; exec sleep 300'"
+    run = submit(
+        ["sh", "-c", f"{child} & until [ -e {runs} ]; do sleep 0.1; done; exit 7"], timeout=60
+    )
     child = int(log_of(run, tmp_path))
     assert run.record.driver_exit_code == 7
     if detached:
