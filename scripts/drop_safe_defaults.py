@@ -116,6 +116,7 @@ DEFAULTS = (
     ),
     Default("no-usage-report", "ray_environment.py", '    "RAY_USAGE_STATS_ENABLED": "0",\n'),
     Default("no-scheduler-events", "ray_environment.py", '    "RAY_SCHEDULER_EVENTS": "0",\n'),
+    Default("no-second-autoscaler", "ray_environment.py", '    "RAY_enable_autoscaler_v2": "0",\n'),
     Default("head-is-kept", "addons.py", '"minAvailable": 1, '),
     Default("dns", "addons.py", '        {"ports": [_port(53, "UDP"), _port(53)]},\n'),
     Default("egress", "addons.py", '["Ingress", "Egress"]', '["Ingress"]'),

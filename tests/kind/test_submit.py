@@ -16,6 +16,19 @@ SHAPES = ROOT / "deploy" / "clusters"
 FIB = ("fib", "--", "--size", "20000", "--repeat", "2")
 
 
+WAITS = """
+import time
+import ray
+
+@ray.remote(num_cpus=1)
+def wait():
+    time.sleep(1)
+
+ray.get([wait.remote() for _ in range(24)])
+print("done")
+"""
+
+
 def records(lab):
     return {row["id"]: row for row in lab.json("runs")}
 
@@ -55,6 +68,13 @@ def test_make_kind_up_and_submit_fib_work_in_a_fresh_shell(lab):
     assert "Sequence size: 20000, Local execution time: " in done.stdout
     assert "Sequence size: 20000, Remote execution time: " in done.stdout
     assert f"running on {lab.context}:raykit/single-node" in done.stderr
+
+
+def test_while_tasks_wait_for_a_cpu_rays_autoscaler_writes_nothing_into_the_log(lab, tmp_path):
+    """It looks every 5 s, and called tasks infeasible that only waited for one of two CPUs."""
+    job = tmp_path / "waits.py"
+    job.write_text(WAITS, "utf-8")
+    assert lab.raykit("submit", job).stdout.startswith("done\n\n")
 
 
 def test_a_record_on_kubernetes_names_nodes_image_limits_and_how_the_cluster_came_up(lab):

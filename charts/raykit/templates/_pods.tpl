@@ -45,7 +45,9 @@ readinessProbe:
   "RAY_USAGE_STATS_ENABLED" "0"
   "RAY_task_events_report_interval_ms" "200"
   "RAY_worker_niceness" "0" -}}
-{{- if not .values.autoscaling.enabled }}{{ $_ := set $values "RAY_SCHEDULER_EVENTS" "0" }}{{ end -}}
+{{- if not .values.autoscaling.enabled -}}
+{{- $values = merge $values (dict "RAY_SCHEDULER_EVENTS" "0" "RAY_enable_autoscaler_v2" "0") -}}
+{{- end -}}
 {{- range $name, $value := .part.env }}{{ $_ := set $values $name $value }}{{ end -}}
 {{- if eq .values.auth.mode "disabled" }}{{ $_ := set $values "RAY_AUTH_MODE" "disabled" }}{{ end -}}
 {{- $env := list -}}

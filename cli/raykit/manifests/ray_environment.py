@@ -17,5 +17,8 @@ FIXED_SIZE = {
     # Ray's autoscaler also runs in clusters of fixed size. While tasks wait for a CPU it would
     # write "No available node types can fulfill resource requests" into the log of every job.
     "RAY_SCHEDULER_EVENTS": "0",
+    # On KubeRay it would be the second version, which calls such tasks infeasible besides: "There
+    # are tasks with infeasible resource requests that cannot be scheduled" (Ray 2.60).
+    "RAY_enable_autoscaler_v2": "0",
 }
 """Additional variables for clusters without autoscaling."""

@@ -110,6 +110,7 @@ def test_rays_environment_is_fair_and_quiet():
             assert env["RAY_STATE_SERVER_MAX_HTTP_REQUEST"] == "-1"
             assert env["RAY_USAGE_STATS_ENABLED"] == "0"
             assert env.get("RAY_SCHEDULER_EVENTS") == events
+            assert env.get("RAY_enable_autoscaler_v2") == events
 
 
 def test_the_cluster_asks_for_a_token_listens_for_its_service_and_follows_its_spec():

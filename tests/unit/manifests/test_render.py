@@ -307,16 +307,19 @@ def test_ray_is_looked_for_from_the_first_second():
             assert "initialDelaySeconds" not in probe
 
 
-def test_only_an_autoscaled_cluster_lets_rays_autoscaler_write_into_logs():
-    def events(made):
+@pytest.mark.parametrize("name", ["RAY_SCHEDULER_EVENTS", "RAY_enable_autoscaler_v2"])
+def test_only_an_autoscaled_cluster_lets_rays_autoscaler_write_into_logs(name):
+    def values(made):
         return [
-            {entry["name"]: entry["value"] for entry in pod["containers"][0]["env"]}.get(
-                "RAY_SCHEDULER_EVENTS"
-            )
+            {entry["name"]: entry["value"] for entry in pod["containers"][0]["env"]}.get(name)
             for pod in templates(made)
         ]
 
-    assert events(cluster(GROUP)) == ["0", "0"]
-    assert events(cluster(SCALED)) == [None, None]
-    own = GROUP.replace("head:\n", "head:\n  env: {RAY_SCHEDULER_EVENTS: '1'}\n")
-    assert events(cluster(own)) == ["1", "0"]
+    assert values(cluster(GROUP)) == ["0", "0"]
+    assert values(cluster(SCALED)) == [None, None]
+
+
+def test_a_spec_may_let_rays_autoscaler_write_into_logs():
+    own = cluster(GROUP.replace("head:\n", "head:\n  env: {RAY_SCHEDULER_EVENTS: '1'}\n"))
+    head = templates(own)[0]["containers"][0]
+    assert {"name": "RAY_SCHEDULER_EVENTS", "value": "1"} in head["env"]
