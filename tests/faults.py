@@ -77,6 +77,10 @@ class Said:
     silent: float
     text: str
 
+    @property
+    def unbroken(self):
+        return unbroken(self.text)
+
 
 class Faults:
     """Runs raykit in a faulty world. where: what is faulty, for the table. section: of cases.md."""

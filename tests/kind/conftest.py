@@ -132,13 +132,14 @@ def faults(lab):
 
 @pytest.fixture
 def refused_up(faults, namespace):
-    """`refused_up(case, spec)`: what `raykit up` says where a cluster does not become ready."""
+    """`refused_up(case, spec)`: what `raykit up` says where a cluster does not become ready,
+    without the ends of its lines."""
 
     def up(case, spec, *more):
         words = ("up", "-f", spec, "-n", namespace, *more)
-        said = faults("Pods and scheduling", case, *words, code=5, timeout=280).text
-        assert "next: " in said
-        return said
+        said = faults("Pods and scheduling", case, *words, code=5, timeout=280)
+        assert "next: " in said.text
+        return said.unbroken
 
     return up
 

@@ -14,13 +14,13 @@ COUNTING = "for i in $(seq 240); do echo line $i; sleep 0.25; done"
 def test_docker_that_does_not_answer_is_named_with_its_socket(faults):
     env = {"DOCKER_HOST": "unix:///tmp/no-such-docker.sock"}
     case = "docker's daemon is stopped"
-    said = faults(ENVIRONMENT, case, "kind", "up", code=4, env=env).text
+    said = faults(ENVIRONMENT, case, "kind", "up", code=4, env=env).unbroken
     assert "no-such-docker.sock" in said
 
 
 def test_an_absent_namespace_and_a_context_that_asks(lab, namespace, faults, spec):
     words = ("up", "-f", spec("small"), "-n", "raykit-nowhere")
-    said = faults(ENVIRONMENT, "the namespace does not exist", *words, code=4).text
+    said = faults(ENVIRONMENT, "the namespace does not exist", *words, code=4).unbroken
     assert "--create-namespace" in said
     path = json.loads(lab.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     path["contexts"][0]["name"] = path["current-context"] = "prod"
@@ -28,7 +28,7 @@ def test_an_absent_namespace_and_a_context_that_asks(lab, namespace, faults, spe
     config.write_text(json.dumps(path))
     words = ("up", "-f", spec("other", "image: example.com/ray:2.60.0"), "-n", namespace)
     env = {"KUBECONFIG": str(config)}
-    said = faults(ENVIRONMENT, "the context is no kind cluster", *words, code=2, env=env).text
+    said = faults(ENVIRONMENT, "the context is no kind cluster", *words, code=2, env=env).unbroken
     assert "not confirmed" in said
 
 
@@ -51,5 +51,5 @@ def test_a_cluster_or_namespace_that_is_deleted_ends_the_following(
     lab.kubectl(
         "delete", *words, *(["-n", namespace] if "raycluster" in blow else []), "--wait=false"
     )
-    said = faults.end(watched, ENVIRONMENT, case, code=6).text
+    said = faults.end(watched, ENVIRONMENT, case, code=6).unbroken
     assert "deleted" in said or "no RayCluster" in said

@@ -48,5 +48,5 @@ def test_rays_own_memory_monitor_is_told_from_the_kernels(lab, namespace, faults
     lab.raykit("up", "-f", spec("eaten"), "-n", namespace)
     on = ("--on", f"{namespace}/eaten")
     words = ("submit", *on, "--entrypoint", "--", "python", "-c", EATS)
-    said = faults(SECTION, "Ray kills a task for lack of memory", *words, code=20).text
+    said = faults(SECTION, "Ray kills a task for lack of memory", *words, code=20).unbroken
     assert "memory" in said

@@ -78,12 +78,12 @@ def test_a_job_whose_head_pod_is_replaced_is_told_lost_with_its_head(
     watched = counting("submit", "--entrypoint", *on, "--", "bash", "-c", COUNTING)
     labels = "ray.io/cluster=fragile,ray.io/node-type=head"
     lab.kubectl("delete", "pod", "-n", namespace, "-l", labels, "--grace-period=1", "--wait=false")
-    said = faults.end(watched, PODS, "the head pod is deleted mid-job", code=20).text
-    assert "the head was lost" in said
+    said = faults.end(watched, PODS, "the head pod is deleted mid-job", code=20)
+    assert "the head was lost" in said.unbroken
     run = record(lab)
     assert (run["status"], run["cause"]) == ("FAILED", "head-lost")
     assert run["log"]["source"] == "partial"
-    kept = counted(said)
+    kept = counted(said.text)
     assert kept.startswith("line 1\nline 2\nline 3\n")
     assert COUNTED.startswith(kept)
     assert saved(lab, run).decode().endswith(kept)

@@ -231,7 +231,7 @@ def test_a_preempted_rayjob_is_queued_again_and_followed_to_the_end_of_its_next_
     says = (r"its cluster was taken away \(.*?\): KubeRay starts the job again",)
     case = "Kueue preempts a RayJob while it is followed"
     said = faults.end(watched, SECTION, case, code=0, says=says)
-    assert "Preempted" in said.text
+    assert "Preempted" in said.unbroken
     assert "done" in said.text
     record = mine.json("runs", "show", "last")
     assert record["status"] == "SUCCEEDED"

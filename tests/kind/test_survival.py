@@ -140,7 +140,7 @@ def test_fib_survives_a_worker_pod_that_is_preempted(lab, namespace, running, fa
     case = "a worker pod is preempted while fib runs"
     # Ray lets running tasks end within the pod's grace period, so that none may be lost.
     said = faults.end(watched, SECTION, case, code=0, says=(DISTURBED, PERHAPS_TRIED_AGAIN))
-    assert "x node ended" in said.text
+    assert "x node ended" in said.unbroken
     survived(lab, retried=0)
 
 
