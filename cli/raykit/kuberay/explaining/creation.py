@@ -52,9 +52,12 @@ def _failures(cluster: Object, scene: Scene, warnings: Sequence[Object]) -> Iter
     """The creations that fail while pods are missing.
 
     KubeRay sets the condition ReplicaFailure for pods only, and only with the feature gate
-    RayClusterStatusConditions; of Services, Secrets and Roles there are only events.
+    RayClusterStatusConditions; of Services, Secrets and Roles there are only events. What once
+    failed keeps no pods away from a suspended cluster, such as one in a queue.
     """
     if holds(cluster, "ReplicaFailure") or _is_complete(cluster, scene):
+        return
+    if diagnosis.is_suspended(cluster):
         return
     newest = {event.get("reason", ""): event.get("message", "") for event in warnings}
     for reason, message in newest.items():

@@ -79,6 +79,12 @@ def test_a_creation_that_failed_once_is_no_reason_once_all_pods_are_there():
     assert found(event("FailedToCreateService", QUOTA), pods=[head]) == []
 
 
+def test_a_creation_that_failed_once_is_no_reason_why_a_suspended_cluster_has_no_pods():
+    """It ended the wait of a cluster in a queue, and stood before its place in `status`."""
+    suspended = {"type": "RayClusterSuspended", "status": "True"}
+    assert found(event("FailedToCreateService", "x"), conditions=[suspended]) == []
+
+
 def test_the_condition_of_pods_comes_before_their_events():
     failure = {"type": "ReplicaFailure", "status": "True"}
     assert found(event("FailedToCreateHeadPod", "x"), conditions=[failure]) == []
