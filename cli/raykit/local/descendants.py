@@ -92,6 +92,10 @@ def _guard(child: int) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, forward)
     _let_go_of_streams()
+    # Until it is collected, no other process gets its id, which a signal might be passed on to.
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code >= 0:
         return code

@@ -238,6 +238,16 @@ def test_kill_9_of_its_guard_ends_daemons_too_and_removes_the_folder(held, writt
 
 
 @linux
+def test_a_signal_after_kill_9_of_the_supervisor_keeps_its_guard_from_nothing(held, written):
+    supervisor = held(DAEMON)
+    pid = int(written()[0])
+    supervisor.guarded().kill()
+    supervisor.process.terminate()
+    assert supervisor.process.wait(240) == 1
+    assert not running(pid)
+
+
+@linux
 def test_a_supervisor_that_hangs_is_killed_by_its_guard(held, written):
     supervisor = held(DAEMON)
     pid = int(written()[0])
