@@ -21,6 +21,7 @@ from raykit.flows.steps.arrival import FOLDER_KEY, Arrival, new_id, stop_and_wai
 from raykit.flows.targets import choosing
 from raykit.flows.targets.choosing import GoneError
 from raykit.flows.targets.where import Where
+from raykit.kuberay.rayjobs.rayjob import RayJob
 from raykit.measure import run_ids
 from raykit.measure.outcome import judge
 from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
@@ -75,11 +76,12 @@ def attach(
     if record and record.status != UNFINISHED:
         progress.note(f"the run {record.id} is complete: {record.status}")
         return Run(record, judge(record))
-    if record and (rayjob := rayjob_of(record, where, runs)):
+    rayjob = rayjob_of(record, where, runs)
+    if record and rayjob:
         with _runs_folder(record, runs, progress) as folder:
             is_alone = folder is runs
             return joining.attach(record, rayjob, folder, progress, timeout, is_alone=is_alone)
-    with reached(word, record, where, runs, progress) as (head, details):
+    with reached(word, record, rayjob, where, runs, progress) as (head, details):
         runs.check_writable()
         record = record or _adopted(details, head, runs, progress)
         progress.phases += record.phases
@@ -122,7 +124,7 @@ def log(
         if record and rayjob and joining.is_over(rayjob, record.submission_id, progress):
             take(joining.log(record, rayjob, progress))
         else:
-            with reached(word, record, where, runs, progress) as (head, details):
+            with reached(word, record, rayjob, where, runs, progress) as (head, details):
                 _pass_on(head.api, details, take, progress, following)
     except DeletedClusterError as deleted:
         if record and joining.is_of_rayjob(record):
@@ -151,7 +153,7 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
             status = joining.stop_without_head(rayjob, record.submission_id, progress)
             if status:
                 return Stopped(record.submission_id, status, confirmed=True)
-        return _stop_on_head(word, record, where, runs, progress)
+        return _stop_on_head(word, record, rayjob, where, runs, progress)
     except GoneError:
         if record is None or record.status == UNFINISHED:
             raise
@@ -160,9 +162,14 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
 
 
 def _stop_on_head(
-    word: str, record: RunRecord | None, where: Where, runs: RunsFolder, progress: Progress
+    word: str,
+    record: RunRecord | None,
+    rayjob: RayJob | None,
+    where: Where,
+    runs: RunsFolder,
+    progress: Progress,
 ) -> Stopped:
-    with reached(word, record, where, runs, progress) as (head, details):
+    with reached(word, record, rayjob, where, runs, progress) as (head, details):
         last = details
         if not details.ended:
             with progress.step("stop", f"stop {id_of(details)}"):

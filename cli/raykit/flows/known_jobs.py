@@ -97,14 +97,19 @@ def connect(where: Where, progress: Progress) -> Iterator[Head]:
 
 @contextlib.contextmanager
 def reached(
-    word: str, record: RunRecord | None, where: Where, runs: RunsFolder, progress: Progress
+    word: str,
+    record: RunRecord | None,
+    rayjob: RayJob | None,
+    where: Where,
+    runs: RunsFolder,
+    progress: Progress,
 ) -> Iterator[tuple[Head, JobDetails]]:
-    """The head where a job runs or ran, and the job's details.
+    """The head where a job runs or ran, and the job's details. rayjob: as `rayjob_of` found it.
 
     Errors: GoneError (6) if the head of a run is gone, or has lost its job; those of choosing and
     reaching a head (2, 4, 5, 6), and of `known`.
     """
-    with _opened(_target(word, record, where, runs), progress) as head:
+    with _opened(_target(word, record, rayjob, where, runs), progress) as head:
         if record is None or where.on:
             yield head, known(head.api, record.submission_id if record else word)
             return
@@ -126,11 +131,16 @@ def rayjob_of(record: RunRecord | None, where: Where, runs: RunsFolder) -> RayJo
     return joining.find(record, where.context)
 
 
-def _target(word: str, record: RunRecord | None, where: Where, runs: RunsFolder) -> Target:
+def _target(
+    word: str,
+    record: RunRecord | None,
+    rayjob: RayJob | None,
+    where: Where,
+    runs: RunsFolder,
+) -> Target:
     """The head that `--on` names, else the record's, else the default one."""
     if record and not where.on:
         _refuse_imported(record, runs)
-        rayjob = rayjob_of(record, where, runs)
         # Kueue may have taken the cluster away that the record names, and given it another one.
         if rayjob and (rayjob.cluster_name or not record.target.get("cluster")):
             record.target["cluster"] = joining.cluster_name(rayjob)
