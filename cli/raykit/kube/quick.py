@@ -26,13 +26,13 @@ class QuickKubernetes(Kubernetes):
     """
 
     def close(self) -> None:
-        self._http.close()
+        self._hang_up()
         super().close()
 
     def _renewed(self) -> bool:
         renewed = super()._renewed()
         if renewed:
-            self.__dict__.pop("_http", None)
+            self._hang_up()
         return renewed
 
     def _answered(self, request: Request) -> tuple[int, bytes, float | None]:
@@ -42,7 +42,7 @@ class QuickKubernetes(Kubernetes):
             with self._understood():
                 return self._read(self._sent(request))
         except (OSError, http.client.HTTPException) as failed:
-            self._http.close()
+            self._hang_up()
             raise KubernetesError(
                 f"the API server of context {self.about} cannot be reached",
                 evidence=[str(failed) or type(failed).__name__],
@@ -62,6 +62,10 @@ class QuickKubernetes(Kubernetes):
         return http.client.HTTPSConnection(
             host, address.port, timeout=READ_SECONDS, context=self.tls
         )
+
+    def _hang_up(self) -> None:
+        if http := self.__dict__.pop("_http", None):
+            http.close()
 
     def _sent(self, request: Request) -> http.client.HTTPResponse:
         path = urlsplit(self.access.server).path + request.path
