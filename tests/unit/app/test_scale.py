@@ -42,20 +42,11 @@ def pod(name, group):
 
 
 @pytest.fixture
-def spec(tmp_path):
-    path = tmp_path / "small.yaml"
-    path.write_text(SPEC)
-    return path
-
-
-@pytest.fixture
-def small(api, kubeconfig, spec, tmp_path, monkeypatch):
+def small(prod, spec):
     """A cluster with two worker groups, which raykit applied; all of its pods are ready."""
-    kubeconfig(api.url, context="prod")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     workers = [pod("few-a", "few"), pod("many-a", "many"), pod("many-b", "many")]
-    keep(api, spec, *workers, managedFields=[entry("raykit")])
-    return api
+    keep(prod, spec, *workers, managedFields=[entry("raykit")])
+    return prod
 
 
 def groups(api):

@@ -33,19 +33,10 @@ head: {taskCpus: 1, memory: 2Gi, env: {MODE: fast}}
 
 
 @pytest.fixture
-def spec(tmp_path):
-    path = tmp_path / "small.yaml"
-    path.write_text(SPEC)
-    return path
-
-
-@pytest.fixture
-def small(api, kubeconfig, spec, tmp_path, monkeypatch):
+def small(prod, spec):
     """An API server with the cluster of the spec, up, in a context that is not kind's."""
-    kubeconfig(api.url, context="prod")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    keep(api, spec)
-    return api
+    keep(prod, spec)
+    return prod
 
 
 def edit(spec, old="fast", new="slow"):

@@ -23,20 +23,11 @@ REFUSALS = [
 
 
 @pytest.fixture
-def spec(tmp_path):
-    path = tmp_path / "small.yaml"
-    path.write_text(SPEC)
-    return path
-
-
-@pytest.fixture
-def small(api, kubeconfig, spec, tmp_path, monkeypatch):
+def small(prod, spec, tmp_path, monkeypatch):
     """An API server with the cluster of the spec, up; `refuses(status, message)` changes of it."""
-    kubeconfig(api.url, context="prod")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("RAYKIT_RUNS", str(tmp_path / "runs"))
-    keep(api, spec)
-    answer = api.answer
+    keep(prod, spec)
+    answer = prod.answer
 
     def refuses(status, message):
         def refuse(method, path, query, body):
@@ -44,10 +35,10 @@ def small(api, kubeconfig, spec, tmp_path, monkeypatch):
                 return status, {"kind": "Status", "code": status, "message": message}
             return answer(method, path, query, body)
 
-        monkeypatch.setattr(api, "answer", refuse)
+        monkeypatch.setattr(prod, "answer", refuse)
 
-    api.refuses = refuses
-    return api
+    prod.refuses = refuses
+    return prod
 
 
 @pytest.mark.parametrize("is_there", [False, True])

@@ -198,14 +198,19 @@ def test_another_job_of_the_same_id_is_never_stopped(end, ray, waits):
     assert ended.facts == (130, "NOT_SUBMITTED")
 
 
-def test_a_head_that_does_not_answer_the_stop_is_not_said_to_have_done_or_refused_it(
-    end, ray, waits
-):
-    def hangs(job):
+@pytest.fixture
+def hangs(ray, waits):
+    """What a job does that is interrupted, and whose head then gives no answer to the stop."""
+
+    def meet(job):
         waits(0.3)
         job.steps = [interrupt]
         ray.hang.add("/api/jobs/" + job.id + "/stop")
 
+    return meet
+
+
+def test_a_head_that_does_not_answer_the_stop_is_not_said_to_have_done_or_refused_it(end, hangs):
     ended = end({}, Limits(stop_on_interrupt=True), hangs)
     assert ended.facts == ended.filed == (130, "UNFINISHED")
     assert "was asked to stop; whether it did is unknown" in ended.run.error.what
@@ -248,12 +253,7 @@ def test_a_head_that_refuses_while_followed_leaves_a_filed_record(end, ray):
     assert ended.facts == ended.filed == (6, "UNFINISHED")
 
 
-def test_a_head_that_hangs_does_not_hold_the_ending(end, ray, waits):
-    def hangs(job):
-        waits(0.3)
-        job.steps = [interrupt]
-        ray.hang.add("/api/jobs/" + job.id + "/stop")
-
+def test_a_head_that_hangs_does_not_hold_the_ending(end, hangs):
     ended = end({}, Limits(ends_with_head=True), hangs)
     assert ended.facts == ended.filed == (130, "STOPPED")
     assert "ended with its head" in ended.run.error.what

@@ -1,11 +1,8 @@
 """What completion asks an API server with: it answers as `Kubernetes` does, and loads faster."""
 
-import contextlib
-import http.server
 import json
 import subprocess
 import sys
-import threading
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -14,6 +11,7 @@ from raykit.errors import KubernetesError, MissingError
 from raykit.kube import connection as usual
 from raykit.kube.access import access
 from raykit.kube.quick import QuickKubernetes
+from tests.unit.kube.servers import Answers, serving
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def both(api, kubeconfig):
         yield slow, quick
 
 
-class Pages(http.server.BaseHTTPRequestHandler):
+class Pages(Answers):
     """Gives five namespaces in pages of two, on one connection, as an API server does."""
 
     protocol_version = "HTTP/1.1"
@@ -35,13 +33,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
         metadata = {"continue": str(start + 2)} if start + 2 < 5 else {}
         data = json.dumps({"metadata": metadata, "items": items}).encode()
         self.server.asked.append((self.client_address, query, sent(self.headers)))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+        self.say(data)
 
 
 def sent(headers):
@@ -49,22 +41,10 @@ def sent(headers):
     return {name: headers.get_all(name) for name in names}
 
 
-@contextlib.contextmanager
-def serving(handler):
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        httpd.asked = []
-        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        httpd.url = f"http://127.0.0.1:{httpd.server_port}"
-        yield httpd
-        httpd.shutdown()
-        thread.join()
-
-
 def test_all_pages_come_on_one_connection_and_the_same_is_asked_as_usual(kubeconfig):
     with serving(Pages) as server:
         kubeconfig(server.url, user={"token": "letter", "as": "jane", "as-groups": ["a", "b"]})
-        asked = []
+        server.asked, asked = [], []
         for kind in (usual.Kubernetes, QuickKubernetes):
             server.asked.clear()
             with kind(access()) as connection:
@@ -109,18 +89,11 @@ def test_nothing_that_listens_is_an_error(kubeconfig):
         connection.version()
 
 
-class Proxy(http.server.BaseHTTPRequestHandler):
+class Proxy(Answers):
     """Answers for any server, as a proxy before it could."""
 
     def do_GET(self):
-        data = b'{"gitVersion": "from the proxy"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+        self.say(b'{"gitVersion": "from the proxy"}')
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """TLS to an API server is what the kubeconfig says of it: authority, name, client certificate."""
 
 import base64
-import http.server
 import json
 import ssl
 import subprocess
-import threading
 
 import pytest
 
@@ -17,6 +15,7 @@ from raykit.kuberay import reach
 from raykit.kuberay.raycluster import Cluster
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
+from tests.unit.kube.servers import Answers, serving
 
 
 def openssl(folder, *words):
@@ -49,38 +48,20 @@ def secure(certificates):
     """A small API server that speaks TLS, asks for a client certificate and notes the name."""
     clients, names = [], []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Answers):
         def do_GET(self):
             found = self.connection.getpeercert() or {}
             clients.append([dict(part)["commonName"] for part in found.get("subject", [])])
-            data = json.dumps({"gitVersion": "v1.36.2", "ray_version": "2.60.0"}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.say(json.dumps({"gitVersion": "v1.36.2", "ray_version": "2.60.0"}).encode())
 
-        def log_message(self, *_):
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, *_):
-            pass
-
-    httpd = Server(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server", certificates / "server.key")
     context.load_verify_locations(certificates / "ca")
     context.verify_mode = ssl.CERT_OPTIONAL
     context.sni_callback = lambda _socket, name, _context: names.append(name)
-    httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    httpd.clients, httpd.names = clients, names
-    httpd.url = f"https://127.0.0.1:{httpd.server_port}"
-    yield httpd
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+    with serving(Handler, context) as httpd:
+        httpd.clients, httpd.names = clients, names
+        yield httpd
 
 
 def encoded(path):
