@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from raykit.measure import run_ids
 from raykit.measure.experiment.experiments import FILE
 from raykit.measure.keeping import heads
-from raykit.measure.keeping.evidence import EVIDENCE
+from raykit.measure.keeping.evidence import EVIDENCE, read_index
+from raykit.measure.keeping.plain_tar import BadArchiveError
 from raykit.measure.records import RECORD, SCHEMA, RunsFolder
 
 UNREADABLE = "UNREADABLE"
@@ -83,18 +87,32 @@ def summaries(runs: RunsFolder) -> list[Summary]:
 
 
 def collections(runs: RunsFolder) -> list[Summary]:
-    """The evidence of clusters that is in folders of its own, oldest first."""
+    """The evidence of clusters that is in folders of its own, oldest first.
+
+    The names of two of one second say nothing of their order: then the archives are asked.
+    """
     folders = (path.parent for path in runs.path.glob(f"*/{EVIDENCE}") if path.is_file())
     alone = [
         folder
         for folder in folders
         if run_ids.is_plain(folder.name) and not any((folder / name).exists() for name in OTHERS)
     ]
+    seconds = {folder: run_ids.started(folder.name) or 0.0 for folder in alone}
+    shared = Counter(seconds.values())
     found = [
-        Summary(folder.name, COLLECTED, "", "", "", run_ids.started(folder.name) or 0.0)
-        for folder in alone
+        Summary(folder.name, COLLECTED, "", "", "", _collected_at(folder) or second)
+        if shared[second] > 1
+        else Summary(folder.name, COLLECTED, "", "", "", second)
+        for folder, second in seconds.items()
     ]
     return sorted(found, key=_moment)
+
+
+def _collected_at(folder: Path) -> float | None:
+    """When evidence was collected, Unix seconds; None where its archive cannot say."""
+    with contextlib.suppress(OSError, BadArchiveError), (folder / EVIDENCE).open("rb") as stream:
+        return read_index(stream).at
+    return None
 
 
 def _moment(run: Summary) -> tuple[float, float, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from raykit.errors import RecordError
 from raykit.measure.keeping import heads
+from raykit.measure.keeping.evidence import EVIDENCE, Collected, Collection
 from raykit.measure.keeping.summaries import UNREADABLE, Wanted, collections, summaries
 from raykit.measure.records import RunsFolder
 from raykit.phases import Phase
@@ -108,6 +110,21 @@ def test_a_list_can_be_narrowed(runs, make_record, wanted, days):
         record = make_record(id=day(number), job=job, status=status, started=float(number))
         runs.write(record)
     assert [int(run.id[6:8]) for run in wanted.of(summaries(runs))] == days
+
+
+@pytest.mark.parametrize("marks", [("aaaa", "bbbb"), ("bbbb", "aaaa")])
+def test_evidence_of_one_second_has_the_order_of_its_time(runs, marks):
+    names = [day(1, "kept", mark) for mark in marks]
+    for name, fraction in zip(names, (0.25, 0.75), strict=True):
+        path = runs.folder(name) / EVIDENCE
+        path.parent.mkdir(parents=True)
+        with path.open("wb") as out:
+            begun = Collected(name, 1767225600 + fraction, "a test", 0.5, {"kind": "local"})
+            Collection(time.monotonic() + 60).close(out, begun)
+    damaged = runs.folder(day(1, "kept", "cccc")) / EVIDENCE
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"no archive")
+    assert [one.id for one in collections(runs)] == [damaged.parent.name, *names]
 
 
 def test_a_pipe_in_place_of_evidence_is_none(runs):
