@@ -20,9 +20,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# A busy machine is no reason to fail: no test asserts a time.
+# A busy machine is no reason to fail: no test asserts a time. Nor is chance: each run has the same
+# examples, and `make soak` looks for new ones.
 settings.register_profile(
-    "raykit", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    "raykit",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+    derandomize="RAYKIT_SOAK" not in os.environ,
 )
 settings.load_profile("raykit")
 
