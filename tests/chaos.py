@@ -8,6 +8,12 @@ HEAD, API_SERVER = "head", "API server"
 ANSWER = "sum is 55"
 """The last line of the driver."""
 
+LOST = "the head was lost before it said how the driver ended"
+"""What raykit says of a lost head. Its driver may go on for seconds in the dying container."""
+
+NOTICED_SECONDS = 3.0
+"""So long after a driver's end Ray has noticed it, and raykit has asked."""
+
 
 @dataclass
 class Submission:
@@ -16,8 +22,9 @@ class Submission:
     fault: what was killed. struck: what died by it, such as the head's pod with its Kubernetes
     node. seconds: from the start of raykit to the fault. over: raykit had ended by then. code: of
     raykit; None if it did not end. text: what it showed. status: the record's. began, ended: what
-    the witness counted of the driver. later: the code of `raykit attach` afterwards, if raykit
-    ended while the job went on.
+    the witness counted of the driver. struck_at: when the fault came, monotonic seconds; earlier:
+    seconds by which the driver had ended before it. later: the code of `raykit attach` afterwards,
+    if raykit ended while the job went on.
     """
 
     name: str
@@ -30,6 +37,8 @@ class Submission:
     status: str | None = None
     began: int = 0
     ended: int = 0
+    struck_at: float = 0.0
+    earlier: float = 0.0
     later: int | None = None
 
     def __str__(self):
@@ -87,10 +96,10 @@ def _unreachable(one):
 def _failed(one):
     if HEAD not in one.struck:
         return "nothing but a lost head may end a job"
-    if "the head was lost" not in one.text or one.status != "FAILED":
+    if LOST not in one.text or one.status != "FAILED":
         return "it does not say that the head was lost"
-    if one.ended:
-        return "it is said to be lost with its head, and had run to its end"
+    if one.earlier > NOTICED_SECONDS:
+        return "nobody is said to know how it ended, and it had run to its end before"
     return None
 
 

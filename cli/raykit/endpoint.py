@@ -14,7 +14,7 @@ class Ended:
     """Why a head will not answer again, as the place itself says: this machine, or Kubernetes.
 
     deleted: the whole cluster was taken away, and nobody knows how the job ended. Else the head
-    alone ended, and every job that ran on it has failed.
+    alone ended, and every job that ran on it counts as failed, as it does for KubeRay.
     """
 
     what: str

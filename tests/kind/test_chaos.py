@@ -74,7 +74,7 @@ class Witness:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                requests.append(self.path.strip("/"))
+                requests.append((self.path.strip("/"), time.monotonic()))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -87,9 +87,14 @@ class Witness:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def look(self, one):
-        """Write down how often drivers of a submission began and ended so far."""
-        one.began = self.requests.count(f"began/{one.name}")
-        one.ended = self.requests.count(f"ended/{one.name}")
+        """Write down how often drivers of a submission began and ended so far, and when."""
+        one.began = len(self._times("began", one))
+        ends = self._times("ended", one)
+        one.ended = len(ends)
+        one.earlier = max(one.struck_at - min(ends), 0.0) if ends and one.struck else 0.0
+
+    def _times(self, what, one):
+        return [at for request, at in self.requests if request == f"{what}/{one.name}"]
 
     def close(self):
         self.server.shutdown()
@@ -220,6 +225,7 @@ def submit(lab, cluster, witness, one, strike):
     )
     time.sleep(one.seconds)
     one.over = child.poll() is not None
+    one.struck_at = time.monotonic()
     one.struck = frozenset(strike(lab))
     try:
         one.text, _ = child.communicate(timeout=SUBMIT_SECONDS)

@@ -332,7 +332,7 @@ class Session:
         self.record.driver_exit_code = details.driver_exit_code
 
     def _head_lost(self) -> None:
-        """Record that the head was restarted, and that the driver ended with it."""
+        """Record that the head was lost: nobody can say any more how the driver ended."""
         self.record.status, self.record.cause = "FAILED", outcome.HEAD_LOST
         self.record.log |= {"source": "partial"}
         self.seen.seen_end = time.time()

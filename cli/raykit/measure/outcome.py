@@ -78,7 +78,7 @@ SAYS = {
     OUT_OF_MEMORY: "out of memory",
     RUNTIME_ENV: "its runtime environment could not be set up",
     NODE_LOST: "a Ray node was lost",
-    HEAD_LOST: "the head was lost, and its driver with it",
+    HEAD_LOST: "the head was lost before it said how the driver ended",
     NOT_FOUND: "its command was not found",
     UNSCHEDULABLE: "no Ray node could take its driver",
     RAY: "Ray gave up on it",
@@ -86,7 +86,8 @@ SAYS = {
 NEXT = {
     OUT_OF_MEMORY: "more memory for the pods, or fewer tasks at once; {log}",
     NODE_LOST: "raykit status shows what is up; {log}",
-    HEAD_LOST: "submit it again; the log as far as it was read: raykit runs show {id} --log",
+    HEAD_LOST: "submit it again, unless its results are there; the log as far as it was read: "
+    "raykit runs show {id} --log",
     UNSCHEDULABLE: "ask for less with --entrypoint-num-cpus, -num-gpus or -memory; raykit status",
 }
 

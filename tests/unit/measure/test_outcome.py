@@ -48,7 +48,12 @@ from raykit.measure import outcome
             "ray",
             "Ray gave up on it",
         ),
-        ({"cause": "head-lost"}, [], "head-lost", "the head was lost, and its driver with it"),
+        (
+            {"cause": "head-lost"},
+            [],
+            "head-lost",
+            "the head was lost before it said how the driver ended",
+        ),
         (
             {
                 "driver_exit_code": 3,
