@@ -1,9 +1,10 @@
-"""How much faster Fibonacci sequences are as Ray tasks, warm: medians over several jobs.
+"""How much faster Fibonacci sequences are as Ray tasks, warm, over the rounds of several jobs.
 
     python benchmarks/fib_speedup.py --sizes 10000 50000 100000 --jobs 3
 
 Each job is `python -m jobs.fib` in a process of its own, on the Ray cluster that RAY_ADDRESS names
-or on a Ray that it starts; within a job both arms take turns. Printed is a Markdown table.
+or on a Ray that it starts; within a job both arms take turns. Printed is a Markdown table: seconds
+are medians, speedups are the job's own estimate, which compares the arms round by round.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from jobs import ratios  # noqa: E402
 
 
 def run(size: int, repeat: int, returns: str) -> dict[str, Any]:
@@ -38,15 +42,18 @@ def run(size: int, repeat: int, returns: str) -> dict[str, Any]:
 
 
 def row(results: list[dict[str, Any]]) -> str:
-    """One line of the table: medians over all repeats of all jobs of one size."""
-    local = median(time for each in results for time in each["local_seconds"])
-    tasks = median(time for each in results for time in each["tasks_seconds"])
+    """One line of the table, from all rounds of all jobs of one size."""
+    local = [time for each in results for time in each["local_seconds"]]
+    tasks = [time for each in results for time in each["tasks_seconds"]]
+    speedup = ratios.speedup(local, tasks)
+    if speedup is None:
+        raise SystemExit("a round took no time")
     speedups = [each["speedup"] for each in results]
     first, p = results[0], results[0]["p"]
     spread = f"{min(speedups):.2f} to {max(speedups):.2f}"
     return (
-        f"| {first['size']:,} | {first['returns']} | {p} | {local:.4f} | {tasks:.4f} "
-        f"| {local / tasks:.2f} | {spread} | {local / tasks / p:.2f} |"
+        f"| {first['size']:,} | {first['returns']} | {p} | {median(local):.4f} "
+        f"| {median(tasks):.4f} | {speedup:.2f} | {spread} | {speedup / p:.2f} |"
     )
 
 

@@ -14,12 +14,11 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import ray
 
-from jobs import job, timing
+from jobs import job, ratios, timing
 from jobs.fib.memory import Node, Run, largest_size, shortages
 from jobs.fib.report import report, serial_fraction
 
@@ -218,7 +217,7 @@ class Comparison:
         """The result event's data."""
         local, tasks = self.seconds["local"], self.seconds["tasks"]
         p, models = self.cluster.task_cpus, self.cpu_models
-        speedup = median(local) / median(tasks) if local and tasks else None
+        speedup = ratios.speedup(local, tasks)
         return {
             "size": self.size,
             "tasks": self.tasks,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from jobs import ratios
+
 HIGHER = 1.005
 """A speedup above the highest possible by this factor is reported as impossible."""
 
@@ -34,10 +36,7 @@ def report(data: dict[str, Any]) -> list[str]:
         if times:
             lines.append(f"Sequence size: {data['size']}, {name} execution time: {_time(times)}")
     if data["speedup"] is not None:
-        lines.append(
-            f"Speedup: {data['speedup']:.2f} on p = {data['p']} task CPUs, "
-            f"parallel efficiency: {data['efficiency']:.2f}"
-        )
+        lines.append(ratios.line(data["speedup"], data["p"]))
     lines += _remarks(data)
     return lines
 
@@ -53,6 +52,8 @@ def _remarks(data: dict[str, Any]) -> list[str]:
     runs = max(len(data["local_seconds"]), len(data["tasks_seconds"]))
     if runs > 1:
         lines.append(f"Times are medians of {runs} runs, on workers that were started before.")
+    if runs > 1 and data["speedup"] is not None:
+        lines.append(ratios.BY_ROUNDS)
     lines += _about_the_limit(data)
     if data["local_seconds"] and data["local_ran_as"] != "driver":
         lines += ["The local arm ran as one Ray task.", *_on_which_cpu(data["cpu_models"])]

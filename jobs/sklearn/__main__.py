@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 from statistics import mean, median
 from typing import Any
 
-from jobs import job, timing
+from jobs import job, ratios, timing
 from jobs.gsod.archive import DataProblem
 from jobs.gsod.options import Options
 from jobs.gsod.options import parse as parse_gsod
@@ -64,13 +64,15 @@ def backend(arm: str, p: int) -> AbstractContextManager[Any]:
 def report(data: dict[str, Any]) -> list[str]:
     """The lines that the job prints."""
     local, tasks = median(data["local_seconds"]), median(data["tasks_seconds"])
+    several = len(data["local_seconds"]) > 1
     return [
         f"{data['rows']:,} days, {len(NAMES)} features, {data['trees']} trees, "
         f"{data['folds']} folds; mean R² {mean(data['scores']):.4f}",
         f"scikit-learn alone: {local:.2f} s",
         f"through joblib's Ray backend: {tasks:.2f} s on p = {data['p']} task CPUs, "
         "the start of its processes included",
-        f"Speedup: {data['speedup']:.2f}, parallel efficiency: {data['efficiency']:.2f}",
+        *([] if data["speedup"] is None else [ratios.line(data["speedup"], data["p"])]),
+        *([ratios.BY_ROUNDS] if several else []),
         "The scores of all folds are the same.",
     ]
 
@@ -160,7 +162,7 @@ def _compare(
             taken, scores = measure(arm, repeat, data, options, p)
             times.append(taken)
             seen.append(scores)
-    speedup = median(seconds["local"]) / median(seconds["tasks"])
+    speedup = ratios.speedup(seconds["local"], seconds["tasks"])
     return {
         "rows": len(rows),
         "sample": sample,
@@ -172,7 +174,7 @@ def _compare(
         "local_seconds": seconds["local"],
         "tasks_seconds": seconds["tasks"],
         "speedup": speedup,
-        "efficiency": speedup / p,
+        "efficiency": speedup / p if speedup else None,
     }
 
 

@@ -12,12 +12,13 @@ from raykit.measure.experiment.arm_results import ArmResult, ArmsCompared
 from raykit.measure.experiment.arms import values
 
 LEGEND = (
-    "T: median seconds of a run's parallel arm, else its makespan. TOOK: T over the baseline's, by "
-    "rounds. SPEEDUP: the baseline's T over T. EFFICIENCY: {efficiency}. OVERHEAD: seconds a run "
-    "took beyond T. In brackets: 95 % intervals."
+    "T: median seconds of a run's parallel arm, else its makespan. TOOK: the arm over the "
+    "baseline, round by round (Hodges-Lehmann, not the ratio of two T). SPEEDUP: 1 over TOOK, and "
+    "not a run's own over its arm local. EFFICIENCY: {efficiency}. OVERHEAD: seconds a run took "
+    "beyond T. In brackets: 95 % intervals."
 )
 EFFICIENCY = {
-    "weak": "the baseline's T over T, since the work grows with P",
+    "weak": "SPEEDUP, since the work grows with P",
     "strong": "SPEEDUP over P, relative to the baseline's",
     "as-given": "SPEEDUP over P, relative to the baseline's",
 }

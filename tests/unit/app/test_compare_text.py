@@ -35,7 +35,8 @@ def test_a_verdict_in_words_comes_first_and_runs_have_letters(found):
     lines = as_text(found).splitlines()
     assert lines[0] == "B took 2.00 (1.76-2.27) of A's time (tasks): slower."
     assert any(line.startswith("  BUSY_MACHINE: A: a load of 7.5") for line in lines)
-    assert "VS A: T of A over T" in " ".join(line.strip() for line in lines)
+    legend = " ".join(line.strip() for line in lines)
+    assert "VS A: each round of A over each of the run, above 1.00 is faster." in legend
 
 
 def test_everything_fits_eighty_columns(found):

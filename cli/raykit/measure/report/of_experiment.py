@@ -20,8 +20,9 @@ from raykit.measure.statistics import Ratio
 MOST_GANTTS = 4
 HEADER = ("arm", "p", "rounds", "T (s)", "speedup", "efficiency", "overhead (s)")
 LEGEND = (
-    "T: median seconds of a run's parallel arm, else its makespan. Overhead: seconds a run took "
-    "beyond T. In brackets: 95 % intervals."
+    "T: median seconds of a run's parallel arm, else its makespan. Speedup: over the baseline, "
+    "round by round (Hodges-Lehmann). Overhead: seconds a run took beyond T. In brackets: 95 % "
+    "intervals."
 )
 
 

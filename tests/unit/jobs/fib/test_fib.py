@@ -7,6 +7,7 @@ pytest.importorskip("ray", reason="the jobs import Ray, which the extra [local] 
 import jobs.fib.__main__ as fib
 from jobs.fib.memory import Node
 from jobs.fib.report import report, serial_fraction
+from jobs.ratios import BY_ROUNDS
 
 
 def head(cpus=4, driver=True, memory=10**12):
@@ -73,6 +74,13 @@ def test_times_of_repeats_are_medians_and_short_ones_keep_their_digits():
     assert lines[0].endswith("execution time: 0.0200")
     assert lines[1].endswith("execution time: 2.00")
     assert "Times are medians of 3 runs, on workers that were started before." in lines
+
+
+def test_a_speedup_of_several_rounds_is_said_not_to_be_the_ratio_of_the_medians():
+    several = {"local_seconds": [4.2, 4.2], "tasks_seconds": [1.76, 1.76]}
+    assert BY_ROUNDS in report(data(**several))
+    assert BY_ROUNDS not in report(data())
+    assert BY_ROUNDS not in report(data(**several | {"tasks_seconds": [], "speedup": None}))
 
 
 @pytest.mark.parametrize(

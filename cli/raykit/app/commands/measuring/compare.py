@@ -42,8 +42,9 @@ JOB_WIDTH = 22
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LEGEND = (
     "T: median seconds of N rounds. SPEEDUP: the run's own arm local over the arm, round by round. "
-    "EFFICIENCY: SPEEDUP over P, the task CPUs. VS {base}: T of {base} over T, above 1.00 is "
-    "faster. In brackets: 95 % intervals, from the rounds of these runs."
+    "EFFICIENCY: SPEEDUP over P, the task CPUs. VS {base}: each round of {base} over each of the "
+    "run, above 1.00 is faster. Ratios are Hodges-Lehmann estimates, not those of two T. In "
+    "brackets: 95 % intervals, from the rounds of these runs."
 )
 
 

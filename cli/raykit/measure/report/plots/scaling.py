@@ -32,8 +32,9 @@ def of_arms(compared: ArmsCompared) -> Plot | None:
     return Plot(
         id="speedup",
         title="Speedup against the ideal",
-        description=f"T of {base.name} over T of each arm, by task CPUs p. The dashed line is the "
-        "ideal: twice the CPUs, half the time. Bars are 95 % intervals, from six rounds on.",
+        description=f"How many times as fast as {base.name} each arm was, round by round, by task "
+        "CPUs p. The dashed line is the ideal: twice the CPUs, half the time. Bars are 95 % "
+        "intervals, from six rounds on.",
         draw=lambda width: _draw(points, base.p, width),
         header=("arm", "p", "speedup", "ideal", "efficiency"),
         rows=[
