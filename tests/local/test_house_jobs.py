@@ -76,8 +76,9 @@ def test_gsod_without_the_archives_of_the_years_ends_with_9_and_no_number(on_hea
 
 
 def test_a_job_that_others_stop_ends_with_21(on_head, soon):
-    child = on_head.start(*PYTHON, "import time; print('up', flush=True); time.sleep(60)")
-    soon(lambda: any(b"up" in p.read_bytes() for p in on_head.runs.glob("*/driver.log")))
+    child = on_head.start(*PYTHON, "import time; print('up', flush=True); time.sleep(600)")
+    # Ray's own lines, which come first, hold the word too.
+    soon(lambda: any(b"\nup\n" in p.read_bytes() for p in on_head.runs.glob("*/driver.log")))
     stopped = on_head("stop", "last", "-o", "json")
     assert (stopped.code, stopped.envelope["command"]) == (0, "stop")
     out, err = child.communicate(timeout=240)

@@ -30,10 +30,10 @@ def show(
         head.api.version()
         progress.note(head.target.reason)
         with dashboard_proxy.serve(head.api.transport) as proxy, contextlib.ExitStack() as pages:
-            announce(proxy.address)
-            if browser and not _opens_page(proxy.address, pages):
-                progress.note("no browser could be opened here: open the address yourself")
-            try:
+            try:  # whoever reads the address may end this command at once
+                announce(proxy.address)
+                if browser and not _opens_page(proxy.address, pages):
+                    progress.note("no browser could be opened here: open the address yourself")
                 threading.Event().wait()
             except INTERRUPTS:
                 progress.note("the dashboard's address is closed")

@@ -22,7 +22,7 @@ from raykit.local import folders, ray_start
 if TYPE_CHECKING:
     from raykit.progress import Progress
 
-START_TIMEOUT_SECONDS = 90.0
+START_TIMEOUT_SECONDS = 180.0
 END_TIMEOUT_SECONDS = 20.0
 
 

@@ -8,7 +8,9 @@ stay on loopback.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import resource
 import socket
 import sys
@@ -32,6 +34,9 @@ OWN_CHOICE = (
     "min-worker-port",
     "max-worker-port",
 )
+# Below the ports that Linux gives to connections and to listeners on port 0, above Ray's own.
+QUIET_PORTS = range(20_000, 30_000)
+TRIES = 100
 # Ray fails if warnings become errors, and hangs if its processes end with a prompt.
 DROPPED = ("PYTHONWARNINGS", "PYTHONINSPECT")
 
@@ -89,6 +94,8 @@ def environment(caller: Mapping[str, str], token: str, *, loopback: bool = True)
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if loopback else "1",
         **RAY_ENVIRONMENT,
         **FIXED_SIZE,
+        # After Ray's 30 s a raylet ends whose agents still start, as they may on a busy machine.
+        "RAY_agent_register_timeout_ms": "120000",
     }
 
 
@@ -139,6 +146,12 @@ def _ray_start(cpus: int | None) -> list[str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+    """A free port that the kernel gives to nobody who asks for any, if there is one.
+
+    Ray binds it seconds later, and a head whose port is taken until then does not start.
+    """
+    for port in (*random.sample(QUIET_PORTS, TRIES), 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("", port))
+            return int(probe.getsockname()[1])
+    return QUIET_PORTS[0]

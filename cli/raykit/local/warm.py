@@ -76,7 +76,7 @@ def up(name: str, nodes: int, progress: Progress) -> tuple[WarmHead, bool]:
 
     nodes: number of Ray nodes.
     Errors: UsageError (2) for a bad name, ConflictError (8) if it runs with another number of
-    nodes or another process takes over 90 s to start it, MissingError (4) if Ray is not installed
+    nodes or another process takes over 180 s to start it, MissingError (4) if Ray is not installed
     or does not start.
     """
     if not NAME_PATTERN.fullmatch(name):

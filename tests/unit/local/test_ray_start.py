@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 from importlib import metadata
@@ -28,6 +29,7 @@ def test_the_heads_environment_has_ours_and_nothing_of_the_callers_ray():
     assert env["RAY_worker_niceness"] == "0"
     assert env["PYTHONPATH"] == "/mine", "a user's own jobs/ must not meet ours"
     assert env["RAY_SCHEDULER_EVENTS"] == "0"
+    assert env["RAY_agent_register_timeout_ms"] == "120000"
     assert env["NO_PROXY"] == "example.org,127.0.0.1,localhost"
     assert env["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
     assert env["HOME"] == "/home/me"
@@ -37,9 +39,22 @@ def test_every_port_but_ray_clients_is_chosen_by_who_listens_there():
     words = ray_start.head_words("127.0.0.1", Path("/tmp/x/ray"), None)
     ports = {word.split("=")[0]: word.split("=")[1] for word in words if "port=" in word}
     client = int(ports.pop("--ray-client-server-port"))
-    assert client > 1023
+    assert client in ray_start.QUIET_PORTS
     assert len(ports) == 10
     assert set(ports.values()) == {"0"}
+
+
+def test_the_port_of_ray_client_is_free_and_none_that_the_kernel_gives_away(monkeypatch):
+    with socket.socket() as taken, socket.socket() as free:
+        for each in (taken, free):
+            each.bind(("", 0))
+        ports = [taken.getsockname()[1], free.getsockname()[1]]
+        free.close()
+        monkeypatch.setattr(ray_start, "QUIET_PORTS", ports)
+        monkeypatch.setattr(ray_start, "TRIES", len(ports))
+        for _ in range(8):
+            words = ray_start.head_words("127.0.0.1", Path("/tmp/x/ray"), None)
+            assert f"--ray-client-server-port={ports[1]}" in words
 
 
 @pytest.mark.parametrize("package", ["ray", "psutil"])

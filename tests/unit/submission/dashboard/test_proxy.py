@@ -94,6 +94,24 @@ def test_the_browser_is_given_the_file_and_not_the_key(ray, monkeypatch):
     assert announced[0].partition("key=")[2] not in opened[0]
 
 
+def test_an_interrupt_right_after_the_address_is_printed_ends_it_like_any_other(ray):
+    from raykit.flows import dashboard as flow
+    from raykit.flows.targets.where import Where
+    from raykit.progress import Progress, Silent
+
+    lines = []
+
+    class Noted(Silent):
+        def note(self, text):
+            lines.append(text)
+
+    def announce(_):
+        raise KeyboardInterrupt
+
+    flow.show(Where({}, ray.url), Progress(Noted()), announce)
+    assert lines[-1] == "the dashboard's address is closed"
+
+
 def test_without_room_for_its_page_the_address_still_works(ray, monkeypatch):
     from raykit.flows import dashboard as flow
     from raykit.flows.targets.where import Where
