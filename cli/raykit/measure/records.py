@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -268,6 +269,7 @@ def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
     """A file that is there when it is whole, and not before; one of that name is replaced.
 
     A device or a pipe is written into. Links are replaced, except the system's: /dev/stdout.
+    A file keeps its permissions; nobody may read the new one who might not read the old one.
     next: what to do if the disk refuses it. Errors: RecordError (7) then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -278,7 +280,7 @@ def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
             return
         # What an earlier process of this number left may also be a link of somebody else's.
         temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as out:
+        with _beside(path, temporary) as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
@@ -288,6 +290,24 @@ def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _beside(path: Path, temporary: Path) -> BinaryIO:
+    """A new file that will replace `path`, with the permissions of what is there, if anything."""
+    try:
+        old = path.stat()
+    except OSError:
+        return temporary.open("xb")
+    mode = stat.S_IMODE(old.st_mode) & 0o777
+    # It may get another group, whose members had the rights of others.
+    at_most = mode & (0o707 | (mode & 0o007) << 3)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, at_most)
+    new = os.fstat(descriptor)
+    if not path.is_symlink() and (new.st_uid, new.st_gid) == (old.st_uid, old.st_gid):
+        # Some file systems have no permissions to change; the file then stays narrower.
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, mode)
+    return os.fdopen(descriptor, "wb")
 
 
 def _is_stream(path: Path) -> bool:

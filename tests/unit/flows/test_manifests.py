@@ -58,6 +58,15 @@ def test_a_second_time_nothing_is_written(folder):
     assert folder().diff() == ""
 
 
+def test_a_file_that_is_written_again_keeps_its_permissions(folder, tmp_path):
+    folder().write()
+    file = tmp_path / "out" / "raycluster.yaml"
+    file.write_bytes(file.read_bytes() + b"# edited\n")
+    file.chmod(0o600)
+    assert file in folder().write()[0]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_is_not_rendered_any_more_is_removed_and_what_others_wrote_stays(folder):
     made = folder("fib")
     made.write()

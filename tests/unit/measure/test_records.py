@@ -2,13 +2,14 @@
 
 import json
 import os
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
 from raykit.errors import MissingError, RecordError, UsageError
-from raykit.measure.records import LOG, RECORD, RunRecord, RunsFolder, write_atomically
+from raykit.measure.records import LOG, RECORD, RunRecord, RunsFolder, into, write_atomically
 from raykit.phases import Phase
 
 
@@ -314,3 +315,65 @@ def test_a_folder_in_place_of_a_file_is_an_error_and_stays(tmp_path):
     with pytest.raises(RecordError, match="could not be written"):
         write_atomically(tmp_path / "record.json", b"ours")
     assert [entry.name for entry in tmp_path.iterdir()] == ["record.json"]
+
+
+@pytest.fixture
+def usual_umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def permissions(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664, 0o400, 0o755])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, usual_umask, mode):
+    report = tmp_path / "report.html"
+    report.write_bytes(b"old")
+    report.chmod(mode)
+    write_atomically(report, b"new")
+    assert (report.read_bytes(), oct(permissions(report))) == (b"new", oct(mode))
+
+
+def test_a_private_file_is_private_while_its_replacement_is_written(tmp_path, usual_umask):
+    report = tmp_path / "report.html"
+    report.touch(mode=0o600)
+    with into(report) as out:
+        (beside,) = (path for path in tmp_path.iterdir() if path != report)
+        assert permissions(beside) == 0o600
+        out.write(b"new")
+
+
+def test_a_new_file_has_the_permissions_that_the_umask_leaves(tmp_path, usual_umask):
+    write_atomically(tmp_path / "report.html", b"new")
+    assert permissions(tmp_path / "report.html") == 0o644
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(0o600, 0o600), (0o666, 0o644), (0o644, 0o644)])
+def test_what_replaces_a_link_is_no_wider_than_its_target_nor_than_a_new_file(
+    tmp_path, usual_umask, theirs, ours
+):
+    target, link = tmp_path / "target", tmp_path / "report.html"
+    target.touch()
+    target.chmod(theirs)
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert (oct(permissions(link)), oct(permissions(target))) == (oct(ours), oct(theirs))
+
+
+def test_a_file_of_another_group_gives_that_of_the_new_one_only_what_everybody_had(
+    tmp_path, usual_umask
+):
+    report = tmp_path / "report.html"
+    report.touch()
+    try:
+        os.chown(report, -1, os.getgid() + 1)
+    except PermissionError:
+        pytest.skip("this user may not give a file to another group")
+    for mode, kept in ((0o640, 0o600), (0o664, 0o644)):
+        report.chmod(mode)
+        os.chown(report, -1, os.getgid() + 1)
+        write_atomically(report, b"new")
+        assert oct(permissions(report)) == oct(kept)
