@@ -206,14 +206,14 @@ def shortened(text: str, length: int) -> str:
     return first if len(first) <= length else first[: length - 1] + "…"
 
 
-def wrapped(text: str, indent: str = "", further: str = "    ") -> str:
-    """A paragraph within the terminal's width, its later lines indented further.
+def wrapped(text: str, indent: str = "", further: str = "    ", columns: int = 0) -> str:
+    """A paragraph within some columns (0: the terminal's), its later lines indented further.
 
     Names, paths and options stay whole, even where a line gets too long: they may be copied.
     """
     return textwrap.fill(
         text,
-        width(),
+        columns or width(),
         initial_indent=indent,
         subsequent_indent=indent + further,
         break_long_words=False,

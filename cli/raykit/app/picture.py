@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from raykit.app.output import table
+from raykit.app.output import table, wrapped
 from raykit.measure import doubts, facts, strip
 from raykit.measure.outcome import MOST_REASONS
 from raykit.measure.records import UNFINISHED, RunRecord
@@ -82,7 +81,7 @@ def _doubts(record: RunRecord, width: int) -> list[str]:
 
 
 def _paragraph(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ") if text else []
+    return wrapped(text, "", "  ", width).split("\n") if text else []
 
 
 def _joined(title: str, parts: Sequence[str], width: int) -> list[str]:
@@ -215,4 +214,4 @@ def _scalar(value: object) -> str:
 
 
 def _wrapped(indent: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent) or [indent]
+    return wrapped(text, indent, "", width).split("\n")

@@ -119,3 +119,11 @@ def test_a_length_that_nothing_can_have_is_short_and_an_empty_value_is_none(make
     shown = picture.page(make_record(spans=[span], results=[{"data": {"y": {}, "z": []}}]), 80)
     assert "x     1.0e+308" in shown
     assert "  y: none\n  z: none" in shown
+
+
+def test_a_name_that_may_be_copied_stays_whole_where_the_screen_is_narrow(make_record):
+    address = "s3://some-bucket/by-year/daily-summaries/2020.tar.gz?versionId=Zx81"
+    record = make_record(results=[{"data": {"source": f"read from {address} without a cache"}}])
+    record.notes.append(f"the log was read again from {address}")
+    shown = [line.strip() for line in picture.page(record, 40).splitlines()]
+    assert shown.count(address) == 2

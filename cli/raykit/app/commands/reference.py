@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,14 +119,10 @@ def _page(path: str, entry: Entry | None, below: list[Entry]) -> str:
         facts = [entry.kind, "required" if entry.required else "optional"]
         if entry.default is not None:
             facts.append(f"default {entry.default}")
-        lines += [f"{path}: {', '.join(facts)}", _indented(entry.description, "  "), ""]
+        lines += [f"{path}: {', '.join(facts)}", output.wrapped(entry.description, "  ", ""), ""]
     for field in below:
         mark = " (required)" if field.required else ""
         default = "" if field.default is None else f" [default: {field.default}]"
         lines.append(f"{field.name}{mark}: {field.kind}{default}")
-        lines.append(_indented(field.description, "    "))
+        lines.append(output.wrapped(field.description, "    ", ""))
     return "\n".join(lines).rstrip()
-
-
-def _indented(text: str, indent: str) -> str:
-    return textwrap.fill(text, output.width(), initial_indent=indent, subsequent_indent=indent)
