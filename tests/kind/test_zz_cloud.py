@@ -15,7 +15,7 @@ import pytest
 from raykit import kit
 from raykit.containers import image
 from raykit.kube.connection import connect
-from raykit.kuberay import operator
+from raykit.kuberay.helm import release
 from raykit.progress import Progress
 from tests import registry
 from tests.kind.conftest import Lab
@@ -52,7 +52,7 @@ def cloud(kind_env, tmp_path_factory):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("KUBECONFIG", env["KUBECONFIG"])
                 with connect(CONTEXT) as connection:
-                    operator.install(connection, Progress())
+                    release.install(connection, Progress())
             yield Cloud(NAME, env, address=pushed.address)
 
 

@@ -1,24 +1,13 @@
-"""Find, install and diagnose KubeRay's operator.
-
-raykit applies the CRDs of its Helm chart separately, since Helm does not upgrade CRDs.
-"""
+"""Find KubeRay's operator, and diagnose why it does nothing."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shlex
-import time
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from raykit import processes, versions
-from raykit.errors import KubernetesError, MissingError, RaykitError
+from raykit import versions
+from raykit.errors import MissingError, RaykitError
 from raykit.kube.connection import EVERYWHERE, RAY_API, Kubernetes
 from raykit.kube.contexts import Context, kubectl
 from raykit.kube.errors import ForbiddenError
@@ -28,41 +17,12 @@ from raykit.kuberay.explaining import operator_log
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.waiting import Look
 from raykit.objects import Object, condition, holds
-from raykit.progress import Progress
 
 REPOSITORY = "https://ray-project.github.io/kuberay-helm/"
 CHART = "kuberay-operator"
-CHART_SETTING = "RAYKIT_KUBERAY_CHART"
 NAMESPACE = "ray-system"
 LABELS = {"app.kubernetes.io/name": "kuberay-operator"}
-OLDEST_HELM, TOO_NEW_HELM = (3, 12), (5, 0)
-INSTALL_HELM = "install Helm 3.12 or newer: https://helm.sh/docs/intro/install/"
-HELM_SECONDS, READY_SECONDS, POLL_SECONDS = 120.0, 120.0, 0.5
-LATER, SILENT, RESTART_SECONDS = 10.0, 19.0, 60.0
-ON_THE_CONTROL_PLANE: Object = {
-    "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
-    "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],
-}
-"""Helm values for a kind cluster: the worker nodes stay free for Ray."""
-
-
-def check_helm() -> str:
-    """The version of Helm on PATH.
-
-    Errors: MissingError (4) if there is none, or if raykit does not support its version.
-    """
-    processes.find("helm", install_hint=INSTALL_HELM)
-    output = processes.run(
-        ["helm", "version", "--template", "{{.Version}}"], timeout=15, error=MissingError
-    ).stdout
-    match = re.search(r"v(\d+)\.(\d+)\S*", output)
-    if not match:
-        raise MissingError("cannot read Helm's version", evidence=[output], next=INSTALL_HELM)
-    if not OLDEST_HELM <= (int(match[1]), int(match[2])) < TOO_NEW_HELM:
-        raise MissingError(
-            f"Helm {match[0]} does not fit: raykit needs 3.12 or newer, below 5", next=INSTALL_HELM
-        )
-    return match[0]
+LATER, SILENT = 10.0, 19.0
 
 
 def find(connection: Kubernetes, namespace: str | None = None) -> Object | None:
@@ -120,53 +80,6 @@ def _install_command(context: Context) -> str:
     )
 
 
-def wanted() -> str:
-    """The version to install: that of the chart file in RAYKIT_KUBERAY_CHART, else the pinned."""
-    match = re.search(r"-(\d+\.\d+\.\d+)\.tgz$", os.environ.get(CHART_SETTING, ""))
-    return match[1] if match else versions.KUBERAY
-
-
-def install(connection: Kubernetes, progress: Progress) -> None:
-    """Install CRDs and Helm release and wait; do nothing if the wanted version already runs.
-
-    Errors: KubernetesError (5) if Helm fails or the operator does not become ready.
-    """
-    deployment = find(connection)
-    if is_ready(deployment) and version(deployment) == wanted() and is_served(connection):
-        return
-    progress.detail("KubeRay's CRDs")
-    for definition in crds():
-        connection.apply(definition, force=True)
-    progress.detail("helm upgrade --install")
-    _release(connection.context)
-    wait_ready(connection, progress)
-
-
-def wait_ready(connection: Kubernetes, progress: Progress) -> None:
-    """Wait up to 120 s for the operator.
-
-    Errors: KubernetesError (5) with the reason from its pods.
-    """
-    waiting.until(
-        lambda: _patient(_look(connection)),
-        what="KubeRay's operator",
-        timeout=READY_SECONDS,
-        progress=progress,
-        next=f"{kubectl(connection.context, NAMESPACE)} describe pods",
-        wake=lambda seconds: time.sleep(min(seconds, POLL_SECONDS)),
-        log=lambda finding: waiting.last_lines(connection, finding),
-    )
-
-
-def _patient(look: Look) -> Look:
-    """Crashes are not final for 60 s: the operator restarts until its RBAC rights are there."""
-    findings = [
-        replace(finding, patience=RESTART_SECONDS) if finding.log else finding
-        for finding in look.findings
-    ]
-    return Look(look.ready, findings, look.missing)
-
-
 def diagnose(connection: Kubernetes, namespace: str, name: str, since: str = "") -> list[Finding]:
     """Why nothing happens to an object: `faults`, or the operator is idle, with its last errors.
 
@@ -193,9 +106,9 @@ def faults(connection: Kubernetes, deployment: Object | None, namespace: str) ->
         return [Finding("no-operator", "no KubeRay operator runs here", lines, install_hint, LATER)]
     if _at(deployment, "spec").get("replicas", 1) == 0:
         return [_stopped(connection, deployment)]
-    look = _look(connection, deployment)
-    if not look.ready:
-        return list(look.findings) or [_unready(connection, deployment)]
+    seen = look(connection, deployment)
+    if not seen.ready:
+        return list(seen.findings) or [_unready(connection, deployment)]
     names = configuration.watched(connection, deployment)
     if names and namespace not in names:
         return [_elsewhere(connection, deployment, names, namespace)]
@@ -277,7 +190,8 @@ def pods(connection: Kubernetes, namespace: str) -> list[Object]:
         return []
 
 
-def _look(connection: Kubernetes, deployment: Object | None = None) -> Look:
+def look(connection: Kubernetes, deployment: Object | None = None) -> Look:
+    """Whether the operator is ready, and else what its pods say. deployment: None to find it."""
     deployment = deployment or find(connection)
     if is_ready(deployment):
         return Look(True)
@@ -286,61 +200,6 @@ def _look(connection: Kubernetes, deployment: Object | None = None) -> Look:
     events = waiting.events(connection, namespace, [pod for pod in own if not holds(pod, "Ready")])
     scene = diagnosis.Scene(connection.context, pods=own, events=events)
     return Look(False, diagnosis.of_pods(scene), "its pod")
-
-
-def crds() -> list[Object]:
-    """The chart's custom resource definitions.
-
-    Errors: KubernetesError (5) if Helm fails or the chart has anything else among its CRDs.
-    """
-    shown = processes.run(["helm", "show", "crds", *_chart()], timeout=HELM_SECONDS).stdout
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        items = [item for item in yaml.load_all(shown, Loader=loader) if item]
-        wrong = [item for item in items if item["kind"] != "CustomResourceDefinition"]
-        names = [item["metadata"]["name"] for item in items]
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError, KeyError) as broken:
-        wrong, names = [str(broken)], []
-    if wrong or not names:
-        raise KubernetesError(
-            "the chart has no valid CRDs",
-            evidence=[f"$ {shlex.join(['helm', 'show', 'crds', *_chart()])}"],
-            next=f"set {CHART_SETTING} to KubeRay's own chart",
-        )
-    return items
-
-
-def _release(context: str) -> None:
-    helm = ["--kube-context", context, "--namespace", NAMESPACE]
-    release = processes.run(
-        ["helm", "status", CHART, "--output", "json", *helm], check=False, timeout=HELM_SECONDS
-    )
-    if release.returncode == 0 and _status(release.stdout).startswith("pending"):
-        # An interrupted Helm leaves the release pending, which blocks every later install.
-        processes.run(["helm", "uninstall", CHART, *helm], timeout=HELM_SECONDS)
-    options = ["--create-namespace", "--skip-crds", "--values", "-"]
-    processes.run(
-        ["helm", "upgrade", "--install", CHART, *_chart(), *helm, *options],
-        stdin=yaml.safe_dump(ON_THE_CONTROL_PLANE),
-        timeout=HELM_SECONDS,
-        next=f"set {CHART_SETTING} to a chart that can be reached",
-    )
-
-
-def _chart() -> list[str]:
-    setting = os.environ.get(CHART_SETTING)
-    if not setting:
-        return [CHART, "--repo", REPOSITORY, "--version", versions.KUBERAY]
-    if setting.endswith(".tgz") or Path(setting).is_dir():
-        return [setting]
-    return [setting, "--version", versions.KUBERAY]
-
-
-def _status(text: str) -> str:
-    try:
-        return str(json.loads(text)["info"]["status"])
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 def _at(item: Object, *keys: str) -> dict[str, Any]:

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from raykit.containers import docker, image, kind
-from raykit.errors import KubernetesError, MissingError
-from raykit.kuberay import operator
+from raykit.errors import MissingError
 
 INFO = {"ServerVersion": "28.2.2", "NCPU": 2, "MemTotal": 16 * 1024**3, "Architecture": "x86_64"}
 SOCKET = "unix:///var/run/docker.sock"
@@ -90,58 +89,6 @@ def test_a_kind_in_range_is_taken(tools, version):
 def test_a_kind_that_says_no_version_is_refused(tools):
     tools(kind="echo hello")
     assert refusal(kind.check_version).what == "cannot read kind's version"
-
-
-@pytest.mark.parametrize(("version", "fits"), [("v3.11.9", False), ("v3.12.0", True)])
-@pytest.mark.parametrize("newer", ["v4.3.1", "v5.0.0"])
-def test_helm_has_a_range_too(tools, version, fits, newer):
-    tools(helm=f"echo {version}")
-    if fits:
-        assert operator.check_helm() == version
-    else:
-        assert "3.12 or newer" in refusal(operator.check_helm).what
-    tools(helm=f"echo {newer}")
-    if newer == "v4.3.1":
-        assert operator.check_helm() == newer
-    else:
-        assert "below 5" in refusal(operator.check_helm).what
-
-
-def test_no_helm_says_where_to_get_it(tools):
-    tools()
-    assert refusal(operator.check_helm).next == operator.INSTALL_HELM
-
-
-def test_the_public_chart_is_pinned_and_a_mirror_is_taken_as_it_is(tools, monkeypatch, tmp_path):
-    tools(helm=says("kind: CustomResourceDefinition\nmetadata: {name: rayclusters.ray.io}"))
-    monkeypatch.delenv(operator.CHART_SETTING, raising=False)
-    assert operator.crds()[0]["metadata"]["name"] == "rayclusters.ray.io"
-    assert tools.called()[-1] == (
-        "helm show crds kuberay-operator "
-        "--repo https://ray-project.github.io/kuberay-helm/ --version 1.6.2"
-    )
-    monkeypatch.setenv(operator.CHART_SETTING, "/mirror/kuberay-operator-1.6.2.tgz")
-    operator.crds()
-    assert tools.called()[-1] == "helm show crds /mirror/kuberay-operator-1.6.2.tgz"
-    monkeypatch.setenv(operator.CHART_SETTING, "oci://mirror/kuberay-operator")
-    operator.crds()
-    assert tools.called()[-1] == "helm show crds oci://mirror/kuberay-operator --version 1.6.2"
-
-
-def test_a_chart_that_cannot_be_had_shows_helms_own_words(tools):
-    tools(helm=says("Error: looks like the repository cannot be reached", 1, 2))
-    with pytest.raises(KubernetesError) as failed:
-        operator.crds()
-    assert failed.value.evidence[0].startswith("$ helm show crds")
-    assert "cannot be reached" in failed.value.evidence[1]
-
-
-def test_an_interrupted_helm_release_is_taken_away_before_the_next(tools):
-    pending = json.dumps({"info": {"status": "pending-install"}})
-    tools(helm=f'case "$1" in status) {says(pending)[: -len("exit 0")]} exit 0;; esac')
-    operator._release("kind-here")
-    assert [line.split()[1] for line in tools.called()] == ["status", "uninstall", "upgrade"]
-    assert "--kube-context kind-here" in tools.called()[-1]
 
 
 def test_a_built_image_is_not_built_again(tools):

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from raykit.errors import KubernetesError
 from raykit.kube.connection import connect
 from raykit.kuberay import operator, raycluster
 
@@ -61,19 +60,6 @@ def test_an_operator_is_ready_when_the_one_that_was_asked_for_serves(found, read
 )
 def test_its_version_is_that_of_its_image(image, version):
     assert operator.version(deployment(image=image)) == version
-
-
-@pytest.mark.parametrize(
-    ("chart", "version"),
-    [
-        ("", "1.6.2"),
-        ("/m/kuberay-operator-1.7.0.tgz", "1.7.0"),
-        ("oci://m/kuberay-operator", "1.6.2"),
-    ],
-)
-def test_the_version_of_a_chart_file_is_the_one_that_is_wanted(monkeypatch, chart, version):
-    monkeypatch.setenv(operator.CHART_SETTING, chart)
-    assert operator.wanted() == version
 
 
 @pytest.fixture
@@ -277,13 +263,6 @@ def test_errors_from_before_an_edit_do_not_count(connection, api):
     raycluster.findings(raycluster.Cluster(connection, "c", "a", item), [])
     (asked,) = [query for query in api.queries if "tailLines" in query]
     assert asked["sinceTime"] == "2026-11-26T10:00:00Z"
-
-
-@pytest.mark.parametrize("shown", ["kind: Deployment", "a: [", "", "[" * 5000, "- a"])
-def test_a_chart_whose_crds_are_none_is_refused(tools, shown):
-    tools(helm=f"echo '{shown}'")
-    with pytest.raises(KubernetesError, match="the chart has no valid CRDs"):
-        operator.crds()
 
 
 def test_who_may_not_read_the_operators_namespace_gets_no_guess(connection, api):

@@ -18,7 +18,8 @@ from raykit.flows.clusters.applying import Plan
 from raykit.flows.ranges import BRING_UP_SECONDS
 from raykit.kube import contexts, kubeconfig
 from raykit.kube.connection import Kubernetes, connect
-from raykit.kuberay import choosing, operator
+from raykit.kuberay import choosing
+from raykit.kuberay.helm import release, tool
 from raykit.manifests.render import render
 from raykit.progress import Progress, Task, together
 
@@ -58,7 +59,7 @@ def up(name: str, progress: Progress) -> KindCluster:
         connection = connect(contexts.of_kind(name))
         together(
             progress,
-            Task("operator", "KubeRay operator", lambda own: operator.install(connection, own)),
+            Task("operator", "KubeRay operator", lambda own: release.install(connection, own)),
             Task("image-load", "image in the nodes", lambda own: _load(name, reference, own)),
         )
         _ray_cluster(connection, reference, progress)
@@ -112,7 +113,7 @@ def preflight() -> None:
 
     Errors: MissingError (4) for what is missing or does not fit, all at once.
     """
-    needs = (require_this_raykit, docker.engine, kind.check_version, operator.check_helm)
+    needs = (require_this_raykit, docker.engine, kind.check_version, tool.check_version)
     errors = [error for need in needs if (error := _error_of(need))]
     if len(errors) == 1:
         raise errors[0]

@@ -7,12 +7,13 @@ import json
 from raykit import checks, processes
 from raykit.checks import Check
 from raykit.errors import MissingError
-from raykit.kuberay import operator, reach
+from raykit.kuberay import reach
+from raykit.kuberay.helm import tool
 
 
 def helm() -> Check:
-    """Whether raykit supports the Helm on PATH. Errors: as `operator.check_helm`."""
-    return checks.ok("helm", f"helm {operator.check_helm()}")
+    """Whether raykit supports the Helm on PATH. Errors: as `tool.check_version`."""
+    return checks.ok("helm", f"helm {tool.check_version()}")
 
 
 def kubectl() -> Check:

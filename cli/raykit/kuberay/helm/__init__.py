@@ -1,0 +1,1 @@
+"""Helm: the program on PATH, and KubeRay's operator as its release."""
