@@ -35,6 +35,15 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
+def last_seen(event: Object) -> float:
+    """When what an event reports last happened, Unix seconds; 0 if it has no time.
+
+    Most events know the second alone.
+    """
+    time = event.get("lastTimestamp") or event.get("eventTime")
+    return seconds(time) if time else 0.0
+
+
 def canonical(content: Object) -> str:
     """An object as JSON: keys sorted, no spaces, no escapes. The chart writes the same form."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -15,7 +15,7 @@ from raykit.kube.contexts import kubectl
 from raykit.kuberay.finding import Finding, grouped
 from raykit.kuberay.pods import is_head
 from raykit.kuberay.scheduling import GROWS, Machines, is_unschedulable, of_autoscaler
-from raykit.objects import Object, condition, holds, seconds
+from raykit.objects import Object, condition, holds, last_seen, seconds
 from raykit.spec.names import CLUSTER_LABEL
 
 NO_SUCH_IMAGE = {"ErrImageNeverPull", "InvalidImageName"}
@@ -314,9 +314,13 @@ def _spec_of(pod: Object, container: str) -> Object:
 
 
 def events_of(item: Object, events: Sequence[Object]) -> list[Object]:
-    """Those of the events that are about an object."""
+    """Those of the events that are about an object, the one that was seen last behind the others.
+
+    Those of one second stay as listed: the API server lists events as they first happened.
+    """
     uid = item["metadata"].get("uid")
-    return [event for event in events if (event.get("involvedObject") or {}).get("uid") == uid]
+    own = [event for event in events if (event.get("involvedObject") or {}).get("uid") == uid]
+    return sorted(own, key=last_seen)
 
 
 def is_warning(event: Object) -> bool:

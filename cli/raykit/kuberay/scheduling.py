@@ -176,13 +176,9 @@ def is_of_cloud(node: Object) -> bool:
 
 
 def of_autoscaler(events: Sequence[Object]) -> Object | None:
-    """The newest event of a node autoscaler among those of a pod."""
+    """The last event of a node autoscaler among those of a pod, the newest of which is last."""
     its = [event for event in events if event.get("reason") in (*GROWS, *REFUSES)]
-    return max(its, key=_time, default=None)
-
-
-def _time(event: Object) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+    return its[-1] if its else None
 
 
 def is_unschedulable(pod: Object) -> bool:

@@ -83,9 +83,12 @@ def until(
         now = time.monotonic()
         queued += now - last if any(finding.queued for finding in seen.findings) else 0.0
         last = now
-        since = {finding.key: since.get(finding.key, now) for finding in seen.findings}
-        for finding in seen.findings:
-            if finding.patience is not None and now - since[finding.key] >= finding.patience:
+        # Patience begins when there is a limit to it: while pods were ending that would make room,
+        # for instance, there was none.
+        limited = [finding for finding in seen.findings if finding.patience is not None]
+        since = {finding.key: since.get(finding.key, now) for finding in limited}
+        for finding in limited:
+            if now - since[finding.key] >= (finding.patience or 0.0):
                 if isinstance(seen.error, ForbiddenError):
                     raise seen.error
                 raise _hopeless(what, finding, log(finding))

@@ -113,6 +113,13 @@ def test_a_finding_that_passes_and_comes_again_starts_anew(wait):
     assert wait(look) == pytest.approx(20, abs=2)
 
 
+def test_patience_begins_when_a_finding_gets_a_limit(wait, clock):
+    """A pod waits for room while others end; when they have, the scheduler needs a moment."""
+    with pytest.raises(KubernetesError):
+        wait(lambda now: Look(False, [lasting(None if now < 50 else 8)]))
+    assert clock.now - 100 == pytest.approx(58, abs=2)
+
+
 def test_a_finding_without_patience_never_ends_the_wait_but_explains_the_timeout(wait, clock):
     with pytest.raises(KubernetesError) as late:
         wait(lambda _: Look(False, [lasting(None)]), timeout=60)

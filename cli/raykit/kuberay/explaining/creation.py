@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from raykit.kube.connection import FIELD_MANAGER
 from raykit.kuberay import diagnosis
 from raykit.kuberay.diagnosis import LATER, SOON, Scene
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import is_head, wanted_workers
-from raykit.objects import Object, holds, last_applied, seconds
+from raykit.objects import Object, holds, last_applied, last_seen, seconds
 
-FAILED, NO_ACCOUNT = "FailedToCreate", "AutoscalerServiceAccountNotFound"
+FAILED, CREATED = "FailedToCreate", "Created"
+NO_ACCOUNT = "AutoscalerServiceAccountNotFound"
 
 
 def findings(cluster: Object, scene: Scene) -> list[Finding]:
     """What KubeRay has said about a RayCluster since its spec was applied."""
+    events = diagnosis.events_of(cluster, scene.events)
+    made = {event.get("reason", ""): last_seen(event) for event in events}
     warnings = [
         event
-        for event in diagnosis.events_of(cluster, scene.events)
-        if diagnosis.is_warning(event) and _is_new(event, cluster)
+        for event in events
+        if diagnosis.is_warning(event) and _is_new(event, cluster) and not _is_mended(event, made)
     ]
     return [*_refused_spec(cluster, warnings), *_failures(cluster, scene, warnings)]
 
@@ -27,10 +30,21 @@ def findings(cluster: Object, scene: Scene) -> list[Finding]:
 def _is_new(event: Object, cluster: Object) -> bool:
     """Whether an event is not older than the spec: it stays for an hour, and may be mended."""
     applied = last_applied(cluster, FIELD_MANAGER)
-    seen = event.get("lastTimestamp") or event.get("eventTime")
+    seen = last_seen(event)
     if not (applied and seen):
         return True
-    return seconds(seen) >= seconds(applied)
+    return seen >= seconds(applied)
+
+
+def _is_mended(event: Object, made: Mapping[str, float]) -> bool:
+    """Whether KubeRay has created by now what it once failed to create.
+
+    In one second the failure came first: KubeRay tries again what has failed, and would have
+    failed in a later one. made: when each kind of event was last seen.
+    """
+    reason = event.get("reason", "")
+    success = made.get(f"{CREATED}{reason.removeprefix(FAILED)}")
+    return reason.startswith(FAILED) and success is not None and success >= last_seen(event)
 
 
 def _refused_spec(cluster: Object, warnings: Sequence[Object]) -> Iterator[Finding]:

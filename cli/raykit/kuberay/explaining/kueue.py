@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Container
 
 from raykit.errors import RaykitError
 from raykit.kube.connection import Kubernetes
@@ -14,6 +15,9 @@ from raykit.spec.names import QUEUE_LABEL
 QUEUED = "QUEUED"
 NO_SUCH_QUEUE_SECONDS = 12.0
 """How long a queue may be absent: it may be created together with the cluster."""
+
+REPLACES = "kueue.x-k8s.io/workload-slice-replacement-for"
+"""Its value is the namespace and name of the Workload that this one replaces."""
 
 UNANSWERED = "Kueue has not looked at it yet"
 
@@ -69,7 +73,11 @@ def _one_line(text: str) -> str:
 
 
 def _workload(connection: Kubernetes, item: Object) -> Object | None:
-    """The newest Workload that Kueue made for an object and that has not finished."""
+    """The newest Workload that Kueue made for an object and that has not finished.
+
+    An object that grows has two for a moment, perhaps of one second: then the one that
+    replaces the other counts.
+    """
     uid = item["metadata"].get("uid")
     with contextlib.suppress(RaykitError):
         workloads = connection.objects("Workload", item["metadata"]["namespace"])
@@ -82,10 +90,19 @@ def _workload(connection: Kubernetes, item: Object) -> Object | None:
                 for owner in workload["metadata"].get("ownerReferences") or []
             )
         ]
-        return max(
-            owned, key=lambda each: str(each["metadata"].get("creationTimestamp")), default=None
-        )
+        replaced = {_annotations(workload).get(REPLACES) for workload in owned}
+        return max(owned, key=lambda each: _age(each, replaced), default=None)
     return None
+
+
+def _age(workload: Object, replaced: Container[str | None]) -> tuple[str, bool]:
+    metadata = workload["metadata"]
+    name = f"{metadata.get('namespace')}/{metadata['name']}"
+    return str(metadata.get("creationTimestamp")), name not in replaced
+
+
+def _annotations(item: Object) -> Object:
+    return item["metadata"].get("annotations") or {}
 
 
 def _place(connection: Kubernetes, queue: str, namespace: str, workload: Object) -> str:

@@ -18,7 +18,7 @@ from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import ended
 from raykit.kuberay.rayjobs.rayjob import FAILED, RUNNING, RayJob, submitter_pods
 from raykit.manifests.submission import PAYLOAD_ANNOTATION, RUN_ANNOTATION
-from raykit.objects import Object, holds
+from raykit.objects import Object, holds, last_seen
 from raykit.spec.names import SUBMITTER
 
 SHOWN = 200
@@ -155,7 +155,7 @@ def _no_submitter(job: RayJob) -> Finding:
     ]
     if not refusals:
         return Finding("no-submitter", "its submitter's pod is not there yet")
-    message = str(refusals[-1]["message"])
+    message = str(max(reversed(refusals), key=last_seen)["message"])
     return Finding(
         "submitter-refused",
         f"its submitter's pod is refused: {diagnosis.why_refused(message)}",

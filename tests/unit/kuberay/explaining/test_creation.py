@@ -69,6 +69,22 @@ def test_each_creation_that_fails_is_said_once_with_its_newest_words():
     assert finding.evidence == ("new",)
 
 
+def test_the_newest_words_are_those_seen_last_wherever_they_stand_in_the_list():
+    again = event("FailedToCreateService", "again", seen="2026-11-24T00:01:09Z")
+    (finding,) = found(again, event("FailedToCreateService", "once"))
+    assert finding.evidence == ("again",)
+
+
+@pytest.mark.parametrize(
+    ("made", "counts"),
+    [("2026-11-24T00:01:04Z", 1), ("2026-11-24T00:01:05Z", 0), ("2026-11-24T00:01:06Z", 0)],
+)
+def test_a_creation_that_failed_counts_until_it_has_succeeded(made, counts):
+    success = event("CreatedService", seen=made, type="Normal")
+    assert len(found(success, event("FailedToCreateService", QUOTA))) == counts
+    assert len(found(event("FailedToCreateService", QUOTA), success)) == counts
+
+
 @pytest.mark.parametrize("kind", ["Normal", None])
 def test_events_that_are_no_warnings_do_not_count(kind):
     assert found(event("FailedToCreateService", QUOTA, type=kind)) == []

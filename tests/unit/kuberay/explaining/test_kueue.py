@@ -104,6 +104,17 @@ def test_the_workload_of_this_very_object_is_found_and_its_place(api, connection
     assert finding.evidence == ("Kueue's Workload mine",)
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_two_workloads_of_one_second_the_one_that_replaces_the_other_counts(
+    api, connection, names
+):
+    old, new = (workload(name, **PENDING) for name in names)
+    new["metadata"]["annotations"] = {kueue.REPLACES: f"n/{names[0]}"}
+    api.keep("workloads", old, new)
+    finding = kueue.waits(connection, CLUSTER)
+    assert finding.evidence == (f"Kueue's Workload {names[1]}",)
+
+
 def test_without_the_right_to_read_workloads_the_queue_is_still_named(api, connection):
     api.refuse("/apis/kueue.x-k8s.io/v1beta2/namespaces/n/workloads", 403, "no")
     assert kueue.waits(connection, CLUSTER).what.startswith("QUEUED in team: ")
