@@ -14,6 +14,9 @@ import pytest
 from raykit.local import heads as local_heads
 from raykit.progress import Progress
 
+HANGING_SECONDS = 1800
+"""When a test here hangs: some start many heads or jobs, each of them slow on a busy machine."""
+
 QUIET = [
     "--headless",
     "--no-sandbox",
@@ -25,6 +28,13 @@ QUIET = [
     "--disable-sync",
     "--virtual-time-budget=15000",
 ]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Give the tests on a real Ray more time than the others; --timeout comes before it."""
+    for item in items:
+        if item.get_closest_marker("local") and config.getoption("timeout") is None:
+            item.add_marker(pytest.mark.timeout(HANGING_SECONDS))
 
 
 @pytest.fixture(scope="session")

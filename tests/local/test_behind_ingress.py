@@ -58,7 +58,7 @@ def test_a_run_is_followed_and_stopped_by_its_record_with_the_environments_setti
     }
     through.env |= settings
     child = through.start("submit", "--id", "goes-on", "--entrypoint", "--", "sleep", "600")
-    soon(lambda: "RUNNING" in through("ps", "-o", "json").out)
+    soon(lambda: status(through, "goes-on") == "RUNNING")
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=240)
     assert child.returncode == 130, err
@@ -66,6 +66,11 @@ def test_a_run_is_followed_and_stopped_by_its_record_with_the_environments_setti
     del through.env["RAYKIT_ON"]
     assert through("stop", "last").code == 0
     assert through("attach", "last").code == 21
+
+
+def status(through, submission_id):
+    rows = through("ps", "-o", "json").envelope["data"]
+    return next((row["status"] for row in rows if row["submission_id"] == submission_id), None)
 
 
 def test_without_its_header_or_its_authority_the_ingress_says_which_option_is_missing(
@@ -129,26 +134,31 @@ def test_an_upload_over_the_ingress_limit_is_refused_with_the_setting_that_raise
 
 
 SILENT = """
-import sys, time
+import os, sys, time
 print("x" * 100, end="", flush=True)
 for _ in range(30_000):
     print("y" * 100)
 sys.stdout.flush()
-time.sleep(10)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.1)
 print("the end")
 """
 
 
-def test_a_silent_job_is_followed_though_the_ingress_ends_silent_streams(through, ingress):
-    ingress.silence = 4  # more than any answer takes
+def test_a_silent_job_is_followed_though_the_ingress_ends_silent_streams(through, ingress, soon):
+    ingress.silence = 8  # more than any answer takes
     ingress.restart()
     (through.cwd / "silent.py").write_text(SILENT)
-    done = through("submit", "silent.py", *through.options)
-    assert done.code == 0, done.err
-    assert done.out.count("the end") == 1
-    log = (done.folder / "driver.log").read_text()
-    assert log.count("y" * 100) == 30_000
-    assert "upstream timed out" in (ingress.folder / "error.log").read_text()
+    go, shown = through.cwd / "go", ingress.folder / "shown"
+    with shown.open("wb") as out:
+        child = through.start("submit", "silent.py", *through.options, "--", go, stdout=out)
+        soon(lambda: "upstream timed out" in (ingress.folder / "error.log").read_text())
+        go.touch()
+        _, err = child.communicate(timeout=240)
+    assert child.returncode == 0, err
+    assert shown.read_text().count("the end") == 1
+    (log,) = through.runs.glob("*/driver.log")
+    assert log.read_text().count("y" * 100) == 30_000
 
 
 def test_a_job_is_followed_while_the_ingress_is_replaced(through, ingress, soon):

@@ -55,10 +55,15 @@ def echo(raykit):
     return json.loads(done.out)["data"], " ".join(done.err.split())
 
 
+def refusals(record):
+    """What the head refused. On a busy machine a note says besides that the job is PENDING."""
+    return [note for note in record["notes"] if "too many requests" in note]
+
+
 def test_following_jobs_leaves_nothing_open_on_the_head(on_limited):
     for _ in range(2 * LIMIT):
         record, _ = echo(on_limited)
-        assert (record["log"]["source"], record["notes"]) == ("file", [])
+        assert (record["log"]["source"], refusals(record)) == ("file", [])
 
 
 def test_a_head_full_of_streams_that_others_left_is_named_and_the_log_is_saved_as_text(
@@ -70,7 +75,7 @@ def test_a_head_full_of_streams_that_others_left_is_named_and_the_log_is_saved_a
     record, said = echo(on_limited)
     assert record["log"]["source"] == "text"
     assert (on_limited.runs / record["id"] / "driver.log").read_bytes().endswith(b"done\n")
-    assert any("too many requests" in note for note in record["notes"])
+    assert refusals(record)
     assert "is Ray's text of it, not the file byte for byte" in said
     refused = on_limited("logs", "--on", limited.url, before)
     assert refused.code == 6

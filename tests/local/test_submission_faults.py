@@ -292,12 +292,21 @@ def test_what_never_reached_the_head_is_said_and_not_sent_again(on_head, head):
             client,
             socket.create_connection(("127.0.0.1", port)) as far,
         ):
+            threading.Thread(target=answer, args=(far, client), daemon=True).start()
             while asked := client.recv(65536):
                 if asked.startswith(b"POST"):
                     swallowed.append(asked)
+                    # The other thread reads both until they are shut.
+                    far.shutdown(socket.SHUT_RDWR)
+                    client.shutdown(socket.SHUT_RDWR)
                     return
                 far.sendall(asked)
-                client.sendall(far.recv(1 << 20))
+
+    def answer(far, client):
+        """However many pieces an answer comes in."""
+        with contextlib.suppress(OSError):
+            while piece := far.recv(65536):
+                client.sendall(piece)
 
     threading.Thread(target=serve, daemon=True).start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -2,24 +2,26 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.local
 
-# A worker looks for its raylet once a second, and ends its task first if that is shorter. The run
-# may be over before Ray calls the silent node dead, some 20 s later: the lost task says so.
+# The run may be over before Ray calls the silent node dead, some 20 s later: the lost task says so.
 FIB = ("--size", "350000", "--tasks", "4", "--repeat", "1", "--mode", "tasks")
+TASK = "ray::fib"
+"""How the name of a worker begins while it runs one of these tasks."""
 
 
 def test_fib_survives_a_ray_node_that_is_killed(cli, warm, processes, soon):
     head = warm("two", 2)
     child = cli.start("submit", "fib", "--on", "two", "--", *FIB)
     soon(lambda: is_warm(cli.runs))
-    worker = soon(lambda: long_busy(lambda: busy_raylet(processes(head["folder"]))))
-    os.kill(worker, signal.SIGKILL)
+    # Held, the task cannot end before Ray's processes of its node do.
+    raylet, worker = soon(lambda: held_task(processes(head["folder"])))
+    for pid in (raylet, worker):
+        os.kill(pid, signal.SIGKILL)
     out, err = (stream.decode() for stream in child.communicate(timeout=240))
     assert child.returncode == 0, err
     run = cli("runs", "show", "last", "-o", "json").envelope["data"]
@@ -38,24 +40,26 @@ def is_warm(runs):
     return any(b'"warm-up"' in path.read_bytes() for path in runs.glob("*/events.jsonl"))
 
 
-def long_busy(look):
-    """The raylet that is busy at three looks."""
-    seen = []
-    for _ in range(3):
-        seen.append(look())
-        time.sleep(0.6)
-    return seen[0] if len(set(seen)) == 1 else None
-
-
-def busy_raylet(running):
-    """The raylet of the node beside the head, once a task of fib runs below it."""
+def held_task(running):
+    """The raylet of the node beside the head and its worker, which is stopped within a task."""
     raylets = [pid for pid, words in running if is_raylet(words) and "--head" not in words.split()]
-    tasks = [pid for pid, words in running if words.startswith("ray::fib")]
-    return next((pid for pid in raylets if any(parent(task) == pid for task in tasks)), None)
+    tasks = [pid for pid, words in running if words.startswith(TASK)]
+    for task in tasks:
+        raylet = parent(task)
+        if raylet in raylets:
+            os.kill(task, signal.SIGSTOP)
+            if title(task).startswith(TASK):
+                return raylet, task
+            os.kill(task, signal.SIGCONT)
+    return None
 
 
 def is_raylet(words):
     return words.split()[:1] and words.split()[0].endswith("/raylet")
+
+
+def title(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def parent(pid):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.walk import steps
 
-pytestmark = [pytest.mark.local, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.local
 TOO_LONG = "--break-even"
 """A search takes minutes: the test asks only what it would run."""
 

@@ -103,7 +103,9 @@ class Supervisor:
         """Report the head once its dashboard and the agent that starts jobs both listen."""
         address = ADDRESS.search(self._session_file("logs/dashboard.log"))
         if not (address and self._session_file("dashboard_agent_listen_port_*[0-9a-f]")):
-            if not address and STARTED in (self.folder / folders.LOG_NAME).read_text("utf-8"):
+            if not address and STARTED in (self.folder / folders.LOG_NAME).read_text(
+                "utf-8", "replace"
+            ):
                 raise NotOursError(f"Ray started without its dashboard: {versions.INSTALL_RAY}")
             return
         if not listens(int(address[2])):
