@@ -1,4 +1,4 @@
-"""When a real head is idle, and that `down` asks while a job runs there."""
+"""When a real head is idle, that `down` asks while a job runs there, and what the job is then."""
 
 import pytest
 
@@ -76,3 +76,14 @@ def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, wa
     assert "next: run it again with --yes" in refused.err
     soon(lambda: activity(head).busy == ("1 job: long",))
     assert cli("down", "used", "--on", "local", "--yes").code == 0
+    assert cli("attach", "long").code == 6, "without a head of its name nothing is known"
+
+    warm("used")
+    stopped = cli("stop", "long")
+    assert (stopped.code, stopped.out) == (0, "long: FAILED\n")
+    attached = cli("attach", "long")
+    assert attached.code == 20
+    lost = "the job long FAILED: the head was lost before it said how the driver ended"
+    assert lost in " ".join(attached.err.split())
+    record = cli("runs", "show", "long", "-o", "json").envelope["data"]
+    assert (record["status"], record["cause"], record["exit_code"]) == ("FAILED", "head-lost", 20)

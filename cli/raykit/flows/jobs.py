@@ -20,6 +20,7 @@ from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import FOLDER_KEY, Arrival, new_id, stop_and_wait
 from raykit.flows.targets import choosing
 from raykit.flows.targets.choosing import GoneError
+from raykit.flows.targets.lost import LostJobError
 from raykit.flows.targets.where import Where
 from raykit.kuberay.rayjobs.rayjob import RayJob
 from raykit.measure import run_ids
@@ -81,18 +82,31 @@ def attach(
         with _runs_folder(record, runs, progress) as folder:
             is_alone = folder is runs
             return joining.attach(record, rayjob, folder, progress, timeout, is_alone=is_alone)
-    with reached(word, record, rayjob, where, runs, progress) as (head, details):
-        runs.check_writable()
-        record = record or _adopted(details, head, runs, progress)
-        progress.phases += record.phases
-        with _runs_folder(record, runs, progress) as folder:
-            arrival = Arrival(head.api, record.submission_id)
-            session = Session(arrival, record, folder, progress)
-            session.check_head(head.endpoint)
-            run = run_to_end(session, lambda: session.join(details), Limits(timeout=timeout))
-            if collect and folder is runs:
-                collecting.after_failure(run, head.target, head.api, runs, progress)
-            return run
+    try:
+        with reached(word, record, rayjob, where, runs, progress) as (head, details):
+            runs.check_writable()
+            record = record or _adopted(details, head, runs, progress)
+            progress.phases += record.phases
+            with _runs_folder(record, runs, progress) as folder:
+                arrival = Arrival(head.api, record.submission_id)
+                session = Session(arrival, record, folder, progress)
+                session.check_head(head.endpoint)
+                run = run_to_end(session, lambda: session.join(details), Limits(timeout=timeout))
+                if collect and folder is runs:
+                    collecting.after_failure(run, head.target, head.api, runs, progress)
+                return run
+    except LostJobError as lost:
+        return _complete(lost, runs, progress)
+
+
+def _complete(lost: LostJobError, runs: RunsFolder, progress: Progress) -> Run:
+    """Complete the record of a run whose job no head has any more."""
+    record = lost.record
+    runs.check_writable()
+    progress.phases += record.phases
+    with _runs_folder(record, runs, progress) as folder:
+        session = Session(Arrival(None, record.submission_id), record, folder, progress)
+        return session.lose(lost.status, lost.reasons)
 
 
 def log(
@@ -110,7 +124,7 @@ def log(
     """
     record = find_record(runs, word)
     if record and not where.on and (record.status != UNFINISHED or choosing.had_own_head(record)):
-        sink(runs.log(record.id))
+        sink(_saved_log(record, runs, progress))
         if following and record.status == UNFINISHED:
             progress.note(f"its head cannot be reached: this is the log saved in {runs.path}")
         return
@@ -154,6 +168,9 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
             if status:
                 return Stopped(record.submission_id, status, confirmed=True)
         return _stop_on_head(word, record, rayjob, where, runs, progress)
+    except LostJobError as lost:
+        progress.note(f"{lost.what}: {lost.next}")
+        return Stopped(lost.record.submission_id, lost.status, confirmed=True)
     except GoneError:
         if record is None or record.status == UNFINISHED:
             raise
@@ -177,6 +194,18 @@ def _stop_on_head(
         return Stopped(id_of(details), last.status, confirmed=last.ended)
 
 
+def _saved_log(record: RunRecord, runs: RunsFolder, progress: Progress) -> bytes:
+    """The log of a run that has ended. If it was not read to its end, the evidence may have more.
+
+    Errors: RecordError (7) if there is none.
+    """
+    kept = reading.log(runs, record) if record.log.get("source") == "partial" else None
+    if kept is None:
+        return runs.log(record.id)
+    progress.note(f"this is the log {kept.source}")
+    return kept.text
+
+
 def _kept_log(
     record: RunRecord | None, runs: RunsFolder, gone: GoneError, progress: Progress
 ) -> bytes:
@@ -185,6 +214,8 @@ def _kept_log(
     if not kept:
         raise gone
     progress.note(f"{gone.what}; this is the log {kept.source}")
+    if isinstance(gone, LostJobError):
+        progress.note(gone.next)
     return kept.text
 
 

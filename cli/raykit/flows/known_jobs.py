@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from raykit.endpoint import Endpoint
 from raykit.errors import JobsApiError, RaykitError, RecordError, UsageError
 from raykit.flows.rayjobs import joining
-from raykit.flows.targets import choosing
-from raykit.flows.targets.choosing import GoneError
+from raykit.flows.targets import choosing, lost
 from raykit.flows.targets.kinds import Target
 from raykit.flows.targets.where import Where
 from raykit.kuberay.rayjobs.rayjob import RayJob
@@ -106,8 +105,8 @@ def reached(
 ) -> Iterator[tuple[Head, JobDetails]]:
     """The head where a job runs or ran, and the job's details. rayjob: as `rayjob_of` found it.
 
-    Errors: GoneError (6) if the head of a run is gone, or has lost its job; those of choosing and
-    reaching a head (2, 4, 5, 6), and of `known`.
+    Errors: GoneError (6) if the head of a run is gone, or does not know its job: `lost.judged`;
+    those of choosing and reaching a head (2, 4, 5, 6), and of `known`.
     """
     with _opened(_target(word, record, rayjob, where, runs), progress) as head:
         if record is None or where.on:
@@ -115,8 +114,7 @@ def reached(
             return
         details = _exactly(head.api, record.submission_id)
         if details is None:
-            why = "the head that answers does not know it: it was started again, or is another one"
-            raise GoneError.of(record, f"the job {record.submission_id}", why)
+            raise lost.judged(record, runs, head)
         yield head, details
 
 

@@ -193,6 +193,17 @@ class Session:
             self.recording.end()
         self._describe(followed)
 
+    def lose(self, status: str, reasons: Sequence[str]) -> Run:
+        """File a run whose job no head has any more.
+
+        status: FAILED if it was lost with its head, else NOT_SUBMITTED. reasons: what shows it.
+        """
+        self.arrival.arrived = status != NOT_SUBMITTED
+        if self.arrival.arrived:
+            self._head_lost()
+        self.record.status, self.record.message = status, "\n".join(reasons)
+        return self.file(self.error_of(None, Limits()))
+
     def settle(self, *, stop: bool) -> None:
         """Find out whether the head has a job that is no longer followed; with `stop`, stop it.
 

@@ -42,9 +42,9 @@ class LocalHead:
     gone: Callable[[], bool] | None = None
 
     def endpoint(self) -> Endpoint:
-        target = {"kind": "local", "url": self.url}
-        # Other terminals see by its folder whether a head of its own still runs.
-        target |= {"cluster": self.name} if self.name else {"folder": str(self.folder)}
+        # Other terminals see by its folder whether it still runs.
+        target = {"kind": "local", "url": self.url, "folder": str(self.folder)}
+        target |= {"cluster": self.name} if self.name else {}
         return Endpoint(
             url=self.url,
             headers={"Authorization": f"Bearer {self.token}"},

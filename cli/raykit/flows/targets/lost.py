@@ -1,0 +1,122 @@
+"""What became of a run whose head answers, and does not know the run's job."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raykit.endpoint import Endpoint
+from raykit.errors import RaykitError
+from raykit.flows.targets.choosing import GoneError
+from raykit.flows.targets.kinds import OnKubernetes
+from raykit.local import folders
+from raykit.measure.records import NOT_SUBMITTED, RECORD, UNFINISHED, RunRecord, RunsFolder
+from raykit.submission.jobs_api import SUBMIT_SECONDS, JobsApi
+
+if TYPE_CHECKING:
+    from raykit.flows.known_jobs import Head
+
+DOUBT_SECONDS = 5.0
+"""How far apart the clocks of this machine and of a head may be."""
+
+ANOTHER = "the head that answers does not know it: it was started again, or is another one"
+
+PLACE = ("kind", "context", "namespace", "cluster")
+"""The keys of a target by which a head that was replaced is found again."""
+
+
+class LostJobError(GoneError):
+    """No head has the job of an unfinished run any more, and its record can be completed.
+
+    status: what the record says then: FAILED if the job was lost with its head, else NOT_SUBMITTED.
+    reasons: lines that show it.
+    """
+
+    def __init__(self, record: RunRecord, status: str, *reasons: str) -> None:
+        never = status == NOT_SUBMITTED
+        ended = "was never submitted" if never else "was lost with its head"
+        super().__init__(
+            f"the job {record.submission_id} of the run {record.id} {ended}",
+            evidence=reasons,
+            next=f"raykit attach {record.id} completes its record",
+        )
+        self.record, self.status, self.reasons = record, status, reasons
+
+
+def judged(record: RunRecord, runs: RunsFolder, head: Head) -> GoneError:
+    """The error for a run whose head does not know its job.
+
+    It is a LostJobError if the head is known to be the one that the submission went to, or that
+    one's successor. Behind an address several heads may stand, and another one may have the job.
+    """
+    began = _began(head.api) if record.status == UNFINISHED else None
+    doubt = _other_place(record, head)
+    if began is None or doubt:
+        return _gone(record, doubt or ANOTHER)
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(began))
+    is_older = began < record.started - DOUBT_SECONDS
+    old = f"its head is up since {since}, before the submission"
+    new = f"the head that answers is up since {since}, and does not know the job"
+    if has_arrived(record):
+        if is_older:
+            return _gone(record, f"{old}: somebody deleted the job there")
+        return LostJobError(record, "FAILED", new)
+    if _may_arrive(record, runs):
+        why = "its submission got no answer yet, and may still be on its way"
+        return _gone(record, why, next=f"raykit attach {record.id}, in two minutes")
+    if is_older:
+        return LostJobError(record, NOT_SUBMITTED, f"{old}, and does not know the job")
+    unknown = "its submission got no answer: nobody knows whether the job began"
+    return LostJobError(record, "FAILED", new, unknown)
+
+
+def _gone(record: RunRecord, why: str, next: str = "") -> GoneError:
+    return GoneError.of(record, f"the job {record.submission_id}", why, next=next)
+
+
+def has_arrived(record: RunRecord) -> bool:
+    """Whether a record shows that a head had the job: it answered the submission, or was followed.
+
+    A step that fails leaves no phase, and a log is only read of a job that a head has.
+    """
+    return any(phase.name == "submit" for phase in record.phases) or bool(record.log)
+
+
+def _may_arrive(record: RunRecord, runs: RunsFolder) -> bool:
+    """Whether the submission may still reach the head: it is sent now, or was a moment ago."""
+    with runs.followed(record.id) as is_alone:
+        written = (runs.folder(record.id) / RECORD).stat().st_mtime
+        return not is_alone or time.time() - written < SUBMIT_SECONDS
+
+
+def _other_place(record: RunRecord, head: Head) -> str:
+    """Why the head may be another one than the run's; empty if it stands in the run's place."""
+    was = record.target
+    if not _is_place_of(was, head.endpoint):
+        return ANOTHER
+    if isinstance(head.target, OnKubernetes):
+        uid = head.target.cluster.item["metadata"].get("uid")
+        if record.cluster.get("uid") not in (None, uid):
+            return f"the RayCluster {head.target.cluster.where} was deleted and created again"
+    folder = was.get("folder")
+    if folder not in (None, head.endpoint.target.get("folder")) and folders.is_locked(
+        Path(str(folder))
+    ):
+        return f"its head still runs, in {folder}; another XDG_RUNTIME_DIR hides it"
+    return ""
+
+
+def _is_place_of(target: dict[str, object], endpoint: Endpoint) -> bool:
+    is_known = endpoint.ended is not None
+    return is_known and all(target.get(key) == endpoint.target.get(key) for key in PLACE)
+
+
+def _began(api: JobsApi) -> float | None:
+    """When the head began, Unix seconds on its clock; None if it does not say."""
+    try:
+        rows = api.nodes()
+    except RaykitError:
+        return None
+    heads = [row for row in rows if row["is_head_node"] and row["state"] == "ALIVE"]
+    return max((row["start_time_ms"] / 1000 for row in heads if row["start_time_ms"]), default=None)
