@@ -79,7 +79,8 @@ may. One fault strikes at a time, and the next submission waits until the cluste
 """
 RUN = """
 {submits} submits in {minutes} minutes (seed {seed}; two shared cores). Lost, run twice or
-ended with a wrong exit code: {wrong}. Faults that came only after raykit had ended: {late}.{note}
+ended with a wrong exit code: {wrong}. Faults that came only after raykit had ended: {late}.
+Drivers that ran to their end although their head was lost: {unseen}.
 """
 
 
@@ -117,7 +118,7 @@ def page(rows: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]] = 
     if runs:
         parts.append(UNDER_FIRE.rstrip())
     for run in runs:
-        parts += [RUN.format_map({"note": "", **run}), *under_fire(run["faults"])]
+        parts += [RUN.format_map(run), *under_fire(run["faults"])]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -116,6 +116,7 @@ def figures(submissions, seconds):
         "minutes": round(seconds / 60),
         "wrong": sum(map(bool, map(wrong, submissions))),
         "late": sum(one.over and bool(one.struck) for one in submissions),
+        "unseen": sum(one.code == 20 and one.ended > 0 for one in submissions),
         "faults": {fault: dict(sorted(codes.items())) for fault, codes in sorted(faults.items())},
     }
 
@@ -124,7 +125,8 @@ def summary(made):
     """The figures as lines of text."""
     lines = [
         f"{made['submits']} submits in {made['minutes']} minutes, {made['wrong']} wrong; "
-        f"{made['late']} faults came after the end of raykit"
+        f"{made['late']} faults came after the end of raykit, "
+        f"{made['unseen']} drivers ran to their end after their head was lost"
     ]
     for fault, codes in made["faults"].items():
         ends = ", ".join(f"exit {code}: {count}" for code, count in codes.items())

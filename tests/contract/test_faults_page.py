@@ -70,11 +70,12 @@ def test_a_silent_wait_fails(tmp_path, monkeypatch, capsys, silent, code):
 
 def test_runs_under_random_faults_are_shown_below_the_cases_the_last_of_each_seed():
     faults = {"head": {"20": 3}, "operator": {"0": 4, "5": 1}}
-    run = {"seed": 7, "submits": 8, "minutes": 4, "wrong": 0, "late": 2, "faults": faults}
-    made = [run | {"submits": 9}, run, run | {"seed": 1, "note": "Mended."}]
+    counts = {"submits": 8, "minutes": 4, "wrong": 0, "late": 2, "unseen": 1}
+    run = {"seed": 7, **counts, "faults": faults}
+    made = [run | {"submits": 9}, run, run | {"seed": 1, "unseen": 3}]
     lines = [json.dumps(ROW), *(json.dumps({"chaos": each}) for each in made)]
     page = render_faults.page(render_faults.read(lines), render_faults.chaos(lines))
     assert re.findall(r"(\d+) submits in 4 minutes \(seed (\d)", page) == [("8", "7"), ("8", "1")]
-    assert page.count("Mended.") == 1
+    assert re.findall(r"although their head was lost: (\d+)", page) == ["1", "3"]
     assert page.splitlines().count("| operator | 5 | 4 | 1 |  |") == 2
     assert "at random" not in render_faults.page([ROW])

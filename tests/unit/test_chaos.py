@@ -74,8 +74,9 @@ def test_a_job_that_is_lost_runs_twice_or_ends_with_a_wrong_code_is_noticed(one)
 
 
 def test_the_figures_count_each_exit_code_of_each_fault():
-    late = replace(GOOD, over=True)
-    made = figures([GOOD, late, LOST, replace(GOOD, began=2)], 125.0)
-    assert made["faults"] == {"Kubernetes node": {"20": 1}, "operator": {"0": 3}}
-    assert (made["submits"], made["wrong"], made["late"], made["minutes"]) == (4, 1, 1, 2)
-    assert summary(made).splitlines()[1] == "  Kubernetes node killed in 1: exit 20: 1"
+    late, unseen = replace(GOOD, over=True), replace(LOST, ended=1)
+    made = figures([GOOD, late, LOST, unseen, replace(GOOD, began=2)], 125.0)
+    assert made["faults"] == {"Kubernetes node": {"20": 2}, "operator": {"0": 3}}
+    assert (made["submits"], made["wrong"], made["late"], made["minutes"]) == (5, 1, 1, 2)
+    assert made["unseen"] == 1
+    assert summary(made).splitlines()[1] == "  Kubernetes node killed in 2: exit 20: 2"
