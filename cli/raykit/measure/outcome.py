@@ -64,9 +64,10 @@ NOT_STOPPED = "not-stopped"
 STOP_UNKNOWN = "stop-unknown"
 NOT_SENT = "not-sent"
 UNCERTAIN = "uncertain"
+LACKS_CODE = "lacks-its-code"
 """What became of a job that raykit no longer follows: it ended by itself, was stopped by us, ended
 with the head that was started for it, goes on, did not stop when asked, did not answer when asked
-to stop, was never submitted, or its submission got no answer."""
+to stop, was never submitted, its submission got no answer, or it waits for its code."""
 
 USAGE_LINE = re.compile(r"usage: |[^\s:]+: error: ", re.I)
 """What argparse and similar parsers print before they exit with status 2."""
@@ -176,6 +177,10 @@ def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserE
             f"raykit runs show {record.id}",
         ),
         GOES_ON: (f"interrupted: the job {name} goes on", follow_or_stop),
+        LACKS_CODE: (
+            f"interrupted: the job {name} waits until its local code is on the head",
+            f"raykit attach {name} uploads it and follows the job; raykit stop {name} ends it",
+        ),
         NOT_STOPPED: (
             f"interrupted: the job {name} was asked to stop and is still {status}",
             f"raykit stop {name} asks again; raykit ps shows it",
@@ -223,6 +228,11 @@ def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobT
             f"the job {name} was asked to stop after {seconds:g} s; whether it did is unknown",
             evidence=_message_of(record, pending),
             next=f"raykit stop {name} asks again; raykit attach {name} shows how it ended",
+        )
+    if fate == LACKS_CODE:
+        return JobTimeoutError(
+            f"the job {name} still waits after {seconds:g} s until its local code is on the head",
+            next=f"raykit attach {name} uploads it and follows the job; raykit stop {name} ends it",
         )
     still = "is still PENDING" if pending else "still runs"
     return JobTimeoutError(

@@ -60,7 +60,8 @@ class RayJobArrival(Arrival):
     unless raykit still has to upload its code (`needs_us`). is_ours: whether this very run made
     the RayJob: one of another raykit with the same id is followed, and never deleted. on_made:
     called when the RayJob is there. waits_for: what it waited for last.
-    is_unknown: whether the head answered last that it does not know the job.
+    is_unknown: whether the head answered last that it does not know the job. lacks_code: whether
+    the job may wait for code that only `raykit attach` on this machine uploads.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class RayJobArrival(Arrival):
         self.connection, self.item, self.progress = connection, item, progress
         self.budget, self.code = Budget(timeout), Code(packed, progress)
         self.needs_us = api is None and bool(self.code)
+        self.lacks_code = False
         self.job: RayJob | None = None
         self.is_ours = False
         self.on_made: Callable[[], None] = lambda: None
@@ -162,7 +164,7 @@ class RayJobArrival(Arrival):
     def upload(self) -> None:
         """Upload what the head lacks of the job's code. Errors: JobsApiError (6)."""
         self.code.send(self.api.transport)
-        self.needs_us = False
+        self.needs_us = self.lacks_code = False
 
     def has_job(self) -> bool:
         """Whether the head has the job; False also if it does not answer now."""
@@ -301,7 +303,7 @@ class RayJobArrival(Arrival):
         with contextlib.suppress(*NO_ANSWER):
             if self.code.was_lost(self.api.transport):
                 self.progress.note("the head was started again: uploading the job's code once more")
-                self.needs_us = self.is_ours
+                self.needs_us, self.lacks_code = self.is_ours, not self.is_ours
                 self.upload()
 
     def _not_yet(self, job: RayJob) -> Look:

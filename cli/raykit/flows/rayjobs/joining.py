@@ -157,6 +157,7 @@ def attach(
         def join() -> None:
             if job.has_ended and job.was_submitted and ended.cluster(job) is None:
                 raise EndedJobError(job)
+            arrival.lacks_code = is_alone and bool(record.job.get(code.CODE))
             endpoint, cluster = arrival.reach_head(way)
             session.check_head(endpoint)
             session.record.cluster = session.record.cluster or observed.observe(cluster)
@@ -175,6 +176,7 @@ def _bring_code(arrival: RayJobArrival, record: RunRecord, disk: contextlib.Exit
     """
     if not arrival.code:
         if arrival.has_job() or not code.is_missing(record, arrival.api.transport):
+            arrival.lacks_code = False
             return
         arrival.code.packed = disk.enter_context(code.packed_again(record))
     arrival.upload()

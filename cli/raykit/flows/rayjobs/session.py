@@ -115,7 +115,16 @@ class RayJobSession(Session):
         return error
 
     def _fate(self, limits: Limits) -> str:
-        return outcome.ENDED if self.word else super()._fate(limits)
+        if self.word:
+            return outcome.ENDED
+        fate = super()._fate(limits)
+        waits = self.rayjob.lacks_code and not self._kuberay_saw_it()
+        return outcome.LACKS_CODE if fate == outcome.GOES_ON and waits else fate
+
+    def _kuberay_saw_it(self) -> bool:
+        """Whether KubeRay says that the head has the job; a suspended one has no head."""
+        job = self.rayjob.job
+        return job is not None and job.was_submitted and not job.is_suspended
 
     def _take_log(self, job: RayJob) -> None:
         """Keep and show the submitter's log, unless more of it came from the head."""

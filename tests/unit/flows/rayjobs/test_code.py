@@ -45,13 +45,19 @@ def runs(tmp_path, folder, make_record):
 
 
 class Submitter(Silent):
-    """What is shown at a wait is the moment at which the submitter's pod finds its package."""
+    """What is shown at a wait is the moment at which the submitter's pod finds its package.
 
-    def __init__(self, ray):
+    interrupted_at: the beginning of the step in which the user presses Ctrl-C.
+    """
+
+    def __init__(self, ray, interrupted_at):
         self.ray, self.steps, self.waits = ray, [], 0
+        self.interrupted_at = interrupted_at
 
     def step_started(self, title):
         self.steps.append(title)
+        if self.interrupted_at and title.startswith(self.interrupted_at):
+            raise KeyboardInterrupt
 
     def step_detail(self, text):
         self.waits += 1
@@ -81,9 +87,9 @@ def attach(api, ray, kubeconfig, runs, monkeypatch):
     monkeypatch.setattr("raykit.flows.rayjobs.arrival.reach", reach)
     monkeypatch.setattr("raykit.flows.steps.measuring.LATE_EVENTS_SECONDS", 0.0)
 
-    def attach():
-        submitter = Submitter(ray)
-        run = jobs.attach("run-1", Where({}), runs, Progress(submitter), 60)
+    def attach(interrupted_at="", timeout=60):
+        submitter = Submitter(ray, interrupted_at)
+        run = jobs.attach("run-1", Where({}), runs, Progress(submitter), timeout)
         return run, [title for title in submitter.steps if title.startswith("upload")]
 
     return attach
@@ -160,6 +166,65 @@ def test_a_second_follower_leaves_the_code_to_the_first(attach, ray, runs, folde
     with runs.followed("run-1"):
         run, uploaded = attach()
     assert (run.exit_code, uploaded) == (0, [])
+
+
+WAITS = "the job job-1 waits until its local code is on the head"
+UPLOADS = "raykit attach job-1 uploads it and follows the job; raykit stop job-1 ends it"
+
+
+@pytest.mark.parametrize("step", ["Ray head of RayJob", "Ray head of kind-here", "upload"])
+def test_an_interrupt_before_the_code_is_on_the_head_says_that_the_job_waits_for_it(
+    attach, api, runs, step
+):
+    run, _ = attach(interrupted_at=step)
+    assert (run.exit_code, run.error.what) == (130, f"interrupted: {WAITS}")
+    assert run.error.next == UPLOADS
+    assert runs.read("run-1").status == "UNFINISHED"
+    assert len(api.kept["rayjobs"]) == 1, "it can still be attached to"
+
+
+def test_a_time_out_before_the_code_is_on_the_head_says_so_too(attach, api):
+    api.kept["pods"].clear()
+    run, _ = attach(timeout=0.01)
+    assert run.exit_code == 22
+    assert run.error.what.endswith("until its local code is on the head")
+    assert run.error.next == UPLOADS
+
+
+def uploads_the_code(ray, runs):
+    """The interrupt comes after the upload."""
+    return contextlib.nullcontext()
+
+
+def has_the_code(ray, runs):
+    ray.packages[runs.read("run-1").job["code"][0]["package"]] = b"zip"
+    return contextlib.nullcontext()
+
+
+def leaves_it_to_another(ray, runs):
+    return runs.followed("run-1")
+
+
+@pytest.mark.parametrize("scene", [uploads_the_code, has_the_code, leaves_it_to_another])
+def test_an_interrupt_of_a_job_that_has_its_code_says_that_it_goes_on(attach, ray, runs, scene):
+    with scene(ray, runs):
+        run, _ = attach(interrupted_at="job ")
+    assert (run.exit_code, run.error.what) == (130, "interrupted: the job job-1 goes on")
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        ({"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}, "the job job-1 goes on"),
+        ({"jobDeploymentStatus": "Suspended", "jobStatus": "RUNNING"}, WAITS),
+    ],
+)
+def test_before_the_head_is_asked_kuberay_says_whether_the_job_has_its_code(
+    attach, api, status, what
+):
+    api.keep("rayjobs", {**RAYJOB, "status": {"rayClusterName": "second", **status}})
+    run, _ = attach(interrupted_at="Ray head of RayJob")
+    assert run.error.what == f"interrupted: {what}"
 
 
 WHOLE = {"package": "p", "path": "/", "title": "", "top": "", "excludes": [], "script": None}
