@@ -79,6 +79,7 @@ def waits_for_the_stop(cli):
         "raykit.flows.session.HURRY_SECONDS",
         "raykit.flows.session.STOP_SECONDS",
         "raykit.flows.session.LOG_SECONDS",
+        "raykit.flows.jobs.STOP_SECONDS",
     )
 
 

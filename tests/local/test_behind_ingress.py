@@ -48,6 +48,7 @@ def test_every_command_works_through_an_ingress_and_shows_nothing_secret(through
         assert head.token not in text
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 def test_a_run_is_followed_and_stopped_by_its_record_with_the_environments_settings(
     through, ingress, soon
 ):

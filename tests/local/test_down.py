@@ -51,6 +51,7 @@ def activity(head):
         return work.activity(JobsApi(transport))
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 def test_jobs_and_actors_keep_a_head_busy_and_down_asks_while_a_job_runs(cli, warm, soon):
     head = warm("used")
     assert activity(head) == work.Activity()

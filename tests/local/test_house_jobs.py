@@ -75,6 +75,7 @@ def test_gsod_without_the_archives_of_the_years_ends_with_9_and_no_number(on_hea
     assert "count" not in done.out
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 def test_a_job_that_others_stop_ends_with_21(on_head, soon):
     child = on_head.start(*PYTHON, "import time; print('up', flush=True); time.sleep(600)")
     # Ray's own lines, which come first, hold the word too.

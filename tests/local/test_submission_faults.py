@@ -213,9 +213,10 @@ def test_after_kill_9_attach_completes_the_record(on_head, head, on_disk, soon):
     assert done.record["id"] == before["id"]
     assert log.read_bytes() == on_disk("killed-1")
     assert done.record["log"]["source"] == "file"
-    # Nobody saw when the driver began: no time is given for that.
+    # Nobody saw when the driver began: no time is given for that, nor for the end's being seen
+    # where the job had ended before attach could ask twice.
     phases = {phase["name"] for phase in done.record["phases"]}
-    assert phases == {"reach", "submit", "job", "end-seen"}
+    assert phases - {"end-seen"} == {"reach", "submit", "job"}
 
 
 def test_the_same_command_after_kill_9_attaches_instead_of_running_twice(on_head, head, soon):
@@ -247,6 +248,7 @@ def test_an_interrupt_detaches_and_the_job_goes_on(on_head, head, soon, on_disk,
     assert (done.folder / "driver.log").read_bytes() == on_disk(name)
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 def test_two_interrupts_leave_a_job_that_runs(on_head, head, soon):
     never = on_head.cwd / "never"
     child = on_head.start("submit", "--id", "twice", *noise(4, 300, until=[never]))

@@ -270,6 +270,7 @@ def test_one_id_is_one_job_and_another_payload_is_a_conflict(on_head):
     assert (other.code, "only-once exists already" in other.err) == (8, True)
 
 
+@pytest.mark.usefixtures("waits_for_the_stop")
 def test_a_job_that_runs_too_long_is_left_with_22_and_can_be_stopped(on_head, soon):
     done = on_head("submit", "--id", "long", "--timeout", 2, *command("sleep", "600"))
     assert done.code == 22
