@@ -19,13 +19,13 @@ from raykit.flows.rayjobs import joining
 from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import FOLDER_KEY, Arrival, new_id, stop_and_wait
 from raykit.flows.targets import choosing
-from raykit.flows.targets.choosing import GoneError
+from raykit.flows.targets.choosing import GoneError, NoWayError
 from raykit.flows.targets.lost import LostJobError
 from raykit.flows.targets.where import Where
 from raykit.kuberay.rayjobs.rayjob import RayJob
 from raykit.measure import run_ids
 from raykit.measure.outcome import judge
-from raykit.measure.records import UNFINISHED, RunRecord, RunsFolder
+from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
 from raykit.progress import Progress
 from raykit.redaction import Redactor
 from raykit.submission.following import DeletedClusterError, follow
@@ -105,8 +105,13 @@ def _complete(lost: LostJobError, runs: RunsFolder, progress: Progress) -> Run:
     runs.check_writable()
     progress.phases += record.phases
     with _runs_folder(record, runs, progress) as folder:
-        session = Session(Arrival(None, record.submission_id), record, folder, progress)
-        return session.lose(lost.status, lost.reasons)
+        arrival = Arrival(None, record.submission_id)
+        arrival.arrived = lost.status != NOT_SUBMITTED
+        session = Session(arrival, record, folder, progress)
+        if arrival.arrived:
+            session.head_lost()
+        record.status, record.message = lost.status, "\n".join(lost.reasons)
+        return session.file(session.error_of(None, Limits()))
 
 
 def log(
@@ -118,9 +123,10 @@ def log(
     *,
     following: bool = False,
 ) -> None:
-    """Hand the job's log to a sink: from its head, or what is kept of it if the head is gone.
+    """Hand the job's log to a sink: from its head, else what is kept of it.
 
-    following: go on until the job ends. Errors: as `attach`.
+    That is if the head is gone, or the kubeconfig lacks the run's context. following: go on until
+    the job ends. Errors: as `attach`.
     """
     record = find_record(runs, word)
     if record and not where.on and (record.status != UNFINISHED or choosing.had_own_head(record)):
@@ -144,7 +150,7 @@ def log(
         if record and joining.is_of_rayjob(record):
             deleted.next = f"raykit attach {record.id} says how it ended"
         raise
-    except GoneError as gone:
+    except (GoneError, NoWayError) as gone:
         take(_kept_log(record, runs, gone, progress))
     sink(redactor.end())
 
@@ -171,7 +177,7 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
     except LostJobError as lost:
         progress.note(f"{lost.what}: {lost.next}")
         return Stopped(lost.record.submission_id, lost.status, confirmed=True)
-    except GoneError:
+    except (GoneError, NoWayError):
         if record is None or record.status == UNFINISHED:
             raise
         progress.note(f"the run {record.id} is complete: {record.status}")
@@ -207,9 +213,9 @@ def _saved_log(record: RunRecord, runs: RunsFolder, progress: Progress) -> bytes
 
 
 def _kept_log(
-    record: RunRecord | None, runs: RunsFolder, gone: GoneError, progress: Progress
+    record: RunRecord | None, runs: RunsFolder, gone: GoneError | NoWayError, progress: Progress
 ) -> bytes:
-    """What is kept of the log of a run whose head is gone. Errors: `gone`, if that is nothing."""
+    """What is kept of the log of a run whose head cannot be asked. Errors: `gone`, if nothing."""
     kept = record and reading.log(runs, record)
     if not kept:
         raise gone

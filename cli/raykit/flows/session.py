@@ -187,22 +187,11 @@ class Session:
             is_known_place = self.api.transport.endpoint.ended is not None
             if self.seen.details is None and not is_known_place:
                 raise
-            self._head_lost()
+            self.head_lost()
             return
         finally:
             self.recording.end()
         self._describe(followed)
-
-    def lose(self, status: str, reasons: Sequence[str]) -> Run:
-        """File a run whose job no head has any more.
-
-        status: FAILED if it was lost with its head, else NOT_SUBMITTED. reasons: what shows it.
-        """
-        self.arrival.arrived = status != NOT_SUBMITTED
-        if self.arrival.arrived:
-            self._head_lost()
-        self.record.status, self.record.message = status, "\n".join(reasons)
-        return self.file(self.error_of(None, Limits()))
 
     def settle(self, *, stop: bool) -> None:
         """Find out whether the head has a job that is no longer followed; with `stop`, stop it.
@@ -342,7 +331,7 @@ class Session:
         self.record.error_type = details.error_type
         self.record.driver_exit_code = details.driver_exit_code
 
-    def _head_lost(self) -> None:
+    def head_lost(self) -> None:
         """Record that the head was lost: nobody can say any more how the driver ended."""
         self.record.status, self.record.cause = "FAILED", outcome.HEAD_LOST
         self.record.log |= {"source": "partial"}

@@ -12,6 +12,7 @@ from raykit.errors import MissingError
 from raykit.kube import contexts, credentials, kubeconfig
 from raykit.kube.contexts import Context
 from raykit.kube.credentials import Credentials
+from raykit.kube.errors import NoContextError
 from raykit.kube.kubeconfig import Entry, Kubeconfig
 from raykit.kube.tls import TlsSettings
 
@@ -51,7 +52,7 @@ def access(context: str | None = None) -> Access:
     """
     merged = kubeconfig.load()
     if merged is None:
-        raise MissingError(
+        raise NoContextError(
             "there is no kubeconfig",
             evidence=[f"{path} does not exist" for path in kubeconfig.paths()],
             next=GET_A_CONTEXT,
@@ -240,11 +241,11 @@ def _no_current_context(known: dict[str, Entry]) -> MissingError:
     )
 
 
-def _no_context(name: str, known: dict[str, Entry]) -> MissingError:
+def _no_context(name: str, known: dict[str, Entry]) -> NoContextError:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     nearest = f"did you mean {' or '.join(near)}?" if near else ""
     is_kind = contexts.kind_cluster(name) is not None and not near
-    return MissingError(
+    return NoContextError(
         f"the kubeconfig has no context {name}",
         evidence=[text for text in (nearest, *_known(known)) if text],
         next="raykit kind up" if is_kind else "kubectl config get-contexts",

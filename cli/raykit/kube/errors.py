@@ -34,6 +34,10 @@ class ForbiddenError(MissingError):
     without it."""
 
 
+class NoContextError(MissingError):
+    """The kubeconfig has no context of this name, or there is no kubeconfig."""
+
+
 @contextmanager
 def translated(context: Context, server: str) -> Iterator[None]:
     """Turn the exceptions of the HTTP client and of TLS into raykit's errors."""

@@ -177,3 +177,70 @@ def test_a_second_follower_shows_the_job_and_leaves_the_record_to_the_first(ray,
     assert any("another raykit follows this run" in note for note in seen.notes)
     assert path.read_bytes() == before
     assert files(runs.folder(record.id)) == ["record.json"]
+
+
+@pytest.fixture(params=["no kubeconfig", "another context"])
+def lacks_the_context(request, kubeconfig, monkeypatch):
+    """A kubeconfig without the context `kind-gone`: after `kind delete cluster`, or another file.
+
+    Nothing listens where its own context leads.
+    """
+    path = kubeconfig("http://127.0.0.1:1", context="kind-other")
+    if request.param == "no kubeconfig":
+        path.unlink()
+    return path
+
+
+@pytest.fixture(params=["cluster", "rayjob"])
+def on_gone_context(request, runs, make_record, monkeypatch, lacks_the_context):
+    """A run on such a context, on a RayCluster or as a RayJob. Returns a function that keeps it."""
+    monkeypatch.setenv("RAYKIT_RUNS", str(runs.path))
+    place = {"kind": "kubernetes", "context": "kind-gone", "namespace": "n", request.param: "mine"}
+
+    def keep(**fields):
+        runs.write(make_record(id="run-1", submission_id="job-1", target=place, **fields))
+
+    return keep
+
+
+NOT_IN_KUBECONFIG = "the context kind-gone of the run run-1 is not in the kubeconfig"
+
+
+def test_the_saved_log_is_printed_where_the_kubeconfig_lacks_the_context(
+    raykit, runs, on_gone_context
+):
+    on_gone_context()
+    (runs.folder("run-1") / LOG).write_bytes(b"so far\n")
+    code, out, said = raykit("logs", "run-1")
+    said = " ".join(said.split())
+    assert (code, out) == (0, "so far\n")
+    assert f"{NOT_IN_KUBECONFIG}; this is the log saved as far as it was read" in said
+    assert "gone" not in said.replace("kind-gone", ""), "the cluster may be there"
+
+
+@pytest.mark.parametrize("command", ["logs", "stop", "attach"])
+def test_without_a_saved_log_or_an_end_the_missing_context_is_the_error(
+    raykit, runs, on_gone_context, lacks_the_context, command
+):
+    on_gone_context()
+    code, _, said = raykit(command, "run-1")
+    said = " ".join(said.split())
+    assert code == 4
+    assert NOT_IN_KUBECONFIG in said
+    assert "status when last seen: UNFINISHED" in said
+    assert f"looked in {lacks_the_context}" in said
+    assert "raykit runs show run-1 has what was recorded" in said
+
+
+def test_a_complete_run_is_complete_also_without_its_context(raykit, runs, on_gone_context):
+    on_gone_context(status="SUCCEEDED")
+    assert raykit("stop", "run-1")[:2] == (0, "job-1: SUCCEEDED\n")
+    assert raykit("attach", "run-1")[0] == 0
+
+
+def test_a_context_that_the_user_names_has_to_be_there(raykit, runs, on_gone_context):
+    on_gone_context()
+    (runs.folder("run-1") / LOG).write_bytes(b"so far\n")
+    code, out, said = raykit("logs", "run-1", "--context", "kind-otter")
+    assert (code, out) == (4, "")
+    assert NOT_IN_KUBECONFIG not in " ".join(said.split())

@@ -11,7 +11,7 @@ from raykit.flows.rayjobs.arrival import RayJobArrival
 from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.rayjobs.session import RayJobSession
 from raykit.flows.session import Limits, Run, run_to_end
-from raykit.flows.targets.choosing import GoneError
+from raykit.flows.targets.choosing import GoneError, own_context
 from raykit.kube.connection import connect
 from raykit.kuberay import observed, raycluster
 from raykit.kuberay.pods import head_is_ready
@@ -34,12 +34,13 @@ def find(record: RunRecord, context: str | None) -> RayJob | None:
     """The RayJob of a run; None if it is gone, and the run had reached a cluster: ask that one.
 
     context: as in kubectl; None: the record's.
-    Errors: GoneError (6) if it is gone, or another one has its name; MissingError (4),
-    KubernetesError (5).
+    Errors: GoneError (6) if it is gone, or another one has its name; NoWayError (4) if the
+    kubeconfig lacks its context; MissingError (4), KubernetesError (5).
     """
     target = record.target
     name, namespace = str(target["rayjob"]), str(target.get("namespace"))
-    connection = connect(context or target.get("context"))
+    with own_context(record, context):
+        connection = connect(context or target.get("context"))
     item = connection.get("RayJob", name, namespace)
     job = None if item is None else RayJob(connection, name, namespace, item)
     if job is not None and _is_of(record, job):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from raykit.flows.targets.address import Address
 from raykit.flows.targets.kinds import OnKubernetes, OwnHead, Target, WarmLocal
 from raykit.flows.targets.where import Where, refuse_context, refuse_headers
 from raykit.kube import kubeconfig
+from raykit.kube.errors import NoContextError
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
 from raykit.local import folders, warm
 from raykit.measure.records import RunRecord
@@ -37,6 +39,31 @@ class GoneError(JobsApiError):
             evidence=[f"status when last seen: {record.status}", *evidence],
             next=next or shown,
         )
+
+
+class NoWayError(MissingError):
+    """The kubeconfig lacks the context of a recorded run; its cluster may be there or not."""
+
+
+@contextlib.contextmanager
+def own_context(record: RunRecord, context: str | None) -> Iterator[None]:
+    """Turn the error of a missing context into a NoWayError (4), if it is the run's own one.
+
+    context: the one that the user named in its place; None: none.
+    """
+    try:
+        yield
+    except NoContextError as absent:
+        if context:
+            raise
+        files = ", ".join(map(str, kubeconfig.paths()))
+        raise NoWayError(
+            f"the context {record.target.get('context')} of the run {record.id} is not in the "
+            "kubeconfig",
+            evidence=[f"status when last seen: {record.status}", f"looked in {files}"],
+            next="set KUBECONFIG to the file that has it, or name it anew with --context; "
+            f"raykit runs show {record.id} has what was recorded",
+        ) from absent
 
 
 def choose(where: Where) -> Target:
@@ -65,7 +92,7 @@ def of_record(record: RunRecord, where: Where) -> Target:
     """The target of a recorded run.
 
     Errors: GoneError (6) if its head or cluster is gone, JobsApiError (6) if no other command can
-    reach it; else as `choose`.
+    reach it, NoWayError (4) if the kubeconfig lacks its context; else as `choose`.
     """
     target = record.target
     if target.get("kind") == "url":
@@ -76,7 +103,8 @@ def of_record(record: RunRecord, where: Where) -> Target:
             where.namespace or target.get("namespace"),
             where.context or target.get("context"),
         )
-        return _of_reference(reference, "the run's record", None, partial(_gone, record))
+        with own_context(record, where.context):
+            return _of_reference(reference, "the run's record", None, partial(_gone, record))
     if had_own_head(record):
         raise _out_of_reach(record)
     name = str(target.get("cluster"))
