@@ -26,7 +26,7 @@ def test_the_walk_on_a_laptop_goes_as_the_page_shows(cli, soon):
         if TOO_LONG in words:
             at = words.index("--") if "--" in words else len(words)
             words.insert(at, "--dry-run")
-        done = cli(*words)
+        done = cli(*words, timeout=900)
         assert done.code == 0, f"{step.command}\n{done.out}\n{done.err}"
         if TOO_LONG not in words:
             assert step.lacks(done.out + done.err) == [], step.command

@@ -85,11 +85,11 @@ def test_words_stay_words_through_the_shell_line(arguments):
 
 @given(st.text())
 def test_a_run_id_is_readable_ascii_and_begins_with_the_time(name):
-    assert re.fullmatch(r"\d{8}-\d{6}-[A-Za-z0-9-]{1,40}-[0-9a-f]{4}", new_id(name))
+    assert re.fullmatch(r"\d{8}-\d{6}-[A-Za-z0-9-]{1,40}-[0-9a-z]{4}", new_id(name))
 
 
 def test_run_ids_keep_the_jobs_name():
-    assert re.search(r"-my-job-py-[0-9a-f]{4}$", new_id("my_job.py"))
+    assert re.search(r"-my-job-py-[0-9a-z]{4}$", new_id("my_job.py"))
     assert new_id("größe").split("-")[2:5] == ["gr", "", "e"]
     assert new_id("日本").split("-")[2] == "job"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import string
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +21,17 @@ RUN_KEY, FOLDER_KEY = "raykit-run", "raykit-folder"
 """In a job's metadata: the id of its run, and the folder from which it was submitted."""
 
 
+MARKS = string.digits + string.ascii_lowercase
+"""Four of them make 1.7 million marks: many runs of a job may begin within one second."""
+
+
 def new_id(name: str, started: float | None = None) -> str:
     """A run id: the UTC start to the second, the job's name, and four random characters.
 
     started: Unix seconds; None: now.
     """
-    return run_ids.new(name, time.time() if started is None else started, secrets.token_hex(2))
+    mark = "".join(secrets.choice(MARKS) for _ in range(4))
+    return run_ids.new(name, time.time() if started is None else started, mark)
 
 
 class Arrival:
