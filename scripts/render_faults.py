@@ -177,7 +177,7 @@ def nameless(text: str) -> str:
     """A line in which names that change with every run are replaced."""
     text = re.sub(r"\bt-[a-z0-9-]+-[0-9a-f]{4}\b", "NAMESPACE", text)
     text = re.sub(r"(?<!/)/(?:tmp|home|root|work)/\S+?(?=[\s:,;)]|$)", "PATH", text)
-    return re.sub(r"\b\d{8}-\d{6}-([\w-]+?)-[0-9a-f]{4}\b", r"RUN-\1", text)
+    return re.sub(r"\b\d{8}-\d{6}-([\w-]+?)-[0-9a-z]{4}(?![\w-])", r"RUN-\1", text)
 
 
 def cell(text: str) -> str:

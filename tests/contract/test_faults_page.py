@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from raykit.flows.steps.arrival import new_id
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import render_faults  # noqa: E402
@@ -53,6 +55,12 @@ def test_a_row_shows_what_the_evidence_and_the_command():
         r"| a pod is lost | kind | 12.3 | 3.0 | 5 "
         r"| error: no \| pipe in NAMESPACE<br>  one<br>  two<br>next: raykit up |"
     )
+
+
+def test_an_id_of_a_run_is_shown_without_its_time_and_its_mark():
+    names = [new_id("my-jobs") for _ in range(20)]
+    shown = {render_faults.nameless(f"raykit attach {name}; then {name}.") for name in names}
+    assert shown == {"raykit attach RUN-my-jobs; then RUN-my-jobs."}
 
 
 def test_the_last_row_of_a_case_counts():
