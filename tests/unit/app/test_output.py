@@ -79,7 +79,7 @@ def test_a_terminal_gets_a_spinner_and_colours():
 
 def test_no_color_is_obeyed_on_a_terminal():
     said = on_a_terminal(STEPS, NO_COLOR="1")
-    assert re.search(r"✓ Ray head \(0\.\d s\)", said)
+    assert re.search(r"✓ Ray head \(\d+\.\d s\)", said)
     assert not re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", said)
 
 

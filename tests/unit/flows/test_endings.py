@@ -5,6 +5,7 @@ The interrupt comes from the head's own thread, at a moment that the test choose
 
 import signal
 import threading
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from raykit.endpoint import Endpoint
 from raykit.flows import session as sessions
 from raykit.flows.session import Limits, Session, run_to_end
+from raykit.flows.steps import arrival
 from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
 from raykit.measure.records import RunsFolder
 from raykit.progress import Progress
@@ -26,16 +28,33 @@ ALONE, SHARED = True, False
 def waits(monkeypatch):
     """`waits(seconds)`: how long an ending waits, long unless a test shortens it.
 
-    Short waits are for what the fake head never does: what it does may take its time.
+    Short waits are for a head that never answers: its answers may take their time.
     """
 
     def last(seconds):
         for name in ("ASK_SECONDS", "HURRY_SECONDS", "STOP_SECONDS", "STOP_PENDING_SECONDS"):
             monkeypatch.setattr(sessions, name, seconds)
 
-    last(20.0)
+    last(240.0)
     monkeypatch.setattr("raykit.flows.steps.measuring.LATE_EVENTS_SECONDS", 0.0)
     return last
+
+
+@pytest.fixture
+def leaps(monkeypatch):
+    """`leaps()`: from now on each pause before the head is asked again takes all the time that
+    there is. What it never does is waited for with two questions, however long an answer takes."""
+
+    class Clock:
+        now = 0.0
+        time = staticmethod(time.time)
+        monotonic = classmethod(lambda cls: cls.now)
+
+        @classmethod
+        def sleep(cls, _):
+            cls.now += 1000.0
+
+    return lambda: monkeypatch.setattr(arrival, "time", Clock)
 
 
 @dataclass
@@ -57,7 +76,7 @@ class Ended:
 
 
 @pytest.fixture
-def end(ray, tmp_path, make_record, waits):
+def end(ray, tmp_path, make_record, leaps):
     """Run a job of the fake head to its end, within limits."""
 
     def see(job_fields, limits, prepare=lambda job: None, head_ended=None):
@@ -65,7 +84,7 @@ def end(ray, tmp_path, make_record, waits):
         job = ray.job(id=record.submission_id, **job_fields)
         prepare(job)
         if not job.stops:
-            waits(0.3)
+            leaps()
         endpoint = Endpoint(ray.url, target={"kind": "local"}, ended=head_ended)
         with Transport(endpoint) as transport:
             session = Session(
@@ -153,11 +172,11 @@ def test_an_interrupt_can_stop_the_job_of_a_shared_head_and_says_whether_it_did(
     ],
 )
 def test_an_interrupt_during_the_submission_asks_whether_the_job_arrived(
-    end, ray, waits, stop, arrives, status, words
+    end, ray, leaps, stop, arrives, status, words
 ):
     def interrupted_post(job):
         if not arrives:
-            waits(0.3)
+            leaps()
             del ray.jobs[job.id]
         ray.on_submit = interrupt
         ray.holds_submit = True
@@ -185,9 +204,9 @@ def test_a_head_that_takes_a_job_and_is_replaced_before_it_is_asked_was_lost_wit
     assert words in ended.run.error.what
 
 
-def test_another_job_of_the_same_id_is_never_stopped(end, ray, waits):
+def test_another_job_of_the_same_id_is_never_stopped(end, ray, leaps):
     def taken(job):
-        waits(0.3)
+        leaps()
         job.metadata = {PAYLOAD_KEY: "of another job"}
         ray.on_submit = interrupt
         ray.holds_submit = True

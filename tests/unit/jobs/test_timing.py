@@ -30,8 +30,8 @@ def test_every_event_is_one_line_with_the_version_and_the_kind(capfd):
     assert start["job"] == "demo"
     assert start["arguments"] == {"size": 3}
     assert (span["name"], span["arm"], span["found"]) == ("compute", "local", 7)
-    assert 0 <= span["seconds"] < 1
-    assert span["start"] == pytest.approx(start["time"], abs=5)
+    assert start["time"] <= span["start"] <= result["time"]
+    assert span["seconds"] >= 0
     assert result["data"] == {"answer": 42}
     assert (error["cause"], error["message"], error["evidence"]) == (
         "data",

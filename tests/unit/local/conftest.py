@@ -67,7 +67,7 @@ def stand_in(monkeypatch):
 
 @pytest.fixture
 def eventually():
-    def wait(condition, seconds=60):
+    def wait(condition, seconds=240):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline

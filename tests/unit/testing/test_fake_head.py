@@ -73,7 +73,7 @@ def test_a_job_ends_with_its_command_though_a_child_holds_its_output_open(
     runs = tmp_path / "child-runs"
     child = f"{detached}sh -c 'echo $$; touch {runs}; exec sleep 300'"
     run = submit(
-        ["sh", "-c", f"{child} & until [ -e {runs} ]; do sleep 0.1; done; exit 7"], timeout=60
+        ["sh", "-c", f"{child} & until [ -e {runs} ]; do sleep 0.1; done; exit 7"], timeout=240
     )
     child = int(log_of(run, tmp_path))
     assert run.record.driver_exit_code == 7

@@ -259,17 +259,18 @@ def test_a_slow_source_is_waited_for_and_the_job_says_so(https, run, capfd):
     https.sample(2020, 2024)
     began = time.monotonic()
     run("--data", https.url, *YEARS)
-    longer = 3 * (time.monotonic() - began)  # than all of it takes on this machine now
+    alone = time.monotonic() - began
 
-    def slow(h):
-        time.sleep(longer)
-        return False
+    def read_slowly(share):
+        """What is said of a source that takes so many times as long as all the rest took."""
+        https.always = lambda _: time.sleep(share * alone)
+        status, events, _ = run("--data", https.url, *YEARS)
+        assert status == 0
+        return events[-1]["data"]["reading"]
 
-    https.always = slow
-    status, events, _ = run("--data", https.url, *YEARS)
-    assert status == 0
-    reading = events[-1]["data"]["reading"]
-    assert reading["limited_by"] == "the source"
+    # This machine may have less time for the rest than before.
+    readings = map(read_slowly, (3, 10, 30))
+    reading = next(read for read in readings if read["limited_by"] == "the source")
     assert reading["waiting_share"] > 0.5
     assert reading["bytes"] == sum(len(content) for content in https.files.values())
 
