@@ -175,7 +175,8 @@ def stop(word: str, where: Where, runs: RunsFolder, progress: Progress) -> Stopp
                 return Stopped(record.submission_id, status, confirmed=True)
         return _stop_on_head(word, record, rayjob, where, runs, progress)
     except LostJobError as lost:
-        progress.note(f"{lost.what}: {lost.next}")
+        progress.note(f"{lost.what}: {lost.reasons[-1]}")
+        progress.note(lost.next)
         return Stopped(lost.record.submission_id, lost.status, confirmed=True)
     except (GoneError, NoWayError):
         if record is None or record.status == UNFINISHED:

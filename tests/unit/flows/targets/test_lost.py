@@ -167,8 +167,10 @@ def test_stop_and_logs_agree_with_attach_and_leave_the_record_to_it(
     code, out, said = raykit("stop", "run-1")
     assert (code, out) == (0, f"job-1: {status}\n")
     assert "raykit attach run-1 completes its record" in plain(said)
+    assert (NOBODY_KNOWS in plain(said)) == (not phases and head == LATER)
     code, _, said = raykit("logs", "run-1")
     assert code == 6
+    assert (NOBODY_KNOWS in plain(said)) == (not phases and head == LATER)
     assert "next: raykit attach run-1 completes its record" in plain(said)
     assert state(runs) == ("UNFINISHED", None, None)
     raykit("attach", "run-1")
