@@ -114,7 +114,8 @@ def reached(
             return
         details = _exactly(head.api, record.submission_id)
         if details is None:
-            raise lost.judged(record, runs, head)
+            # Of a RayJob that is there KubeRay has the last word: it may submit the job again.
+            raise lost.unknown(record) if rayjob else lost.judged(record, runs, head)
         yield head, details
 
 

@@ -50,28 +50,35 @@ def judged(record: RunRecord, runs: RunsFolder, head: Head) -> GoneError:
     It is a LostJobError if the head is known to be the one that the submission went to, or that
     one's successor. Behind an address several heads may stand, and another one may have the job.
     """
-    began = _began(head.api) if record.status == UNFINISHED else None
     doubt = _other_place(record, head)
-    if began is None or doubt:
-        return _gone(record, doubt or ANOTHER)
+    if doubt or record.status != UNFINISHED:
+        return unknown(record, doubt or ANOTHER)
+    began = _began(head.api)
+    if began is None:
+        why = "the head that answers does not know it, nor says since when it is up"
+        return unknown(record, why, next=f"raykit attach {record.id} asks again")
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(began))
     is_older = began < record.started - DOUBT_SECONDS
     old = f"its head is up since {since}, before the submission"
     new = f"the head that answers is up since {since}, and does not know the job"
     if has_arrived(record):
         if is_older:
-            return _gone(record, f"{old}: somebody deleted the job there")
+            return unknown(record, f"{old}: somebody deleted the job there")
         return LostJobError(record, "FAILED", new)
     if _may_arrive(record, runs):
         why = "its submission got no answer yet, and may still be on its way"
-        return _gone(record, why, next=f"raykit attach {record.id}, in two minutes")
+        return unknown(record, why, next=f"raykit attach {record.id}, in two minutes")
     if is_older:
         return LostJobError(record, NOT_SUBMITTED, f"{old}, and does not know the job")
-    unknown = "its submission got no answer: nobody knows whether the job began"
-    return LostJobError(record, "FAILED", new, unknown)
+    unsure = "its submission got no answer: nobody knows whether the job began"
+    return LostJobError(record, "FAILED", new, unsure)
 
 
-def _gone(record: RunRecord, why: str, next: str = "") -> GoneError:
+def unknown(record: RunRecord, why: str = ANOTHER, next: str = "") -> GoneError:
+    """The error for a run whose head does not know its job, where nobody can say what became of it.
+
+    why: the evidence. next: what can be run.
+    """
     return GoneError.of(record, f"the job {record.submission_id}", why, next=next)
 
 

@@ -253,6 +253,7 @@ def test_a_head_that_does_not_say_when_it_began_decides_nothing(
         ray.nodes.append({"start_time_ms": (STARTED + LATER) * 1000} | answer)
     code, _, said = raykit("attach", "run-1")
     assert (code, KNOWN_NO_MORE in plain(said)) == (6, True)
+    assert "next: raykit attach run-1 asks again" in plain(said)
     assert state(runs) == ("UNFINISHED", None, None)
 
 
@@ -306,3 +307,18 @@ def test_a_warm_head_says_in_records_which_one_of_its_name_it_is(on_this_machine
     assert head.head().endpoint().target["folder"] == head.folder
     other = replace(head, folder="/tmp/other")
     assert other.head().endpoint().target["folder"] == "/tmp/other"
+
+
+@pytest.mark.parametrize("command", ["stop", "logs"])
+def test_while_its_rayjob_is_there_kuberay_has_the_last_word(
+    raykit, api, runs, keep, on_kubernetes, began, command
+):
+    """After a preemption KubeRay submits the job again, to a head that does not know it yet."""
+    metadata = {"name": "fib-1", "namespace": "n", "uid": "uid-2"}
+    status = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING", "rayClusterName": "mine"}
+    spec = {"entrypoint": "python", "jobId": "job-1"}
+    api.keep("rayjobs", {"metadata": metadata, "spec": spec, "status": status})
+    keep(on_kubernetes | {"rayjob": "fib-1", "rayjob_uid": "uid-2"}, phases=SUBMITTED)
+    began(LATER)
+    code, _, said = raykit(command, "run-1")
+    assert (code, KNOWN_NO_MORE in plain(said)) == (6, True)
