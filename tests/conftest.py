@@ -72,6 +72,12 @@ main()
 """
 
 
+def patient(*constants) -> list[str]:
+    """The words that run a raykit which waits as long as its tests. constants: of its seconds."""
+    code = PATIENT.format(seconds=PATIENCE_SECONDS)
+    return [sys.executable, "-P", "-c", code, " ".join(constants)]
+
+
 class Cli:
     """The `raykit` command in a world without the caller's Ray, clusters and warm heads."""
 
@@ -109,8 +115,7 @@ class Cli:
 
         constants: with their modules, in seconds.
         """
-        code = PATIENT.format(seconds=PATIENCE_SECONDS)
-        self.program = [sys.executable, "-P", "-c", code, " ".join(constants)]
+        self.program = patient(*constants)
 
     def end(self) -> None:
         """Kill what a test left running, as one that failed does."""

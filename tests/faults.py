@@ -58,7 +58,9 @@ class Watched:
         """Wait until it has shown some words, in one line or in several."""
         deadline = time.monotonic() + seconds
         while words not in unbroken(self.text):
-            assert self.child.poll() is None, self.text
+            if self.child.poll() is not None:
+                self.reader.join(seconds)
+                assert words in unbroken(self.text), self.text
             assert time.monotonic() < deadline, self.text
             time.sleep(0.05)
 
@@ -119,7 +121,7 @@ class Faults:
         """
         watched.child.wait(timeout)
         ended = time.monotonic()
-        watched.reader.join(10)
+        watched.reader.join(240)
         moments = [watched.began, *(at for at, _ in watched.lines if at > watched.began), ended]
         gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
         said = Said(watched.child.returncode, ended - watched.began, max(gaps), watched.text)

@@ -20,8 +20,11 @@ START = {
 }
 
 
-def noting_raykit(here):
-    """Write `bin/raykit` in a folder: it completes as raykit does, and only notes other words."""
+def noting_raykit(here, real=REAL):
+    """Write `bin/raykit` in a folder: it completes as raykit does, and only notes other words.
+
+    real: the words that run raykit.
+    """
     (here / "bin").mkdir()
     program = here / "bin" / "raykit"
     program.write_text(
@@ -31,7 +34,7 @@ def noting_raykit(here):
         "    with open('ran', 'a') as out: print(json.dumps(sys.argv[1:]), file=out)\n"
         "    sys.exit()\n"
         "import subprocess\n"
-        f"code = subprocess.run({[*REAL]!r} + sys.argv[1:]).returncode\n"
+        f"code = subprocess.run({[*real]!r} + sys.argv[1:]).returncode\n"
         "with open('answered', 'a') as out: print(sys.argv[1:], file=out)\n"
         "sys.exit(code)\n"
     )

@@ -36,10 +36,10 @@ class Lab:
     def context(self):
         return f"kind-{self.name}"
 
-    def raykit(self, *words, code=0, timeout=500):
-        """Run raykit as a user would; its exit code is checked."""
+    def raykit(self, *words, code=0, timeout=500, program=("raykit",)):
+        """Run raykit as a user would; its exit code is checked. program: a patient raykit."""
         done = subprocess.run(
-            ["raykit", *map(str, words)],
+            [*program, *map(str, words)],
             env=self.env,
             cwd=self.env["HOME_OF_TESTS"],
             capture_output=True,
@@ -137,7 +137,7 @@ def refused_up(faults, namespace):
 
     def up(case, spec, *more):
         words = ("up", "-f", spec, "-n", namespace, *more)
-        said = faults("Pods and scheduling", case, *words, code=5, timeout=280)
+        said = faults("Pods and scheduling", case, *words, code=5, timeout=500)
         assert "next: " in said.text
         return said.unbroken
 

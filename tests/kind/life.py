@@ -90,29 +90,61 @@ def heads(lab, namespace, name):
     }
 
 
+def head(lab, namespace, name=None):
+    """The pod of the only head of a RayCluster, or of a namespace, that is not ending; None if
+    there is none."""
+    selector = "ray.io/node-type=head" + (f",ray.io/cluster={name}" if name else "")
+    pods = lab.objects("pods", "-n", namespace, "-l", selector)
+    there = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    return there[0]["metadata"]["name"] if len(there) == 1 else None
+
+
+def on_head(lab, namespace, pod, *words, check=True):
+    """Run a command in the container of Ray in a head's pod; returns what it prints."""
+    return lab.kubectl("exec", "-n", namespace, pod, "-c", "ray-head", "--", *words, check=check)
+
+
+def quota(lab, namespace, name, hard):
+    """Make a ResourceQuota such as `pods=9`, and wait until its use is counted: until then the API
+    server refuses everything, with other words."""
+    lab.kubectl("create", "quota", name, f"--hard={hard}", "-n", namespace)
+    resource, _, amount = hard.rpartition(",")[2].partition("=")
+    counted = f"--for=jsonpath={{.status.hard.{resource}}}={amount}"
+    lab.kubectl("wait", f"resourcequota/{name}", "-n", namespace, counted, "--timeout=300s")
+
+
 def replaced(lab, namespace, name, before):
     """Whether a RayCluster has one head, a ready one, and none of those that it had before."""
     now = heads(lab, namespace, name)
     return list(now.values()) == [True] and not set(now) & set(before)
 
 
-def versions(lab, namespace):
-    """The resourceVersion of each object that a manifest may hold."""
+def applied(lab, namespace):
+    """Each object that a manifest may hold, with who wrote what, but without its status: KubeRay
+    may write that whenever a pod's probe is late."""
+    words = ("rayclusters,rayjobs", "-n", namespace, "--show-managed-fields")
     return {
-        (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
-        for each in lab.objects("rayclusters,rayjobs", "-n", namespace)
+        (item["kind"], item["metadata"]["name"]): _applied(item) for item in lab.objects(*words)
     }
 
 
-def versions_at_rest(lab, namespaces):
-    """The versions in each namespace, once every RayJob has ended and KubeRay has written nothing
-    for 3 s; else an empty list."""
+def _applied(item):
+    metadata = {key: item["metadata"][key] for key in item["metadata"] if key != "resourceVersion"}
+    metadata["managedFields"] = [
+        entry for entry in metadata.get("managedFields", []) if entry.get("subresource") != "status"
+    ]
+    return {**item, "metadata": metadata, "status": None}
+
+
+def applied_at_rest(lab, namespaces):
+    """The objects in each namespace, once every RayJob has ended and nothing was written for 3 s;
+    else an empty list."""
     jobs = [job for namespace in namespaces for job in lab.objects("rayjobs", "-n", namespace)]
     if any((job.get("status") or {}).get("jobDeploymentStatus") != "Complete" for job in jobs):
         return []
-    before = [versions(lab, namespace) for namespace in namespaces]
+    before = [applied(lab, namespace) for namespace in namespaces]
     time.sleep(3)
-    return before if [versions(lab, namespace) for namespace in namespaces] == before else []
+    return before if [applied(lab, namespace) for namespace in namespaces] == before else []
 
 
 def runs(lab, namespace):

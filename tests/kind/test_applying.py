@@ -138,13 +138,12 @@ def test_helm_installed_the_chart_from_a_registry(lab, tools):
 
 def test_an_unchanged_spec_applied_again_changes_no_object(lab, tools, soon):
     namespaces = [tool.namespace for tool in tools]
-    # KubeRay itself writes the status of a job that runs.
-    before = soon(lambda: life.versions_at_rest(lab, namespaces), 300)
+    before = soon(lambda: life.applied_at_rest(lab, namespaces), 300)
     assert [len(each) for each in before] == [2] * len(tools)
     for tool in tools:
         for _ in range(tool.again):
             tool.apply(SPEC)
-    assert [life.versions(lab, namespace) for namespace in namespaces] == before
+    assert [life.applied(lab, namespace) for namespace in namespaces] == before
 
 
 def test_an_upgrade_replaces_the_pods_and_ends_the_jobs_that_run_on_them(lab, tools, soon):

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from tests.conftest import patient
 from tests.typist import Typist, noting_raykit
 
 pytestmark = pytest.mark.kind
@@ -14,7 +15,7 @@ def typist(lab, tmp_path):
     """A bash whose kubeconfig has the lab's context."""
     if shutil.which("bash") is None:
         pytest.skip("needs bash")
-    noting_raykit(tmp_path)
+    noting_raykit(tmp_path, patient("raykit.flows.names.ANSWER_SECONDS"))
     mine = {"PATH": f"{tmp_path / 'bin'}:{lab.env['PATH']}", "TERM": "xterm", "PS1": "ready> "}
     with Typist("bash", tmp_path, lab.env | mine) as opened:
         opened.load_completion()

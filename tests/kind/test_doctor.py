@@ -3,8 +3,12 @@
 import pytest
 import yaml
 
+from tests.conftest import patient
+from tests.kind import life
+
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
+ADVISED = patient("raykit.flows.examining.quick.SECONDS")
 RAY_IMAGE = "rayproject/ray:2.60.0-py311"
 
 
@@ -64,7 +68,8 @@ def test_an_operator_without_replicas_is_started_by_the_advice(lab, namespace, s
         checks, _ = examined(lab, "-n", namespace, code=4)
         assert checks["operator"]["what"].startswith("KubeRay's operator has no replica")
         assert checks["operator"]["next"].endswith("scale deployment/kuberay-operator --replicas=1")
-        refused = lab.raykit("up", "-f", spec("small"), "-n", f"{namespace}-no", code=4).stderr
+        words = ("up", "-f", spec("small"), "-n", f"{namespace}-no")
+        refused = lab.raykit(*words, code=4, program=ADVISED).stderr
         assert f"error: there is no namespace {namespace}-no" in refused
         assert f"also: {checks['operator']['what']}" in refused
         assert f"next: {checks['operator']['next']}" in refused
@@ -77,9 +82,7 @@ def test_an_operator_without_replicas_is_started_by_the_advice(lab, namespace, s
 
 
 def test_a_quota_and_pod_security_are_judged_as_the_api_server_would(lab, namespace, spec):
-    lab.kubectl("create", "quota", "tight", "-n", namespace, "--hard=limits.memory=1Gi,pods=9")
-    counted = "--for=jsonpath={.status.hard.pods}=9"
-    lab.kubectl("wait", "resourcequota/tight", "-n", namespace, counted, "--timeout=300s")
+    life.quota(lab, namespace, "tight", "limits.memory=1Gi,pods=9")
     path = spec("large")
     checks, _ = examined(lab, "-n", namespace, "-f", path, code=5)
     assert checks["quota"]["evidence"] == [

@@ -8,7 +8,7 @@ import pytest
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 ENVIRONMENT = "Environment and cluster"
-COUNTING = "for i in $(seq 240); do echo line $i; sleep 0.25; done"
+COUNTING = "for i in $(seq 2400); do echo line $i; sleep 0.25; done"
 
 
 def test_docker_that_does_not_answer_is_named_with_its_socket(faults):

@@ -48,6 +48,8 @@ value: 1000
 """
 SECTION = "Pods and scheduling"
 NO_ROOM = "insufficient unused quota for memory"
+GOES_ON = "echo began; until [ -e /tmp/end ]; do date; sleep 1; done; echo done"
+"""A job that ends only once `let_end` has told it to, and prints all the time until then."""
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,16 @@ def is_queued(lab, namespace, name):
     return found and found["state"] == "queued" and found
 
 
+def let_end(lab, namespace, but):
+    """Whether the job on the head of a namespace was told to end. but: the head of an earlier
+    start, which may still be there."""
+    head = life.head(lab, namespace)
+    if head in (None, but):
+        return False
+    words = ("sh", "-c", "touch /tmp/end && echo told")
+    return "told" in life.on_head(lab, namespace, head, *words, check=False)
+
+
 def test_a_cluster_without_room_in_its_queue_waits_says_so_and_comes_up(
     mine, namespace, queue, spec, soon
 ):
@@ -127,27 +139,26 @@ def test_a_cluster_without_room_in_its_queue_waits_says_so_and_comes_up(
     mine.raykit("up", "-f", spec("first", workers, taskCpus=0), *place)
     assert row(mine, namespace, "first")["workers_ready"] == 1
 
-    with running(mine, "up", "-f", spec("second", "queue: team", memory="2Gi"), *place,
-                 "--timeout", "20") as (child, said):  # fmt: skip
-        soon(lambda: is_queued(mine, namespace, "second"), 60)
-        waits_since = time.monotonic()
-        with running(mine, "up", "-f", spec("third", "queue: team", memory="2Gi"), *place):
-            soon(lambda: is_queued(mine, namespace, "third"), 60)
+    path = spec("second", "queue: team", memory="2Gi")
+    with running(mine, "up", "-f", path, *place) as (child, said):
+        soon(lambda: is_queued(mine, namespace, "second"))
+        path = spec("third", "queue: team", memory="2Gi")
+        with running(mine, "up", "-f", path, *place, "--timeout", "20") as (late, _):
             third = soon(
                 lambda: (
                     (found := is_queued(mine, namespace, "third"))
                     and "place 2 of 2" in found["reasons"][0]["what"]
                     and found
-                ),
-                60,
+                )
             )
+            # Longer than its time-out, which does not count while it is queued.
+            time.sleep(25)
+            assert late.poll() is None
         assert third["reasons"][0]["what"].startswith("QUEUED in team, place 2 of 2: ")
         second = row(mine, namespace, "second")["reasons"][0]["what"]
         assert re.match(rf"QUEUED in team, place 1 of 2: .*{NO_ROOM}", second)
-        # Longer than its time-out, which does not count while it is queued.
-        time.sleep(max(0.0, waits_since + 25 - time.monotonic()))
+        soon(lambda: "QUEUED in team" in said.read_text())
         assert child.poll() is None
-        assert "QUEUED in team" in said.read_text()
         mine.raykit("down", "third", "-n", namespace, "--yes")
         mine.raykit("down", "first", "-n", namespace, "--yes")
         assert child.wait(300) == 0, said.read_text()
@@ -201,7 +212,7 @@ def test_a_rayjob_waits_in_its_queue_and_runs_when_it_is_admitted(
     queue("3Gi")
     place = ("-n", namespace, "--yes")
     mine.raykit("up", "-f", spec("holder", "queue: team", memory="2Gi"), *place)
-    own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place, "--timeout", "180")
+    own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place, "--timeout", "400")
     small = ("--", "--size", "2000", "--repeat", "2", "--tasks", "4")
     watched = faults.start("submit", "fib", *own, *small, env=mine.env)
     watched.until("waiting: QUEUED in team, place 1 of 1: ")
@@ -213,21 +224,21 @@ def test_a_rayjob_waits_in_its_queue_and_runs_when_it_is_admitted(
 
 
 def test_a_preempted_rayjob_is_queued_again_and_followed_to_the_end_of_its_next_start(
-    mine, namespace, queue, spec, faults
+    mine, namespace, queue, spec, faults, soon
 ):
     queue("3Gi")
     place = ("-n", namespace, "--yes")
     own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place)
-    # It prints all the time, so that what is silent is raykit.
-    loop = "import time; print('began'); [print(i) or time.sleep(1) for i in range(30)]"
-    counts = ("python", "-uc", f"{loop}; print('done')")
-    watched = faults.start("submit", "--entrypoint", *own, "--", *counts, env=mine.env)
-    watched.until("began", 200)
+    job = ("bash", "-c", GOES_ON)
+    watched = faults.start("submit", "--entrypoint", *own, "--", *job, env=mine.env)
+    watched.until("began")
+    first = life.head(mine, namespace)
     watched.strike()
     urgent = spec("urgent", "queue: team", memory="2Gi", priorityClass="urgent")
     mine.raykit("up", "-f", urgent, *place)
-    watched.until("Preempted", 120)
+    watched.until("Preempted")
     mine.raykit("down", "urgent", "-n", namespace, "--yes")
+    soon(lambda: let_end(mine, namespace, but=first))
     says = (r"its cluster was taken away \(.*?\): KubeRay starts the job again",)
     case = "Kueue preempts a RayJob while it is followed"
     said = faults.end(watched, SECTION, case, code=0, says=says)
@@ -245,18 +256,23 @@ def test_a_rayjob_that_is_preempted_while_nobody_follows_gets_its_code_from_atta
     place = ("-n", namespace, "--yes")
     folder = tmp_path / "code"
     folder.mkdir()
-    (folder / "job.py").write_text("import time; print('began', flush=True); time.sleep(20)")
+    (folder / "job.py").write_text(
+        f"import subprocess; subprocess.run(['bash', '-c', '{GOES_ON}'])"
+    )
     own = ("--as", "rayjob", "-f", spec("own", "queue: team"), *place)
     with running(mine, "submit", folder / "job.py", *own) as (child, said):
-        soon(lambda: "began" in said.read_text(), 200)
+        soon(lambda: "began" in said.read_text())
+        first = life.head(mine, namespace)
         child.kill()
         child.wait()
     urgent = spec("urgent", "queue: team", memory="2Gi", priorityClass="urgent")
     mine.raykit("up", "-f", urgent, *place)
     mine.raykit("down", "urgent", "-n", namespace, "--yes")
-    attached = mine.raykit("attach", "last")
-    assert "upload code/" in attached.stderr
-    assert "began" in attached.stdout
+    with running(mine, "attach", "last") as (child, said):
+        soon(lambda: let_end(mine, namespace, but=first))
+        assert child.wait(300) == 0, said.read_text()
+    assert "upload code/" in said.read_text()
+    assert "began" in said.read_text()
     assert mine.json("runs", "show", "last")["status"] == "SUCCEEDED"
 
 
@@ -265,12 +281,12 @@ def test_a_rayjob_with_an_autoscaled_cluster_gets_more_quota_while_it_runs(
 ):
     queue("6Gi")
     more = (
-        "queue: team\nautoscaling: {enabled: true}\n"
+        "queue: team\nautoscaling: {enabled: true, idleTimeoutSeconds: 3600}\n"
         "workers: [{name: w, cpu: 100m, memory: 1Gi, taskCpus: 1, maxReplicas: 1}]"
     )
     own = ("--as", "rayjob", "-f", spec("grows", more, taskCpus=0), "-n", namespace, "--yes")
     task = "import ray; ray.init(); print('on a', ray.get(ray.remote(lambda: 'worker').remote()))"
-    words = (*own, "--timeout", "200", "--entrypoint", "--", "python", "-c", task)
+    words = (*own, "--timeout", "400", "--entrypoint", "--", "python", "-c", task)
     assert "on a worker" in mine.raykit("submit", *words).stdout
     workloads = mine.objects("workloads.kueue.x-k8s.io", "-n", namespace)
     sets = [pods for workload in workloads for pods in workload["spec"]["podSets"]]
@@ -280,12 +296,12 @@ def test_a_rayjob_with_an_autoscaled_cluster_gets_more_quota_while_it_runs(
 def test_an_autoscaled_cluster_gets_more_quota_while_it_runs(mine, namespace, queue, spec, soon):
     queue("6Gi")
     more = (
-        "queue: team\nautoscaling: {enabled: true}\n"
+        "queue: team\nautoscaling: {enabled: true, idleTimeoutSeconds: 3600}\n"
         "workers: [{name: w, cpu: 100m, memory: 1Gi, taskCpus: 1, maxReplicas: 1}]"
     )
     path = spec("grows", more, taskCpus=0)
     mine.raykit("up", "-f", path, "-n", namespace, "--yes")
-    words = ("--entrypoint", "--on", f"{namespace}/grows", "--timeout", "200", "--")
+    words = ("--entrypoint", "--on", f"{namespace}/grows", "--timeout", "400", "--")
     task = "import ray; ray.init(); print('on a', ray.get(ray.remote(lambda: 'worker').remote()))"
     assert "on a worker" in mine.raykit("submit", *words, "python", "-c", task).stdout
     workloads = mine.objects("workloads.kueue.x-k8s.io", "-n", namespace)

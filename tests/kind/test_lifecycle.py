@@ -43,7 +43,9 @@ def sleeper(lab, on, name):
     lab.raykit(*words, "--", "sleep", "600")
 
 
-def test_a_cluster_is_scaled_made_again_and_ended_and_jobs_are_asked_about(lab, namespace, spec):
+def test_a_cluster_is_scaled_made_again_and_ended_and_jobs_are_asked_about(
+    lab, namespace, spec, soon
+):
     workers = "workers: [{name: few, replicas: 1, cpu: 100m, memory: 1Gi}]"
     path, on = spec("life", workers, taskCpus=0), f"{namespace}/life"
     lab.raykit("up", "-f", path, "-n", namespace)
@@ -57,7 +59,7 @@ def test_a_cluster_is_scaled_made_again_and_ended_and_jobs_are_asked_about(lab, 
     assert len(pods(lab, namespace, "few")) == 2
     lab.raykit("scale", on, "few=0", "--yes")
     assert pods(lab, namespace, "few") == {}
-    assert [job["status"] for job in lab.json("ps", "--on", on)] == ["RUNNING"]
+    soon(lambda: [job["status"] for job in lab.json("ps", "--on", on)] == ["RUNNING"])
     said = lab.raykit("up", "-f", path, "-n", namespace).stderr
     assert "workers[few].replicas: 0 -> 1" in said
     assert "running pods stay" in said

@@ -37,7 +37,7 @@ def test_a_job_of_a_spec_runs_once_for_each_content(lab, namespace, spec, soon):
     name = job["metadata"]["name"]
     pods = lab.objects("pods", "-n", namespace, "-l", f"job-name={name}")
     log = ("logs", "-n", namespace, pods[0]["metadata"]["name"])
-    soon(lambda: "its 42" in lab.kubectl(*log), 30)
+    soon(lambda: "its 42" in lab.kubectl(*log))
     assert lab.objects("poddisruptionbudgets", "-n", namespace)
     assert len(lab.objects("networkpolicies", "-n", namespace)) == 2
 
@@ -80,7 +80,7 @@ def test_the_chart_brings_up_a_cluster_that_raykit_finds(lab, namespace, soon, t
 
     notes = helm("install", "by-helm", CHART, "-f", values)
     assert f"raykit submit fib --on {namespace}/by-helm" in notes
-    assert "Succeeded" in helm("test", "by-helm", "--timeout", "180s")
+    assert "Succeeded" in helm("test", "by-helm", "--timeout", "480s")
     words = ("submit", "--entrypoint", "--on", f"{namespace}/by-helm", "--", "echo", "found")
     assert "found" in lab.raykit(*words).stdout
     (job,) = settled(lab, namespace, soon)

@@ -9,6 +9,7 @@ import pytest
 from raykit.kube.connection import connect
 from raykit.kuberay import choosing, observed, reach
 from raykit.progress import Progress
+from tests.kind import life
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
@@ -74,7 +75,7 @@ def test_a_shape_too_big_for_the_nodes_is_explained_reason_by_reason(lab, refuse
 
 
 def test_a_quota_that_refuses_pods_is_quoted(lab, namespace, refused_up, spec):
-    lab.kubectl("create", "quota", "none", "--hard=pods=0", "-n", namespace)
+    life.quota(lab, namespace, "none", "pods=0")
     said = refused_up("a ResourceQuota refuses the pods", spec("small"))
     assert "the namespace's quota is exceeded" in said
     assert "exceeded quota: none, requested: pods=1" in said

@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from tests.kind import life
+
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 SECTION = "Pods and scheduling"
@@ -24,7 +26,7 @@ PAIR = "workers: [{name: few, replicas: 1, cpu: 100m, memory: 1Gi}]"
 def test_a_quota_on_what_kuberay_makes_beside_pods_ends_the_wait(
     lab, namespace, refused_up, spec, thing, case
 ):
-    lab.kubectl("create", "quota", "none", f"--hard={thing}=0", "-n", namespace)
+    life.quota(lab, namespace, "none", f"{thing}=0")
     said = refused_up(case, spec("small"))
     assert f"exceeded quota: none, requested: {thing}=1" in said
     assert "describe resourcequota" in said
@@ -77,13 +79,18 @@ def test_a_worker_that_cannot_resolve_the_head_is_explained_while_it_waits(lab, 
     assert "k8s-app=kube-dns" in error
 
 
-def test_a_job_that_no_ray_node_can_take_says_what_it_needs(lab, namespace, faults, spec):
+def test_a_job_that_no_ray_node_can_take_says_what_it_needs(lab, namespace, faults, spec, soon):
     """Both jobs wait at the same time, since each waits until its time-out."""
     lab.raykit("up", "-f", spec("narrow"), "-n", namespace)
-    words = ("submit", "--entrypoint", "--on", f"{namespace}/narrow", "--timeout", "25", "--id")
-    code = "import ray; ray.init(); f = ray.remote(num_cpus=8)(lambda: 1); ray.get(f.remote())"
+    on = ("--on", f"{namespace}/narrow")
+    words = ("submit", "--entrypoint", *on, "--timeout", "25", "--id")
+    code = "f = ray.remote(num_cpus=8)(lambda: 1).remote(); print('asked'); ray.get(f)"
+    code = ("python", "-uc", f"import ray; ray.init(); {code}")
+    # The time-out is not to begin before the task waits.
+    lab.raykit("submit", "--entrypoint", *on, "--no-follow", "--id", "wide-task", "--", *code)
+    soon(lambda: "asked" in lab.raykit("logs", "wide-task", *on).stdout.splitlines())
     driver = faults.start(*words, "wide-driver", "--entrypoint-num-cpus", "100", "--", "true")
-    task = faults.start(*words, "wide-task", "--", "python", "-c", code)
+    task = faults.start(*words, "wide-task", "--", *code)
     needs = "its driver needs 100 CPU (the largest Ray node has 1 CPU)"
     case = "no Ray node can take a job's driver, submit --timeout 25"
     faults.end(driver, SECTION, case, code=22, says=(f"the job is PENDING: {re.escape(needs)}",))

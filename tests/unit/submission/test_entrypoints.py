@@ -140,4 +140,4 @@ def test_a_step_is_timed_only_where_it_ends_well():
         raise KeyError
     (phase,) = progress.phases
     assert (phase.name, phase.source, phase.clock) == ("good", "raykit", "monotonic")
-    assert 0 <= phase.seconds < 1
+    assert phase.seconds >= 0
