@@ -41,6 +41,13 @@ def record(lab):
     return lab.json("runs", "show", "last")
 
 
+def exit_code(lab, *words):
+    done = subprocess.run(
+        ["raykit", *words], env=lab.env, cwd=lab.env["HOME_OF_TESTS"], timeout=500
+    )
+    return done.returncode
+
+
 def saved(lab, run):
     return (Path(lab.env["RAYKIT_RUNS"]) / run["id"] / "driver.log").read_bytes()
 
@@ -71,10 +78,12 @@ def test_no_line_is_lost_while_the_api_server_is_started_again(lab, faults, coun
 
 
 def test_a_job_whose_head_pod_is_replaced_is_told_lost_with_its_head(
-    lab, namespace, spec, faults, counting
+    lab, namespace, spec, faults, counting, soon
 ):
     lab.raykit("up", "-f", spec("fragile"), "-n", namespace)
     on = ("--on", f"{namespace}/fragile")
+    left = ("submit", *on, "--no-follow", "--id", f"left-{namespace}", "--entrypoint")
+    lab.raykit(*left, "--", "sleep", "600")
     watched = counting("submit", "--entrypoint", *on, "--", "bash", "-c", COUNTING)
     labels = "ray.io/cluster=fragile,ray.io/node-type=head"
     lab.kubectl("delete", "pod", "-n", namespace, "-l", labels, "--grace-period=1", "--wait=false")
@@ -87,6 +96,10 @@ def test_a_job_whose_head_pod_is_replaced_is_told_lost_with_its_head(
     assert kept.startswith("line 1\nline 2\nline 3\n")
     assert COUNTED.startswith(kept)
     assert saved(lab, run).decode().endswith(kept)
+    # A head that has just begun may not say yet since when it is up.
+    soon(lambda: exit_code(lab, "attach", f"left-{namespace}") == 20, 120)
+    left = lab.json("runs", "show", f"left-{namespace}")
+    assert (left["status"], left["cause"]) == ("FAILED", "head-lost")
 
 
 def test_a_credential_that_is_withdrawn_while_following_is_read_again(
