@@ -7,9 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import patient
+
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
+GATHERS_ALL = patient(
+    "raykit.flows.keeping.collecting.BY_ITSELF_SECONDS",
+    "raykit.flows.keeping.collecting.BY_HAND_SECONDS",
+    "raykit.flows.keeping.gathering.REACH_SECONDS",
+    "raykit.kuberay.evidence.cluster.STEP_SECONDS",
+    "raykit.submission.evidence.head.SILENCE_SECONDS",
+    "raykit.submission.evidence.head.ANSWER_SECONDS",
+    "raykit.submission.evidence.head.STEP_SECONDS",
+)
 
 
 def unpacked(path):
@@ -27,7 +38,7 @@ def test_evidence_has_all_three_nodes_and_is_read_when_the_cluster_is_gone(lab, 
     run = json.loads(shown)["data"]
     failed = lab.raykit("submit", *on, "--entrypoint", "--", "sh", "-c", "exit 3", code=20)
     assert "evidence kept" in failed.stderr
-    done = lab.json("collect", *on)
+    done = lab.json("collect", *on, program=GATHERS_ALL)
     files = unpacked(done["path"])
     raylets = [name for name in files if name.endswith("/raylet.out")]
     assert len(raylets) == 3, done["missing"]
@@ -61,8 +72,9 @@ def test_evidence_has_all_three_nodes_and_is_read_when_the_cluster_is_gone(lab, 
 
 def test_a_cluster_that_does_not_come_up_leaves_evidence_and_so_does_down(lab, namespace, spec):
     path = spec("nowhere", "image: localhost:1/nowhere:1.0")
-    refused = lab.raykit("up", "-f", path, "-n", namespace, code=5).stderr
-    down = lab.raykit("down", "-f", path, "-n", namespace).stderr
+    words = ("-f", path, "-n", namespace)
+    refused = lab.raykit("up", *words, code=5, program=GATHERS_ALL).stderr
+    down = lab.raykit("down", *words, program=GATHERS_ALL).stderr
     for said in (refused, down):
         (kept,) = [line for line in said.splitlines() if line.startswith("evidence kept: ")]
         name = kept.split()[-1]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kind import life
 from tests.kind.life import heads, replaced
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
@@ -57,6 +58,11 @@ def rayjobs(lab, namespace):
     return lab.objects("rayjobs", "-n", namespace)
 
 
+def status(job):
+    """What KubeRay says of a RayJob; empty before it has looked at it."""
+    return job.get("status") or {}
+
+
 def last(lab):
     return lab.json("runs", "show", "last")
 
@@ -95,7 +101,7 @@ def test_a_job_on_a_cluster_that_is_up_takes_its_code_along_and_is_recorded(
     listed = mine.json("ps", "--on", f"{namespace}/there")
     assert [row["submission_id"] for row in listed] == [record["submission_id"]]
     assert listed[0]["metadata"]["team"] == "a b"
-    soon(lambda: rayjobs(mine, namespace)[0]["status"]["jobDeploymentStatus"] == "Complete", 60)
+    soon(lambda: rayjobs(mine, namespace)[0]["status"]["jobDeploymentStatus"] == "Complete")
     words = ("runs", "import", "--from-cluster", "--context", mine.context, "-n", namespace)
     assert [row["outcome"] for row in mine.json(*words)] == ["here already"]
 
@@ -112,7 +118,7 @@ def test_from_python_it_is_the_same_and_ended_rayjobs_of_ones_own_are_deleted_as
     ours, theirs, running = sorted(
         rayjobs(mine, namespace), key=lambda job: job["metadata"]["creationTimestamp"]
     )
-    soon(lambda: sum("endTime" in job["status"] for job in rayjobs(mine, namespace)) == 2, 60)
+    soon(lambda: sum("endTime" in status(job) for job in rayjobs(mine, namespace)) == 2)
 
     (command,) = re.findall(r"```sh\n(ended=.*?)```", DOCUMENTED, re.S)
     words = ("bash", "-c", command.replace("NAMESPACE", namespace))
@@ -168,10 +174,10 @@ def test_a_job_whose_head_dies_has_failed_and_runs_no_second_time(mine, namespac
 def test_a_submitter_that_is_refused_or_cannot_start_ends_the_wait_and_leaves_nothing(
     mine, namespace, on, soon
 ):
-    mine.kubectl("create", "quota", "full", "-n", namespace, "--hard=pods=1")
+    life.quota(mine, namespace, "full", "pods=1")
     refused = mine.raykit("submit", *on, *SLEEP, code=5)
     assert "its submitter's pod is refused: the namespace's quota is exceeded" in refused.stderr
-    soon(lambda: rayjobs(mine, namespace) == [], 30)
+    soon(lambda: rayjobs(mine, namespace) == [])
     assert last(mine)["status"] == "NOT_SUBMITTED"
 
 
@@ -185,7 +191,7 @@ def test_a_job_with_a_cluster_of_its_own_takes_its_code_along_and_ends_it(
     assert (record["status"], record["exit_code"]) == ("SUCCEEDED", 0)
     assert record["cluster"]["pods"]
     assert {"create", "head-ready", "submit"} <= {phase["name"] for phase in record["phases"]}
-    soon(lambda: mine.objects("rayclusters", "-n", namespace) == [], 90)
+    soon(lambda: mine.objects("rayclusters", "-n", namespace) == [])
 
 
 def test_a_job_of_the_image_starts_without_raykit_and_is_attached_to(mine, namespace, spec, soon):
@@ -200,7 +206,7 @@ def test_a_job_of_the_image_starts_without_raykit_and_is_attached_to(mine, names
     mine.raykit("submit", "fib", *own, "--no-follow", *small)
 
     def gone():
-        jobs = [job for job in rayjobs(mine, namespace) if job["status"].get("endTime")]
+        jobs = [job for job in rayjobs(mine, namespace) if status(job).get("endTime")]
         return len(jobs) == 2 and not mine.objects("rayclusters", "-n", namespace)
 
     soon(gone, 300)
@@ -225,9 +231,9 @@ def test_a_cluster_of_its_own_that_has_no_room_is_explained_and_nothing_stays(
     own = ("--as", "rayjob", "-f", path, "-n", namespace, "--yes")
     refused = mine.raykit("submit", "fib", *own, code=5)
     assert "no Kubernetes node takes pod" in refused.stderr
-    soon(lambda: rayjobs(mine, namespace) == [], 30)
+    soon(lambda: rayjobs(mine, namespace) == [])
 
     late = mine.raykit("submit", "fib", *own, "--timeout", "3", "-o", "json", code=22)
     assert "PENDING" in json.loads(late.stdout)["error"]["what"]
     mine.raykit("stop", "last")
-    soon(lambda: rayjobs(mine, namespace) == [], 30)
+    soon(lambda: rayjobs(mine, namespace) == [])

@@ -5,18 +5,17 @@ verdict.
 """
 
 import subprocess
-import time
+import threading
 
 import pytest
 
+from tests.conftest import PATIENCE_SECONDS
 from tests.kind import outside
 from tests.kind.life import restricted_namespace
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
 SECTION = "Pods and scheduling"
-SLOW_SECONDS = 8.0
-"""How long the archives' server takes to answer: a task that reads is at work for longer."""
 # The head and one worker share a Kubernetes node; the other one is lost.
 SPEC = """
 name: hit
@@ -43,15 +42,18 @@ PERHAPS_TRIED_AGAIN = LOST + r"(no task|\d+ tasks?) (was|were) tried again"
 
 @pytest.fixture(scope="module")
 def server(lab, tmp_path_factory):
-    """A slow web server outside of the cluster, with two years of the sample."""
+    """A web server outside of the cluster, with two years of the sample.
 
-    def slow(_):
-        time.sleep(SLOW_SECONDS)
+    It answers once `answers` is set: until then a task that reads is at work.
+    """
+
+    def held(_):
+        origin.answers.wait(PATIENCE_SECONDS)
         return False
 
     folder = tmp_path_factory.mktemp("server")
     with outside.archives(lab, folder, 2020, 2024) as origin:
-        origin.always, origin.folder = slow, folder
+        origin.always, origin.folder, origin.answers = held, folder, threading.Event()
         yield origin
 
 
@@ -73,6 +75,7 @@ def running(lab, namespace, server, faults, soon):
     """Starts a job, and waits until a task of it runs on the worker `far`; returns its pod too."""
 
     def start(name, dashes, *options):
+        server.answers.clear()
         data = ("--data", server.url) if name == "gsod" else ()
         watched = faults.start("submit", name, "--on", f"{namespace}/hit", dashes, *data, *options)
         pod = soon(lambda: at_work(lab, namespace), 300)
@@ -80,6 +83,7 @@ def running(lab, namespace, server, faults, soon):
         return watched, pod
 
     yield start
+    server.answers.set()
     soon(lambda: whole(lab, namespace), 300)
 
 
@@ -119,6 +123,13 @@ def kill(lab, namespace, pod):
     lab.kubectl("delete", "pod", pod, "-n", namespace, *words)
 
 
+def containers(lab, pod):
+    """What still runs of a pod of the worker `far`, which the API server may have forgotten."""
+    words = ["crictl", "--timeout=60s", "ps", "-q", "--label", f"io.kubernetes.pod.name={pod}"]
+    command = ["docker", "exec", f"{lab.name}-worker2", *words]
+    return subprocess.run(command, check=True, capture_output=True).stdout.strip()
+
+
 def survived(lab, retried):
     """Check the record of a job that lost Ray nodes and gave the right answer."""
     run = lab.json("runs", "show", "last")
@@ -144,9 +155,11 @@ def test_fib_survives_a_worker_pod_that_is_preempted(lab, namespace, running, fa
     survived(lab, retried=0)
 
 
-def test_gsod_survives_a_worker_pod_that_is_killed(lab, namespace, running, faults):
+def test_gsod_survives_a_worker_pod_that_is_killed(lab, namespace, server, running, faults, soon):
     watched, pod = running(*GSOD)
     kill(lab, namespace, pod)
+    soon(lambda: not containers(lab, pod))
+    server.answers.set()
     case = "a worker pod is killed while gsod reads"
     faults.end(watched, SECTION, case, code=0, says=(DISTURBED, TRIED_AGAIN))
     survived(lab, retried=1)
@@ -161,11 +174,12 @@ def test_gsod_survives_a_worker_pod_that_is_killed(lab, namespace, running, faul
     ids=["fib", "gsod"],
 )
 def test_a_job_survives_a_kubernetes_node_that_stops(
-    lab, running, faults, job, case, retried, verdict
+    lab, server, running, faults, job, case, retried, verdict
 ):
     watched, _ = running(*job)
     node = f"{lab.name}-worker2"
     subprocess.run(["docker", "stop", "-t", "0", node], check=True, capture_output=True)
+    server.answers.set()
     try:
         faults.end(watched, SECTION, case, code=0, says=(DISTURBED, verdict))
     finally:

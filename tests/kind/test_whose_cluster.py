@@ -136,7 +136,8 @@ def test_two_ups_at_once_wait_for_each_other(lab, namespace, spec):
 
 
 SCALED = (
-    "autoscaling: {enabled: true}\nworkers: [{name: w, maxReplicas: 1, cpu: 100m, memory: 1Gi}]"
+    "autoscaling: {enabled: true, idleTimeoutSeconds: 3600}\n"
+    "workers: [{name: w, maxReplicas: 1, cpu: 100m, memory: 1Gi}]"
 )
 ASKS_FOR_A_WORKER = "import ray; ray.init(); print(ray.get(ray.remote(lambda: 6 * 7).remote()))"
 
@@ -163,15 +164,18 @@ def test_an_edit_leaves_the_workers_that_the_autoscaler_started(lab, namespace, 
     lab.raykit("down", "-f", scaling, "-n", namespace, "--yes")
 
 
-def test_down_of_an_autoscaled_cluster_does_not_wait_for_the_autoscaler(lab, namespace, scaling):
-    lab.raykit("up", "-f", scaling, "-n", namespace)
+def test_down_of_an_autoscaled_cluster_does_not_wait_for_the_autoscaler(lab, namespace, spec):
+    patch = "{spec: {terminationGracePeriodSeconds: 600}}"
+    path = spec("patient", SCALED, taskCpus=0, patch=patch)
+    lab.raykit("up", "-f", path, "-n", namespace)
     words = ["kubectl", "--context", lab.context, "get", "pods", "-n", namespace, "--watch"]
     words += ["-o", 'jsonpath={.status.containerStatuses[*].state}{"\\n"}']
     with subprocess.Popen(words, env=lab.env, stdout=subprocess.PIPE, text=True) as watch:
-        lab.raykit("down", "-f", scaling, "-n", namespace)
+        states = watch.stdout.readline()
+        lab.raykit("down", "-f", path, "-n", namespace)
         watch.terminate()
-        states = watch.stdout.read()
-    # Its container ignores SIGTERM: that it ended would be known after 60 s.
+        states += watch.stdout.read()
+    # Its container ignores SIGTERM: that it ended would be known after 600 s.
     assert "running" in states
     assert "terminated" not in states
 
@@ -199,7 +203,7 @@ def test_a_change_reaches_only_the_very_cluster_that_was_read(
         with pytest.raises(ConflictError, match="was deleted meanwhile"):
             applying.apply(connection, Plan([item], uid="00000000-0000-4000-8000-000000000000"))
         connection.delete("RayCluster", "very", namespace)
-        soon(lambda: connection.get("RayCluster", "very", namespace) is None, 60)
+        soon(lambda: connection.get("RayCluster", "very", namespace) is None)
         with pytest.raises(ConflictError, match="was deleted meanwhile"):
             applying.apply(connection, Plan([item], uid=read.item["metadata"]["uid"]))
         assert connection.get("RayCluster", "very", namespace) is None
