@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -110,6 +111,7 @@ def test_an_edit_says_what_restarts_and_asks_while_a_job_runs(lab, namespace, sp
     assert "1 job runs there and may be lost: long" in refused
     (still,) = lab.objects("pods", "-n", namespace)
     assert still["metadata"]["uid"] == before["metadata"]["uid"]
+    edited = time.time()
     lab.raykit("up", "-f", path, "-n", namespace, "--yes")
     (after,) = [
         pod
@@ -120,7 +122,9 @@ def test_an_edit_says_what_restarts_and_asks_while_a_job_runs(lab, namespace, sp
     lab.raykit("submit", "--entrypoint", "--on", on, "--", "true")
     came_up = lab.json("runs", "show", "last")["cluster"]["bring_up"]
     assert [phase["name"] for phase in came_up] == ["applied", "scheduled", "image", "head-ready"]
-    assert sum(phase["seconds"] for phase in came_up) < 300, "counted from the last apply"
+    # Kubernetes knows the second alone.
+    since_edit = time.time() - edited + 1
+    assert sum(phase["seconds"] for phase in came_up) <= since_edit, "counted from the last apply"
 
 
 def test_two_ups_at_once_wait_for_each_other(lab, namespace, spec):
