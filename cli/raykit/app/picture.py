@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from raykit.app.output import table, wrapped
 from raykit.measure import doubts, facts, strip
 from raykit.measure.outcome import MOST_REASONS
-from raykit.measure.records import UNFINISHED, RunRecord
+from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord
 
 SHOWN_PHASES = {
     "ray-start": "Ray start",
@@ -30,7 +30,7 @@ def picture(record: RunRecord, width: int) -> str:
     if record.status == UNFINISHED:
         return f"record: {record.id} (unfinished)"
     width = max(width, LEAST_WIDTH)
-    lines = ["", *_strip(record, width)]
+    lines = _strip(record, width)
     times = [
         f"{SHOWN_PHASES[phase.name]} {phase.seconds:.1f}"
         for phase in record.phases
@@ -62,13 +62,17 @@ def page(record: RunRecord, width: int) -> str:
         lines += ["", _span_table(record)]
     for result in record.results:
         lines += ["", "RESULT", *_values(result.get("data", result), width, "  ")]
-    lines += ["", *_strip(record, width), *_doubts(record, width)]
+    lines += [*(_strip(record, width) or [""]), *_doubts(record, width)]
     notes = (_paragraph(f"note: {note}", width) for note in record.notes)
     return "\n".join([*lines, *(line for note in notes for line in note)])
 
 
 def _strip(record: RunRecord, width: int) -> list[str]:
-    return [*strip.draw(record.tasks, width), *_paragraph(strip.verdict(record.tasks), width)]
+    """The task strip and its verdict below an empty line; nothing of a job that never ran."""
+    if record.status == NOT_SUBMITTED:
+        return []
+    sentence = strip.verdict(record.tasks)
+    return ["", *strip.draw(record.tasks, width), *_paragraph(sentence, width)]
 
 
 def _doubts(record: RunRecord, width: int) -> list[str]:

@@ -101,6 +101,13 @@ def test_why_a_run_did_not_succeed_is_shown_in_six_lines_within_the_width(make_r
     assert "reason" not in picture.page(make_record(status="SUCCEEDED", message=message), width)
 
 
+def test_nothing_is_said_of_the_task_cpus_of_a_job_that_was_never_submitted(make_record):
+    record = make_record(status="NOT_SUBMITTED", tasks={})
+    assert "task CPUs" not in picture.picture(record, 80) + picture.page(record, 80)
+    ran = make_record(status="FAILED", tasks={})
+    assert "the use of its task CPUs is unknown" in picture.picture(ran, 80)
+
+
 def test_an_unfinished_run_says_how_to_learn_its_end(make_record):
     record = make_record(status="UNFINISHED")
     assert f"next: raykit attach {record.id}   (" in picture.page(record, 80)
