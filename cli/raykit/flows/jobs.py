@@ -75,8 +75,7 @@ def attach(
     SECONDS.check("timeout", timeout)
     record = find_record(runs, word)
     if record and record.status != UNFINISHED:
-        progress.note(f"the run {record.id} is complete: {record.status}")
-        return Run(record, judge(record))
+        return _completed(record, progress)
     rayjob = rayjob_of(record, where, runs)
     if record and rayjob:
         with _runs_folder(record, runs, progress) as folder:
@@ -99,12 +98,22 @@ def attach(
         return _complete(lost, runs, progress)
 
 
+def _completed(record: RunRecord, progress: Progress) -> Run:
+    progress.note(f"the run {record.id} is complete: {record.status}")
+    return Run(record, judge(record))
+
+
 def _complete(lost: LostJobError, runs: RunsFolder, progress: Progress) -> Run:
-    """Complete the record of a run whose job no head has any more."""
-    record = lost.record
+    """Complete the record of a run whose job no head has any more.
+
+    Another raykit may have followed it, and completed its record, while the head was asked.
+    """
     runs.check_writable()
-    progress.phases += record.phases
-    with _runs_folder(record, runs, progress) as folder:
+    with _runs_folder(lost.record, runs, progress) as folder:
+        record = runs.load(lost.record.id)
+        if record.status != UNFINISHED:
+            return _completed(record, progress)
+        progress.phases += record.phases
         arrival = Arrival(None, record.submission_id)
         arrival.arrived = lost.status != NOT_SUBMITTED
         session = Session(arrival, record, folder, progress)
@@ -123,10 +132,10 @@ def log(
     *,
     following: bool = False,
 ) -> None:
-    """Hand the job's log to a sink: from its head, else what is kept of it.
+    """Hand the job's log to a sink: what the head has of it, else what is kept of it.
 
-    That is if the head is gone, or the kubeconfig lacks the run's context. following: go on until
-    the job ends. Errors: as `attach`.
+    What is kept counts if the head is gone or the kubeconfig lacks the run's context. following:
+    go on until the job ends. Errors: as `attach`.
     """
     record = find_record(runs, word)
     if record and not where.on and (record.status != UNFINISHED or choosing.had_own_head(record)):

@@ -115,7 +115,9 @@ def reached(
         details = _exactly(head.api, record.submission_id)
         if details is None:
             # Of a RayJob that is there KubeRay has the last word: it may submit the job again.
-            raise lost.unknown(record) if rayjob else lost.judged(record, runs, head)
+            if rayjob:
+                raise lost.unknown(record)
+            raise lost.judged(record, runs, head.api, head.target)
         yield head, details
 
 

@@ -219,6 +219,10 @@ class RunsFolder:
         exact = self._peek(run_id, "started")
         if isinstance(exact, int | float):
             return float(exact)
+        return self.written(run_id)
+
+    def written(self, run_id: str) -> float:
+        """When a run's record was last written, Unix seconds; 0 where it cannot be read."""
         try:
             return (self.path / run_id / RECORD).stat().st_mtime
         except OSError:

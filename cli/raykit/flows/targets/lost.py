@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from raykit.endpoint import Endpoint
 from raykit.errors import RaykitError
 from raykit.flows.targets.choosing import GoneError
-from raykit.flows.targets.kinds import OnKubernetes
+from raykit.flows.targets.kinds import OnKubernetes, Target
 from raykit.local import folders
-from raykit.measure.records import NOT_SUBMITTED, RECORD, UNFINISHED, RunRecord, RunsFolder
+from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord, RunsFolder
 from raykit.submission.jobs_api import SUBMIT_SECONDS, JobsApi
-
-if TYPE_CHECKING:
-    from raykit.flows.known_jobs import Head
 
 DOUBT_SECONDS = 5.0
 """How far apart the clocks of this machine and of a head may be."""
@@ -44,16 +40,16 @@ class LostJobError(GoneError):
         self.record, self.status, self.reasons = record, status, reasons
 
 
-def judged(record: RunRecord, runs: RunsFolder, head: Head) -> GoneError:
-    """The error for a run whose head does not know its job.
+def judged(record: RunRecord, runs: RunsFolder, api: JobsApi, target: Target) -> GoneError:
+    """The error for a run whose head does not know its job. api, target: of the head that answers.
 
     It is a LostJobError if the head is known to be the one that the submission went to, or that
     one's successor. Behind an address several heads may stand, and another one may have the job.
     """
-    doubt = _other_place(record, head)
+    doubt = _other_place(record, api.transport.endpoint, target)
     if doubt or record.status != UNFINISHED:
         return unknown(record, doubt or ANOTHER)
-    began = _began(head.api)
+    began = _began(api)
     if began is None:
         why = "the head that answers does not know it, nor says since when it is up"
         return unknown(record, why, next=f"raykit attach {record.id} asks again")
@@ -93,23 +89,21 @@ def has_arrived(record: RunRecord) -> bool:
 def _may_arrive(record: RunRecord, runs: RunsFolder) -> bool:
     """Whether the submission may still reach the head: it is sent now, or was a moment ago."""
     with runs.followed(record.id) as is_alone:
-        written = (runs.folder(record.id) / RECORD).stat().st_mtime
-        return not is_alone or time.time() - written < SUBMIT_SECONDS
+        return not is_alone or time.time() - runs.written(record.id) < SUBMIT_SECONDS
 
 
-def _other_place(record: RunRecord, head: Head) -> str:
+def _other_place(record: RunRecord, endpoint: Endpoint, target: Target) -> str:
     """Why the head may be another one than the run's; empty if it stands in the run's place."""
     was = record.target
-    if not _is_place_of(was, head.endpoint):
+    if not _is_place_of(was, endpoint):
         return ANOTHER
-    if isinstance(head.target, OnKubernetes):
-        uid = head.target.cluster.item["metadata"].get("uid")
+    if isinstance(target, OnKubernetes):
+        uid = target.cluster.item["metadata"].get("uid")
         if record.cluster.get("uid") not in (None, uid):
-            return f"the RayCluster {head.target.cluster.where} was deleted and created again"
+            return f"the RayCluster {target.cluster.where} was deleted and created again"
     folder = was.get("folder")
-    if folder not in (None, head.endpoint.target.get("folder")) and folders.is_locked(
-        Path(str(folder))
-    ):
+    is_other = folder not in (None, endpoint.target.get("folder"))
+    if is_other and folders.is_locked(Path(str(folder))):
         return f"its head still runs, in {folder}; another XDG_RUNTIME_DIR hides it"
     return ""
 

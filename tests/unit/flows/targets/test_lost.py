@@ -12,6 +12,7 @@ from raykit.local import folders, warm
 from raykit.local.warm import WarmHead
 from raykit.measure.records import LOG, RECORD, RunsFolder
 from raykit.phases import Phase
+from raykit.submission.jobs_api import JobsApi
 
 STARTED = 1795477369.0
 SUBMITTED = [Phase("submit", STARTED + 1, 0.1)]
@@ -228,6 +229,39 @@ def test_another_raykit_that_follows_a_lost_run_keeps_its_record(raykit, runs, k
         code, _, said = raykit("attach", "run-1")
     assert (code, "another raykit follows this run" in plain(said)) == (20, True)
     assert state(runs) == ("UNFINISHED", None, None)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """`meanwhile(happens)`: what happens while the head is asked since when it is up."""
+    ask = JobsApi.nodes
+
+    def set_up(happens):
+        monkeypatch.setattr(JobsApi, "nodes", lambda api: (happens(), ask(api))[1])
+
+    return set_up
+
+
+def test_a_record_that_another_raykit_completes_meanwhile_stays_as_it_is(
+    raykit, runs, keep, place, began, meanwhile
+):
+    keep(place, phases=SUBMITTED)
+    began(LATER)
+    complete = replace(runs.read("run-1"), status="SUCCEEDED", exit_code=0, log={"bytes": 3})
+    meanwhile(lambda: runs.write(complete))
+    code, _, said = raykit("attach", "run-1")
+    assert (code, "the run run-1 is complete: SUCCEEDED" in plain(said)) == (0, True)
+    assert (state(runs), runs.read("run-1").log) == (("SUCCEEDED", None, 0), {"bytes": 3})
+
+
+def test_a_record_that_is_deleted_meanwhile_cannot_be_completed(
+    raykit, runs, keep, place, began, meanwhile
+):
+    keep(place)
+    began(LATER)
+    meanwhile((runs.folder("run-1") / RECORD).unlink)
+    code, _, said = raykit("attach", "run-1")
+    assert (code, "record.json cannot be read" in plain(said)) == (7, True)
 
 
 def test_a_job_that_somebody_deleted_on_its_head_was_not_lost_with_it(
