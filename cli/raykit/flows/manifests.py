@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from raykit.containers import image as own_image
 from raykit.errors import ConflictError, MissingError
 from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
+from raykit.measure.records import beside
 from raykit.objects import Object, ray_cluster_of
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
@@ -179,9 +179,9 @@ def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        if path.is_file():
-            shutil.copymode(path, temporary)
+        temporary.unlink(missing_ok=True)
+        with beside(path, temporary) as out:
+            out.write(data)
         temporary.replace(path)
     except OSError as error:
         raise _unusable(path, "written", error) from error

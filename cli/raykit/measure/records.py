@@ -36,6 +36,7 @@ __all__ = [
     "UNFINISHED",
     "RunRecord",
     "RunsFolder",
+    "beside",
     "into",
     "unwritable",
     "write_atomically",
@@ -284,7 +285,7 @@ def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
             return
         # What an earlier process of this number left may also be a link of somebody else's.
         temporary.unlink(missing_ok=True)
-        with _beside(path, temporary) as out:
+        with beside(path, temporary) as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
@@ -296,8 +297,11 @@ def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
-def _beside(path: Path, temporary: Path) -> BinaryIO:
-    """A new file that will replace `path`, with the permissions of what is there, if anything."""
+def beside(path: Path, temporary: Path) -> BinaryIO:
+    """A new file that will replace `path`, with the permissions of the file that is there, if any.
+
+    Errors: OSError, also if `temporary` exists.
+    """
     try:
         old = path.stat()
     except OSError:

@@ -63,6 +63,7 @@ def test_a_file_that_is_written_again_keeps_its_permissions(folder, tmp_path):
     file = tmp_path / "out" / "raycluster.yaml"
     file.write_bytes(file.read_bytes() + b"# edited\n")
     file.chmod(0o600)
+    (file.parent / ".raycluster.yaml.new").write_bytes(b"of an interrupted command")
     assert file in folder().write()[0]
     assert file.stat().st_mode & 0o777 == 0o600
 
