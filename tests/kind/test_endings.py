@@ -52,7 +52,7 @@ def test_every_ending_on_a_cluster_is_said_and_filed(lab, namespace, spec, soon)
         assert (run["status"], run["exit_code"]) == (status, 130)
         submitted.append(run["submission_id"])
     lab.raykit("submit", *on, "--id", "long", "--no-follow", *TICKS)
-    soon(lambda: "ticking" in lab.raykit("logs", "long", *on).stdout)
+    soon(lambda: "ticking" in lab.raykit("logs", "long", *on).stdout.splitlines())
     late = lab.raykit("submit", *on, "--id", "long", "--timeout", "5", *TICKS, code=22).stderr
     assert "still runs after 5 s" in late
     assert lab.json("runs", "show", "last")["status"] == "UNFINISHED"
@@ -70,8 +70,11 @@ def test_every_ending_on_a_cluster_is_said_and_filed(lab, namespace, spec, soon)
 
 
 def _is_there(runs, before, job):
-    """A PENDING job is there once Ray took it, a RUNNING one once it printed something."""
-    name, words = ("record.json", b'"submit"') if job else ("driver.log", b"ticking")
+    """A PENDING job is there once Ray took it, a RUNNING one once it printed something.
+
+    Its command, which Ray prints, has the word too.
+    """
+    name, words = ("record.json", b'"submit"') if job else ("driver.log", b"\nticking\n")
     folders = set(runs.glob("*")) - before
     files = [folder / name for folder in folders if (folder / name).exists()]
     return any(words in path.read_bytes() for path in files)
