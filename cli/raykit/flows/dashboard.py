@@ -30,7 +30,7 @@ def show(
         head.api.version()
         progress.note(head.target.reason)
         with dashboard_proxy.serve(head.api.transport) as proxy, contextlib.ExitStack() as pages:
-            try:  # whoever reads the address may end this command at once
+            try:  # its reader may end this command as soon as the address is printed
                 announce(proxy.address)
                 if browser and not _opens_page(proxy.address, pages):
                     progress.note("no browser could be opened here: open the address yourself")

@@ -314,7 +314,7 @@ def _spec_of(pod: Object, container: str) -> Object:
 
 
 def events_of(item: Object, events: Sequence[Object]) -> list[Object]:
-    """Those of the events that are about an object, the one that was seen last behind the others.
+    """The events about an object, in the order in which they were last seen.
 
     Those of one second stay as listed: the API server lists events as they first happened.
     """

@@ -176,7 +176,7 @@ def is_of_cloud(node: Object) -> bool:
 
 
 def of_autoscaler(events: Sequence[Object]) -> Object | None:
-    """The last event of a node autoscaler among those of a pod, the newest of which is last."""
+    """The newest event of a node autoscaler. events: a pod's, the newest last."""
     its = [event for event in events if event.get("reason") in (*GROWS, *REFUSES)]
     return its[-1] if its else None
 

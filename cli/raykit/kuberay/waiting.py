@@ -83,8 +83,8 @@ def until(
         now = time.monotonic()
         queued += now - last if any(finding.queued for finding in seen.findings) else 0.0
         last = now
-        # Patience begins when there is a limit to it: while pods were ending that would make room,
-        # for instance, there was none.
+        # Patience begins when a finding gets a limit. It has none while it may resolve by itself,
+        # such as while pods are ending whose room a pod waits for.
         limited = [finding for finding in seen.findings if finding.patience is not None]
         since = {finding.key: since.get(finding.key, now) for finding in limited}
         for finding in limited:

@@ -146,9 +146,9 @@ def _ray_start(cpus: int | None) -> list[str]:
 
 
 def _free_port() -> int:
-    """A free port that the kernel gives to nobody who asks for any, if there is one.
+    """A free port outside the range from which the kernel chooses ports, if there is one.
 
-    Ray binds it seconds later, and a head whose port is taken until then does not start.
+    Ray binds it seconds later; a head whose port is taken by then does not start.
     """
     for port in (*random.sample(QUIET_PORTS, TRIES), 0):
         with contextlib.suppress(OSError), socket.socket() as probe:

@@ -61,7 +61,7 @@ def own_context(record: RunRecord, context: str | None) -> Iterator[None]:
             f"the context {record.target.get('context')} of the run {record.id} is not in the "
             "kubeconfig",
             evidence=[f"status when last seen: {record.status}", f"looked in {files}"],
-            next="set KUBECONFIG to the file that has it, or name it anew with --context; "
+            next="set KUBECONFIG to the file that has it, or name the context with --context; "
             f"raykit runs show {record.id} has what was recorded",
         ) from absent
 

@@ -37,10 +37,10 @@ def _is_new(event: Object, cluster: Object) -> bool:
 
 
 def _is_mended(event: Object, made: Mapping[str, float]) -> bool:
-    """Whether KubeRay has created by now what it once failed to create.
+    """Whether KubeRay has created something of this kind since it failed to.
 
-    In one second the failure came first: KubeRay tries again what has failed, and would have
-    failed in a later one. made: when each kind of event was last seen.
+    Times are whole seconds: in the same second the failure counts as the earlier one, since KubeRay
+    tries again, and a second failure has a later time. made: when each reason was last seen.
     """
     reason = event.get("reason", "")
     success = made.get(f"{CREATED}{reason.removeprefix(FAILED)}")

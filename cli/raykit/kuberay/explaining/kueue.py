@@ -91,11 +91,11 @@ def _workload(connection: Kubernetes, item: Object) -> Object | None:
             )
         ]
         replaced = {_annotations(workload).get(REPLACES) for workload in owned}
-        return max(owned, key=lambda each: _age(each, replaced), default=None)
+        return max(owned, key=lambda workload: _newness(workload, replaced), default=None)
     return None
 
 
-def _age(workload: Object, replaced: Container[str | None]) -> tuple[str, bool]:
+def _newness(workload: Object, replaced: Container[str | None]) -> tuple[str, bool]:
     metadata = workload["metadata"]
     name = f"{metadata.get('namespace')}/{metadata['name']}"
     return str(metadata.get("creationTimestamp")), name not in replaced

@@ -89,7 +89,7 @@ def summaries(runs: RunsFolder) -> list[Summary]:
 def collections(runs: RunsFolder) -> list[Summary]:
     """The evidence of clusters that is in folders of its own, oldest first.
 
-    The names of two of one second say nothing of their order: then the archives are asked.
+    Names know the second alone: where two share one, their archives say which is older.
     """
     folders = (path.parent for path in runs.path.glob(f"*/{EVIDENCE}") if path.is_file())
     alone = [
@@ -99,12 +99,11 @@ def collections(runs: RunsFolder) -> list[Summary]:
     ]
     seconds = {folder: run_ids.started(folder.name) or 0.0 for folder in alone}
     shared = Counter(seconds.values())
-    found = [
-        Summary(folder.name, COLLECTED, "", "", "", _collected_at(folder) or second)
-        if shared[second] > 1
-        else Summary(folder.name, COLLECTED, "", "", "", second)
+    times = {
+        folder: (_collected_at(folder) if shared[second] > 1 else None) or second
         for folder, second in seconds.items()
-    ]
+    }
+    found = [Summary(folder.name, COLLECTED, "", "", "", time) for folder, time in times.items()]
     return sorted(found, key=_moment)
 
 
