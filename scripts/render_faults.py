@@ -72,7 +72,7 @@ two workers, and kills something at a random moment of each submission: a pod wi
 a Kubernetes node as by a power cut, the API server's process. A witness outside the cluster counts
 the drivers that start and end. With exit 5 nothing was sent. With 6 nobody knows whether the head
 has the job, and its record stays UNFINISHED. With 20 the head was lost: nobody can say any more how
-the driver ended, and raykit does not. It is wrong where a driver had ended 3 s before.
+the driver ended, and raykit does not. It counts as wrong if a driver had ended over 3 s before.
 
 It cannot see a driver that dies before its first request, nor tasks that Ray tries again, which it
 may. One fault strikes at a time, and the next submission waits until the cluster is whole again.

@@ -99,7 +99,7 @@ def _failed(one):
     if LOST not in one.text or one.status != "FAILED":
         return "it does not say that the head was lost"
     if one.earlier > NOTICED_SECONDS:
-        return "nobody is said to know how it ended, and it had run to its end before"
+        return "it says that nobody knows how the driver ended, which had ended long before"
     return None
 
 

@@ -231,7 +231,7 @@ def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobT
         )
     if fate == LACKS_CODE:
         return JobTimeoutError(
-            f"the job {name} still waits after {seconds:g} s until its local code is on the head",
+            f"the job {name} still waits for its local code after {seconds:g} s",
             next=f"raykit attach {name} uploads it and follows the job; raykit stop {name} ends it",
         )
     still = "is still PENDING" if pending else "still runs"

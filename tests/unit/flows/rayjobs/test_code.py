@@ -187,7 +187,7 @@ def test_a_time_out_before_the_code_is_on_the_head_says_so_too(attach, api):
     api.kept["pods"].clear()
     run, _ = attach(timeout=0.01)
     assert run.exit_code == 22
-    assert run.error.what.endswith("until its local code is on the head")
+    assert run.error.what == "the job job-1 still waits for its local code after 0.01 s"
     assert run.error.next == UPLOADS
 
 
