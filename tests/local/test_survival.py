@@ -1,5 +1,6 @@
 """A task survives its Ray node: the answer is right, the loss is in the record and the verdict."""
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -47,10 +48,12 @@ def held_task(running):
     for task in tasks:
         raylet = parent(task)
         if raylet in raylets:
-            os.kill(task, signal.SIGSTOP)
-            if title(task).startswith(TASK):
-                return raylet, task
-            os.kill(task, signal.SIGCONT)
+            # A worker that is idle by now may end.
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                os.kill(task, signal.SIGSTOP)
+                if title(task).startswith(TASK):
+                    return raylet, task
+                os.kill(task, signal.SIGCONT)
     return None
 
 

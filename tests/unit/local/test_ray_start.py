@@ -45,11 +45,9 @@ def test_every_port_but_ray_clients_is_chosen_by_who_listens_there():
 
 
 def test_the_port_of_ray_client_is_free_and_none_that_the_kernel_gives_away(monkeypatch):
-    with socket.socket() as taken, socket.socket() as free:
-        for each in (taken, free):
-            each.bind(("", 0))
-        ports = [taken.getsockname()[1], free.getsockname()[1]]
-        free.close()
+    with socket.socket() as taken:
+        taken.bind(("", ray_start._free_port()))
+        ports = [taken.getsockname()[1], ray_start._free_port()]
         monkeypatch.setattr(ray_start, "QUIET_PORTS", ports)
         monkeypatch.setattr(ray_start, "TRIES", len(ports))
         for _ in range(8):
