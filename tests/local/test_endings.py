@@ -105,7 +105,9 @@ def test_every_ending_is_said_and_filed_and_leaves_no_head(
     assert "Traceback" not in err
     (record,) = [cli("runs", "show", "last", "-o", "json").envelope["data"]]
     assert (record["status"], record["exit_code"]) == (status, code)
-    assert record["log"]["bytes"] == (cli.runs / record["id"] / "driver.log").stat().st_size
+    log = cli.runs / record["id"] / "driver.log"
+    # A run that is interrupted before it is followed has no log.
+    assert record["log"].get("bytes") == (log.stat().st_size if log.exists() else None)
 
 
 @pytest.mark.usefixtures("waits_for_the_stop")
