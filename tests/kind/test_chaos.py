@@ -21,6 +21,7 @@ import pytest
 from tests import chaos
 from tests.faults import TABLE
 from tests.kind.outside import gateway
+from tests.servers import Server
 
 SUBMITS = int(os.environ.get("RAYKIT_CHAOS_SUBMITS", "50"))
 SEED = int(os.environ.get("RAYKIT_CHAOS_SEED", "1"))
@@ -82,7 +83,7 @@ class Witness:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        self.server = Server((address, 0), Handler)
         self.url = f"http://{address}:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -12,6 +12,7 @@ import yaml
 from raykit.app.main import main
 from raykit.measure.records import RunRecord
 from raykit.testing import FakeHead
+from tests.servers import Server
 
 
 @pytest.fixture(autouse=True)
@@ -328,10 +329,6 @@ def api():
 
         def log_message(self, *_):
             pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 64  # five by default: more connections at once are reset
 
     httpd = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})

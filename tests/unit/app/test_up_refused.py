@@ -85,6 +85,5 @@ def test_an_api_server_that_does_not_answer_has_refused_nothing(small, raykit, s
         return answer(method, path, query, body)
 
     monkeypatch.setattr(small, "answer", cuts)
-    monkeypatch.setattr("socketserver.BaseServer.handle_error", lambda *_: None)
     code, _, said = raykit("up", "-f", spec, "--yes")
     assert (code, "evidence kept" in said) == (5, False)

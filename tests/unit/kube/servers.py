@@ -4,6 +4,8 @@ import contextlib
 import http.server
 import threading
 
+from tests.servers import Server
+
 
 class Answers(http.server.BaseHTTPRequestHandler):
     """`say(data)` answers with JSON; nothing is logged."""
@@ -15,11 +17,6 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, *_):
         pass
 
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -17,6 +17,7 @@ from raykit.submission.answers import BusyHeadError, LostConnectionError, NotRay
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 from raykit.testing import FakeHead, recorded
+from tests.servers import Server
 
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
@@ -187,7 +188,7 @@ def self_signed(tmp_path, certificate):
     words = ["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost", "-keyout"]
     done = subprocess.run(["openssl", *words, key, "-out", certificate], capture_output=True)
     assert done.returncode == 0, done.stderr
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server = Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
