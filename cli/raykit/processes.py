@@ -58,7 +58,8 @@ def run(
 
     stdin: text for its standard input. env: its whole environment; None: ours. timeout: seconds.
     check: whether an exit status other than 0 is an error. next: the hint of the error.
-    Errors: `error` if it fails or exceeds the timeout, MissingError (4) if it does not exist.
+    Errors: `error` if it cannot be started, fails or exceeds the timeout; MissingError (4) if it
+    does not exist.
     """
     try:
         done = subprocess.run(
@@ -75,6 +76,12 @@ def run(
         )
     except FileNotFoundError as missing:
         raise MissingError(f"{argv[0]} is not on PATH", next=next) from missing
+    except OSError as refused:  # no program of this machine, or one that is being replaced
+        raise error(
+            f"{Path(argv[0]).name} could not be started",
+            evidence=[f"$ {shlex.join(argv)}", refused.strerror or str(refused)],
+            next=next,
+        ) from refused
     except subprocess.TimeoutExpired as late:
         raise error(
             f"{Path(argv[0]).name} did not end within {timeout:g} s",
