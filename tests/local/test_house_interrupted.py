@@ -38,7 +38,7 @@ class Running:
 
 
 def _family(pid, others):
-    """The processes below one, and others by their ids: whoever gets an id later is another."""
+    """The processes below one, and others by their ids, whose ids may be given away later."""
     psutil = pytest.importorskip("psutil")
     found = set(psutil.Process(pid).children(recursive=True))
     for other in others - {process.pid for process in found}:

@@ -13,7 +13,7 @@ from raykit.containers import image as own_image
 from raykit.errors import ConflictError, MissingError
 from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
-from raykit.measure.records import beside
+from raykit.measure.records import replacing
 from raykit.objects import Object, ray_cluster_of
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
@@ -176,13 +176,10 @@ def _data(path: Path) -> bytes | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        with beside(path, temporary) as out:
+        with replacing(path, path.with_name(f".{path.name}.new")) as out:
             out.write(data)
-        temporary.replace(path)
     except OSError as error:
         raise _unusable(path, "written", error) from error
 

@@ -69,6 +69,13 @@ LACKS_CODE = "lacks-its-code"
 with the head that was started for it, goes on, did not stop when asked, did not answer when asked
 to stop, was never submitted, its submission got no answer, or it waits for its code."""
 
+AFTERWARDS = {
+    GOES_ON: "raykit attach {name} follows it; raykit stop {name} ends it",
+    LACKS_CODE: "raykit attach {name} uploads it and follows the job; raykit stop {name} ends it",
+    STOP_UNKNOWN: "raykit stop {name} asks again; raykit attach {name} shows how it ended",
+}
+"""What to run for a job that may go on."""
+
 USAGE_LINE = re.compile(r"usage: |[^\s:]+: error: ", re.I)
 """What argparse and similar parsers print before they exit with status 2."""
 
@@ -166,7 +173,7 @@ def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserE
     status: the job's last status in Ray's words; fate: one of the words above.
     """
     name = record.submission_id
-    follow_or_stop = f"raykit attach {name} follows it; raykit stop {name} ends it"
+    afterwards = {its_fate: text.format(name=name) for its_fate, text in AFTERWARDS.items()}
     what, next_ = {
         STOPPED_BY_US: (
             f"interrupted: the job {name} was stopped and its log saved",
@@ -176,10 +183,10 @@ def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserE
             f"interrupted: the job {name} was {status}; it ended with its head",
             f"raykit runs show {record.id}",
         ),
-        GOES_ON: (f"interrupted: the job {name} goes on", follow_or_stop),
+        GOES_ON: (f"interrupted: the job {name} goes on", afterwards[GOES_ON]),
         LACKS_CODE: (
             f"interrupted: the job {name} waits until its local code is on the head",
-            f"raykit attach {name} uploads it and follows the job; raykit stop {name} ends it",
+            afterwards[LACKS_CODE],
         ),
         NOT_STOPPED: (
             f"interrupted: the job {name} was asked to stop and is still {status}",
@@ -187,12 +194,12 @@ def interrupted(record: RunRecord, status: str, fate: str) -> InterruptedByUserE
         ),
         STOP_UNKNOWN: (
             f"interrupted: the job {name} was asked to stop; whether it did is unknown",
-            f"raykit stop {name} asks again; raykit attach {name} shows how it ended",
+            afterwards[STOP_UNKNOWN],
         ),
         NOT_SENT: ("interrupted before the job was submitted", "run the same command again"),
         UNCERTAIN: (
             f"interrupted while the job {name} was submitted: whether the head has it is unknown",
-            follow_or_stop,
+            afterwards[GOES_ON],
         ),
     }[fate]
     return InterruptedByUserError(what, next=next_)
@@ -227,18 +234,18 @@ def timed_out(record: RunRecord, status: str, fate: str, seconds: float) -> JobT
         return JobTimeoutError(
             f"the job {name} was asked to stop after {seconds:g} s; whether it did is unknown",
             evidence=_message_of(record, pending),
-            next=f"raykit stop {name} asks again; raykit attach {name} shows how it ended",
+            next=AFTERWARDS[STOP_UNKNOWN].format(name=name),
         )
     if fate == LACKS_CODE:
         return JobTimeoutError(
             f"the job {name} still waits for its local code after {seconds:g} s",
-            next=f"raykit attach {name} uploads it and follows the job; raykit stop {name} ends it",
+            next=AFTERWARDS[LACKS_CODE].format(name=name),
         )
     still = "is still PENDING" if pending else "still runs"
     return JobTimeoutError(
         f"the job {name} {still} after {seconds:g} s",
         evidence=_message_of(record, pending),
-        next=f"raykit attach {name} follows it; raykit stop {name} ends it",
+        next=AFTERWARDS[GOES_ON].format(name=name),
     )
 
 

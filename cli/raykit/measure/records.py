@@ -36,8 +36,8 @@ __all__ = [
     "UNFINISHED",
     "RunRecord",
     "RunsFolder",
-    "beside",
     "into",
+    "replacing",
     "unwritable",
     "write_atomically",
 ]
@@ -283,21 +283,32 @@ def into(path: Path, next: str = "") -> Iterator[BinaryIO]:
             with path.open("wb") as out:
                 yield out
             return
-        # What an earlier process of this number left may also be a link of somebody else's.
+        with replacing(path, temporary) as out:
+            yield out
+    except OSError as error:
+        raise unwritable(path, error, next) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, temporary: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when it is whole; until then it is `temporary`.
+
+    Errors: OSError; nothing is left of it then.
+    """
+    try:
+        # What an earlier process left under this name may also be a link of somebody else's.
         temporary.unlink(missing_ok=True)
-        with beside(path, temporary) as out:
+        with _beside(path, temporary) as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error, next) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
-def beside(path: Path, temporary: Path) -> BinaryIO:
+def _beside(path: Path, temporary: Path) -> BinaryIO:
     """A new file that will replace `path`, with the permissions of the file that is there, if any.
 
     Errors: OSError, also if `temporary` exists.

@@ -11,16 +11,10 @@ from raykit.measure.experiment import experiments
 from raykit.measure.experiment.experiments import Experiment, Made
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
 from raykit.measure.keeping.evidence import EVIDENCE
-from raykit.measure.records import EVENTS, LOG, RunsFolder
+from raykit.measure.records import EVENTS, LOG
 
 OLD, NEW = 1.0, 4e9
 """Ends long ago, and in a hundred years."""
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("RAYKIT_RUNS", str(tmp_path / "runs"))
-    return RunsFolder(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -6,18 +6,11 @@ import json
 import pytest
 
 from raykit.endpoint import Ended, Endpoint
-from raykit.measure.records import RunsFolder
 
 LOG = """2026-11-26 10:00:05,000 INFO cli.py:39 -- Job submission server address: http://x:8265
 {"raykit": 1, "event": "start", "job": "fib", "time": 1795687210.5, "arguments": {"size": 9}}
 {"raykit": 1, "event": "result", "task_cpus": 2, "work": {"size": 9}, "data": {}}
 """
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("RAYKIT_RUNS", str(tmp_path / "runs"))
-    return RunsFolder(tmp_path / "runs")
 
 
 @pytest.fixture

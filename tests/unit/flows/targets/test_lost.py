@@ -10,7 +10,7 @@ from raykit.endpoint import Endpoint
 from raykit.flows.targets import lost
 from raykit.local import folders, warm
 from raykit.local.warm import WarmHead
-from raykit.measure.records import LOG, RECORD, RunsFolder
+from raykit.measure.records import LOG, RECORD
 from raykit.phases import Phase
 from raykit.submission.jobs_api import JobsApi
 
@@ -23,12 +23,6 @@ HEAD_LOST = "the job job-1 FAILED: the head was lost before it said how the driv
 UNSENT = "the job job-1 was never submitted: there is nothing to follow"
 KNOWN_NO_MORE = "the job job-1 of the run run-1 is gone"
 NOBODY_KNOWS = "its submission got no answer: nobody knows whether the job began"
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("RAYKIT_RUNS", str(tmp_path / "runs"))
-    return RunsFolder(tmp_path / "runs")
 
 
 @pytest.fixture
