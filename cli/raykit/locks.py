@@ -42,6 +42,8 @@ def held(name: str, doing: str, *, wait: float = 0.0, within: Path | None = None
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
+        # A program that another thread is starting has the descriptor too, until its exec.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

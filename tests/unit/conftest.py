@@ -22,14 +22,15 @@ def no_secrets(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def folder_without_heads(tmp_path_factory):
-    return tmp_path_factory.mktemp("runtime")
+def own_folders(tmp_path_factory):
+    return {name: str(tmp_path_factory.mktemp(name)) for name in ("runtime", "state")}
 
 
 @pytest.fixture(autouse=True)
-def no_local_heads(monkeypatch, folder_without_heads):
-    """Heads that somebody keeps on this machine are not seen."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder_without_heads))
+def no_other_raykit(monkeypatch, own_folders):
+    """Heads that somebody keeps on this machine are not seen, and locks of others not met."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", own_folders["runtime"])
+    monkeypatch.setenv("XDG_STATE_HOME", own_folders["state"])
 
 
 @pytest.fixture

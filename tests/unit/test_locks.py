@@ -50,6 +50,20 @@ def test_a_killed_holder_holds_nothing(holder):
         assert (locks.folder() / "it.lock").read_text() == f"{os.getpid()}\n"
 
 
+def test_a_lock_ends_with_its_block_though_a_new_process_still_has_its_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with locks.held("it", "one"):
+        child = os.fork()
+        if not child:
+            signal.pause()
+    try:
+        with locks.held("it", "two"):
+            assert (locks.folder() / "it.lock").read_text() == f"{os.getpid()}\n"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 def test_a_waiting_one_gets_it_when_the_holder_ends(holder):
     holder.terminate()
     with locks.held("it", "two", wait=240):

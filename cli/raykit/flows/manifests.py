@@ -13,8 +13,8 @@ from raykit.containers import image as own_image
 from raykit.errors import ConflictError, MissingError
 from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
-from raykit.measure.records import replacing
 from raykit.objects import Object, ray_cluster_of
+from raykit.replacing import replacing
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
 from raykit.spec.rules import jobs

@@ -1,0 +1,50 @@
+"""Replaces a file as a whole, or leaves it as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def replacing(path: Path, temporary: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when it is whole; until then it is `temporary`.
+
+    Errors: OSError; nothing is left of it then.
+    """
+    try:
+        # What an earlier process left under this name may also be a link of somebody else's.
+        temporary.unlink(missing_ok=True)
+        with _beside(path, temporary) as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _beside(path: Path, temporary: Path) -> BinaryIO:
+    """A new file that will replace `path`, with the permissions of the file that is there, if any.
+
+    Errors: OSError, also if `temporary` exists.
+    """
+    try:
+        old = path.stat()
+    except OSError:
+        return temporary.open("xb")
+    mode = stat.S_IMODE(old.st_mode) & 0o777
+    # It may get another group, whose members had the rights of others.
+    at_most = mode & (0o707 | (mode & 0o007) << 3)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, at_most)
+    new = os.fstat(descriptor)
+    if not path.is_symlink() and (new.st_uid, new.st_gid) == (old.st_uid, old.st_gid):
+        # Some file systems have no permissions to change; the file then stays narrower.
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, mode)
+    return os.fdopen(descriptor, "wb")
