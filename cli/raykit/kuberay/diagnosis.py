@@ -21,6 +21,9 @@ from raykit.spec.names import CLUSTER_LABEL
 NO_SUCH_IMAGE = {"ErrImageNeverPull", "InvalidImageName"}
 NO_PULL = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
 BAD_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+UNSEEN_ENDS = {"Unknown", "ContainerStatusUnknown"}
+"""Reasons of an end that nobody saw: the Kubernetes node went down with the container, whose exit
+code, 255 or 137, is then made up by containerd or the kubelet."""
 AT_ONCE, SOON, LATER = 0.0, 8.0, 12.0
 SLOW_INIT_SECONDS, HOPELESS_INIT_SECONDS = 20.0, 100.0
 GROWTH_SECONDS = 60.0
@@ -214,6 +217,7 @@ def _ended_badly(container: Object) -> bool:
     return (
         bool(ended)
         and ended.get("exitCode") != 0
+        and ended.get("reason") not in UNSEEN_ENDS
         and (
             back_off == "CrashLoopBackOff"
             or ended.get("reason") == "OOMKilled"
@@ -223,31 +227,27 @@ def _ended_badly(container: Object) -> bool:
 
 
 def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
-    ended = _last_end(container)
-    name = container["name"]
-    resources = _spec_of(pod, name).get("resources") or {}
-    limit = (resources.get("limits") or {}).get("memory", "none")
-    previous = "terminated" not in (container.get("state") or {})
-    log = (pod["metadata"]["namespace"], pod["metadata"]["name"], name, previous)
-    if ended.get("reason") == "OOMKilled":
-        return Finding(
-            f"crash:{pod['metadata']['name']}",
-            f"container {name} ran out of memory: its limit is {limit}",
-            (f"pod {pod['metadata']['name']}: OOMKilled, exit code {ended.get('exitCode')}",),
-            "give it more: `memory` in the spec",
-            AT_ONCE,
-            log,
-            pod["metadata"]["name"],
-        )
-    return Finding(
-        f"crash:{pod['metadata']['name']}",
+    ended, state = _last_end(container), container.get("state") or {}
+    name, in_pod = container["name"], pod["metadata"]["name"]
+    limits = (_spec_of(pod, name).get("resources") or {}).get("limits") or {}
+    what = (
         f"container {name} ends again and again (exit code {ended.get('exitCode')}, "
-        f"{container.get('restartCount', 0)} restarts)",
-        tuple(text for text in (ended.get("message", ""),) if text),
-        _describe(pod, scene),
-        AT_ONCE,
-        log,
-        pod["metadata"]["name"],
+        f"{container.get('restartCount', 0)} restarts)"
+    )
+    evidence, repair = ended.get("message", ""), _describe(pod, scene)
+    if ended.get("reason") == "OOMKilled":
+        what = f"container {name} ran out of memory: its limit is {limits.get('memory', 'none')}"
+        evidence = f"pod {in_pod}: OOMKilled, exit code {ended.get('exitCode')}"
+        repair = "give it more: `memory` in the spec"
+    return Finding(
+        f"crash:{in_pod}",
+        what,
+        tuple(filter(None, [evidence])),
+        repair,
+        # One that runs again may become ready: restarts count from the pod's first day.
+        None if "running" in state else AT_ONCE,
+        (pod["metadata"]["namespace"], in_pod, name, "terminated" not in state),
+        in_pod,
     )
 
 

@@ -170,7 +170,7 @@ CRASH = {"reason": "Error", "exitCode": 1}
 
 
 def test_out_of_memory_names_the_container_and_its_limit():
-    finding = first(pod({"running": {}}, last=OOM, restarts=1))
+    finding = first(pod(waiting("CrashLoopBackOff"), last=OOM, restarts=1))
     assert finding.what == "container ray-head ran out of memory: its limit is 2Gi"
     assert finding.next == "give it more: `memory` in the spec"
     assert finding.patience == 0
@@ -189,6 +189,18 @@ def test_a_container_that_lies_ended_has_its_log_in_this_run():
 
 def test_one_restart_is_no_crash_loop():
     assert first(pod({"running": {}}, last=CRASH, restarts=1)) is None
+
+
+@pytest.mark.parametrize("end", [OOM, CRASH])
+def test_a_container_that_runs_again_may_become_ready(end):
+    assert first(pod({"terminated": end}, restarts=2)).patience == 0
+    assert first(pod({"running": {}}, last=end, restarts=2)).patience is None
+
+
+@pytest.mark.parametrize(("reason", "code"), [("Unknown", 255), ("ContainerStatusUnknown", 137)])
+@pytest.mark.parametrize("state", [{"running": {}}, waiting("CrashLoopBackOff")])
+def test_a_container_that_went_down_with_its_kubernetes_node_did_not_crash(state, reason, code):
+    assert first(pod(state, last={"reason": reason, "exitCode": code}, restarts=2)) is None
 
 
 def test_a_container_that_cannot_be_made_is_quoted():
