@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from tests.programs import write_program
+
 PATIENCE_SECONDS = 240.0
 REAL = [sys.executable, "-m", "raykit"]
 START = {
@@ -27,7 +29,8 @@ def noting_raykit(here, real=REAL):
     """
     (here / "bin").mkdir()
     program = here / "bin" / "raykit"
-    program.write_text(
+    write_program(
+        program,
         f"#!{sys.executable}\n"
         "import json, os, sys\n"
         "if sys.argv[1:2] not in (['__complete'], ['completion']):\n"
@@ -36,9 +39,8 @@ def noting_raykit(here, real=REAL):
         "import subprocess\n"
         f"code = subprocess.run({[*real]!r} + sys.argv[1:]).returncode\n"
         "with open('answered', 'a') as out: print(sys.argv[1:], file=out)\n"
-        "sys.exit(code)\n"
+        "sys.exit(code)\n",
     )
-    program.chmod(0o755)
 
 
 class Typist:

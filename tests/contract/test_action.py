@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.composite_action import Action, environment
+from tests.programs import write_program
 
 ROOT = Path(__file__).parents[2]
 PATH = ROOT / ".github" / "actions" / "bench" / "action.yml"
@@ -23,7 +24,8 @@ def recorder(tmp_path):
     """A program in raykit's place that writes down its words; `recorder.calls()`."""
     path = tmp_path / "recorder"
     log = tmp_path / "calls"
-    path.write_text(
+    write_program(
+        path,
         f"#!{sys.executable}\n"
         "import os, sys\n"
         f"with open({str(log)!r}, 'a') as out:\n"
@@ -31,9 +33,8 @@ def recorder(tmp_path):
         "if sys.argv[1] == 'bench':\n"
         "    print('| a table |')\n"
         "    print('said on stderr', file=sys.stderr)\n"
-        "    sys.exit(int(os.environ.get('ENDS_WITH', '0')))\n"
+        "    sys.exit(int(os.environ.get('ENDS_WITH', '0')))\n",
     )
-    path.chmod(0o755)
 
     class Recorder:
         program = str(path)

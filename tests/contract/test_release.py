@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from raykit import versions
+from tests.programs import write_program
 from tests.release_workflow import EXPRESSION, PATH, Release
 
 WORKFLOW = yaml.safe_load(PATH.read_text("utf-8"))
@@ -100,8 +101,7 @@ def test_wheel_and_chart_are_built_tried_and_summed(release):
 def test_the_release_has_the_notes_the_image_and_the_files(release):
     tools = release.world / "bin"
     tools.mkdir()
-    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$RUNNER_TEMP/said"\n')
-    (tools / "gh").chmod(0o755)
+    write_program(tools / "gh", '#!/bin/sh\nprintf "%s\\n" "$@" > "$RUNNER_TEMP/said"\n')
     release.variables["PATH"] = f"{tools}:{release.variables['PATH']}"
     (release.folder / "dist").mkdir()
     (release.folder / "dist" / "a.whl").touch()

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests import registry
+from tests.programs import write_program
 from tests.release_workflow import Release
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
@@ -20,8 +21,8 @@ def test_image_and_chart_of_a_release_are_in_the_registry(lab, tmp_path):
         # The runner has raykit from the wheel; here it is the one under test.
         clean = release.world / "clean" / "bin"
         clean.mkdir(parents=True)
-        (clean / "raykit").write_text(f'#!/bin/sh\nexec {sys.executable} -m raykit "$@"\n')
-        (clean / "raykit").chmod(0o755)
+        this_raykit = f'#!/bin/sh\nexec {sys.executable} -m raykit "$@"\n'
+        write_program(clean / "raykit", this_raykit)
         release.variables |= {k: v for k, v in os.environ.items() if k.startswith("DOCKER_")}
         for step in ("check", "chart", "image", "push-chart"):
             code, said = release.run(step)

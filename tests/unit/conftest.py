@@ -12,6 +12,7 @@ import yaml
 from raykit.app.main import main
 from raykit.measure.records import RunRecord
 from raykit.testing import FakeHead
+from tests.programs import write_program
 from tests.servers import Server
 
 
@@ -109,9 +110,8 @@ def tools(tmp_path, monkeypatch):
 
     def write(**scripts):
         for name, script in scripts.items():
-            path = folder / name
-            path.write_text(f'#!/bin/sh\necho "{name} $*" >> {folder}/called\n{script}\n')
-            path.chmod(0o755)
+            text = f'#!/bin/sh\necho "{name} $*" >> {folder}/called\n{script}\n'
+            write_program(folder / name, text)
         return folder
 
     write.called = lambda: (folder / "called").read_text().splitlines()

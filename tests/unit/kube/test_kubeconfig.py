@@ -14,6 +14,7 @@ from raykit.errors import MissingError
 from raykit.kube import kubeconfig as kubeconfigs
 from raykit.kube.access import access
 from raykit.kube.connection import Kubernetes
+from tests.programs import write_program
 
 
 def write(path, text):
@@ -129,8 +130,7 @@ def with_program(path, **keys):
 
 
 def login(folder, script):
-    path = write(folder / "login", f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
+    write_program(folder / "login", f"#!/bin/sh\n{script}\n")
 
 
 def test_a_program_beside_the_kubeconfig_gives_the_token(tmp_path, monkeypatch):

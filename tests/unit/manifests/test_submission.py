@@ -14,6 +14,7 @@ from raykit.manifests.render import render
 from raykit.manifests.submission import Deletion, Lifetime, Submission
 from raykit.spec import names
 from raykit.spec.load import load
+from tests.programs import write_program
 
 SPEC = "name: c\nnamespace: n\nhead: {taskCpus: 1, memory: 2Gi}\n"
 PROGRAM = "print('$HOME', \"`id`\")\n"
@@ -131,9 +132,7 @@ def test_no_value_is_changed_on_its_way_to_the_submitter(variables):
 def test_the_shell_of_the_pod_runs_the_program_unchanged(tmp_path):
     import subprocess
 
-    stub = tmp_path / "ray"
-    stub.write_text('#!/bin/sh\necho "ray $*"\n')
-    stub.chmod(0o755)
+    write_program(tmp_path / "ray", '#!/bin/sh\necho "ray $*"\n')
     (tmp_path / "python").symlink_to("/bin/echo")
     item = submission.on_cluster(job(Lifetime(deadline=9)), cluster())
     command = [expanded(word) for word in container(item)["command"]]
@@ -159,8 +158,7 @@ def test_the_shell_of_the_pod_runs_the_program_unchanged(tmp_path):
 def test_only_the_deadline_stops_the_job(tmp_path, follow, words):
     import subprocess
 
-    (tmp_path / "ray").write_text(f"#!/bin/sh\n{follow}\n")
-    (tmp_path / "ray").chmod(0o755)
+    write_program(tmp_path / "ray", f"#!/bin/sh\n{follow}\n")
     (tmp_path / "python").symlink_to("/bin/echo")
     item = submission.on_cluster(job(Lifetime(deadline=1)), cluster())
     command = [expanded(word) for word in container(item)["command"]]

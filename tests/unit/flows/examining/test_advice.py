@@ -10,6 +10,7 @@ from raykit.errors import Interrupt, KubernetesError, UsageError
 from raykit.flows.examining import advice, quick
 from raykit.flows.targets.kinds import OwnHead
 from raykit.flows.targets.where import Where
+from tests.programs import write_program
 from tests.unit.app.test_clusters import cluster, listed
 from tests.unit.app.test_doctor import ready, with_label
 from tests.unit.conftest import ApiServer
@@ -304,8 +305,7 @@ def test_a_program_that_gives_credentials_is_asked_once(
     asked = tmp_path / "asked"
     status = {"kind": "ExecCredential", "status": {"token": "letter"}}
     program = tmp_path / "gives"
-    program.write_text(f"#!/bin/sh\necho asked >> {asked}\necho '{json.dumps(status)}'\n")
-    program.chmod(0o755)
+    write_program(program, f"#!/bin/sh\necho asked >> {asked}\necho '{json.dumps(status)}'\n")
     run = {"command": str(program), "apiVersion": "client.authentication.k8s.io/v1"}
     kubeconfig(place.url, context="prod", user={"exec": run})
     code, _, said = up()
