@@ -29,6 +29,7 @@ LONGEST = 256 * 1024
 DEEPEST = 20
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_LONG_WHOLE = re.compile(r"-?[1-9][0-9]{18,}")
 _PLAIN_FRACTION = re.compile(r"-?[0-9]{1,18}\.[0-9]{0,18}")
 _PREFIX = "tag:yaml.org,2002:"
 
@@ -204,6 +205,8 @@ def _scalar(text: str, tag: str) -> tuple[Any, str | None]:
     if tag == "int":
         if _PLAIN_WHOLE.fullmatch(text):
             return int(text), None
+        if _LONG_WHOLE.fullmatch(text):
+            return 0, "has more than 18 digits: write fewer, or quote it"
         return 0, f"YAML reads {text} as another number: write it in plain digits, or quote it"
     if tag == "bool":
         if text in {"true", "false"}:

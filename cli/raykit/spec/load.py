@@ -15,10 +15,9 @@ from raykit.spec import changes, document, validate
 from raykit.spec.document import Document
 from raykit.spec.model import ClusterSpec
 from raykit.spec.problems import Path, Problem
+from raykit.spec.rules import stand_ins
 from raykit.spec.wording import explained
 
-# Values in place of required ones that are missing or wrong, so that the rest can be checked.
-_STAND_INS: dict[str, Any] = {"name": "stand-in", "memory": "4Gi", "head": {"memory": "4Gi"}}
 _ROUNDS = 5
 _OPTIONS = "the spec with the options given"
 _LOOK = "change the options, or the spec: raykit explain"
@@ -145,7 +144,7 @@ def _model(read_document: Document) -> tuple[ClusterSpec | None, list[Problem]]:
     value = copy.deepcopy(read_document.value)
     known = {problem.path for problem in read_document.problems}
     for path in sorted(known, key=len, reverse=True):
-        _without(value, path)
+        stand_ins.put(value, path)
     for _ in range(_ROUNDS):
         try:
             spec = ClusterSpec.model_validate(value)
@@ -155,7 +154,7 @@ def _model(read_document: Document) -> tuple[ClusterSpec | None, list[Problem]]:
                 if problem.path not in known:
                     problems.append(problem)
                     known.add(problem.path)
-                _without(value, problem.path)
+                stand_ins.put(value, problem.path)
     return None, problems
 
 
@@ -167,24 +166,6 @@ def _empty(read_document: Document, known: set[Path]) -> list[Problem]:
     message = "has no value: give one, or leave the key out"
     empty = [path for path in read_document.empty if path not in known and "patch" not in path]
     return [read_document.locate(Problem(path, message)) for path in empty]
-
-
-def _without(value: Any, path: Path) -> None:
-    """Remove the value at a path, or replace it by a stand-in if it is required."""
-    if not path:
-        return
-    for part in path[:-1]:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return
-    last = path[-1]
-    if isinstance(value, list) and isinstance(last, int):
-        value[last] = {"name": f"stand-in-{last}", "memory": "4Gi"}
-    elif isinstance(value, dict):
-        value.pop(last, None)
-        if last in _STAND_INS and (last != "name" or path[0] in {"name", "workers"}):
-            value[last] = copy.deepcopy(_STAND_INS[last])
 
 
 def _rests_on(problem: Problem, wrong: Iterable[Path]) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterator
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from raykit.spec.document import Document
@@ -29,11 +30,21 @@ def explained(invalid: ValidationError, document: Document) -> list[Problem]:
 
 def known_keys(path: Path) -> list[str]:
     """The keys that a spec allows below a path; empty if it allows any key."""
+    return list(fields_of(path) or ())
+
+
+def fields_of(path: Path) -> dict[str, FieldInfo] | None:
+    """The fields of the part of a spec at a path by their keys; None if no part belongs there."""
+    model = _model(annotation_at(path))
+    return None if model is None else {_alias(field, key): field for key, field in _fields(model)}
+
+
+def annotation_at(path: Path) -> Any:
+    """The type of the value at a path of a spec; None where the model says nothing of it."""
     annotation: Any = ClusterSpec
     for part in path:
-        annotation = _inside(annotation, part)
-    model = _model(annotation)
-    return [] if model is None else [_alias(field, key) for key, field in _fields(model)]
+        annotation = _plain(_inside(_plain(annotation), part))
+    return annotation
 
 
 def _problem(error: ErrorDetails, document: Document) -> Problem:
@@ -96,7 +107,7 @@ def _unknown(path: Path) -> str:
 
 def _inside(annotation: Any, part: str | int) -> Any:
     if isinstance(part, int):
-        return next(iter(get_args(annotation)), None)
+        return next(iter(get_args(annotation)), None) if get_origin(annotation) is list else None
     model = _model(annotation)
     for key, field in _fields(model) if model else ():
         if _alias(field, key) == part:
@@ -104,10 +115,15 @@ def _inside(annotation: Any, part: str | int) -> Any:
     return None
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
+def _plain(annotation: Any) -> Any:
+    """A type without `None` and without the rules that are annotated to it."""
     if get_origin(annotation) in {Union, types.UnionType}:
         choices = (choice for choice in get_args(annotation) if choice is not type(None))
         annotation = next(choices, None)
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return annotation if is_model else None
 

@@ -12,6 +12,7 @@ from raykit.spec.load import inspect, load, load_file, overridden
 from raykit.spec.problems import dotted
 
 HEAD = "name: c\nhead:\n  taskCpus: 2\n  memory: 4Gi\n"
+UNFIT = "name: c\nhead:\n  memory: 2Gi\n"  # the head must offer task CPUs
 GROUP = "name: c\nhead:\n  memory: 2Gi\nworkers:\n- name: w\n  memory: 1Gi\n"
 
 
@@ -117,6 +118,35 @@ def test_a_group_has_defaults_for_all_but_name_and_memory():
             GROUP + "  replicas: 3\n  maxReplicas: 2\n  typo: 1\n",
             [("workers[0].replicas", 7, 13), ("workers[0].typo", 9, 3)],
         ),
+        # items of the wrong kind, and required fields with a wrong value, beside a broken rule
+        (UNFIT + "  volumes: [5]\n", [("head.taskCpus", 2, 1), ("head.volumes[0]", 4, 13)]),
+        (
+            UNFIT + "  volumes: [{name: v, mountPath: v, claim: c}]\n",
+            [("head.taskCpus", 2, 1), ("head.volumes[0].mountPath", 4, 34)],
+        ),
+        (UNFIT + "  envFrom: [mine]\n", [("head.taskCpus", 2, 1), ("head.envFrom[0]", 4, 13)]),
+        (
+            UNFIT + "  sidecars: [{name: s}]\n",
+            [("head.taskCpus", 2, 1), ("head.sidecars[0].image", 4, 14)],
+        ),
+        (UNFIT + "jobs: [fib]\n", [("head.taskCpus", 2, 1), ("jobs[0]", 4, 8)]),
+        (
+            UNFIT + "jobs: [{name: a, job: fib, arguments: [no, 5]}]\n",
+            [
+                ("head.taskCpus", 2, 1),
+                ("jobs[0].arguments[0]", 4, 40),
+                ("jobs[0].arguments[1]", 4, 44),
+            ],
+        ),
+        (UNFIT + "pullSecrets: [5]\n", [("head.taskCpus", 2, 1), ("pullSecrets[0]", 4, 15)]),
+        (
+            UNFIT + "networkPolicy: {enabled: true, apiServer: [no], egress: [10.0.0.0/8]}\n",
+            [
+                ("head.taskCpus", 2, 1),
+                ("networkPolicy.apiServer[0]", 4, 44),
+                ("networkPolicy.egress[0]", 4, 58),
+            ],
+        ),
     ],
 )
 def test_each_problem_has_its_path_line_and_column(text, expected):
@@ -173,6 +203,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_problem():
         (HEAD + "rayVersion: 3.10\n", 'must be text: quote it, "3.10"'),
         (HEAD + "  env: {A: no}\n", "YAML reads no as false: write false, or quote it"),
         (GROUP + "  replicas: 012\n", "YAML reads 012 as another number"),
+        (GROUP + f"  replicas: {10**18}\n", "has more than 18 digits"),
         (GROUP + "  replicas: '2'\n", "must be a whole number: write 2 without quotes"),
         (HEAD + "auth: {mode: open}\n", "must be token or disabled"),
         (HEAD.replace("4Gi", "4GB"), '"4GB" is not a Kubernetes quantity; did you mean "4Gi"?'),
