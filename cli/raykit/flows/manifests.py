@@ -22,6 +22,7 @@ from raykit.spec.rules import jobs
 KUSTOMIZATION = "kustomization.yaml"
 _NOTE = "# Rendered from {source} by `{command}`: change that file, not this.\n"
 _IS_NOTE = re.compile(rb"# Rendered from [^\n]* by `(raykit|make) render`: change that file, not ")
+_LISTED = re.compile(rb"^[ \t]*- ([a-z0-9][a-z0-9.-]*\.yaml)[ \t]*$", re.MULTILINE)
 _HASH = re.compile(r"-[0-9a-f]{8}$")
 _KIND = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 _BASE = f"""# Where `raykit up` puts it. First: kubectl create namespace {DEFAULT_NAMESPACE}
@@ -35,7 +36,7 @@ class Folder:
     """A folder, and the rendered content of its files by name.
 
     A file that does not begin with raykit's own first line is someone else's: raykit never
-    overwrites or removes it.
+    overwrites or removes it. What it removes, its kustomization also lists: a copy does not.
     """
 
     path: Path
@@ -48,8 +49,12 @@ class Folder:
 
     def stale(self) -> list[Path]:
         """Files that raykit rendered once and would not render now."""
-        present = sorted(self.path.glob("*.yaml"))
-        return [path for path in present if path.name not in self.files and _is_raykits(path)]
+        kustomization = self.path / KUSTOMIZATION
+        if not _is_raykits(kustomization):
+            return []
+        listed = [match.decode() for match in _LISTED.findall(_data(kustomization) or b"")]
+        once = [path for path in (self.path / name for name in listed) if _is_raykits(path)]
+        return [path for path in (*once, kustomization) if path.name not in self.files]
 
     def write(self) -> tuple[list[Path], list[Path]]:
         """Write drifted files and remove stale ones; return both lists.
@@ -66,9 +71,13 @@ class Folder:
                 next="move them away, or name another folder",
             )
         for path in drifted:
-            _write(path, self.files[path.name])
+            if path.name != KUSTOMIZATION:
+                _write(path, self.files[path.name])
         for path in stale:
             path.unlink(missing_ok=True)
+        # The list of files comes last: interrupted, the next command still knows what is stale.
+        if self.path / KUSTOMIZATION in drifted:
+            _write(self.path / KUSTOMIZATION, self.files[KUSTOMIZATION])
         return drifted, stale
 
     def diff(self) -> str:
@@ -185,6 +194,8 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _unusable(path: Path, done: str, error: OSError) -> MissingError:
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return MissingError(f"{path.parent} is no folder", next="name a folder")
     return MissingError(
         f"{path} cannot be {done}",
         evidence=[error.strerror or str(error)],

@@ -79,6 +79,30 @@ def test_what_is_not_rendered_any_more_is_removed_and_what_others_wrote_stays(fo
     assert {"notes.yaml", "notes.md"} < set(names(made))
 
 
+def test_a_copy_of_a_rendered_file_is_not_removed(folder):
+    made = folder("fib")
+    made.write()
+    (made.path / "backup.yaml").write_bytes(made.files["raycluster.yaml"])
+    assert [path.name for path in folder().stale()] == ["rayjob-fib.yaml"]
+    folder().write()
+    assert "backup.yaml" in names(made)
+
+
+def test_an_interrupted_removal_is_completed_by_the_next_command(folder, monkeypatch):
+    made = folder("fib")
+    made.write()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            folder().write()
+    assert folder().write()[1] == [made.path / "rayjob-fib.yaml"]
+    assert "rayjob-fib.yaml" not in names(made)
+
+
+def interrupt(*_args, **_options):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("name", ["raycluster.yaml", "kustomization.yaml"])
 def test_a_file_of_someone_else_is_in_the_way_and_nothing_is_changed(folder, name):
     made = folder()
@@ -104,7 +128,7 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_not_written(folder, tmp_path
 
 def test_a_folder_that_is_a_file_is_an_error_with_its_reason(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(MissingError, match="cannot be"):
+    with pytest.raises(MissingError, match="out is no folder"):
         manifests.folder(tmp_path / "out", Path("mine.yaml"), objects()).write()
 
 
