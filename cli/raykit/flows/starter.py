@@ -8,7 +8,8 @@ from pathlib import Path
 
 from raykit import kit
 from raykit.errors import ConflictError, MissingError, UsageError
-from raykit.spec import load, reference
+from raykit.spec import load, names, reference
+from raykit.spec.problems import Problem
 
 SCHEMA_FILE = "raykit-spec.schema.json"
 SCHEMA_LINE = "# yaml-language-server: $schema="
@@ -24,8 +25,8 @@ def write(shape: str, folder: Path, name: str | None = None) -> Path:
 
     name: of the cluster and the file; None: the shape's.
 
-    Errors: UsageError (2) for an unknown shape or an unusable name, ConflictError (8) if the file
-    exists already, MissingError (4) if the folder cannot be written.
+    Errors: UsageError (2) for an unknown shape, SpecError (3) for an unusable name, ConflictError
+    (8) if the file exists already, MissingError (4) if the folder cannot be written.
     """
     if shape not in shapes():
         near = difflib.get_close_matches(shape, shapes(), n=1)
@@ -36,9 +37,8 @@ def write(shape: str, folder: Path, name: str | None = None) -> Path:
         )
     text = (kit.root() / "deploy" / "clusters" / f"{shape}.yaml").read_text("utf-8")
     if name is not None:
+        _require_cluster_name(name, shape)
         text = re.sub(r"(?m)^name: .*$", f"name: {name}", text, count=1)
-    # This refuses an invalid name before anything is written.
-    load.load(text, f"{name or shape}.yaml")
     path = folder / f"{name or shape}.yaml"
     text = re.sub(rf"(?m)^{re.escape(SCHEMA_LINE)}.*$", f"{SCHEMA_LINE}{SCHEMA_FILE}", text)
     try:
@@ -54,3 +54,11 @@ def write(shape: str, folder: Path, name: str | None = None) -> Path:
             f"{folder} cannot be written", evidence=[str(refused)], next="choose another folder"
         ) from refused
     return path
+
+
+def _require_cluster_name(name: str, shape: str) -> None:
+    try:
+        names.cluster_name(name)
+    except ValueError as wrong:
+        problem = Problem(("name",), str(wrong))
+        raise load.error([problem], "--name", f"raykit init {shape} --name ANOTHER") from wrong

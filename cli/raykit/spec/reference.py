@@ -136,7 +136,7 @@ def _kind(annotation: Any, field: FieldInfo | None = None) -> str:
 def _is_quantity(annotation: Any, field: FieldInfo | None) -> bool:
     """Whether a field is a quantity. pydantic splits the outermost annotation, hence by id."""
     _, *wanted = get_args(fields.Quantity)
-    metadata = field.metadata if field is not None else getattr(annotation, "__metadata__", ())
+    metadata = [*(field.metadata if field else ()), *getattr(annotation, "__metadata__", ())]
     return bool(set(map(id, wanted)) & set(map(id, metadata)))
 
 

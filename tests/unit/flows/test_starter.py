@@ -28,9 +28,11 @@ def test_an_unknown_shape_names_the_nearest(tmp_path):
     assert refused.value.evidence == ("did you mean single-node?",)
 
 
-def test_a_name_that_no_cluster_may_have_writes_nothing(tmp_path):
-    with pytest.raises(SpecError):
-        starter.write("single-node", tmp_path, "A/../b")
+@pytest.mark.parametrize("name", ["A/../b", "a\\1", "a: b", "a\nb", "", "c" * 54])
+def test_a_name_that_no_cluster_may_have_writes_nothing(tmp_path, name):
+    with pytest.raises(SpecError) as refused:
+        starter.write("single-node", tmp_path, name)
+    assert refused.value.next == "raykit init single-node --name ANOTHER"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -100,6 +100,11 @@ def test_every_field_can_be_explained():
         assert entry.kind, path
 
 
+@pytest.mark.parametrize("path", ["head.memory", "head.cpu", "head.volumes.scratch"])
+def test_a_quantity_is_called_one_whether_it_is_required_or_not(path):
+    assert reference.explain(path)[0].kind == reference.QUANTITY
+
+
 def test_a_path_of_validate_can_be_explained():
     entry, below = reference.explain("workers[0].volumes[1]")
     assert entry.name == "volumes"
