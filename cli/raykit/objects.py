@@ -74,6 +74,13 @@ def last_applied(item: Object, manager: str) -> str:
     return str(max([item["metadata"].get("creationTimestamp", ""), *times]))
 
 
+def last_changed(item: Object, manager: str) -> str:
+    """The time at which a manager last applied or changed an object, else that of its creation."""
+    mine = [entry for entry in _managed(item) if entry.get("manager") == manager]
+    times = [entry.get("time", "") for entry in mine if not entry.get("subresource")]
+    return str(max([item["metadata"].get("creationTimestamp", ""), *times]))
+
+
 def applied_by(item: Object, manager: str) -> Object | None:
     """The part of an object that a manager applied: to be changed and applied again by it.
 

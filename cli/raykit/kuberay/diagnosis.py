@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from raykit.kube import contexts
 from raykit.kube.contexts import kubectl
+from raykit.kuberay.explaining import ends
 from raykit.kuberay.finding import Finding, grouped
-from raykit.kuberay.pods import is_head
-from raykit.kuberay.scheduling import GROWS, Machines, is_unschedulable, of_autoscaler
+from raykit.kuberay.pods import is_head, is_observed, is_worker, serves
+from raykit.kuberay.scheduling import Machines, is_growing, is_unschedulable, of_autoscaler
 from raykit.objects import Object, condition, holds, last_seen, seconds
 from raykit.spec.names import CLUSTER_LABEL
 
-NO_SUCH_IMAGE = {"ErrImageNeverPull", "InvalidImageName"}
+BAD_NAME = "InvalidImageName"
+NO_SUCH_IMAGE = {"ErrImageNeverPull", BAD_NAME}
 NO_PULL = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
 BAD_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
-UNSEEN_ENDS = {"Unknown", "ContainerStatusUnknown"}
-"""Reasons of an end that nobody saw: the Kubernetes node went down with the container, whose exit
-code, 255 or 137, is then made up by containerd or the kubelet."""
-AT_ONCE, SOON, LATER = 0.0, 8.0, 12.0
+KUBELETS_FAILURES = ("Failed", "BackOff", "ErrImageNeverPull", "InspectFailed")
+"""Reasons of events that a kubelet writes each time it cannot start a container."""
+AT_ONCE, SOON, LATER, UNREPEATED = 0.0, 8.0, 12.0, 18.0
+"""Seconds that a reason may last. Unrepeated: it is from before the wait; a kubelet looks again
+within 15 s, as a node autoscaler does, and KubeRay looks at once if it is asked to."""
 SLOW_INIT_SECONDS, HOPELESS_INIT_SECONDS = 20.0, 100.0
 GROWTH_SECONDS = 60.0
 """How long a cloud's node autoscaler may take to say what it does about a pod."""
@@ -37,8 +40,9 @@ class Scene:
     """The objects to diagnose together.
 
     events: those about the cluster and its pods. machines: why Kubernetes nodes do not take
-    unschedulable pods. now: Unix seconds. own_image: prefix of raykit's own image, which is in no
-    registry. queued: how a suspended cluster waits in its queue, if it has one.
+    unschedulable pods. now: Unix seconds. since: when the wait began; 0: nobody waits. own_image:
+    prefix of raykit's own image, which is in no registry. queued: how a suspended cluster waits in
+    its queue, if it has one.
     """
 
     context: str
@@ -46,13 +50,20 @@ class Scene:
     events: Sequence[Object] = ()
     machines: Machines = NOT_READ
     now: float = 0.0
+    since: float = 0.0
     own_image: str = "raykit:"
     queued: Finding | None = None
 
 
 def of_cluster(cluster: Object, scene: Scene) -> list[Finding]:
-    """Why a RayCluster is not ready: its conditions, and its pods."""
-    return [*_conditions(cluster, scene), *of_pods(scene)]
+    """Why a RayCluster is not ready: it is suspended, or its pods say why.
+
+    Until KubeRay has seen the spec its pods may be those of an earlier one, which end no wait.
+    """
+    own = of_pods(scene)
+    if not is_observed(cluster):
+        own = [replace(finding, patience=None, past=True) for finding in own]
+    return [*_suspended(cluster, scene), *own]
 
 
 def of_pods(scene: Scene) -> list[Finding]:
@@ -62,18 +73,8 @@ def of_pods(scene: Scene) -> list[Finding]:
     return sorted(findings, key=lambda finding: finding.patience is None)
 
 
-def _conditions(cluster: Object, scene: Scene) -> Iterator[Finding]:
+def _suspended(cluster: Object, scene: Scene) -> Iterator[Finding]:
     where = f"{cluster['metadata']['namespace']}/{cluster['metadata']['name']}"
-    failure = condition(cluster, "ReplicaFailure") or {}
-    if failure.get("status") == "True":
-        message = failure.get("message", "")
-        yield Finding(
-            "replica-failure",
-            f"its pods are refused: {why_refused(message)}",
-            tuple(message.splitlines()) or (failure.get("reason", ""),),
-            repair_of_refusal(message, scene.context, cluster["metadata"]["namespace"]),
-            SOON,
-        )
     if is_suspended(cluster):
         yield scene.queued or Finding(
             "suspended",
@@ -84,31 +85,12 @@ def _conditions(cluster: Object, scene: Scene) -> Iterator[Finding]:
 
 
 def is_suspended(cluster: Object) -> bool:
-    """Whether a RayCluster has no pods because somebody, such as Kueue, suspended it."""
-    return (cluster.get("spec") or {}).get("suspend") is True or holds(
-        cluster, "RayClusterSuspended"
-    )
+    """Whether a RayCluster has no pods because somebody, such as Kueue, suspended it.
 
-
-def why_refused(message: str) -> str:
-    """Why the API server refuses pods, in a few words. message: what it says."""
-    if "violates PodSecurity" in message:
-        return "they violate the namespace's Pod Security level"
-    if "exceeded quota" in message:
-        return "the namespace's quota is exceeded"
-    if "forbidden" in message:
-        return "admission forbids them"
-    return "Kubernetes does not create them"
-
-
-def repair_of_refusal(message: str, context: str, namespace: str) -> str:
-    """The command that helps where the API server refuses pods."""
-    command = kubectl(context, namespace)
-    if "exceeded quota" in message:
-        return f"ask for less, or: {command} describe resourcequota"
-    if "LimitRange" in message or "per Container" in message or "per Pod" in message:
-        return f"{command} describe limitrange"
-    return "raykit render -f SPEC shows what is applied; change the spec, then raykit up again"
+    The condition stays until KubeRay has seen that it no longer is.
+    """
+    asked = (cluster.get("spec") or {}).get("suspend") is True
+    return asked or (is_observed(cluster) and holds(cluster, "RayClusterSuspended"))
 
 
 def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
@@ -118,7 +100,7 @@ def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
         return
     if status.get("reason") == "Evicted":
         message = status.get("message", "")
-        yield Finding(f"evicted:{name}", f"pod {name} was evicted", (message,), pod=name)
+        yield Finding(f"evicted:{name}", f"pod {name} was evicted", (message,), pod=name, past=True)
     stuck = [_unschedulable(pod, scene)] if is_unschedulable(pod) else []
     for container in [
         *status.get("initContainerStatuses", []),
@@ -132,7 +114,8 @@ def _unschedulable(pod: Object, scene: Scene) -> Finding:
     name = pod["metadata"]["name"]
     survey = scene.machines.survey(pod)
     growth = of_autoscaler(events_of(pod, scene.events))
-    grows = growth is not None and growth.get("reason") in GROWS
+    grows = growth is not None and is_growing(growth, scene.now)
+    patience = LATER if _is_said_now(pod, [growth or {}], scene) else UNREPEATED
     fits_later = scene.machines.ending and bool(survey and survey.large_enough)
     unanswered = growth is None and scene.machines.in_cloud
     scheduler = (condition(pod, "PodScheduled") or {}).get("message", "")
@@ -143,7 +126,7 @@ def _unschedulable(pod: Object, scene: Scene) -> Finding:
         f"no Kubernetes node takes pod {name}",
         tuple(filter(None, lines)),
         _repair_of_shape(pod, scene),
-        None if grows or fits_later else GROWTH_SECONDS if unanswered else LATER,
+        None if grows or fits_later else GROWTH_SECONDS if unanswered else patience,
         pod=name,
     )
 
@@ -175,11 +158,11 @@ def _of_container(pod: Object, container: Object, scene: Scene) -> list[Finding]
                 f"container {container['name']} cannot be started: {reason}",
                 (waiting.get("message", ""),),
                 _describe(pod, scene),
-                SOON,
+                _kubelets_patience(pod, scene, SOON),
                 pod=pod["metadata"]["name"],
             )
         ]
-    if _ended_badly(container):
+    if ends.again_and_again(container, scene.now):
         return [_crash(pod, container, scene)]
     if container["name"] == "wait-gcs-ready" and running:
         return _slow_init(pod, running, scene)
@@ -196,6 +179,7 @@ def _no_image(pod: Object, container: Object, waiting: Object, scene: Scene) -> 
         repair = "give the spec an `image` that this cluster's registry has"
     else:
         repair = "check `image` in the spec: its name, its tag, and whether the nodes may pull it"
+    limit = AT_ONCE if waiting["reason"] in NO_SUCH_IMAGE else SOON
     messages = [
         event["message"]
         for event in events_of(pod, scene.events)
@@ -206,28 +190,32 @@ def _no_image(pod: Object, container: Object, waiting: Object, scene: Scene) -> 
         f"image {wanted} cannot be had ({waiting['reason']})",
         tuple(messages[-1:]) or (waiting.get("message", ""),),
         repair,
-        AT_ONCE if waiting["reason"] in NO_SUCH_IMAGE else SOON,
+        AT_ONCE if waiting["reason"] == BAD_NAME else _kubelets_patience(pod, scene, limit),
         pod=pod["metadata"]["name"],
     )
 
 
-def _ended_badly(container: Object) -> bool:
-    ended = _last_end(container)
-    back_off = ((container.get("state") or {}).get("waiting") or {}).get("reason")
-    return (
-        bool(ended)
-        and ended.get("exitCode") != 0
-        and ended.get("reason") not in UNSEEN_ENDS
-        and (
-            back_off == "CrashLoopBackOff"
-            or ended.get("reason") == "OOMKilled"
-            or container.get("restartCount", 0) >= 2
-        )
-    )
+def _kubelets_patience(pod: Object, scene: Scene, limit: float) -> float:
+    """Seconds that a container may fail to start: `limit` once it did since the wait began."""
+    failures = [
+        event for event in events_of(pod, scene.events) if event.get("reason") in KUBELETS_FAILURES
+    ]
+    return limit if _is_said_now(pod, failures[-1:], scene) else UNREPEATED
+
+
+def _is_said_now(pod: Object, events: Sequence[Object], scene: Scene) -> bool:
+    """Whether one of these events about a pod, or the pod itself, is not older than the wait.
+
+    An event without a time counts.
+    """
+    created = pod["metadata"].get("creationTimestamp")
+    is_new = bool(created) and seconds(created) >= int(scene.since)
+    times = [last_seen(event) or scene.since for event in events]
+    return not scene.since or is_new or any(time >= int(scene.since) for time in times)
 
 
 def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
-    ended, state = _last_end(container), container.get("state") or {}
+    ended, state = ends.last(container), container.get("state") or {}
     name, in_pod = container["name"], pod["metadata"]["name"]
     limits = (_spec_of(pod, name).get("resources") or {}).get("limits") or {}
     what = (
@@ -235,7 +223,10 @@ def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
         f"{container.get('restartCount', 0)} restarts)"
     )
     evidence, repair = ended.get("message", ""), _describe(pod, scene)
-    if ended.get("reason") == "OOMKilled":
+    is_final = ends.is_down(container)
+    if is_worker(pod) and not _had_head(container, scene):
+        is_final, evidence = False, "it ended while its head was not ready, and is started again"
+    elif ended.get("reason") == ends.OUT_OF_MEMORY:
         what = f"container {name} ran out of memory: its limit is {limits.get('memory', 'none')}"
         evidence = f"pod {in_pod}: OOMKilled, exit code {ended.get('exitCode')}"
         repair = "give it more: `memory` in the spec"
@@ -244,24 +235,32 @@ def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
         what,
         tuple(filter(None, [evidence])),
         repair,
-        # One that runs again may become ready: restarts count from the pod's first day.
-        None if "running" in state else AT_ONCE,
+        AT_ONCE if is_final else None,
         (pod["metadata"]["namespace"], in_pod, name, "terminated" not in state),
         in_pod,
     )
 
 
+def _had_head(container: Object, scene: Scene) -> bool:
+    """Whether the head was ready when a worker's container ended: Ray ends where it has no head."""
+    since = _head_ready_since(scene)
+    return since is not None and not ends.before(container, since)
+
+
+def _head_ready_since(scene: Scene) -> float | None:
+    """Since when the head is ready, in Unix seconds; None if it is not. One that is ending is not,
+    although it says so."""
+    states = [condition(pod, "Ready") or {} for pod in scene.pods if is_head(pod) and serves(pod)]
+    times = [state["lastTransitionTime"] for state in states if "lastTransitionTime" in state]
+    return seconds(times[0]) if times else None
+
+
 def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
     """A worker that does not reach a head which is ready."""
-    ready = [condition(head, "Ready") or {} for head in scene.pods if is_head(head)]
-    since = [
-        state["lastTransitionTime"]
-        for state in ready
-        if state.get("status") == "True" and "lastTransitionTime" in state
-    ]
-    if not since or "startedAt" not in running:
+    ready = _head_ready_since(scene)
+    if ready is None or "startedAt" not in running:
         return []
-    if scene.now - max(map(seconds, (since[0], running["startedAt"]))) < SLOW_INIT_SECONDS:
+    if scene.now - max(ready, seconds(running["startedAt"])) < SLOW_INIT_SECONDS:
         return []
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     return [
@@ -279,10 +278,14 @@ def _slow_init(pod: Object, running: Object, scene: Scene) -> list[Finding]:
 
 
 def _warnings(pod: Object, scene: Scene) -> list[Finding]:
+    """The last warning about a pod, unless a container has started since: then it has passed."""
+    started = _last_start(pod)
     warnings = [
         event
         for event in events_of(pod, scene.events)
-        if is_warning(event) and event.get("reason") not in PASSING_WARNINGS
+        if is_warning(event)
+        and event.get("reason") not in PASSING_WARNINGS
+        and not 0 < last_seen(event) < started
     ]
     name = pod["metadata"]["name"]
     return [
@@ -297,12 +300,12 @@ def _warnings(pod: Object, scene: Scene) -> list[Finding]:
     ]
 
 
-def _last_end(container: Object) -> Object:
-    for state in ("state", "lastState"):
-        ended: Object | None = (container.get(state) or {}).get("terminated")
-        if ended:
-            return ended
-    return {}
+def _last_start(pod: Object) -> float:
+    """When the newest of a pod's running containers started, in Unix seconds; 0 if none runs."""
+    status = pod.get("status") or {}
+    states = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    running = [(item.get("state") or {}).get("running") or {} for item in states]
+    return max([0.0, *(seconds(each["startedAt"]) for each in running if "startedAt" in each)])
 
 
 def _spec_of(pod: Object, container: str) -> Object:

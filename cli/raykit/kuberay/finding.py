@@ -17,6 +17,7 @@ class Finding:
     log: namespace, pod and container whose log explains it, and whether it is the previous run's.
     pod: name of the pod that it is about; the texts may contain it. queued: it waits for its turn
     in a queue, which no time-out counts.
+    past: it was so before the last change, and may no longer be.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Finding:
     log: tuple[str, str, str, bool] | None = None
     pod: str = ""
     queued: bool = False
+    past: bool = False
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:

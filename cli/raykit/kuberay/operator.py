@@ -14,6 +14,7 @@ from raykit.kube.errors import ForbiddenError
 from raykit.kuberay import diagnosis, waiting
 from raykit.kuberay.checks import arguments, configuration
 from raykit.kuberay.explaining import operator_log
+from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.waiting import Look
 from raykit.objects import Object, condition, holds
@@ -165,10 +166,10 @@ def _silent(
     log = f"{kubectl(connection.context, home)} logs deployment/{own_name}"
     if errors:
         text = "\n".join(errors)
-        repair = diagnosis.repair_of_refusal(text, connection.context, namespace)
+        repair = repair_of_refusal(text, connection.context, namespace)
         return Finding(
             "failing-operator",
-            f"KubeRay cannot create what this cluster needs: {diagnosis.why_refused(text)}",
+            f"KubeRay cannot create what this cluster needs: {why_refused(text)}",
             tuple(f"its log says: {line}" for line in errors),
             repair if "forbidden" in text else log,
             LATER,

@@ -16,6 +16,10 @@ def is_head(pod: Object) -> bool:
     return (pod["metadata"].get("labels") or {}).get(TYPE_LABEL) == "head"
 
 
+def is_worker(pod: Object) -> bool:
+    return (pod["metadata"].get("labels") or {}).get(TYPE_LABEL) == "worker"
+
+
 def ray_container(cluster: Object, pod: Object) -> Object:
     """The container that runs Ray; empty if the pod has none.
 
@@ -74,6 +78,11 @@ def ready_workers(cluster: Object, pods: Sequence[Object]) -> int:
 def serves(pod: Object) -> bool:
     """Whether a pod is ready and not ending."""
     return holds(pod, "Ready") and not pod["metadata"].get("deletionTimestamp")
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether a pod is over, such as one that was evicted."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def may_be_held_by_autoscaler(pod: Object) -> bool:

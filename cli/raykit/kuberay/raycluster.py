@@ -7,8 +7,9 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from raykit.errors import ConflictError, KubernetesError, MissingError
+from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
 from raykit.kube.connection import FIELD_MANAGER, Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kube.reference import Reference
@@ -19,13 +20,24 @@ from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
 from raykit.kuberay.waiting import Look, Watched
-from raykit.objects import Object, holds, last_applied
+from raykit.objects import Object, holds, last_changed
 from raykit.progress import Progress, Waiting
 
 END_SECONDS = 120.0
 LOG_SECONDS = 2.0
 """How long to wait for the end of a log."""
 MOST_NAMED = 10
+
+LOOKED_AGAIN = "raykit.io/looked-again"
+"""An annotation whose change makes KubeRay try again at once; its value is a time."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What the looks of one wait share. began: Unix seconds."""
+
+    machines: MachinesReader
+    began: float
 
 
 @dataclass(frozen=True)
@@ -88,9 +100,12 @@ def findings(
 
 
 def _explained(
-    cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader | None
+    cluster: Cluster,
+    of_cluster: Sequence[Object],
+    machines: MachinesReader | None,
+    since: float = 0.0,
 ) -> tuple[list[Finding], diagnosis.Scene]:
-    """Why a cluster is not ready, and the objects that show it."""
+    """Why a cluster is not ready, and the objects that show it. since: when the wait began."""
     connection = cluster.connection
     unready = [pod for pod in of_cluster if not holds(pod, "Ready")]
     scene = diagnosis.Scene(
@@ -99,21 +114,21 @@ def _explained(
         events=waiting.events(connection, cluster.namespace, [cluster.item, *unready]),
         machines=machines.read(unready) if machines else diagnosis.NOT_READ,
         now=time.time(),
+        since=since,
         queued=kueue.waits(connection, cluster.item)
         if diagnosis.is_suspended(cluster.item)
         else None,
     )
     reasons = [*creation.findings(cluster.item, scene), *diagnosis.of_cluster(cluster.item, scene)]
-    if not reasons and _is_idle(cluster.item, of_cluster):
-        applied = last_applied(cluster.item, FIELD_MANAGER)
-        reasons = operator.diagnose(connection, cluster.namespace, cluster.name, applied)
+    if all(reason.past for reason in reasons) and _is_idle(cluster.item, of_cluster):
+        changed = last_changed(cluster.item, FIELD_MANAGER)
+        idle = operator.diagnose(connection, cluster.namespace, cluster.name, changed)
+        reasons = [*idle, *reasons]
     return reasons, scene
 
 
-def _look(
-    cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader, missing: str
-) -> Look:
-    reasons, scene = _explained(cluster, of_cluster, machines)
+def _look(cluster: Cluster, of_cluster: Sequence[Object], wait: Wait, missing: str) -> Look:
+    reasons, scene = _explained(cluster, of_cluster, wait.machines, wait.began)
     queued = [reason.what for reason in reasons if reason.queued]
     return Look(False, reasons, missing, queued or groups.lines(cluster.item, scene, reasons))
 
@@ -125,17 +140,18 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
     Errors: KubernetesError (5) with the reason; within 20 s if waiting longer is useless.
     """
     deadline = time.monotonic() + timeout
+    _look_again(cluster)
     watches = (
         Watched("RayCluster", fields={"metadata.name": cluster.name}),
         Watched("Pod", labels={ray_pods.CLUSTER_LABEL: cluster.name}),
     )
-    machines = MachinesReader(cluster.connection)
+    own = Wait(MachinesReader(cluster.connection), time.time())
     with waiting.watched(cluster.connection, cluster.namespace, *watches) as wake:
 
-        def wait(part: str, look: Callable[[Cluster, MachinesReader], Look]) -> None:
+        def wait(part: str, look: Callable[[Cluster, Wait], Look]) -> None:
             nonlocal deadline
             deadline += waiting.until(
-                lambda: look(refresh(cluster), machines),
+                lambda: look(refresh(cluster), own),
                 what=f"{part} of {cluster.name}",
                 timeout=max(deadline - time.monotonic(), 1.0),
                 progress=progress,
@@ -151,6 +167,21 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
             with progress.step("workers-ready", f"{wanted} Ray worker{'s' if wanted > 1 else ''}"):
                 wait("the workers", _look_at_workers)
     return refresh(cluster)
+
+
+def _look_again(cluster: Cluster) -> None:
+    """Make KubeRay try again what it failed to create for the present spec.
+
+    After many failures it waits up to 17 minutes. What hindered it may have been mended since.
+    """
+    with contextlib.suppress(RaykitError):
+        item = refresh(cluster).item
+        is_stuck = holds(item, creation.REFUSED) or _is_idle(item, pods(cluster))
+        if is_stuck and ray_pods.is_observed(item) and not diagnosis.is_suspended(item):
+            moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+            cluster.connection.annotate(
+                "RayCluster", cluster.name, cluster.namespace, {LOOKED_AGAIN: moment}
+            )
 
 
 def end(cluster: Cluster, progress: Progress) -> None:
@@ -198,27 +229,29 @@ def _end_after_ray(cluster: Cluster, pod: Object) -> None:
         cluster.connection.delete("Pod", name, cluster.namespace, uid=uid, grace_seconds=0)
 
 
-def _look_at_head(cluster: Cluster, machines: MachinesReader) -> Look:
+def _look_at_head(cluster: Cluster, wait: Wait) -> Look:
     of_cluster = pods(cluster)
     if head_is_ready(cluster.item, of_cluster):
         return Look(True)
-    return _look(cluster, of_cluster, machines, "its pod")
+    return _look(cluster, of_cluster, wait, "its pod")
 
 
-def _look_at_workers(cluster: Cluster, machines: MachinesReader) -> Look:
+def _look_at_workers(cluster: Cluster, wait: Wait) -> Look:
     of_cluster = pods(cluster)
     ready, wanted = ready_workers(cluster.item, of_cluster), wanted_workers(cluster.item)
     if ready == wanted and head_is_ready(cluster.item, of_cluster):
         return Look(True)
-    return _look(cluster, of_cluster, machines, f"{ready} of {wanted} are ready")
+    return _look(cluster, of_cluster, wait, f"{ready} of {wanted} are ready")
 
 
 def _is_idle(item: Object, of_cluster: Sequence[Object]) -> bool:
     """Whether KubeRay does not do what it should: it has not seen the spec, or pods are missing.
 
-    While pods are ending, such as after an edit, KubeRay rightly waits for them.
+    While pods are ending, such as after an edit, KubeRay rightly waits for them. A pod that has
+    ended, such as one that was evicted, is to be replaced.
     """
     if any(pod["metadata"].get("deletionTimestamp") for pod in of_cluster):
         return False
-    complete = any(map(is_head, of_cluster)) and len(of_cluster) > wanted_workers(item)
+    living = [pod for pod in of_cluster if not ray_pods.has_ended(pod)]
+    complete = any(map(is_head, living)) and len(living) > wanted_workers(item)
     return not (ray_pods.is_observed(item) and complete)

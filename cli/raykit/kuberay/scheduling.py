@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from raykit.objects import Object, condition
+from raykit.objects import Object, condition, last_seen
 from raykit.spec import quantity
 
 BLOCKING = ("NoSchedule", "NoExecute")
 GROWS, REFUSES = ("TriggeredScaleUp", "Nominated"), ("NotTriggerScaleUp", "FailedScaleUp")
 """Reasons of events by which the node autoscalers of clouds say what they do about a pod."""
+GROWN_SECONDS = 900.0
+"""How long a Kubernetes node may take that an autoscaler has asked for."""
 HERE = ("kind", "k3s")
 """Providers whose Kubernetes nodes no autoscaler adds."""
 LOOKED_INTO = 10
@@ -179,6 +181,11 @@ def of_autoscaler(events: Sequence[Object]) -> Object | None:
     """The newest event of a node autoscaler. events: a pod's, the newest last."""
     its = [event for event in events if event.get("reason") in (*GROWS, *REFUSES)]
     return its[-1] if its else None
+
+
+def is_growing(event: Object, now: float) -> bool:
+    """Whether a node that an autoscaler asked for may still come. now: Unix seconds."""
+    return event.get("reason") in GROWS and now - (last_seen(event) or now) < GROWN_SECONDS
 
 
 def is_unschedulable(pod: Object) -> bool:

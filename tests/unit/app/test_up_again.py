@@ -279,6 +279,69 @@ def test_while_old_pods_end_the_operator_is_not_called_idle(small):
         assert raycluster.findings(cluster, [pod]) == []
 
 
+def refused(small):
+    """Its pods were refused, and KubeRay tries again in a quarter of an hour."""
+    item = small.kept["rayclusters"]["raykit", "small"]
+    message = "FailedCreateHeadPod\nexceeded quota: q"
+    failure = {"type": "ReplicaFailure", "status": "True", "message": message}
+    item["status"]["conditions"] = [failure]
+    return item, small.kept["pods"].pop(("raykit", "small-head"))
+
+
+def test_up_makes_kuberay_try_again_what_it_failed_to_create(small, raykit, spec, monkeypatch):
+    """Somebody has raised the quota. The condition ended the wait after 8 s."""
+    item, head = refused(small)
+    answer = small.answer
+
+    def kuberay(method, path, query, body):
+        if (method, path) == ("PATCH", PATH) and not query.get("dryRun"):
+            assert list(body["metadata"]["annotations"]) == [raycluster.LOOKED_AGAIN]
+            small.keep("pods", head)
+            item["status"]["conditions"] = [{"type": "HeadPodReady", "status": "True"}]
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(small, "answer", kuberay)
+    assert raykit("up", "-f", spec)[0] == 0
+    assert len(changes(small)) == 1
+
+
+def test_what_was_refused_before_does_not_hide_that_no_operator_runs_now(small):
+    item, _ = refused(small)
+    small.keep("deployments")
+    with connect() as connection:
+        found = raycluster.findings(Cluster(connection, "small", "raykit", item), [])
+    assert [each.key for each in found] == ["no-operator", "replica-failure"]
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Running"])
+def test_a_head_that_was_evicted_is_missing(small, phase):
+    item = small.kept["rayclusters"]["raykit", "small"]
+    head = small.kept["pods"]["raykit", "small-head"]
+    head["status"] = {"phase": phase, "reason": "Evicted", "message": "low on memory"}
+    small.keep("deployments")
+    with connect() as connection:
+        found = raycluster.findings(Cluster(connection, "small", "raykit", item), [head])
+    idle = ["no-operator"] if phase == "Failed" else []
+    assert [each.key for each in found] == [*idle, "evicted:small-head"]
+
+
+def test_a_pod_of_an_earlier_spec_does_not_hide_that_no_operator_runs(small):
+    item = small.kept["rayclusters"]["raykit", "small"]
+    item["metadata"]["generation"] = 2
+    head = small.kept["pods"]["raykit", "small-head"]
+    waiting = {"reason": "CrashLoopBackOff"}
+    ended = {"terminated": {"exitCode": 1}}
+    container = {"name": "ray-head", "state": {"waiting": waiting}, "lastState": ended}
+    head["status"] = {"containerStatuses": [container]}
+    small.keep("deployments")
+    with connect() as connection:
+        found = raycluster.findings(Cluster(connection, "small", "raykit", item), [head])
+    assert [(each.key, each.patience) for each in found] == [
+        ("no-operator", 10),
+        ("crash:small-head", None),
+    ]
+
+
 def test_objects_beside_the_cluster_are_changed_owned_and_removed_with_the_spec(
     small, raykit, spec
 ):

@@ -147,6 +147,10 @@ def test_unschedulable_may_pass_where_nodes_are_added_or_pods_are_ending():
     assert never.patience is not None
 
 
+TEN = 1795687200
+"""2026-11-26T10:00:00Z"""
+
+
 def test_in_a_cloud_the_node_autoscaler_has_a_minute_to_answer_and_its_answer_counts():
     stuck = unschedulable()
     cloud = machines(stuck, nodes=[NODE], in_cloud=True)
@@ -161,6 +165,11 @@ def test_in_a_cloud_the_node_autoscaler_has_a_minute_to_answer_and_its_answer_co
     old, new = "2026-11-26T10:00:00Z", "2026-11-26T10:01:00Z"
     grows = first(stuck, events=[no | {"lastTimestamp": old}, yes | {"lastTimestamp": new}])
     assert grows.patience is None
+    assert first(stuck, events=[yes | {"lastTimestamp": new}], now=TEN + 959).patience is None
+    late = first(stuck, events=[yes | {"lastTimestamp": new}], now=TEN + 960)
+    assert late.patience <= 20, "a node that was asked for a quarter of an hour ago does not come"
+    was = first(stuck, machines=cloud, events=[no | {"lastTimestamp": old}], since=TEN + 9)
+    assert was.patience == 18, "a node group that was too small may have been made larger"
     failed = event("FailedScaleUp", "GCE quota exceeded") | {"lastTimestamp": new}
     assert first(stuck, events=[failed, yes | {"lastTimestamp": old}]).patience is not None
 
@@ -195,6 +204,84 @@ def test_one_restart_is_no_crash_loop():
 def test_a_container_that_runs_again_may_become_ready(end):
     assert first(pod({"terminated": end}, restarts=2)).patience == 0
     assert first(pod({"running": {}}, last=end, restarts=2)).patience is None
+
+
+@pytest.mark.parametrize("reason", ["PodInitializing", "ContainerCreating"])
+def test_a_container_that_is_about_to_run_again_may_become_ready(reason):
+    """Its Kubernetes node was started again, and the pod begins with its init containers."""
+    assert first(pod(waiting(reason), last=CRASH, restarts=2)).patience is None
+
+
+@pytest.mark.parametrize(("ran", "patience"), [("00:09:59", 0), ("00:10:00", None)])
+@pytest.mark.parametrize("end", [OOM, CRASH])
+def test_an_end_after_a_long_run_is_no_end_again_and_again(end, ran, patience):
+    """Restarts count from the pod's first day."""
+    times = {"startedAt": "2026-11-24T00:00:00Z", "finishedAt": f"2026-11-24T{ran}Z"}
+    finding = first(pod({"terminated": end | times}, restarts=2))
+    assert (finding and finding.patience) == patience
+
+
+@pytest.mark.parametrize(("age", "told"), [(599, True), (600, False)])
+def test_restarts_are_no_reason_once_a_container_runs_for_long(age, told):
+    state = {"running": {"startedAt": "2026-11-24T00:00:00Z"}}
+    assert bool(first(pod(state, last=CRASH, restarts=7), now=MIDNIGHT + age)) is told
+
+
+def worker_that_ended(at):
+    end = CRASH | {"finishedAt": f"2026-11-24T00:00:{at:02}Z"}
+    labels = {"ray.io/node-type": "worker"}
+    return pod(waiting("CrashLoopBackOff"), last=end, restarts=5, name="worker", labels=labels)
+
+
+@pytest.mark.parametrize(("ended", "patience"), [(29, None), (30, 0)])
+def test_a_worker_that_ended_while_its_head_was_not_ready_may_become_ready(ended, patience):
+    """The head's Kubernetes node was down for minutes: its workers end, and back off."""
+    assert first(head_ready(at=30), worker_that_ended(ended)).patience == patience
+    alone = first(worker_that_ended(ended))
+    assert alone.patience is None
+    assert alone.evidence == ("it ended while its head was not ready, and is started again",)
+
+
+EARLIER, IN_THE_WAIT = "2026-11-24T00:00:09Z", "2026-11-24T00:00:10Z"
+MIDNIGHT = 1795478400
+CANNOT_START = [
+    ("ImagePullBackOff", event("BackOff", "Back-off pulling image", kind="Normal"), 8),
+    ("ErrImageNeverPull", event("ErrImageNeverPull", "is not present"), 0),
+    ("CreateContainerConfigError", event("Failed", 'Error: secret "x" not found'), 8),
+]
+
+
+@pytest.mark.parametrize(("reason", "failure", "limit"), CANNOT_START)
+@pytest.mark.parametrize(
+    ("made", "seen", "since", "is_now"),
+    [
+        (EARLIER, EARLIER, 10, False),
+        (EARLIER, IN_THE_WAIT, 10, True),
+        (EARLIER, None, 10, True),
+        (IN_THE_WAIT, EARLIER, 10, True),
+        (EARLIER, EARLIER, None, True),
+    ],
+)
+def test_a_container_that_could_not_start_before_the_wait_is_given_the_kubelets_next_look(
+    reason, failure, limit, made, seen, since, is_now
+):
+    """Somebody has loaded the image, or made the secret, and runs `up` again."""
+    stuck = pod(waiting(reason, "why"), creationTimestamp=made)
+    began = 0 if since is None else MIDNIGHT + since + 0.5
+    finding = first(stuck, events=[failure | {"lastTimestamp": seen}], since=began)
+    assert finding.patience == (limit if is_now else 18)
+
+
+def test_a_name_that_is_no_images_name_stays_none():
+    stuck = pod(waiting("InvalidImageName", "why"), creationTimestamp=EARLIER)
+    assert first(stuck, since=MIDNIGHT + 10).patience == 0
+
+
+@pytest.mark.parametrize(("started", "told"), [("00:00:08", True), ("00:00:10", False)])
+def test_a_warning_from_before_a_containers_start_has_passed(started, told):
+    state = {"running": {"startedAt": f"2026-11-24T{started}Z"}}
+    warning = event("FailedCreatePodSandBox", "no network yet") | {"lastTimestamp": EARLIER}
+    assert bool(first(pod(state), events=[warning])) is told
 
 
 @pytest.mark.parametrize(("reason", "code"), [("Unknown", 255), ("ContainerStatusUnknown", 137)])
@@ -245,6 +332,9 @@ def test_an_init_container_that_does_not_reach_a_ready_head_hints_at_dns(age, to
         assert finding.log == (NAMESPACE, "worker", "wait-gcs-ready", False)
         assert finding.patience == 100
     assert first(worker, now=1795478400 + 500) is None, "the head is not ready: it rightly waits"
+    old = head_ready(at=30)
+    old["metadata"]["deletionTimestamp"] = "2026-11-24T00:01:00Z"
+    assert first(old, worker, now=1795478400 + 500) is None, "it is ending, and says it is ready"
 
 
 def test_what_ends_the_wait_comes_first():
@@ -254,43 +344,25 @@ def test_what_ends_the_wait_comes_first():
     assert [each.patience is None for each in found] == [False, True]
 
 
-def cluster(*conditions, state=""):
+def cluster(*conditions, state="", generation=1):
     return {
-        "metadata": {"name": "c", "namespace": NAMESPACE, "uid": "uid-c"},
-        "status": {"conditions": list(conditions), "state": state},
+        "metadata": {"name": "c", "namespace": NAMESPACE, "uid": "uid-c", "generation": generation},
+        "status": {"conditions": list(conditions), "state": state, "observedGeneration": 1},
     }
 
 
-@pytest.mark.parametrize(
-    ("message", "why", "mend"),
-    [
-        ("pods is forbidden: exceeded quota: q", "quota is exceeded", "describe resourcequota"),
-        ("forbidden: violates PodSecurity", "Pod Security level", "raykit render"),
-        (
-            "forbidden: maximum memory usage per Container is 1Gi",
-            "admission",
-            "describe limitrange",
-        ),
-        ("webhook said no", "does not create them", "raykit render"),
-    ],
-)
-def test_pods_that_admission_refuses_are_told_apart(message, why, mend):
-    failure = {
-        "type": "ReplicaFailure",
-        "status": "True",
-        "reason": "FailedCreateHeadPod",
-        "message": f"FailedCreateHeadPod\n{message}",
-    }
-    (finding,) = diagnosis.of_cluster(cluster(failure), Scene("kind-raykit"))
-    assert why in finding.what
-    assert mend in finding.next
-    assert message in finding.evidence
-    assert finding.patience <= 20
+def test_what_a_pod_of_an_earlier_spec_suffers_ends_no_wait():
+    """A larger `memory` was applied, and the head that lacks it is there until KubeRay looks."""
+    scene = Scene("kind-raykit", pods=[pod(waiting("CrashLoopBackOff"), last=OOM, restarts=3)])
+    (finding,) = diagnosis.of_cluster(cluster(generation=2), scene)
+    assert (finding.patience, finding.past) == (None, True)
+    (finding,) = diagnosis.of_cluster(cluster(), scene)
+    assert (finding.patience, finding.past) == (0, False)
 
 
-def test_a_failure_that_has_passed_does_not_count():
-    passed = {"type": "ReplicaFailure", "status": "False", "reason": "", "message": ""}
-    assert diagnosis.of_cluster(cluster(passed), Scene("kind-raykit")) == []
+def test_a_cluster_is_not_suspended_once_it_is_to_run():
+    suspended = {"type": "RayClusterSuspended", "status": "True", "reason": "", "message": ""}
+    assert diagnosis.of_cluster(cluster(suspended, generation=2), Scene("kind-raykit")) == []
 
 
 def test_a_suspended_cluster_is_no_error():

@@ -12,7 +12,8 @@ from raykit.errors import MissingError, RaykitError
 from raykit.kube.connection import Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
-from raykit.kuberay import diagnosis, pods, scheduling
+from raykit.kuberay import pods, scheduling
+from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
 from raykit.objects import Object
 from raykit.spec import quantity
 
@@ -57,8 +58,8 @@ def admission(connection: Kubernetes, namespace: str, cluster: Object) -> Check:
     if not refusals:
         return checks.ok(ADMISSION, f"namespace {namespace} takes the Ray pods (dry run)")
     message = "\n".join(refusals)
-    what = f"namespace {namespace} refuses the Ray pods: {diagnosis.why_refused(message)}"
-    next = diagnosis.repair_of_refusal(message, connection.context, namespace)
+    what = f"namespace {namespace} refuses the Ray pods: {why_refused(message)}"
+    next = repair_of_refusal(message, connection.context, namespace)
     return checks.refused(ADMISSION, what, refusals, next)
 
 

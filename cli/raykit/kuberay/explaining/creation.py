@@ -1,4 +1,4 @@
-"""What KubeRay says in events about a cluster: a spec it refuses, what it cannot create. Pure."""
+"""What KubeRay says about a cluster: a spec it refuses, what it cannot create. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from raykit.kube.connection import FIELD_MANAGER
 from raykit.kuberay import diagnosis
-from raykit.kuberay.diagnosis import LATER, SOON, Scene
+from raykit.kuberay.diagnosis import LATER, SOON, UNREPEATED, Scene
+from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
 from raykit.kuberay.finding import Finding
-from raykit.kuberay.pods import is_head, wanted_workers
-from raykit.objects import Object, holds, last_applied, last_seen, seconds
+from raykit.kuberay.pods import is_head, is_observed, wanted_workers
+from raykit.objects import Object, condition, holds, last_changed, last_seen, seconds
 
 FAILED, CREATED = "FailedToCreate", "Created"
 NO_ACCOUNT = "AutoscalerServiceAccountNotFound"
+REFUSED = "ReplicaFailure"
 
 
 def findings(cluster: Object, scene: Scene) -> list[Finding]:
-    """What KubeRay has said about a RayCluster since its spec was applied."""
+    """What KubeRay has said about a RayCluster since raykit last changed it."""
     events = diagnosis.events_of(cluster, scene.events)
     made = {event.get("reason", ""): last_seen(event) for event in events}
-    warnings = [
-        event
-        for event in events
-        if diagnosis.is_warning(event) and _is_new(event, cluster) and not _is_mended(event, made)
+    new = [event for event in events if diagnosis.is_warning(event) and _is_new(event, cluster)]
+    warnings = [event for event in new if not _is_mended(event, made)]
+    return [
+        *_refused_spec(cluster, warnings),
+        *_refused_pods(cluster, scene, new),
+        *_failures(cluster, scene, warnings),
     ]
-    return [*_refused_spec(cluster, warnings), *_failures(cluster, scene, warnings)]
 
 
 def _is_new(event: Object, cluster: Object) -> bool:
-    """Whether an event is not older than the spec: it stays for an hour, and may be mended."""
-    applied = last_applied(cluster, FIELD_MANAGER)
+    """Whether an event is not older than the change: it stays for an hour, and may be mended."""
+    changed = last_changed(cluster, FIELD_MANAGER)
     seen = last_seen(event)
-    if not (applied and seen):
+    if not (changed and seen):
         return True
-    return seen >= seconds(applied)
+    return seen >= seconds(changed)
 
 
 def _is_mended(event: Object, made: Mapping[str, float]) -> bool:
@@ -48,8 +51,11 @@ def _is_mended(event: Object, made: Mapping[str, float]) -> bool:
 
 
 def _refused_spec(cluster: Object, warnings: Sequence[Object]) -> Iterator[Finding]:
-    """Events by which KubeRay refuses a spec: it has no admission webhook and does nothing else."""
-    if (cluster.get("status") or {}).get("state") == "ready":
+    """Events by which KubeRay refuses a spec: it has no admission webhook and does nothing else.
+
+    A cluster whose spec is refused keeps the state of its earlier spec, such as `ready`.
+    """
+    if is_observed(cluster) and (cluster.get("status") or {}).get("state") == "ready":
         return
     for event in warnings:
         if event.get("reason", "").startswith("Invalid"):
@@ -62,6 +68,24 @@ def _refused_spec(cluster: Object, warnings: Sequence[Object]) -> Iterator[Findi
             )
 
 
+def _refused_pods(cluster: Object, scene: Scene, warnings: Sequence[Object]) -> Iterator[Finding]:
+    """The condition of pods that cannot be created. It stays until KubeRay's next try, which after
+    many failures comes minutes later; each try that fails writes an event too."""
+    failure = condition(cluster, REFUSED) or {}
+    if failure.get("status") != "True" or not is_observed(cluster):
+        return
+    message = failure.get("message", "")
+    is_repeated = any(event.get("reason", "").startswith("FailedTo") for event in warnings)
+    yield Finding(
+        "replica-failure",
+        f"its pods are refused: {why_refused(message)}",
+        tuple(message.splitlines()) or (failure.get("reason", ""),),
+        repair_of_refusal(message, scene.context, cluster["metadata"]["namespace"]),
+        SOON if is_repeated else UNREPEATED,
+        past=not is_repeated,
+    )
+
+
 def _failures(cluster: Object, scene: Scene, warnings: Sequence[Object]) -> Iterator[Finding]:
     """The creations that fail while pods are missing.
 
@@ -69,7 +93,7 @@ def _failures(cluster: Object, scene: Scene, warnings: Sequence[Object]) -> Iter
     RayClusterStatusConditions; of Services, Secrets and Roles there are only events. What once
     failed keeps no pods away from a suspended cluster, such as one in a queue.
     """
-    if holds(cluster, "ReplicaFailure") or _is_complete(cluster, scene):
+    if (is_observed(cluster) and holds(cluster, REFUSED)) or _is_complete(cluster, scene):
         return
     if diagnosis.is_suspended(cluster):
         return
@@ -87,10 +111,9 @@ def _failures(cluster: Object, scene: Scene, warnings: Sequence[Object]) -> Iter
             namespace = cluster["metadata"]["namespace"]
             yield Finding(
                 f"event:{reason}",
-                f"KubeRay cannot create its {reason.removeprefix(FAILED)}: "
-                f"{diagnosis.why_refused(message)}",
+                f"KubeRay cannot create its {reason.removeprefix(FAILED)}: {why_refused(message)}",
                 tuple(message.splitlines()),
-                diagnosis.repair_of_refusal(message, scene.context, namespace),
+                repair_of_refusal(message, scene.context, namespace),
                 LATER,
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Container
 
 from raykit.errors import RaykitError
@@ -19,6 +20,8 @@ NO_SUCH_QUEUE_SECONDS = 12.0
 REPLACES = "kueue.x-k8s.io/workload-slice-replacement-for"
 """Its value is the namespace and name of the Workload that this one replaces."""
 
+ABSENT = re.compile(r"(LocalQueue|ClusterQueue) (\S*) ?doesn't exist")
+
 UNANSWERED = "Kueue has not looked at it yet"
 
 
@@ -34,15 +37,25 @@ def waits(connection: Kubernetes, item: Object) -> Finding | None:
     namespace = metadata["namespace"]
     workload = _workload(connection, item)
     place = _place(connection, name, namespace, workload) if workload else ""
-    return finding(name, namespace, connection.context, workload, place)
+    made = _is_there(connection, namespace, _reason(workload))
+    return finding(name, namespace, connection.context, workload, place, made=made)
 
 
 def finding(
-    queue: str, namespace: str, context: str, workload: Object | None, place: str
+    queue: str,
+    namespace: str,
+    context: str,
+    workload: Object | None,
+    place: str,
+    *,
+    made: bool = False,
 ) -> Finding:
-    """What a Workload says of the wait. place: in the queue, in words; empty: unknown."""
-    reason = _reason(workload)
-    absent = "doesn't exist" in reason
+    """What a Workload says of the wait. place: in the queue, in words; empty: unknown.
+
+    made: the queue that Kueue did not find is there by now; it says so until the Workload's turn.
+    """
+    reason = f"Kueue has not looked again since: {_reason(workload)}" if made else _reason(workload)
+    absent = not made and ABSENT.search(reason) is not None
     state = f"{QUEUED} in {queue}{f', {place}' if place else ''}"
     return Finding(
         "queued",
@@ -66,6 +79,18 @@ def _reason(workload: Object | None) -> str:
     if evicted.get("status") == "True":
         reasons.insert(0, f"{evicted.get('reason')}: {evicted.get('message')}")
     return "; ".join(_one_line(text) for text in reasons if text) or UNANSWERED
+
+
+def _is_there(connection: Kubernetes, namespace: str, reason: str) -> bool:
+    """Whether there is a queue of which Kueue said that it does not exist."""
+    named = ABSENT.search(reason)
+    if named is None:
+        return False
+    kind, name = named.groups()
+    place = namespace if kind == "LocalQueue" else None
+    with contextlib.suppress(RaykitError):
+        return connection.get(kind, name, place) is not None
+    return False
 
 
 def _one_line(text: str) -> str:

@@ -91,6 +91,11 @@ class RayJob:
         return _moment(self.item["metadata"].get("creationTimestamp"))
 
     @property
+    def attempted(self) -> float | None:
+        """When KubeRay began the present attempt: a suspended RayJob has a new one after that."""
+        return _moment(self.status.get("startTime"))
+
+    @property
     def began(self) -> float | None:
         """When Ray started the job; the status has whole seconds."""
         return _moment((self.status.get("rayJobInfo") or {}).get("startTime"))

@@ -13,6 +13,7 @@ from raykit.kube.errors import ForbiddenError
 from raykit.kuberay import diagnosis, operator, raycluster, waiting
 from raykit.kuberay.diagnosis import AT_ONCE, SOON
 from raykit.kuberay.explaining import kueue
+from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import ended
@@ -151,18 +152,23 @@ def _no_submitter(job: RayJob) -> Finding:
     refusals = [
         event
         for event in _events_of_job(job)
-        if diagnosis.is_warning(event) and event.get("message")
+        if diagnosis.is_warning(event) and event.get("message") and _is_of_attempt(event, job)
     ]
     if not refusals:
         return Finding("no-submitter", "its submitter's pod is not there yet")
     message = str(max(reversed(refusals), key=last_seen)["message"])
     return Finding(
         "submitter-refused",
-        f"its submitter's pod is refused: {diagnosis.why_refused(message)}",
+        f"its submitter's pod is refused: {why_refused(message)}",
         (message,),
-        diagnosis.repair_of_refusal(message, job.connection.context, job.namespace),
+        repair_of_refusal(message, job.connection.context, job.namespace),
         SOON,
     )
+
+
+def _is_of_attempt(event: Object, job: RayJob) -> bool:
+    """Whether an event is not older than the present attempt: each one has a Job of that name."""
+    return not 0 < last_seen(event) < (job.attempted or job.created or 0.0)
 
 
 def _events_of_job(job: RayJob) -> list[Object]:

@@ -6,7 +6,7 @@ from raykit.kuberay.diagnosis import Scene
 from raykit.kuberay.explaining import creation
 
 
-def cluster(state="", *conditions):
+def cluster(state="", *conditions, seen=1, changed=()):
     applied = {"manager": "raykit", "operation": "Apply", "time": "2026-11-24T00:01:00Z"}
     return {
         "metadata": {
@@ -14,10 +14,11 @@ def cluster(state="", *conditions):
             "namespace": "raykit",
             "uid": "uid-c",
             "creationTimestamp": "2026-11-24T00:00:00Z",
-            "managedFields": [applied],
+            "managedFields": [applied, *changed],
+            "generation": 1,
         },
         "spec": {"headGroupSpec": {}},
-        "status": {"conditions": list(conditions), "state": state},
+        "status": {"conditions": list(conditions), "state": state, "observedGeneration": seen},
     }
 
 
@@ -27,9 +28,9 @@ def event(reason, message="", seen="2026-11-24T00:01:05Z", **more):
     return {**fields, "lastTimestamp": seen, **more}
 
 
-def found(*events, state="", conditions=(), pods=()):
+def found(*events, state="", conditions=(), pods=(), **more):
     scene = Scene("kind-raykit", events=events, pods=pods)
-    return creation.findings(cluster(state, *conditions), scene)
+    return creation.findings(cluster(state, *conditions, **more), scene)
 
 
 REFUSED = event("InvalidRayClusterSpec", "RayVersion was not specified")
@@ -40,6 +41,8 @@ def test_a_spec_that_kuberay_refuses_ends_the_wait():
     assert finding.evidence == ("RayVersion was not specified",)
     assert finding.patience <= 20
     assert found(REFUSED, state="ready") == []
+    (finding,) = found(REFUSED, state="ready", seen=0)
+    assert finding.key == "invalid", "the state is that of its earlier spec"
 
 
 def test_what_kuberay_said_of_an_earlier_spec_does_not_count():
@@ -101,12 +104,72 @@ def test_a_creation_that_failed_once_is_no_reason_why_a_suspended_cluster_has_no
     assert found(event("FailedToCreateService", "x"), conditions=[suspended]) == []
 
 
+FAILURE = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
+
+
 def test_the_condition_of_pods_comes_before_their_events():
-    failure = {"type": "ReplicaFailure", "status": "True"}
-    assert found(event("FailedToCreateHeadPod", "x"), conditions=[failure]) == []
+    (finding,) = found(event("FailedToCreateHeadPod", "x"), conditions=[FAILURE])
+    assert finding.key == "replica-failure"
+
+
+def test_pods_that_were_refused_of_an_earlier_spec_are_no_reason():
+    assert found(conditions=[FAILURE], seen=0) == []
+    (finding,) = found(event("FailedToCreateHeadPod", "x"), conditions=[FAILURE], seen=0)
+    assert finding.key == "event:FailedToCreateHeadPod", "KubeRay has tried, and not yet said so"
+
+
+def test_pods_that_were_refused_before_raykit_asked_again_are_given_kuberays_next_try():
+    """The quota was raised: KubeRay waits up to 17 minutes after many failures."""
+    asked = {"manager": "raykit", "operation": "Update", "time": "2026-11-24T00:02:00Z"}
+    before, after = (
+        event("FailedToCreateHeadPod", "x", seen=f"2026-11-24T00:0{m}:30Z") for m in "12"
+    )
+    (finding,) = found(before, conditions=[FAILURE], changed=[asked])
+    assert (finding.patience, finding.past) == (18, True)
+    (finding,) = found(before, after, conditions=[FAILURE], changed=[asked])
+    assert (finding.patience, finding.past) == (8, False)
+    assert found(before, changed=[asked]) == []
+
+
+def test_what_kuberay_writes_itself_makes_no_event_old():
+    status = {"manager": "raykit", "subresource": "status", "time": "2026-11-24T00:02:00Z"}
+    theirs = {"manager": "manager", "operation": "Update", "time": "2026-11-24T00:02:00Z"}
+    assert len(found(event("FailedToCreateHeadPod", "x"), changed=[status, theirs])) == 1
 
 
 def test_an_absent_service_account_of_an_autoscaled_head_is_named_as_the_reason():
     (finding,) = found(event("AutoscalerServiceAccountNotFound", "there is no account x"))
     assert "does not find the ServiceAccount" in finding.what
     assert finding.evidence == ("there is no account x",)
+
+
+@pytest.mark.parametrize(
+    ("message", "why", "mend"),
+    [
+        ("pods is forbidden: exceeded quota: q", "quota is exceeded", "describe resourcequota"),
+        ("forbidden: violates PodSecurity", "Pod Security level", "raykit render"),
+        (
+            "forbidden: maximum memory usage per Container is 1Gi",
+            "admission",
+            "describe limitrange",
+        ),
+        ("webhook said no", "does not create them", "raykit render"),
+    ],
+)
+def test_pods_that_admission_refuses_are_told_apart(message, why, mend):
+    failure = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreateHeadPod",
+        "message": f"FailedCreateHeadPod\n{message}",
+    }
+    (finding,) = found(event("FailedToCreateHeadPod"), conditions=[failure])
+    assert why in finding.what
+    assert mend in finding.next
+    assert message in finding.evidence
+    assert finding.patience == 8
+
+
+def test_a_failure_that_has_passed_does_not_count():
+    passed = {"type": "ReplicaFailure", "status": "False", "reason": "", "message": ""}
+    assert found(conditions=[passed]) == []

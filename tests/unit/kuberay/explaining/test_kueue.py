@@ -120,6 +120,25 @@ def test_without_the_right_to_read_workloads_the_queue_is_still_named(api, conne
     assert kueue.waits(connection, CLUSTER).what.startswith("QUEUED in team: ")
 
 
+@pytest.mark.parametrize(
+    ("kind", "plural", "queue"),
+    [("LocalQueue", "localqueues", "team"), ("ClusterQueue", "clusterqueues", "all")],
+)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_queue_that_was_made_since_kueue_missed_it_ends_no_wait(
+    api, connection, kind, plural, queue, is_there
+):
+    """Kueue says something else only once it is the workload's turn."""
+    missed = f"{kind} {queue} doesn't exist"
+    api.keep("workloads", workload(QuotaReserved=("False", "Inadmissible", missed)))
+    place = "n" if kind == "LocalQueue" else None
+    items = [{"metadata": {"name": queue, "namespace": place}}] if is_there else []
+    api.keep(plural, *items)
+    finding = kueue.waits(connection, CLUSTER)
+    assert finding.patience == (None if is_there else 12)
+    assert ("has not looked again since" in finding.what) is is_there
+
+
 def test_without_the_visibility_api_only_the_place_is_missing(api, connection):
     api.keep("workloads", workload(**PENDING))
     api.refuse(PLACES, 503, "no server")

@@ -97,6 +97,22 @@ def test_a_submitter_that_the_api_server_refuses_ends_the_wait(api, findings):
     assert 0 < finding.patience <= 20
 
 
+@pytest.mark.parametrize(("seen", "counts"), [("00:00:59", False), ("00:01:00", True)])
+def test_what_the_submitter_of_an_earlier_attempt_met_is_no_reason(api, findings, seen, counts):
+    """Kueue took its place away and gave it another: each attempt has a Job of the same name."""
+    refusal = {
+        "metadata": {"name": "e", "namespace": "n"},
+        "type": "Warning",
+        "reason": "FailedCreate",
+        "message": "pods is forbidden: exceeded quota: q",
+        "lastTimestamp": f"2026-11-24T{seen}Z",
+        "involvedObject": {"kind": "Job", "name": "fib-1", "uid": "uid-of-its-job"},
+    }
+    api.say("/api/v1/namespaces/n/events", {"items": [refusal]})
+    (finding,) = findings(ray_job(**RUNNING, startTime="2026-11-24T00:01:00Z"))
+    assert finding.key == ("submitter-refused" if counts else "no-submitter")
+
+
 @pytest.mark.parametrize(
     ("status", "what"),
     [
