@@ -57,7 +57,7 @@ class Node:
     """A container that is a Kubernetes node.
 
     ours: raykit made its cluster. finished: it is the control plane of a complete cluster.
-    port: the port of this machine that leads to its API server.
+    port: the port of this machine that leads to its API server. began: when it was last started.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Node:
     ours: bool
     finished: bool = False
     port: str | None = None
+    began: str = ""
 
 
 def check_version() -> str:
@@ -247,6 +248,7 @@ def _node(item: dict[str, object]) -> Node:
         ours=ours,
         finished=ours and role == "control-plane" and _has(name, FINISHED),
         port=_port(item),
+        began=str(_at(item, "State").get("StartedAt") or ""),
     )
 
 

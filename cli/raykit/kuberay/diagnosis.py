@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from raykit.kube import contexts
 from raykit.kube.contexts import kubectl
 from raykit.kuberay.explaining import ends
+from raykit.kuberay.explaining.scene import (
+    AT_ONCE,
+    LATER,
+    SOON,
+    UNREPEATED,
+    Scene,
+    events_of,
+    is_said_now,
+    is_warning,
+)
 from raykit.kuberay.finding import Finding, grouped
 from raykit.kuberay.pods import is_head, is_observed, is_worker, serves
-from raykit.kuberay.scheduling import Machines, is_growing, is_unschedulable, of_autoscaler
+from raykit.kuberay.scheduling import is_growing, is_unschedulable, of_autoscaler
 from raykit.objects import Object, condition, holds, last_seen, seconds
 from raykit.spec.names import CLUSTER_LABEL
 
@@ -25,34 +35,10 @@ NO_PULL = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUna
 BAD_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 KUBELETS_FAILURES = ("Failed", "BackOff", "ErrImageNeverPull", "InspectFailed")
 """Reasons of events that a kubelet writes each time it cannot start a container."""
-AT_ONCE, SOON, LATER, UNREPEATED = 0.0, 8.0, 12.0, 18.0
-"""Seconds that a reason may last. Unrepeated: it is from before the wait; a kubelet looks again
-within 15 s, as a node autoscaler does, and KubeRay looks at once if it is asked to."""
 SLOW_INIT_SECONDS, HOPELESS_INIT_SECONDS = 20.0, 100.0
 GROWTH_SECONDS = 60.0
 """How long a cloud's node autoscaler may take to say what it does about a pod."""
-NOT_READ = Machines()
 PASSING_WARNINGS = ("Unhealthy", "FailedScheduling")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """The objects to diagnose together.
-
-    events: those about the cluster and its pods. machines: why Kubernetes nodes do not take
-    unschedulable pods. now: Unix seconds. since: when the wait began; 0: nobody waits. own_image:
-    prefix of raykit's own image, which is in no registry. queued: how a suspended cluster waits in
-    its queue, if it has one.
-    """
-
-    context: str
-    pods: Sequence[Object] = ()
-    events: Sequence[Object] = ()
-    machines: Machines = NOT_READ
-    now: float = 0.0
-    since: float = 0.0
-    own_image: str = "raykit:"
-    queued: Finding | None = None
 
 
 def of_cluster(cluster: Object, scene: Scene) -> list[Finding]:
@@ -115,7 +101,7 @@ def _unschedulable(pod: Object, scene: Scene) -> Finding:
     survey = scene.machines.survey(pod)
     growth = of_autoscaler(events_of(pod, scene.events))
     grows = growth is not None and is_growing(growth, scene.now)
-    patience = LATER if _is_said_now(pod, [growth or {}], scene) else UNREPEATED
+    patience = LATER if is_said_now(pod, [growth or {}], scene) else UNREPEATED
     fits_later = scene.machines.ending and bool(survey and survey.large_enough)
     unanswered = growth is None and scene.machines.in_cloud
     scheduler = (condition(pod, "PodScheduled") or {}).get("message", "")
@@ -180,19 +166,29 @@ def _no_image(pod: Object, container: Object, waiting: Object, scene: Scene) -> 
     else:
         repair = "check `image` in the spec: its name, its tag, and whether the nodes may pull it"
     limit = AT_ONCE if waiting["reason"] in NO_SUCH_IMAGE else SOON
+    own_events = events_of(pod, scene.events)
     messages = [
         event["message"]
-        for event in events_of(pod, scene.events)
+        for event in own_events
         if event.get("reason") == "Failed" and "ailed to pull" in event.get("message", "")
     ]
     return Finding(
         f"image:{wanted}",
         f"image {wanted} cannot be had ({waiting['reason']})",
-        tuple(messages[-1:]) or (waiting.get("message", ""),),
+        (*(messages[-1:] or [waiting.get("message", "")]), *_untried(own_events, pod, scene)),
         repair,
         AT_ONCE if waiting["reason"] == BAD_NAME else _kubelets_patience(pod, scene, limit),
         pod=pod["metadata"]["name"],
     )
+
+
+def _untried(events: Sequence[Object], pod: Object, scene: Scene) -> list[str]:
+    """A line that says so if the kubelet has tried no pull since the wait began."""
+    pulls = [event for event in events if event.get("reason") == "Pulling"]
+    if not pulls or is_said_now(pod, pulls[-1:], scene):
+        return []
+    delete = f"{_kubectl(pod, scene)} delete pod {pod['metadata']['name']}"
+    return [f"it was tried before this wait; tried at once by a new pod: {delete}"]
 
 
 def _kubelets_patience(pod: Object, scene: Scene, limit: float) -> float:
@@ -200,18 +196,7 @@ def _kubelets_patience(pod: Object, scene: Scene, limit: float) -> float:
     failures = [
         event for event in events_of(pod, scene.events) if event.get("reason") in KUBELETS_FAILURES
     ]
-    return limit if _is_said_now(pod, failures[-1:], scene) else UNREPEATED
-
-
-def _is_said_now(pod: Object, events: Sequence[Object], scene: Scene) -> bool:
-    """Whether one of these events about a pod, or the pod itself, is not older than the wait.
-
-    An event without a time counts.
-    """
-    created = pod["metadata"].get("creationTimestamp")
-    is_new = bool(created) and seconds(created) >= int(scene.since)
-    times = [last_seen(event) or scene.since for event in events]
-    return not scene.since or is_new or any(time >= int(scene.since) for time in times)
+    return limit if is_said_now(pod, failures[-1:], scene) else UNREPEATED
 
 
 def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
@@ -223,9 +208,10 @@ def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
         f"{container.get('restartCount', 0)} restarts)"
     )
     evidence, repair = ended.get("message", ""), _describe(pod, scene)
-    is_final = ends.is_down(container)
+    limit = UNREPEATED if ends.before(container, scene.since) else AT_ONCE
+    patience = limit if ends.is_down(container) else None
     if is_worker(pod) and not _had_head(container, scene):
-        is_final, evidence = False, "it ended while its head was not ready, and is started again"
+        patience, evidence = None, "it ended while its head was not ready, and is started again"
     elif ended.get("reason") == ends.OUT_OF_MEMORY:
         what = f"container {name} ran out of memory: its limit is {limits.get('memory', 'none')}"
         evidence = f"pod {in_pod}: OOMKilled, exit code {ended.get('exitCode')}"
@@ -235,7 +221,7 @@ def _crash(pod: Object, container: Object, scene: Scene) -> Finding:
         what,
         tuple(filter(None, [evidence])),
         repair,
-        AT_ONCE if is_final else None,
+        patience,
         (pod["metadata"]["namespace"], in_pod, name, "terminated" not in state),
         in_pod,
     )
@@ -316,20 +302,9 @@ def _spec_of(pod: Object, container: str) -> Object:
     return {}
 
 
-def events_of(item: Object, events: Sequence[Object]) -> list[Object]:
-    """The events about an object, in the order in which they were last seen.
-
-    Those of one second stay as listed: the API server lists events as they first happened.
-    """
-    uid = item["metadata"].get("uid")
-    own = [event for event in events if (event.get("involvedObject") or {}).get("uid") == uid]
-    return sorted(own, key=last_seen)
-
-
-def is_warning(event: Object) -> bool:
-    return bool(event.get("type") == "Warning")
+def _kubectl(pod: Object, scene: Scene) -> str:
+    return kubectl(scene.context, pod["metadata"]["namespace"])
 
 
 def _describe(pod: Object, scene: Scene) -> str:
-    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
-    return f"{kubectl(scene.context, namespace)} describe pod {name}"
+    return f"{_kubectl(pod, scene)} describe pod {pod['metadata']['name']}"

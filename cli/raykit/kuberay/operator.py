@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from raykit import versions
@@ -15,6 +16,7 @@ from raykit.kuberay import diagnosis, waiting
 from raykit.kuberay.checks import arguments, configuration
 from raykit.kuberay.explaining import operator_log
 from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
+from raykit.kuberay.explaining.scene import Scene
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.waiting import Look
 from raykit.objects import Object, condition, holds
@@ -81,11 +83,14 @@ def _install_command(context: Context) -> str:
     )
 
 
-def diagnose(connection: Kubernetes, namespace: str, name: str, since: str = "") -> list[Finding]:
+def diagnose(
+    connection: Kubernetes, namespace: str, name: str, since: str = "", made: int = 0
+) -> list[Finding]:
     """Why nothing happens to an object: `faults`, or the operator is idle, with its last errors.
 
     since: when the object was applied; older errors do not count. Empty if the user may not look
-    for the operator in all namespaces.
+    for the operator in all namespaces. made: how many pods there are: it is not idle while their
+    number changes.
     """
     try:
         deployment = find(connection, namespace)
@@ -95,7 +100,8 @@ def diagnose(connection: Kubernetes, namespace: str, name: str, since: str = "")
     findings = faults(connection, deployment, namespace)
     if findings or deployment is None:
         return findings
-    return [_silent(connection, deployment, namespace, name, since)]
+    idle = _silent(connection, deployment, namespace, name, since)
+    return [replace(idle, key=f"{idle.key}:{made}") if made else idle]
 
 
 def faults(connection: Kubernetes, deployment: Object | None, namespace: str) -> list[Finding]:
@@ -199,7 +205,7 @@ def look(connection: Kubernetes, deployment: Object | None = None) -> Look:
     namespace = deployment["metadata"]["namespace"] if deployment else NAMESPACE
     own = pods(connection, namespace)
     events = waiting.events(connection, namespace, [pod for pod in own if not holds(pod, "Ready")])
-    scene = diagnosis.Scene(connection.context, pods=own, events=events)
+    scene = Scene(connection.context, pods=own, events=events)
     return Look(False, diagnosis.of_pods(scene), "its pod")
 
 

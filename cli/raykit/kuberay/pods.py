@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from raykit.objects import Object, condition, holds
+from raykit.objects import Object, condition, holds, seconds
 
 CLUSTER_LABEL, TYPE_LABEL, GROUP_LABEL = "ray.io/cluster", "ray.io/node-type", "ray.io/group"
 OPERATOR_VERSION_ANNOTATION = "ray.io/kuberay-version"
@@ -78,6 +78,18 @@ def ready_workers(cluster: Object, pods: Sequence[Object]) -> int:
 def serves(pod: Object) -> bool:
     """Whether a pod is ready and not ending."""
     return holds(pod, "Ready") and not pod["metadata"].get("deletionTimestamp")
+
+
+def is_frozen(pod: Object, began: float) -> bool:
+    """Whether a pod's status is from before its Kubernetes node was started. began: Unix seconds.
+
+    Until the kubelet reports, containers that went down with the node are said to run, and ready.
+    """
+    status = pod.get("status") or {}
+    states = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    running = [(item.get("state") or {}).get("running") or {} for item in states]
+    # Times of containers are whole seconds.
+    return any(seconds(each["startedAt"]) < int(began) for each in running if "startedAt" in each)
 
 
 def has_ended(pod: Object) -> bool:

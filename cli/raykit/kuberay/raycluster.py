@@ -16,6 +16,7 @@ from raykit.kube.reference import Reference
 from raykit.kuberay import diagnosis, operator, waiting
 from raykit.kuberay import pods as ray_pods
 from raykit.kuberay.explaining import creation, groups, kueue
+from raykit.kuberay.explaining.scene import NOT_READ, Scene
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
@@ -104,15 +105,15 @@ def _explained(
     of_cluster: Sequence[Object],
     machines: MachinesReader | None,
     since: float = 0.0,
-) -> tuple[list[Finding], diagnosis.Scene]:
+) -> tuple[list[Finding], Scene]:
     """Why a cluster is not ready, and the objects that show it. since: when the wait began."""
     connection = cluster.connection
     unready = [pod for pod in of_cluster if not holds(pod, "Ready")]
-    scene = diagnosis.Scene(
+    scene = Scene(
         context=connection.context,
         pods=of_cluster,
         events=waiting.events(connection, cluster.namespace, [cluster.item, *unready]),
-        machines=machines.read(unready) if machines else diagnosis.NOT_READ,
+        machines=machines.read(unready) if machines else NOT_READ,
         now=time.time(),
         since=since,
         queued=kueue.waits(connection, cluster.item)
@@ -122,7 +123,8 @@ def _explained(
     reasons = [*creation.findings(cluster.item, scene), *diagnosis.of_cluster(cluster.item, scene)]
     if all(reason.past for reason in reasons) and _is_idle(cluster.item, of_cluster):
         changed = last_changed(cluster.item, FIELD_MANAGER)
-        idle = operator.diagnose(connection, cluster.namespace, cluster.name, changed)
+        made = len(of_cluster)
+        idle = operator.diagnose(connection, cluster.namespace, cluster.name, changed, made)
         reasons = [*idle, *reasons]
     return reasons, scene
 

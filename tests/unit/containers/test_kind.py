@@ -71,10 +71,11 @@ def test_a_foreign_cluster_is_refused_and_a_mark_is_what_counts():
 
 
 def test_nodes_are_read_from_the_engine(tools):
+    began = "2026-11-26T10:00:00.123456789Z"
     container = {
         "Name": "/raykit-control-plane",
         "Config": {"Labels": {kind.ROLE_LABEL: "control-plane"}},
-        "State": {"Running": True},
+        "State": {"Running": True, "StartedAt": began},
         "Mounts": [{"Destination": "/lib/modules"}, {"Destination": kind.MARK}],
     }
     tools(
@@ -84,7 +85,8 @@ container) echo '{json.dumps([container])}';;
 cp) exit 0;;
 esac"""
     )
-    assert kind.nodes("raykit") == [Node("raykit-control-plane", "control-plane", True, True, True)]
+    (found,) = kind.nodes("raykit")
+    assert found == Node("raykit-control-plane", "control-plane", True, True, True, None, began)
     assert "label=io.x-k8s.kind.cluster=raykit" in tools.called()[0]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from raykit.kuberay import diagnosis, scheduling
-from raykit.kuberay.diagnosis import Scene
+from raykit.kuberay.explaining.scene import Scene
 from raykit.kuberay.finding import Finding
 
 NAMESPACE = "raykit"
@@ -270,6 +270,28 @@ def test_a_container_that_could_not_start_before_the_wait_is_given_the_kubelets_
     began = 0 if since is None else MIDNIGHT + since + 0.5
     finding = first(stuck, events=[failure | {"lastTimestamp": seen}], since=began)
     assert finding.patience == (limit if is_now else 18)
+
+
+@pytest.mark.parametrize(("seen", "told"), [(EARLIER, True), (IN_THE_WAIT, False)])
+def test_a_pull_that_is_not_tried_in_the_wait_says_how_it_is(seen, told):
+    """The image has been pushed by now; kubelets wait up to 5 minutes until they try again."""
+    stuck = pod(waiting("ImagePullBackOff", "why"), creationTimestamp=EARLIER)
+    pull = event("Pulling", kind="Normal") | {"lastTimestamp": seen}
+    finding = first(stuck, events=[pull], since=MIDNIGHT + 10)
+    hint = "kubectl --context kind-raykit -n raykit delete pod head"
+    assert finding.evidence[1:] == (
+        (f"it was tried before this wait; tried at once by a new pod: {hint}",) if told else ()
+    )
+
+
+@pytest.mark.parametrize("state", [{"terminated": CRASH}, waiting("CrashLoopBackOff")])
+@pytest.mark.parametrize(("ended", "patience"), [(EARLIER, 18), (IN_THE_WAIT, 0)])
+def test_an_end_from_before_the_wait_is_given_the_next_start(state, ended, patience):
+    """Its Kubernetes node was stopped in an orderly way: exit code 137, reason Error."""
+    end = CRASH | {"finishedAt": ended}
+    state = {key: end if key == "terminated" else value for key, value in state.items()}
+    finding = first(pod(state, last=end, restarts=2), since=MIDNIGHT + 10)
+    assert finding.patience == patience
 
 
 def test_a_name_that_is_no_images_name_stays_none():

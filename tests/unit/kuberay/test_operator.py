@@ -243,6 +243,14 @@ def test_the_operator_is_asked_after_where_it_has_something_to_do(
     assert bool(found) is asked
 
 
+def test_an_operator_that_makes_pods_is_not_silent(connection, api):
+    """It makes them one by one: a thousand, with a slow webhook, take minutes."""
+    api.say(DEPLOYMENTS, listed(deployment()))
+    api.say("/api/v1/namespaces/ray-system/pods", listed())
+    keys = [operator.diagnose(connection, "a", "c", made=made)[0].key for made in (7, 7, 8)]
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_errors_from_before_an_edit_do_not_count(connection, api):
     edits = [{"manager": "raykit", "operation": "Apply", "time": "2026-11-26T10:00:00Z"}]
     made = {"creationTimestamp": "2026-11-26T09:00:00Z", "managedFields": edits, "generation": 1}

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
 from raykit import kit, locks
 from raykit.containers import docker, image, kind
+from raykit.containers.kind import Node
 from raykit.errors import KubernetesError, MissingError, RaykitError
 from raykit.flows.clusters import up as flow
 from raykit.flows.clusters.applying import Plan
 from raykit.flows.ranges import BRING_UP_SECONDS
 from raykit.kube import contexts, kubeconfig
-from raykit.kube.connection import Kubernetes, connect
+from raykit.kube.connection import EVERYWHERE, Kubernetes, connect
 from raykit.kuberay import choosing
 from raykit.kuberay.helm import release, tool
+from raykit.kuberay.pods import is_frozen
 from raykit.manifests.render import render
+from raykit.objects import Object, seconds
 from raykit.progress import Progress, Task, together
 
 NAME = "raykit"
 SPEC = "single-node.yaml"
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = REPORT_SECONDS = 60.0
 DOCTOR = "raykit doctor   (after that, to see that all is there)"
 
 
@@ -160,6 +164,10 @@ def _cluster(name: str, progress: Progress) -> None:
         progress.note(f"the nodes of kind cluster {name} are stopped: they are started")
         kind.start(nodes)
     _answers(name, progress)
+    if state is kind.State.stopped:
+        were_down = {node.name for node in nodes if not node.running}
+        started = [node for node in kind.nodes(name) if node.name in were_down]
+        report_anew(contexts.of_kind(name), started, progress)
 
 
 def _make(name: str, leftovers: bool, progress: Progress) -> None:
@@ -199,6 +207,27 @@ def _answers(name: str, progress: Progress) -> None:
             progress.detail(error.what)
             kind.export_kubeconfig(name)
             time.sleep(1)
+
+
+def report_anew(context: str, started: Sequence[Node], progress: Progress) -> None:
+    """Wait until the kubelets of nodes that were started have reported how their pods are.
+
+    Until then the API server says what was so before the nodes were stopped: that all is ready.
+    After 60 s the wait for the Ray cluster goes on with what it says.
+    """
+    deadline = time.monotonic() + REPORT_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(RaykitError), connect(context) as connection:
+            frozen = sum(len(_frozen(connection, node)) for node in started)
+            if not frozen:
+                return
+            progress.detail(f"{frozen} pods of nodes that were stopped are not reported yet")
+        time.sleep(0.5)
+
+
+def _frozen(connection: Kubernetes, node: Node) -> list[Object]:
+    pods = connection.objects("Pod", EVERYWHERE, fields={"spec.nodeName": node.name})
+    return [pod for pod in pods if node.began and is_frozen(pod, seconds(node.began))]
 
 
 def _load(name: str, reference: str, progress: Progress) -> None:

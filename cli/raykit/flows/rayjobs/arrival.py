@@ -16,7 +16,7 @@ from raykit.flows.rayjobs.last_word import EndedJobError
 from raykit.flows.steps.arrival import PAYLOAD_KEY, Arrival
 from raykit.kube.connection import Kubernetes
 from raykit.kuberay import raycluster, waiting
-from raykit.kuberay.diagnosis import AT_ONCE
+from raykit.kuberay.explaining.scene import AT_ONCE
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready

@@ -10,6 +10,7 @@ from raykit.errors import KubernetesError, MissingError
 from raykit.kube.connection import Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kuberay import diagnosis, waiting
+from raykit.kuberay.explaining.scene import Scene
 from raykit.kuberay.waiting import Look
 from raykit.manifests.pods import CONTAINER_SECURITY, POD_SECURITY
 from raykit.objects import Object
@@ -115,7 +116,7 @@ def wait(
         if (pod.get("status") or {}).get("phase") in phases:
             return Look(True)
         events = waiting.events(connection, namespace, [pod])
-        scene = diagnosis.Scene(connection.context, [pod], events, now=time.time())
+        scene = Scene(connection.context, [pod], events, now=time.time())
         return Look(False, diagnosis.of_pods(scene), "it starts")
 
     waiting.until(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from raykit.kube.connection import FIELD_MANAGER
 from raykit.kuberay import diagnosis
-from raykit.kuberay.diagnosis import LATER, SOON, UNREPEATED, Scene
 from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
+from raykit.kuberay.explaining.scene import LATER, SOON, UNREPEATED, Scene, events_of, is_warning
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import is_head, is_observed, wanted_workers
 from raykit.objects import Object, condition, holds, last_changed, last_seen, seconds
@@ -19,9 +19,9 @@ REFUSED = "ReplicaFailure"
 
 def findings(cluster: Object, scene: Scene) -> list[Finding]:
     """What KubeRay has said about a RayCluster since raykit last changed it."""
-    events = diagnosis.events_of(cluster, scene.events)
+    events = events_of(cluster, scene.events)
     made = {event.get("reason", ""): last_seen(event) for event in events}
-    new = [event for event in events if diagnosis.is_warning(event) and _is_new(event, cluster)]
+    new = [event for event in events if is_warning(event) and _is_new(event, cluster)]
     warnings = [event for event in new if not _is_mended(event, made)]
     return [
         *_refused_spec(cluster, warnings),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from raykit.kuberay import diagnosis
-from raykit.kuberay.diagnosis import Scene
+from raykit.kuberay.explaining.scene import Scene
 from raykit.kuberay.explaining.stages import stage
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import GROUP_LABEL, is_head, serves, wanted

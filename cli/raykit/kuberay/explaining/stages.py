@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from raykit.kuberay.diagnosis import events_of
+from raykit.kuberay.explaining.scene import events_of
 from raykit.objects import Object, holds
 
 WAIT_FOR_HEAD = "wait-gcs-ready"

@@ -11,9 +11,9 @@ from raykit.kube.connection import Kubernetes
 from raykit.kube.contexts import kubectl
 from raykit.kube.errors import ForbiddenError
 from raykit.kuberay import diagnosis, operator, raycluster, waiting
-from raykit.kuberay.diagnosis import AT_ONCE, SOON
 from raykit.kuberay.explaining import kueue
 from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
+from raykit.kuberay.explaining.scene import AT_ONCE, SOON, Scene, is_warning
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import ended
@@ -137,7 +137,7 @@ def _of_submitter(job: RayJob, machines: MachinesReader) -> list[Finding]:
     if not pods:
         return [_no_submitter(job)]
     pod = pods[0]
-    scene = diagnosis.Scene(
+    scene = Scene(
         context=connection.context,
         pods=[pod],
         events=waiting.events(connection, job.namespace, [pod]),
@@ -152,7 +152,7 @@ def _no_submitter(job: RayJob) -> Finding:
     refusals = [
         event
         for event in _events_of_job(job)
-        if diagnosis.is_warning(event) and event.get("message") and _is_of_attempt(event, job)
+        if is_warning(event) and event.get("message") and _is_of_attempt(event, job)
     ]
     if not refusals:
         return Finding("no-submitter", "its submitter's pod is not there yet")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from raykit.kuberay.diagnosis import Scene
 from raykit.kuberay.explaining import creation
+from raykit.kuberay.explaining.scene import Scene
 
 
 def cluster(state="", *conditions, seen=1, changed=()):

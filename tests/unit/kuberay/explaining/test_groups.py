@@ -2,8 +2,8 @@
 
 import pytest
 
-from raykit.kuberay.diagnosis import Scene
 from raykit.kuberay.explaining.groups import lines
+from raykit.kuberay.explaining.scene import Scene
 from raykit.kuberay.explaining.stages import stage
 from raykit.kuberay.finding import Finding
 
