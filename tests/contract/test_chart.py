@@ -210,6 +210,13 @@ def test_a_name_that_a_rayjob_cannot_hold_is_refused():
 
 
 @needs_helm
+@pytest.mark.parametrize("name", ["1st", "a.b"])
+def test_a_release_name_that_no_cluster_may_have_is_refused(name):
+    done = helm("template", name, CHART, check=False)
+    assert f'"{name}" must start with a letter' in done.stderr
+
+
+@needs_helm
 def test_the_chart_is_clean_to_helm_lint():
     said = helm("lint", "--strict", CHART).stdout
     assert "1 chart(s) linted, 0 chart(s) failed" in said

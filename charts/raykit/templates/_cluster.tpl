@@ -2,6 +2,7 @@
 {{- define "raykit.cluster" -}}
 {{- $root := .root -}}
 {{- $values := .root.Values -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $root.Release.Name) }}{{ fail (printf "the release's name is the cluster's: %q must start with a letter and hold lower-case letters, digits and inner dashes only" $root.Release.Name) }}{{ end -}}
 {{- if not $values.image }}{{ fail "image is needed: the image of the Ray pods, such as the one that `raykit image push` prints" }}{{ end -}}
 {{- $scaled := $values.autoscaling.enabled -}}
 {{- $auth := dict "mode" $values.auth.mode -}}

@@ -97,8 +97,14 @@ def of_our_job(job: str, arguments: Sequence[str], working_dir: Path | None = No
 def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
     """A user's script, uploaded with its folder or with `working_dir`.
 
-    Errors: UsageError (2) if the script is missing or lies outside that folder.
+    Errors: UsageError (2) if the script is missing, is none, or lies outside that folder.
     """
+    if os.path.isdir(path):  # noqa: PTH112  (as below)
+        raise UsageError(f"{path} is a folder", next=f"name a script in it: {path}/SCRIPT.py")
+    if path.suffix in {".yaml", ".yml"}:
+        raise UsageError(
+            f"{path} is YAML, no script", next=f"a spec: raykit up -f {path}, then raykit submit fib"
+        )
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for names that are too long)
         beside = sorted(other.name for other in path.parent.glob("*.py"))
         near = difflib.get_close_matches(path.name, beside, n=3)

@@ -55,6 +55,15 @@ def test_a_name_that_is_too_long_for_a_file_is_no_file():
         entrypoints.find("x" * 5000 + ".py", [])
 
 
+def test_a_folder_and_a_spec_are_no_script(tmp_path):
+    with pytest.raises(UsageError, match="is a folder"):
+        entrypoints.of_file(tmp_path, ())
+    (tmp_path / "my.yaml").write_text("name: c\n")
+    with pytest.raises(UsageError, match="is YAML, no script") as refused:
+        entrypoints.of_file(tmp_path / "my.yaml", ())
+    assert f"raykit up -f {tmp_path}/my.yaml" in refused.value.next
+
+
 def test_the_script_among_the_words_of_a_command_is_known(tmp_path):
     (tmp_path / "pi.py").touch()
     (tmp_path / "in").mkdir()
