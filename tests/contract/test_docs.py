@@ -12,6 +12,8 @@ import typer.main
 from raykit import api, kit
 from raykit.app.main import app
 from raykit.errors import EXIT_CODES
+from raykit.spec import reference
+from raykit.spec.model import ClusterSpec
 
 ROOT = Path(__file__).parents[2]
 QUOTES = "faults.md"
@@ -45,6 +47,25 @@ def test_every_option_that_a_page_names_exists(page):
     prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", prose))
     assert named - OURS - OF_JOBS - OF_RAY == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_writes_the_keys_of_a_spec_as_a_spec_does(page):
+    inner = {name for name, key in keys_of(ClusterSpec) if name != key} - IN_RESULTS
+    assert inner & set(re.findall(r"`([a-z_]+)`", page.read_text("utf-8"))) == set()
+
+
+IN_RESULTS = {"task_cpus"}
+"""Keys of a job's result line, which the model of the spec has under the same names."""
+
+
+def keys_of(model):
+    """The names of a model's fields in Python and in YAML, and those of its parts."""
+    for name, field in model.model_fields.items():
+        yield name, field.alias
+    for entry in reference.entries(model):
+        if entry.holds:
+            yield from keys_of(entry.holds)
 
 
 def test_an_exit_code_is_offered_only_where_an_option_can_lead_to_it():

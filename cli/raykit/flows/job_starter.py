@@ -52,7 +52,7 @@ def _check(name: str) -> None:
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise UsageError(
             f"a job cannot be called {name!r}",
-            evidence=["it is a Python module: a-z, 0-9 and _, a letter first, 40 at most"],
+            evidence=["a Python module: a-z, 0-9 and _, a letter first, 40 at most, no keyword"],
             next="raykit init job my_job",
         )
     if name in TAKEN | LOADED_BY_WORKERS | sys.stdlib_module_names or name.startswith("test_"):

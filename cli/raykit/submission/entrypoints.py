@@ -102,9 +102,7 @@ def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = Non
     if os.path.isdir(path):  # noqa: PTH112  (as below)
         raise UsageError(f"{path} is a folder", next=f"name a script in it: {path}/SCRIPT.py")
     if path.suffix in {".yaml", ".yml"}:
-        raise UsageError(
-            f"{path} is YAML, no script", next=f"a spec: raykit up -f {path}, then raykit submit fib"
-        )
+        raise UsageError(f"{path} is YAML, no script", next=f"for a spec: raykit up -f {path}")
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for names that are too long)
         beside = sorted(other.name for other in path.parent.glob("*.py"))
         near = difflib.get_close_matches(path.name, beside, n=3)
