@@ -26,7 +26,8 @@ to other machines. Each is left out if the operating system does not report it.
 stand for further attributes, any JSON, which are kept. A `span` is written only if it succeeded.
 The `cause` of an `error` is `data` if input data is corrupt, incomplete or unreadable, else
 another word; the job then exits with a status other than 0. A job that wrote `start` ends with
-`result` or `error`. Numbers are finite: JSON has neither NaN nor Infinity.
+`result` or `error`. Numbers are finite: JSON has neither NaN nor Infinity. Times and lengths are
+below 1e10; raykit reads no line with a larger one.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from raykit.app.output import table, wrapped
+from raykit.app.output import shortened, table, wrapped
 from raykit.measure import doubts, facts, strip
 from raykit.measure.outcome import MOST_REASONS
 from raykit.measure.records import NOT_SUBMITTED, UNFINISHED, RunRecord
@@ -19,6 +19,8 @@ SHOWN_PHASES = {
 }
 MOST_ROWS = 20
 LEAST_WIDTH = 40
+SECONDS_WIDTH = 12
+"""Of a column of seconds, with the space before it."""
 
 
 def picture(record: RunRecord, width: int) -> str:
@@ -59,7 +61,7 @@ def page(record: RunRecord, width: int) -> str:
     if record.phases or record.cluster.get("bring_up"):
         lines += ["", _phase_table(record), *_starts(record)]
     if record.spans:
-        lines += ["", _span_table(record)]
+        lines += ["", _span_table(record, width)]
     for result in record.results:
         lines += ["", "RESULT", *_values(result.get("data", result), width, "  ")]
     lines += [*(_strip(record, width) or [""]), *_doubts(record, width)]
@@ -121,8 +123,12 @@ def _starts(record: RunRecord) -> list[str]:
     return [f"warm start (submit to first task): {sum(warm):.1f} s{cold}"]
 
 
-def _span_table(record: RunRecord) -> str:
-    rows = [(span.get("name", "?"), _seconds(span.get("seconds", 0))) for span in record.spans]
+def _span_table(record: RunRecord, width: int) -> str:
+    longest = width - SECONDS_WIDTH
+    rows = [
+        (shortened(span.get("name", "?"), longest), _seconds(span.get("seconds", 0)))
+        for span in record.spans
+    ]
     return table(["SPAN", "SECONDS"], rows)
 
 

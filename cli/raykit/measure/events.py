@@ -24,6 +24,9 @@ LONGEST_LINE = 16 << 20
 DEEPEST = 100
 """Levels of lists and objects in an event: much deeper data could not be copied and written."""
 
+LARGEST = 1e10
+"""Of times and lengths, in seconds, three centuries: sums and ratios of larger ones overflow."""
+
 Event = Mapping[str, Any]
 
 FIELDS = frozenset(
@@ -115,12 +118,16 @@ def _is_shallow(value: Any, levels: int = DEEPEST) -> bool:
 
 
 def _timed(event: Event) -> bool:
-    return "time" not in event or is_number(event["time"])
+    return "time" not in event or _is_seconds(event["time"])
 
 
 def _is_span(event: Event) -> bool:
-    numbers = is_number(event.get("start")) and is_number(event.get("seconds"))
+    numbers = _is_seconds(event.get("start")) and _is_seconds(event.get("seconds"))
     return numbers and event["seconds"] >= 0 and isinstance(event.get("name"), str)
+
+
+def _is_seconds(value: object) -> bool:
+    return is_number(value) and abs(value) < LARGEST
 
 
 def _is_error(event: Event) -> bool:

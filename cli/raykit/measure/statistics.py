@@ -18,6 +18,8 @@ TAIL = (1 - LEVEL) / 2
 Z = statistics.NormalDist().inv_cdf(1 - TAIL)
 MOST_EXACT = 50
 """Above so many samples exact counting takes seconds, and the normal approximation agrees."""
+LARGEST_LOG = 700.0
+"""Its power of e, and that of its opposite, are numbers; those of larger ones are not."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def serial_fraction(speedup: float, p: float) -> float | None:
 
 
 def _log(over: float, under: float) -> float:
-    return math.log(over) - math.log(under)
+    """The logarithm of a ratio, within what a float can hold when it is undone."""
+    log = math.log(over) - math.log(under)
+    return max(-LARGEST_LOG, min(log, LARGEST_LOG))
 
 
 def _estimate(ordered: Sequence[float], cut: int) -> Ratio:

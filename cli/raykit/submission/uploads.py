@@ -291,9 +291,18 @@ def hidden_modules(folder: Folder) -> list[str]:
 
 def _module(path: str) -> str | None:
     """The module of Python or Ray that a path of an upload hides; None if it hides none."""
-    name = path.removesuffix("/__init__.py").removesuffix(".py")
+    name = path.removesuffix("/__init__.py") if path.endswith("/__init__.py") else _stem(path)
+    if name is None:
+        return None
     private = name.startswith("_") and name in sys.stdlib_module_names
-    return name if name != path and (name in LOADED_BY_WORKERS or private) else None
+    return name if name in LOADED_BY_WORKERS or private else None
+
+
+def _stem(path: str) -> str | None:
+    """The module that a file is: of Python, compiled (`x.pyc`), or built for some Python and
+    system (`x.so`, `x.cpython-311-x86_64-linux-gnu.so`); None if it is no module."""
+    name, _, ending = path.partition(".")
+    return name if ending in ("py", "pyc") or f".{ending}".endswith(".so") else None
 
 
 def _whose(name: str) -> str:

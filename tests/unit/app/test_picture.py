@@ -128,6 +128,14 @@ def test_a_length_that_nothing_can_have_is_short_and_an_empty_value_is_none(make
     assert "  y: none\n  z: none" in shown
 
 
+def test_a_long_name_of_a_span_leaves_the_others_their_columns(make_record):
+    spans = [{"name": name, "start": 1.0, "seconds": 0.5} for name in ("x" * 5000, "load")]
+    shown = picture.page(make_record(spans=spans), 60).splitlines()
+    assert f"{'x' * 47}…    0.500" in shown
+    assert f"{'load':<48}    0.500" in shown
+    assert max(map(len, shown)) <= 60
+
+
 def test_a_name_that_may_be_copied_stays_whole_where_the_screen_is_narrow(make_record):
     address = "s3://some-bucket/by-year/daily-summaries/2020.tar.gz?versionId=Zx81"
     record = make_record(results=[{"data": {"source": f"read from {address} without a cache"}}])

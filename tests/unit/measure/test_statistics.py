@@ -108,6 +108,15 @@ def test_no_ratio_is_made_over_nothing_or_of_nothing():
         Timing.of([])
 
 
+def test_times_of_which_no_float_holds_the_ratio_still_have_an_estimate():
+    longest, shortest = [1e300] * 6, [5e-324] * 6
+    for estimate in (paired_ratio, independent_ratio, statistics.median_ratio):
+        ratio = estimate(longest, shortest)
+        assert ratio is not None
+        assert math.isfinite(ratio.value)
+        assert math.isfinite(ratio.inverted().value)
+
+
 def test_a_ratio_prints_its_interval_and_nothing_where_it_has_none():
     assert str(Ratio(1.776, 1.7, 1.85)) == "1.78 (1.70-1.85)"
     assert str(Ratio(1.776)) == "1.78"

@@ -65,7 +65,13 @@ def test_the_kit_goes_only_where_the_head_has_none():
     assert uploads.plan(in_place, {}).modules == []
 
 
-@pytest.mark.parametrize("name", ["random.py", "types.py", "packaging/__init__.py", "_json.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("random.py", "types.py", "packaging/__init__.py", "_json.py"),
+        *("typing.pyc", "random.so", "random.abi3.so", "types.cpython-311-x86_64-linux-gnu.so"),
+    ],
+)
 def test_a_file_that_hides_a_module_of_rays_workers_is_refused_by_name(folder, name):
     path = folder / name
     path.parent.mkdir(exist_ok=True)
@@ -77,10 +83,11 @@ def test_a_file_that_hides_a_module_of_rays_workers_is_refused_by_name(folder, n
 
 
 def test_what_hides_nothing_passes(folder):
-    for name in ("logging/notes.txt", "json/x.py", "sub/random.py", "test.py", "random.txt"):
+    names = ("logging/notes.txt", "json/x.py", "sub/random.py", "test.py", "random.txt")
+    for name in (*names, "types.pyi", "json.data.py", "sub/random.so", "random.so.1"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
-    assert len(packed(entrypoints.find("pi.py", []))) == 6
+    assert len(packed(entrypoints.find("pi.py", []))) == 10
 
 
 def test_a_module_that_hides_one_is_refused_too(folder):
