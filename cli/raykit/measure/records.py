@@ -29,6 +29,7 @@ from raykit.replacing import replacing
 
 __all__ = [
     "EVENTS",
+    "EXPERIMENT",
     "LOG",
     "NOT_SUBMITTED",
     "RECORD",
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
+EXPERIMENT = "experiment.json"
+"""An experiment's file, in a folder of its own beside those of its runs."""
 PROBE_BYTES = 1 << 16
 """Bytes that the disk must have room for before a run starts: about a record and a short log."""
 
@@ -140,12 +143,12 @@ class RunsFolder:
 
         Errors: UsageError (2) if several ids begin with the word.
         """
-        if self._is_id(word):
+        if self.has(word):
             return word
         return run_ids.find(word, self.ids(), lambda name: self._peek(name, "submission_id"))
 
-    def _is_id(self, word: str) -> bool:
-        """Whether a word is a whole id: found without listing all runs, which may be thousands."""
+    def has(self, word: str) -> bool:
+        """Whether a word is a run's whole id: without listing all runs, which may be thousands."""
         plain = run_ids.is_plain(word) and not run_ids.is_last(word)
         return plain and (self.path / word / RECORD).is_file()
 
@@ -205,6 +208,11 @@ class RunsFolder:
 
     def missing(self, word: str) -> RecordError:
         """The error for a word that names no run."""
+        if run_ids.is_plain(word) and (self.path / word / EXPERIMENT).is_file():
+            return RecordError(
+                f"{word} is an experiment, not a run",
+                next=f"raykit compare {word}, or raykit report {word}",
+            )
         empty = run_ids.is_last(word) and not self.ids()
         return RecordError(
             "there are no runs yet" if empty else f"there is no run {word}",

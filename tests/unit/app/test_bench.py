@@ -1,5 +1,7 @@
 """`raykit bench` as one types it: how options become arms."""
 
+import csv
+
 import pytest
 
 from raykit.app.commands.measuring import bench
@@ -42,7 +44,7 @@ def test_a_number_of_workers_is_an_arm_of_its_own(raykit, tmp_path, monkeypatch)
     assert code == 0, err
     assert out == (
         "experiment x: fib --size 9\n"
-        "6 rounds of 2 arms, 1 warm-ups each; seed 4; strong scaling\n"
+        "6 rounds of 2 arms, 1 warm-up each; seed 4; strong scaling\n"
         "\n"
         "ARM      ON       P  TASKS  DONE\n"
         "shape-1  shape-1  1      2     0\n"
@@ -80,6 +82,40 @@ def test_compare_shows_an_experiment_the_answer_first(raykit, measured):
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_the_beginning_of_an_experiments_id_names_it_where_no_other_begins_so(
+    raykit, measured, tmp_path
+):
+    folder = (tmp_path / "try").rename(tmp_path / "20261126-bench")
+    text = (folder / "experiment.json").read_text()
+    (folder / "experiment.json").write_text(text.replace('"try"', f'"{folder.name}"'))
+    for words in (["compare"], ["runs", "export", "--output-file", str(tmp_path / "x.tar.gz")]):
+        code, _, err = raykit(*words, "20261126-b")
+        assert code == 0, err
+    code, _, err = raykit("compare", "20261126-")
+    assert code == 2
+    assert "is the beginning of 12 runs" in err
+    assert raykit("compare", "2026")[0] == 2
+    assert raykit("compare", "nothing")[0] == 7
+
+
+def test_the_beginning_of_a_run_and_of_an_experiment_names_neither(raykit, measured, tmp_path):
+    (tmp_path / "20261126-000001-once").mkdir()
+    text = (tmp_path / "try/experiment.json").read_text()
+    (tmp_path / "20261126-000001-once/experiment.json").write_text(text)
+    code, _, err = raykit("compare", "20261126-000001-on")
+    assert code == 2
+    assert "20261126-000001-once" in err
+    assert "20261126-000001-one, a run" in err
+
+
+@pytest.mark.parametrize("words", [("runs", "show"), ("compare", "20261126-000001-one")])
+def test_an_experiment_where_a_run_is_meant_is_called_one(raykit, measured, words):
+    code, _, err = raykit(*words, "try")
+    assert code == 7
+    assert "try is an experiment, not a run" in err
+    assert "raykit compare try" in err
+
+
 def test_a_condition_that_holds_ends_with_10_after_the_table(raykit, measured):
     code, out, err = raykit("compare", "try", "-o", "markdown", "--fail-if", "speedup<2.5")
     assert code == 10
@@ -111,6 +147,9 @@ def test_the_table_as_csv_has_a_row_an_arm(raykit, measured):
     code, out, _ = raykit("compare", "try", "-o", "csv")
     assert code == 0
     assert [line.split(",")[0] for line in out.splitlines()] == ["arm", "one", "two"]
+    two = list(csv.DictReader(out.splitlines()))[1]
+    for name, value in (("ratio", 0.5), ("seconds", float(two["seconds"]))):
+        assert float(two[f"{name}_low"]) <= value <= float(two[f"{name}_high"])
 
 
 def test_conditions_need_an_experiment(raykit, measured):

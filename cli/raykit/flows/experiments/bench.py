@@ -33,11 +33,14 @@ def bench(request: Request, runs: RunsFolder, progress: Progress) -> Experiment:
     Errors: UsageError (2); those of bringing up and of submitting (4, 5, 6); ConflictError
     (8) where the id names another experiment; RecordError (7); the error of a job that failed.
     """
+    making.check_id(request, runs)
     runs.check_writable()
     arms = {arm.name: readiness.ready(arm, request, progress) for arm in request.arms}
     experiment = _begin_or_resume(request, runs, arms)
     experiments.write(runs, experiment)
     steps = experiment.remaining()
+    if steps:
+        progress.note(making.how_to_resume(experiment.id))
     took: dict[str, list[float]] = {arm: [] for arm in experiment.plan.arms}
     noted: set[str] = set()
     for index, step in enumerate(steps):
@@ -55,6 +58,7 @@ def bench(request: Request, runs: RunsFolder, progress: Progress) -> Experiment:
 
 def outline(request: Request, runs: RunsFolder, progress: Progress) -> Experiment:
     """The experiment that `bench` would begin or continue: nothing is brought up or written."""
+    making.check_id(request, runs)
     arms = {arm.name: readiness.seen(arm, request, progress) for arm in request.arms}
     return _begin_or_resume(request, runs, arms)
 
@@ -123,7 +127,7 @@ def _definition(request: Request, arms: Mapping[str, Ready]) -> Experiment:
     if request.scaling is not Scaling.given and is_given(TASKS_OPTION, request.arguments):
         raise UsageError(
             f"{TASKS_OPTION} is given twice: behind -- and by --scaling {request.scaling}",
-            next="leave one of them out",
+            next=f"leave {TASKS_OPTION} out, or keep yours with --scaling {Scaling.given}",
         )
     asked = {arm.name: arm.asked for arm in request.arms}
     return Experiment(

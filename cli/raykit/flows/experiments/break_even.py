@@ -37,12 +37,14 @@ def bench(request: Request, search: Search, runs: RunsFolder, progress: Progress
 
     Errors: those of `experiments.bench.bench`; where the job fails at the first size, its error.
     """
+    making.check_id(request, runs)
     runs.check_writable()
     with _head_that_stays(request, progress) as placed:
         (arm,) = placed.arms
         ready = readiness.ready(arm, placed, progress)
         experiment = _begin_or_resume(request, search, runs, ready)
         experiments.write(runs, experiment)
+        progress.note(making.how_to_resume(experiment.id))
         measuring = _Measuring(experiment, search, ready, request, runs, progress)
         break_even.run(search, measuring.measure)
         measuring.keep()
@@ -81,6 +83,7 @@ def _names(entrypoint: Entrypoint, option: str) -> bool:
 
 def outline(request: Request, search: Search, runs: RunsFolder, progress: Progress) -> Experiment:
     """The experiment that `bench` would begin or go on with: nothing is run or written."""
+    making.check_id(request, runs)
     (arm,) = request.arms
     return _begin_or_resume(request, search, runs, readiness.seen(arm, request, progress))
 

@@ -9,6 +9,7 @@ from raykit.flows.experiments.request import Request
 from raykit.flows.session import Run
 from raykit.flows.targets.where import Where
 from raykit.measure import doubts
+from raykit.measure.experiment import experiments
 from raykit.measure.experiment.plan import Purpose, Step
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress, Silent
@@ -21,6 +22,16 @@ A second failure ends the experiment, to be resumed.
 
 WORTH_A_NOTE = ("BUSY_MACHINE", "THROTTLED", "DISTURBED")
 """Doubts that a user can do something about while an experiment runs."""
+
+
+def check_id(request: Request, runs: RunsFolder) -> None:
+    """Errors: UsageError (2), ConflictError (8) for an id that no experiment can have here."""
+    if request.id:
+        experiments.check_id(runs, request.id)
+
+
+def how_to_resume(experiment_id: str) -> str:
+    return f"experiment {experiment_id}: the same command with --id {experiment_id} continues it"
 
 
 def make(

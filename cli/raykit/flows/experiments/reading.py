@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raykit.errors import UsageError
 from raykit.measure import run_ids
 from raykit.measure.experiment import break_even_result, experiments
 from raykit.measure.experiment.arm_results import ArmsCompared
@@ -12,12 +13,30 @@ from raykit.measure.records import RunRecord, RunsFolder
 
 
 def find(runs: RunsFolder, word: str) -> Experiment | None:
-    """The experiment of that id; None if the word names none, such as a run.
+    """The experiment of that id, or of the only id that begins so; None if the word names none.
 
-    Errors: RecordError (7) if its file is damaged.
+    Errors: RecordError (7) if its file is damaged; UsageError (2) if several ids begin so.
     """
     # Words such as last~1 name runs alone.
-    return experiments.read(runs, word) if run_ids.is_plain(word) else None
+    if not run_ids.is_plain(word) or run_ids.is_last(word):
+        return None
+    experiment = experiments.read(runs, word)
+    return experiment if experiment or runs.has(word) else _beginning_with(runs, word)
+
+
+def _beginning_with(runs: RunsFolder, word: str) -> Experiment | None:
+    names = (path.parent.name for path in runs.path.glob(f"*/{experiments.FILE}"))
+    found = sorted(run_ids.beginning_with(word, names))
+    if not found:
+        return None
+    run = runs.find(word)
+    if run is not None or len(found) > 1:
+        raise UsageError(
+            f"{word} is the beginning of several names",
+            evidence=[*found, *([] if run is None else [f"{run}, a run"])][: run_ids.MOST_NAMED],
+            next="give more characters of it",
+        )
+    return experiments.read(runs, found[0])
 
 
 def records_of(experiment: Experiment, runs: RunsFolder) -> dict[str, RunRecord]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raykit.errors import RecordError, UsageError
+from raykit.flows.experiments import reading
 from raykit.measure import run_ids
 from raykit.measure.experiment import experiments
 from raykit.measure.keeping import archive
@@ -48,9 +49,9 @@ def choose(words: Sequence[str], runs: RunsFolder) -> Chosen:
     known: dict[str, None] = {}
     whole: dict[str, None] = {}
     for word in words:
-        experiment = experiments.read(runs, word) if run_ids.is_plain(word) else None
+        experiment = reading.find(runs, word)
         if experiment:
-            whole[word] = None
+            whole[experiment.id] = None
             known |= {made.run: None for made in experiment.made}
         else:
             known[runs.find(word) or word] = None

@@ -54,15 +54,16 @@ def check(conditions: Sequence[Condition], rows: Sequence[Mapping[str, Any]]) ->
     Errors: ConditionError (10) naming each arm for which one holds, and each condition that no arm
     has a value for: what was not measured has not passed.
     """
-    wrong = []
+    holding, unmeasured = [], []
     for condition in conditions:
         measured = [row for row in rows if row.get(condition.name) is not None]
         if not measured:
-            wrong.append(f"{condition}: no arm has a {condition.name}")
-        wrong += [
+            unmeasured.append(f"{condition}: {condition.name} was measured for no arm")
+        holding += [
             f"{condition} holds for {row['arm']}: {condition.name} {row[condition.name]:.4g}"
             for row in measured
             if condition.holds(float(row[condition.name]))
         ]
-    if wrong:
-        raise ConditionError("a condition of --fail-if holds", evidence=wrong)
+    if holding or unmeasured:
+        what = "holds" if holding else "cannot be checked"
+        raise ConditionError(f"a condition of --fail-if {what}", evidence=[*holding, *unmeasured])

@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from raykit.errors import RecordError
+from raykit.errors import ConflictError, RecordError, UsageError
 from raykit.measure import events, run_ids
 from raykit.measure.experiment.outlook import Prediction
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
-from raykit.measure.records import RunsFolder, write_atomically
+from raykit.measure.records import EXPERIMENT, RunsFolder, write_atomically
 
 SCHEMA = 1
-FILE = "experiment.json"
+FILE = EXPERIMENT
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,27 @@ def _check_shape(data: dict[str, Any]) -> None:
     )
     if not sound:
         raise ValueError("it has fields that no raykit writes so")
+
+
+def check_id(runs: RunsFolder, experiment_id: str) -> None:
+    """Check the name that a user gives an experiment.
+
+    Errors: UsageError (2) for one that no folder can have, or that means the newest run;
+    ConflictError (8) for that of a run.
+    """
+    if run_ids.is_last(experiment_id):
+        raise UsageError(
+            f"--id {experiment_id}: that word names the newest run", next="choose another id"
+        )
+    if not run_ids.is_plain(experiment_id):
+        raise UsageError(
+            f"--id {experiment_id!r} cannot be the name of an experiment",
+            next="letters, digits, '.', '_' and '-', at most 128",
+        )
+    if runs.has(experiment_id):
+        raise ConflictError(
+            f"--id {experiment_id}: there is a run of that name", next="choose another id"
+        )
 
 
 def write(runs: RunsFolder, experiment: Experiment) -> Path:

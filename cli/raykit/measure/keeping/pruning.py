@@ -9,6 +9,7 @@ from raykit.measure.keeping.summaries import UNREADABLE, Summary
 from raykit.measure.records import UNFINISHED
 
 OF_EXPERIMENT = "needed by an experiment (--experiments deletes both)"
+OF_YOUNGER = "of an experiment whose other runs stay"
 MAY_RUN = "whose end raykit did not see, so they may still run (--unfinished deletes them)"
 CANNOT_BE_READ = "that cannot be read: look at them, then delete them by hand"
 
@@ -53,7 +54,8 @@ def choose(
         if rule.experiments and all_old and present:
             gone.append(experiment)
         else:
-            kept |= {name: OF_EXPERIMENT for name in present if name in old and name not in kept}
+            why = OF_YOUNGER if rule.experiments else OF_EXPERIMENT
+            kept |= {name: why for name in present if name in old and name not in kept}
     return Choice([name for name in old if name not in kept], gone, kept)
 
 

@@ -1,8 +1,10 @@
 """`raykit bench`: the order of runs, going on after a break, and what it refuses."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from raykit.errors import ConflictError, JobFailedError, RecordError, UsageError
+from raykit.errors import ConflictError, JobFailedError, RaykitError, RecordError, UsageError
 from raykit.flows.experiments import bench, making, readiness, reading
 from raykit.flows.experiments.readiness import Ready
 from raykit.flows.experiments.request import Arm, Request
@@ -92,6 +94,29 @@ def test_an_experiment_goes_on_where_it_stopped(lab):
     assert done.plan.seed == 1
 
 
+def test_how_to_go_on_is_said_before_the_first_run(lab):
+    said = []
+    listener = SimpleNamespace(note=said.append)
+    bench.bench(lab.request(id=None), lab.runs, Progress(listener))
+    (folder,) = [path.parent.name for path in lab.runs.path.glob(f"*/{experiments.FILE}")]
+    assert said[0] == f"experiment {folder}: the same command with --id {folder} continues it"
+    assert said[1].startswith("[1/")
+
+
+@pytest.mark.parametrize(("name", "code"), [("last", 2), ("last~2", 2), ("../x", 2), ("run-9", 8)])
+def test_an_id_that_no_experiment_can_have_is_refused_before_anything_runs(
+    lab, make_record, monkeypatch, name, code
+):
+    lab.runs.write(make_record(id="run-9"))
+    monkeypatch.setattr(readiness, "ready", None)
+    monkeypatch.setattr(readiness, "seen", None)
+    for flow in (bench.bench, bench.outline):
+        with pytest.raises(RaykitError) as refused:
+            flow(lab.request(id=name), lab.runs, Progress())
+        assert refused.value.exit_code == code
+    assert lab.ran == []
+
+
 def test_a_run_that_fails_once_is_made_again(lab):
     lab.failures = {3: JobFailedError("a node was lost")}
     done = lab.bench()
@@ -122,8 +147,10 @@ def test_arms_of_different_images_are_refused_before_anything_runs(lab):
 
 @pytest.mark.parametrize("arguments", [("--tasks", "4"), ("--tasks=4",)])
 def test_tasks_that_are_given_twice_are_refused(lab, arguments):
-    with pytest.raises(UsageError, match="given twice"):
+    with pytest.raises(UsageError, match="given twice") as refused:
         lab.bench(arguments=arguments)
+    assert "--scaling as-given" in refused.value.next
+    lab.bench(arguments=arguments, scaling=Scaling.given)
 
 
 def test_the_outline_runs_and_writes_nothing(lab):

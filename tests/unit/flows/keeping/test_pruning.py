@@ -157,6 +157,8 @@ def test_an_experiment_keeps_its_runs_until_told_and_then_goes_whole(raykit, run
     code, out, _ = raykit("runs", "prune", "--keep", "0", "--yes")
     assert (code, lone not in names(runs)) == (0, True)
     assert "kept 2 runs needed by an experiment (--experiments deletes both)" in out
+    out = raykit("runs", "prune", "--keep", "1", "--dry-run", "--experiments")[1]
+    assert "kept 1 run of an experiment whose other runs stay" in out
     code, out, _ = raykit("runs", "prune", "--keep", "0", "--yes", "--experiments")
     assert "deleted 2 runs and 1 experiment" in out
     assert names(runs) == []

@@ -27,7 +27,8 @@ def test_a_condition_that_does_not_hold_passes(text):
 def test_what_was_not_measured_has_not_passed():
     with pytest.raises(ConditionError) as failed:
         check([parse("efficiency<0.5")], ROWS)
-    assert failed.value.evidence == ("efficiency<0.5: no arm has a efficiency",)
+    assert failed.value.what == "a condition of --fail-if cannot be checked"
+    assert failed.value.evidence == ("efficiency<0.5: efficiency was measured for no arm",)
 
 
 @pytest.mark.parametrize(

@@ -312,9 +312,10 @@ def _outline(experiment: Experiment) -> str:
         for name, arm in experiment.arms.items()
     ]
     plan = experiment.plan
-    runs = f"{plan.rounds} rounds of {len(plan.arms)} arms, {plan.warm_ups} warm-ups each"
+    runs = f"{_counted(plan.rounds, 'round')} of {len(plan.arms)} arms"
+    runs += f", {_counted(plan.warm_ups, 'warm-up')} each"
     if plan.cold:
-        runs += f", {plan.cold} cold starts each"
+        runs += f", {_counted(plan.cold, 'cold start')} each"
     job = " ".join([experiment.job["name"], *experiment.job["arguments"]])
     left = len(experiment.remaining())
     lines = [
@@ -323,4 +324,8 @@ def _outline(experiment: Experiment) -> str:
         "",
         output.table(["ARM", "ON", "P", "TASKS", "DONE"], rows),
     ]
-    return "\n".join([*lines, *([f"{left} runs to make"] if left else [])])
+    return "\n".join([*lines, *([f"{_counted(left, 'run')} to make"] if left else [])])
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
