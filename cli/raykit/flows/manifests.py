@@ -11,10 +11,10 @@ from pathlib import Path
 from raykit import kit
 from raykit.containers import image as own_image
 from raykit.errors import ConflictError, MissingError
+from raykit.files import replacing
 from raykit.kube.connection import DEFAULT_NAMESPACE
 from raykit.manifests.render import render, to_yaml
 from raykit.objects import Object, ray_cluster_of
-from raykit.replacing import replacing
 from raykit.spec import load
 from raykit.spec.model import ClusterSpec
 from raykit.spec.rules import jobs

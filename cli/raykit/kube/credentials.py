@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from raykit import redaction
+from raykit import files, redaction
 from raykit.errors import MissingError
 from raykit.kube import contexts
 from raykit.kube.tls import Certificate
@@ -91,7 +91,7 @@ def _token(user: Section) -> str | None:
     if path is None:
         return _header_value(user, "token", user.entry.get("token"))
     try:
-        text = Path(path).read_bytes().decode("ascii", "replace").strip()
+        text = files.read_small(Path(path)).decode("ascii", "replace").strip()
     except (OSError, ValueError) as wrong:
         raise user.wrong("tokenFile", f"cannot be read: {wrong}") from wrong
     return _header_value(user, "tokenFile", text)

@@ -10,10 +10,13 @@ from typing import Any
 
 import yaml
 
+from raykit import files
 from raykit.errors import MissingError
 
 DEFAULT = "~/.kube/config"
 DEEPEST = 100
+LONGEST = 16 << 20
+"""Bytes of one file; a thousand clusters with their certificates have a tenth of that."""
 SECTIONS = ("clusters", "contexts", "users")
 FILES_OF = {
     "clusters": ("certificate-authority",),
@@ -72,7 +75,7 @@ def _exists(path: Path) -> bool:
 def _read(path: Path) -> tuple[str, Entry]:
     """The file's text and its content."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = files.read_small(path, LONGEST).decode("utf-8-sig")
         content = _parsed(text)
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from raykit.errors import MissingError, RecordError
+from raykit.files import replacing
 from raykit.measure import events, run_ids
 from raykit.measure.keeping import heads
 from raykit.measure.keeping.cleaning import cleaned
 from raykit.measure.keeping.record import NOT_SUBMITTED, SCHEMA, UNFINISHED, RunRecord
-from raykit.replacing import replacing
 
 __all__ = [
     "EVENTS",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from raykit import files
 from raykit.errors import UsageError
 
 LONGEST_FILE = 256 * 1024
@@ -126,11 +127,7 @@ def problems_of(env_vars: Mapping[str, str]) -> Iterator[str]:
 
 def read_text(path: Path) -> str:
     """The text of a small file. Errors: OSError; ValueError if it is too long or not UTF-8."""
-    with path.open("rb") as stream:
-        data = stream.read(LONGEST_FILE + 1)
-    if len(data) > LONGEST_FILE:
-        raise ValueError(f"it is longer than {LONGEST_FILE // 1024} KiB")
-    return data.decode("utf-8")
+    return files.read_small(path, LONGEST_FILE).decode("utf-8")
 
 
 def reason(error: Exception) -> str:

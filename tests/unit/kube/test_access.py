@@ -107,6 +107,15 @@ def test_what_is_not_honoured_is_refused_by_name(kubeconfig, user, cluster, word
     assert "two" not in str(refused.value.as_dict())
 
 
+def test_a_token_file_without_end_is_not_read_to_its_end(kubeconfig, tmp_path):
+    with (tmp_path / "endless").open("wb") as out:
+        out.truncate(1 << 40)
+    kubeconfig("https://one:6443", user={"tokenFile": str(tmp_path / "endless")})
+    with pytest.raises(MissingError) as refused:
+        access()
+    assert "longer than 1024 KiB" in refused.value.evidence[0]
+
+
 def test_a_token_file_that_is_binary_is_refused_without_being_shown(kubeconfig, tmp_path):
     (tmp_path / "token").write_bytes(b"\xff\x00secret")
     kubeconfig("https://one:6443", user={"tokenFile": str(tmp_path / "token")})

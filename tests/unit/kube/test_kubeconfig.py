@@ -178,6 +178,15 @@ def test_a_program_that_prints_no_credential_is_refused(tmp_path, monkeypatch, s
 SECTIONS = yaml.safe_load(ONE)
 
 
+def test_a_kubeconfig_without_end_is_not_read_to_its_end(tmp_path, monkeypatch):
+    with (tmp_path / "endless").open("wb") as out:
+        out.truncate(1 << 40)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "endless"))
+    with pytest.raises(MissingError) as refused:
+        access()
+    assert refused.value.evidence == ("it is longer than 16384 KiB",)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from raykit import files
 from raykit.endpoint import Endpoint
 from raykit.errors import MissingError, UsageError
 from raykit.progress import Progress
 from raykit.submission.answers import UnauthorisedError
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport, check_headers
+from raykit.submission.variables import reason
 
 TOKEN_FILE = "~/.ray/auth_token"
 SECRET_HEADER = re.compile(r"auth|cookie|token|key|secret|pass|cred|session|signature|jwt", re.I)
@@ -191,19 +193,21 @@ def find_token(environ: Mapping[str, str]) -> str | None:
     """The token, in Ray's own order: RAY_AUTH_TOKEN, the file that RAY_AUTH_TOKEN_PATH names,
     ~/.ray/auth_token; None without any.
 
-    Errors: MissingError (4) if the file is not text.
+    Errors: MissingError (4) if the file is not text, or too long.
     """
     if environ.get("RAY_AUTH_TOKEN"):
         return environ["RAY_AUTH_TOKEN"].strip()
     # `Path.home` fails for a user without a home, as in some containers.
     path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser(TOKEN_FILE))  # noqa: PTH111
     try:
-        return path.read_text("utf-8").strip() or None
+        return files.read_small(path).decode("utf-8").strip() or None
     except OSError:
         return None
     except ValueError as error:
         raise MissingError(
-            f"the token file {path} is not text", next="write the cluster's token into it"
+            f"the token file {path} holds no token",
+            evidence=[reason(error)],
+            next="write the cluster's token into it",
         ) from error
 
 
@@ -237,8 +241,8 @@ def _check_second_header(endpoint: Endpoint) -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8").splitlines()
+        return files.read_small(path).decode("utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise MissingError(
-            f"the headers in {path} cannot be read", evidence=[str(error)], next="--header @FILE"
+            f"the headers in {path} cannot be read", evidence=[reason(error)], next="--header @FILE"
         ) from error

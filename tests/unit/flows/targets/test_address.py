@@ -115,8 +115,20 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
             address.of_url("http://h", "--on", {}, [f"@{tmp_path / name}"], None)
         with pytest.raises(MissingError, match="no certificates"):
             address.trust(tmp_path / name)
-    with pytest.raises(MissingError, match="is not text"):
+    with pytest.raises(MissingError, match="holds no token"):
         address.find_token({"RAY_AUTH_TOKEN_PATH": str(tmp_path / "binary")})
+
+
+def test_a_file_without_end_is_not_read_to_its_end(tmp_path):
+    # As /dev/zero is: raykit once took all memory of the machine.
+    endless = tmp_path / "endless"
+    with endless.open("wb") as out:
+        out.truncate(1 << 40)
+    with pytest.raises(MissingError) as token:
+        address.find_token({"RAY_AUTH_TOKEN_PATH": str(endless)})
+    with pytest.raises(MissingError) as headers:
+        address.of_url("http://h", "--on", {}, [f"@{endless}"], None)
+    assert token.value.evidence == headers.value.evidence == ("it is longer than 1024 KiB",)
 
 
 @pytest.mark.parametrize("on", [None, "local", "some-cluster"])

@@ -2,7 +2,14 @@
 
 import pytest
 
-from raykit.measure.keeping.pruning import CANNOT_BE_READ, MAY_RUN, OF_EXPERIMENT, Rule, choose
+from raykit.measure.keeping.pruning import (
+    CANNOT_BE_READ,
+    MAY_RUN,
+    OF_EXPERIMENT,
+    OF_YOUNGER,
+    Rule,
+    choose,
+)
 from raykit.measure.keeping.summaries import UNREADABLE, Summary
 
 NOW = 1000.0
@@ -61,7 +68,7 @@ def test_a_run_that_an_experiment_needs_stays_unless_told():
 def test_an_experiment_goes_as_a_whole_or_not_at_all():
     choice = choose(RUNS, {"bench": ["a", "d"]}, Rule(older_than=500.0, experiments=True), NOW)
     assert (choice.runs, choice.experiments) == (["b", "c"], [])
-    assert choice.kept == {"a": OF_EXPERIMENT}
+    assert choice.kept == {"a": OF_YOUNGER}
 
 
 def test_an_experiment_without_runs_is_left_alone():

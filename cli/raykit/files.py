@@ -1,4 +1,4 @@
-"""Replaces a file as a whole, or leaves it as it was."""
+"""Files that are replaced as a whole or stay as they were, and files that users name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+LONGEST = 1 << 20
+
+
+def read_small(path: Path, longest: int = LONGEST) -> bytes:
+    """The bytes of a file that a user names, which may be a device without end.
+
+    Errors: OSError; ValueError if it is longer than `longest`.
+    """
+    with path.open("rb") as stream:
+        data = stream.read(longest + 1)
+    if len(data) > longest:
+        raise ValueError(f"it is longer than {longest // 1024} KiB")
+    return data
 
 
 @contextlib.contextmanager
