@@ -165,6 +165,9 @@ class _Program:
                 next=self._hint(program),
             )
         except MissingError as failed:
+            if not isinstance(failed.__cause__, OSError):  # it was started
+                late = f"did not end within {TIMEOUT_SECONDS:g} s"
+                raise self._no_credential(program, late) from None
             # The evidence would show the command line.
             raise MissingError(failed.what, next=failed.next) from None
         except (OSError, ValueError) as wrong:

@@ -124,7 +124,9 @@ def test_a_token_file_that_is_binary_is_refused_without_being_shown(kubeconfig, 
     assert "secret" not in str(refused.value.as_dict())
 
 
-def test_a_slow_login_program_does_not_show_its_arguments(kubeconfig, tools, monkeypatch):
+def test_a_slow_login_program_is_no_absent_one_and_hides_its_arguments(
+    kubeconfig, tools, monkeypatch
+):
     monkeypatch.setattr("raykit.kube.credentials.TIMEOUT_SECONDS", 0.05)
     tools(login="exec sleep 30")
     program = {"command": "login", "args": ["--client-secret", "hidden"]}
@@ -132,6 +134,7 @@ def test_a_slow_login_program_does_not_show_its_arguments(kubeconfig, tools, mon
     with pytest.raises(MissingError, match="did not end within") as late:
         access()
     assert "hidden" not in str(late.value.as_dict())
+    assert late.value.next == "log in again with your cloud's own command"
 
 
 def test_a_program_learns_the_cluster_only_where_it_asks(kubeconfig, tools, tmp_path):
