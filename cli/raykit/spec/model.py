@@ -54,9 +54,11 @@ class Pods(Part):
     """Memory that each pod requests and may use at most; one value, since Kubernetes cannot take
     memory back."""
     shared_memory: Quantity | None = None
-    """Size of /dev/shm for Ray's object store; it counts as memory. [default: 30 % of memory]"""
+    """Size of /dev/shm for Ray's object store; it counts as memory. [default: 30 % of memory,
+    Ray's own share]"""
     tmp_storage: Quantity = "10Gi"
-    """Size of /tmp: Ray's logs, spilled objects, packages."""
+    """Size of /tmp: Ray's logs, spilled objects, packages. Bounded, so that they cannot fill the
+    Kubernetes node."""
     ephemeral_storage: Quantity | None = None
     """Local disk that each pod requests and may use at most, /tmp included; without it, no
     limit."""
@@ -117,11 +119,11 @@ class WorkerGroup(Pods):
     name: GroupName
     """Name of the group."""
     task_cpus: Annotated[int, Field(ge=1, le=4096)] = 1
-    """CPUs that each pod offers to tasks."""
+    """CPUs that each pod offers to tasks; with 1, one task at a time."""
     replicas: Count | None = None
     """Number of pods; leave it out if the autoscaler decides. [default: 1]"""
     min_replicas: Count = 0
-    """Fewest pods that the autoscaler keeps."""
+    """Fewest pods that the autoscaler keeps; with 0, an idle group has none."""
     max_replicas: Count | None = None
     """Most pods that the autoscaler starts. [default: replicas]"""
     idle_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
@@ -138,11 +140,13 @@ class ClusterSpec(Part):
     ray_version: RayVersion = versions.RAY
     """Version of Ray in the image. KubeRay needs it to turn authentication on."""
     kuberay: KubeRayVersion = versions.KUBERAY
-    """Version of KubeRay that the spec is checked against."""
+    """Version of KubeRay that the spec is checked against; by default the one that raykit
+    installs."""
     image: Image | None = None
     """Image of the Ray pods. [default: raykit's own, which holds the jobs]"""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] | None = None
-    """When kubelets pull the image. [default: IfNotPresent]"""
+    """When kubelets pull the image. [default: IfNotPresent: a node that has the
+    image asks no registry]"""
     pull_secrets: list[ObjectName] = []
     """Secrets with which kubelets log in to the registry."""
     auth: Auth = Auth()
@@ -157,7 +161,8 @@ class ClusterSpec(Part):
     queue: LabelValue | None = None
     """Kueue's LocalQueue that admits the cluster."""
     disruption_budget: bool = False
-    """Render a PodDisruptionBudget: draining a Kubernetes node waits while the head runs on it."""
+    """Render a PodDisruptionBudget: draining a Kubernetes node waits while the head runs on it. Off
+    by default, since it holds up upgrades of nodes."""
     network_policy: NetworkPolicy = NetworkPolicy()
     """Which addresses may reach the pods, and which the pods may reach."""
     monitoring: Monitoring = Monitoring()

@@ -105,15 +105,17 @@ class Autoscaling(Part):
     """Ray's autoscaler (version 2)."""
 
     enabled: bool = False
-    """Let Ray start and end workers according to its tasks."""
+    """Let Ray start and end workers according to its tasks. Off by default: runs on a fixed size
+    can be compared."""
     idle_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
-    """Seconds without work after which a worker ends. [default: 60]"""
+    """Seconds without work after which a worker ends. [default: 60, KubeRay's own]"""
     upscaling_mode: Literal["Default", "Aggressive", "Conservative"] | None = None
     """How fast workers are added. [default: KubeRay's own]"""
     cpu: Quantity = "100m"
-    """CPUs that the autoscaler's container requests."""
+    """CPUs that the autoscaler's container requests; it waits most of the time."""
     memory: Quantity = "512Mi"
-    """Memory that the autoscaler's container requests and may use at most."""
+    """Memory that the autoscaler's container requests and may use at most. 512Mi is KubeRay's
+    own."""
 
 
 class AllowedEgress(Part):
@@ -138,9 +140,11 @@ class NetworkPolicy(Part):
     """NetworkPolicies that let in only the cluster itself, the operator and the named clients."""
 
     enabled: bool = False
-    """Render them. They work only if the cluster's network plugin enforces NetworkPolicy."""
+    """Render them. They work only if the cluster's network plugin enforces NetworkPolicy. Off by
+    default, since the addresses of your API server and data are yours to name."""
     operator_namespace: NamespaceName = "ray-system"
-    """Namespace of KubeRay's operator, whose pods request the head's dashboard."""
+    """Namespace of KubeRay's operator, whose pods request the head's dashboard; by default where
+    `raykit kind up` installs it."""
     api_server: list[Cidr] = []
     """Addresses of the API server. raykit reaches the head through its service proxy, and the
     autoscaler uses it."""
@@ -158,7 +162,7 @@ class Monitoring(Part):
     enabled: bool = False
     """Render the PodMonitor. The Kubernetes cluster must have that resource."""
     interval: Duration = "30s"
-    """Time between two scrapes."""
+    """Time between two scrapes. 30s is Prometheus Operator's own."""
     labels: Labels = {}
     """Labels by which your Prometheus selects its monitors, such as release: prometheus."""
 
