@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,8 +17,9 @@ from raykit.kuberay import diagnosis, waiting
 from raykit.kuberay.checks import arguments, configuration
 from raykit.kuberay.explaining import operator_log
 from raykit.kuberay.explaining.refusals import repair_of_refusal, why_refused
-from raykit.kuberay.explaining.scene import Scene
+from raykit.kuberay.explaining.scene import UNREPEATED, Scene
 from raykit.kuberay.finding import Finding
+from raykit.kuberay.pods import is_observed
 from raykit.kuberay.waiting import Look
 from raykit.objects import Object, condition, holds
 
@@ -51,11 +53,9 @@ def is_ready(deployment: Object | None) -> bool:
     """Whether the operator is available and all its replicas run the current version."""
     if deployment is None:
         return False
-    status = _at(deployment, "status")
     wanted = _at(deployment, "spec").get("replicas", 1)
-    current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    all_updated = 0 < wanted == status.get("updatedReplicas", 0)
-    return holds(deployment, "Available") and current and all_updated
+    all_updated = 0 < wanted == _at(deployment, "status").get("updatedReplicas", 0)
+    return holds(deployment, "Available") and is_observed(deployment) and all_updated
 
 
 def is_served(connection: Kubernetes) -> bool:
@@ -115,11 +115,23 @@ def faults(connection: Kubernetes, deployment: Object | None, namespace: str) ->
         return [_stopped(connection, deployment)]
     seen = look(connection, deployment)
     if not seen.ready:
-        return list(seen.findings) or [_unready(connection, deployment)]
+        return [_given_a_start(each) for each in seen.findings] or [
+            _unready(connection, deployment)
+        ]
     names = configuration.watched(connection, deployment)
     if names and namespace not in names:
         return [_elsewhere(connection, deployment, names, namespace)]
     return []
+
+
+def _given_a_start(finding: Finding) -> Finding:
+    """A finding about the operator's pod that leaves it one more start.
+
+    It ends by itself where the API server is away for some seconds, and is started again.
+    """
+    if finding.patience is None or finding.log is None:
+        return finding
+    return replace(finding, patience=max(finding.patience, UNREPEATED))
 
 
 def where(deployment: Object) -> str:
@@ -197,16 +209,23 @@ def pods(connection: Kubernetes, namespace: str) -> list[Object]:
         return []
 
 
-def look(connection: Kubernetes, deployment: Object | None = None) -> Look:
-    """Whether the operator is ready, and else what its pods say. deployment: None to find it."""
+def look(connection: Kubernetes, deployment: Object | None = None, since: float = 0.0) -> Look:
+    """Whether the operator is ready, and else what its pods say.
+
+    deployment: None to find it. since: when the wait for it began, in Unix seconds. Until
+    Kubernetes has seen a change of the Deployment the pods are earlier ones, which end no wait.
+    """
     deployment = deployment or find(connection)
     if is_ready(deployment):
         return Look(True)
     namespace = deployment["metadata"]["namespace"] if deployment else NAMESPACE
     own = pods(connection, namespace)
     events = waiting.events(connection, namespace, [pod for pod in own if not holds(pod, "Ready")])
-    scene = Scene(connection.context, pods=own, events=events)
-    return Look(False, diagnosis.of_pods(scene), "its pod")
+    scene = Scene(connection.context, pods=own, events=events, now=time.time(), since=since)
+    findings = diagnosis.of_pods(scene)
+    if deployment and not is_observed(deployment):
+        findings = [replace(finding, patience=None, past=True) for finding in findings]
+    return Look(False, findings, "its pod")
 
 
 def _at(item: Object, *keys: str) -> dict[str, Any]:

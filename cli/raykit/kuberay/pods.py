@@ -52,10 +52,11 @@ def wanted(group: Object) -> int:
     return int(group.get("replicas", group.get("minReplicas", 0)) * group.get("numOfHosts", 1))
 
 
-def is_observed(cluster: Object) -> bool:
-    """Whether KubeRay has acted on the current spec; outdated pods are then ending."""
-    seen = (cluster.get("status") or {}).get("observedGeneration", 0)
-    return bool(seen >= cluster["metadata"].get("generation", 0))
+def is_observed(item: Object) -> bool:
+    """Whether the controller of an object, such as KubeRay of a RayCluster, has acted on its
+    current spec; outdated pods are then ending."""
+    seen = (item.get("status") or {}).get("observedGeneration", 0)
+    return bool(seen >= item["metadata"].get("generation", 0))
 
 
 def head_is_ready(cluster: Object, pods: Sequence[Object]) -> bool:

@@ -280,7 +280,29 @@ def test_status_of_ready_clusters_reads_no_pods_and_no_nodes(kuberay, raykit):
     listed(kuberay, *(cluster(f"c{number}", f"n{number}") for number in range(20)))
     raykit("status")
     read = [path for _, path, _ in kuberay.asked]
-    assert [path for path in read if path not in ("/version", RAY)] == [CLUSTERS, RAYJOBS]
+    asked = [CLUSTERS, "/apis/apps/v1/deployments", RAYJOBS]
+    assert [path for path in read if path not in ("/version", RAY)] == asked
+
+
+@pytest.mark.parametrize(
+    ("pod", "row"),
+    [
+        ({}, ("ready", "ready", [])),
+        ({"status": {}}, ("not ready", "not ready", [])),
+        (None, ("not ready", "not ready", ["no KubeRay operator runs here"])),
+    ],
+)
+def test_without_an_operator_status_asks_the_pods(kuberay, raykit, pod, row):
+    """What KubeRay last said of a cluster stays, whatever becomes of its pods."""
+    listed(kuberay, cluster("small"))
+    kuberay.keep("deployments")
+    if pod is None:
+        kuberay.kept["pods"].clear()
+    else:
+        kuberay.keep("pods", head_pod("small") | pod)
+    (found,) = json.loads(raykit("status", "-o", "json")[1])["data"]["clusters"]
+    reasons = [reason["what"] for reason in found["reasons"]]
+    assert (found["state"], found["head"], reasons) == row
 
 
 def test_status_of_one_cluster_reads_that_one(kuberay, raykit):

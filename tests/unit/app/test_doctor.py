@@ -1,11 +1,13 @@
 """`raykit doctor`: each check broken on purpose, all problems at once, and nothing changed."""
 
 import json
+import time
 
 import pytest
 import yaml
 
 from raykit.flows.clusters import up
+from raykit.objects import seconds
 from tests.unit.kuberay.test_operator import deployment
 
 RAY = "/apis/ray.io/v1"
@@ -267,10 +269,14 @@ def test_errors_in_the_operators_log_are_a_warning(cluster, whole, examined):
     cluster.keep("pods", pod)
     line = {"level": "error", "msg": "Reconciler error", "error": "no right"}
     cluster.say("/api/v1/namespaces/ray-system/pods/op/log", json.dumps(line))
+    began = time.time()
     code, checks, _ = examined()
     assert (code, checks["operator-log"]["state"]) == (0, "warn")
     assert checks["operator-log"]["evidence"] == ["Reconciler error: no right"]
     assert checks["operator-log"]["next"].endswith("logs deployment/kuberay-operator")
+    (asked,) = [query for query in cluster.queries if "tailLines" in query]
+    since = seconds(asked["sinceTime"])
+    assert began - 3_660 <= since <= time.time() - 3_600, "errors of long ago are no warning"
 
 
 def test_an_operator_of_an_unknown_version_is_a_warning(cluster, whole, examined):

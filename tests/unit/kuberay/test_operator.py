@@ -106,6 +106,41 @@ def test_an_operator_whose_pod_cannot_start_gives_that_reason(connection, api):
     assert finding.what == "image quay.io/x:1 cannot be had (ImagePullBackOff)"
 
 
+def crashing():
+    ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    container = {"name": "o", "state": state, "lastState": ended, "restartCount": 2}
+    return {
+        "metadata": {"name": "o", "namespace": "ray-system", "uid": "o"},
+        "spec": {"containers": [{"name": "o", "image": "quay.io/x:1"}]},
+        "status": {"containerStatuses": [container]},
+    }
+
+
+def test_an_operator_that_ended_may_start_once_more(connection, api):
+    """It ends where the API server is away for some seconds, as it is after a restart."""
+    api.say(DEPLOYMENTS, listed(deployment(available="False")))
+    api.say("/api/v1/namespaces/ray-system/pods", listed(crashing()))
+    api.say("/api/v1/namespaces/ray-system/events", listed())
+    (finding,) = operator.diagnose(connection, "a", "small")
+    assert "ends again and again" in finding.what
+    assert finding.patience == 18
+
+
+@pytest.mark.parametrize(("generation", "patience"), [(1, 0), (2, None)])
+def test_what_the_pods_of_an_earlier_operator_suffer_ends_no_wait(
+    connection, api, generation, patience
+):
+    """Another version is installed, and the pod of the broken one is there for a moment."""
+    item = deployment(available="False")
+    item["metadata"]["generation"] = generation
+    item["status"]["observedGeneration"] = 1
+    api.say("/api/v1/namespaces/ray-system/pods", listed(crashing()))
+    api.say("/api/v1/namespaces/ray-system/events", listed())
+    (finding,) = operator.look(connection, item).findings
+    assert finding.patience == patience
+
+
 def test_an_operator_that_is_ready_and_silent_shows_its_arguments_and_its_log(connection, api):
     api.say(DEPLOYMENTS, listed(deployment()))
     api.say("/api/v1/namespaces/ray-system/pods", listed())

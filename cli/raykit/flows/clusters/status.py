@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from raykit.errors import MissingError, RaykitError, UsageError
@@ -11,11 +12,17 @@ from raykit.flows import local
 from raykit.flows.clusters import waiting_rayjobs
 from raykit.flows.targets.where import Where, refuse_context
 from raykit.kube import kubeconfig
-from raykit.kube.connection import connect
+from raykit.kube.connection import Kubernetes, connect
 from raykit.kube.reference import Reference, check_namespace, narrowed, parse
 from raykit.kuberay import choosing, operator, raycluster
 from raykit.kuberay.finding import Finding
-from raykit.kuberay.pods import is_observed, ray_image, wanted_workers
+from raykit.kuberay.pods import (
+    head_is_ready,
+    is_observed,
+    ray_image,
+    ready_workers,
+    wanted_workers,
+)
 from raykit.kuberay.raycluster import Cluster
 from raykit.kuberay.waiting import unless_forbidden
 from raykit.objects import Object, holds
@@ -110,43 +117,74 @@ def _of_context(where: Where, heads: Sequence[dict[str, Any]]) -> Status:
     return Status(clusters, heads, waiting_rayjobs.rows(connection, where.namespace))
 
 
+@dataclass(frozen=True)
+class _State:
+    """How a RayCluster stands. workers: how many are ready. findings: None: not looked for."""
+
+    head: bool
+    workers: int
+    findings: Sequence[Finding] | None = None
+
+    @classmethod
+    def of_status(cls, item: Object) -> _State:
+        """What KubeRay says."""
+        workers = (item.get("status") or {}).get("readyWorkerReplicas", 0)
+        return cls(is_observed(item) and holds(item, "HeadPodReady"), int(workers))
+
+    def is_whole(self, item: Object) -> bool:
+        return self.head and self.workers == wanted_workers(item)
+
+
 def _rows(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
-    """One row a RayCluster. Pods and events are read only for some that are not ready."""
-    waiting = [cluster for cluster in clusters if not _is_ready(cluster.item)]
-    waiting.sort(key=lambda cluster: choosing.made_by(cluster.item) != choosing.MADE_BY_RAYKIT)
-    findings = {cluster.where: _findings(cluster) for cluster in waiting[:MOST_EXPLAINED]}
-    return [_row(cluster, findings.get(cluster.where)) for cluster in clusters]
+    """One row a RayCluster. Pods and events are read only for some: for those that are not ready,
+    and for all if what KubeRay says may be of long ago."""
+    states = {cluster.where: _State.of_status(cluster.item) for cluster in clusters}
+    is_silent = bool(clusters) and _is_kuberay_silent(clusters[0].connection)
+    unsure = [
+        cluster
+        for cluster in clusters
+        if is_silent or not states[cluster.where].is_whole(cluster.item)
+    ]
+    unsure.sort(key=lambda cluster: choosing.made_by(cluster.item) != choosing.MADE_BY_RAYKIT)
+    for cluster in unsure[:MOST_EXPLAINED]:
+        states[cluster.where] = _looked_at(cluster, states[cluster.where], is_silent)
+    return [_row(cluster, states[cluster.where]) for cluster in clusters]
 
 
-def _is_ready(item: Object) -> bool:
-    return _head_is_ready(item) and _ready_workers(item) == wanted_workers(item)
+def _is_kuberay_silent(connection: Kubernetes) -> bool:
+    """Whether KubeRay's operator does not run: then the status of its objects stays as it was."""
+    with contextlib.suppress(RaykitError):
+        return not operator.is_ready(operator.find(connection))
+    return False
 
 
-def _head_is_ready(item: Object) -> bool:
-    return is_observed(item) and holds(item, "HeadPodReady")
+def _looked_at(cluster: Cluster, state: _State, is_silent: bool) -> _State:
+    """A cluster's state with the reasons why it is not ready. is_silent: its pods count alone."""
+    item = cluster.item
+    with contextlib.suppress(RaykitError):
+        if is_silent:
+            pods = raycluster.pods(cluster)
+            state = _State(state.head and head_is_ready(item, pods), ready_workers(item, pods))
+    if state.is_whole(item):
+        return state
+    findings = unless_forbidden(lambda: raycluster.findings(cluster, raycluster.pods(cluster)))
+    return replace(state, findings=findings)
 
 
-def _ready_workers(item: Object) -> int:
-    return int((item.get("status") or {}).get("readyWorkerReplicas", 0))
-
-
-def _findings(cluster: Cluster) -> list[Finding]:
-    return unless_forbidden(lambda: raycluster.findings(cluster, raycluster.pods(cluster)))
-
-
-def _row(cluster: Cluster, findings: Sequence[Finding] | None) -> dict[str, Any]:
-    item, whole = cluster.item, _is_ready(cluster.item)
+def _row(cluster: Cluster, state: _State) -> dict[str, Any]:
+    item, whole = cluster.item, state.is_whole(cluster.item)
+    findings = state.findings
     reasons = findings or []
-    state = next((finding.key for finding in reasons if finding.key in PAUSED), "not ready")
+    word = next((finding.key for finding in reasons if finding.key in PAUSED), "not ready")
     unexplained = "" if whole or findings is not None else f"raykit status --on {cluster.where}"
     return {
         "name": cluster.name,
         "namespace": cluster.namespace,
         "context": cluster.connection.context,
         "made_by": choosing.made_by(item),
-        "state": "ready" if whole else state,
-        "head": "ready" if _head_is_ready(item) else "not ready",
-        "workers_ready": _ready_workers(item),
+        "state": "ready" if whole else word,
+        "head": "ready" if state.head else "not ready",
+        "workers_ready": state.workers,
         "workers_wanted": wanted_workers(item),
         "ray_version": item["spec"].get("rayVersion"),
         "image": ray_image(item),

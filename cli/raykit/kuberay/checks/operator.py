@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from raykit import checks, versions
 from raykit.checks import Check
 from raykit.kube.connection import Kubernetes
@@ -32,7 +34,8 @@ def check(connection: Kubernetes, namespace: str) -> Check:
 
 
 def log(connection: Kubernetes, namespace: str) -> Check:
-    """Whether the operator's log holds errors; it is a warning, since they may have passed."""
+    """Whether the operator's log holds errors of the last hour; it is a warning, since they may
+    have passed."""
     try:
         deployment = operator.find(connection, namespace)
     except ForbiddenError as forbidden:
@@ -40,7 +43,9 @@ def log(connection: Kubernetes, namespace: str) -> Check:
     if deployment is None:
         return checks.skipped(LOG, "no operator, no log")
     home = deployment["metadata"]["namespace"]
-    errors = operator_log.errors(connection, operator.pods(connection, home))
+    since = datetime.now(UTC) - timedelta(hours=1)
+    recent = since.strftime("%Y-%m-%dT%H:%M:00Z")
+    errors = operator_log.errors(connection, operator.pods(connection, home), since=recent)
     if not errors:
         return checks.ok(LOG, "the end of the operator's log holds no error that may be read")
     name = deployment["metadata"]["name"]

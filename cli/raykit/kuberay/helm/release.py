@@ -66,8 +66,9 @@ def wait_ready(connection: Kubernetes, progress: Progress) -> None:
 
     Errors: KubernetesError (5) with the reason from its pods.
     """
+    began = time.time()
     waiting.until(
-        lambda: _patient(operator.look(connection)),
+        lambda: _patient(operator.look(connection, since=began)),
         what="KubeRay's operator",
         timeout=READY_SECONDS,
         progress=progress,
