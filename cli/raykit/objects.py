@@ -38,9 +38,11 @@ def seconds(time: str) -> float:
 def last_seen(event: Object) -> float:
     """When what an event reports last happened, Unix seconds; 0 if it has no time.
 
-    Most events know the second alone.
+    Most events know the second alone. The newer form, by which the scheduler reports, has its first
+    time as `eventTime`, and the last one in a series.
     """
-    time = event.get("lastTimestamp") or event.get("eventTime")
+    again = (event.get("series") or {}).get("lastObservedTime")
+    time = again or event.get("lastTimestamp") or event.get("eventTime")
     return seconds(time) if time else 0.0
 
 

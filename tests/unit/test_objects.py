@@ -1,9 +1,10 @@
 """Who has set which fields of an object, and the part that a manager applied."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raykit.objects import applied_by, owners
+from raykit.objects import applied_by, last_seen, owners, seconds
 
 FIELDS = {
     "f:metadata": {"f:labels": {"f:raykit.io/cluster": {}}},
@@ -95,3 +96,19 @@ def test_no_set_of_fields_breaks_it(fields):
     part = applied_by(seen, "raykit")
     assert part["metadata"]["name"] == "small"
     assert owners(seen, "spec", "ports") <= {"raykit"}
+
+
+FIRST, SECOND, LATER = (f"2026-11-24T00:00:0{second}Z" for second in "123")
+
+
+@pytest.mark.parametrize(
+    ("event", "seen"),
+    [
+        ({"lastTimestamp": SECOND, "firstTimestamp": FIRST, "eventTime": None}, SECOND),
+        ({"lastTimestamp": None, "eventTime": SECOND}, SECOND),
+        ({"eventTime": FIRST, "series": {"count": 7, "lastObservedTime": LATER}}, LATER),
+        ({}, "1970-01-01T00:00:00Z"),
+    ],
+)
+def test_an_event_was_last_seen_when_it_was_last_repeated(event, seen):
+    assert last_seen(event) == seconds(seen)

@@ -27,6 +27,7 @@ CLUSTER = {
         "generation": 1,
         "creationTimestamp": AT,
         "labels": {"raykit.io/cluster": "small"},
+        "managedFields": [{"manager": "raykit", "operation": "Apply", "time": AT}],
     },
     "spec": {
         "rayVersion": "2.60.0",
@@ -43,7 +44,7 @@ CLUSTER = {
         ],
     },
 }
-CRASHED = {"exitCode": 1, "reason": "Error", "message": "m"}
+CRASHED = {"exitCode": 1, "reason": "Error", "message": "m", "startedAt": AT, "finishedAt": AT}
 POD = {
     "metadata": {
         "name": "head",
@@ -110,6 +111,9 @@ EVENT = {
     "reason": "Failed",
     "message": "Failed to pull",
     "involvedObject": {"uid": "p"},
+    "lastTimestamp": AT,
+    "eventTime": AT,
+    "series": {"lastObservedTime": AT},
 }
 SECRET = {"metadata": {"name": "small"}, "data": {"auth_token": "dG9rZW4="}}
 

@@ -107,7 +107,12 @@ CONTAINER = {
     "restartPolicy": TEXT,
 }
 CONTAINERS = ListOf(CONTAINER)
-ENDED = {"exitCode": NUMBER, "reason": TEXT, "message": TEXT}
+ENDED = {
+    "exitCode": NUMBER,
+    "reason": TEXT,
+    "message": TEXT,
+    **dict.fromkeys(("startedAt", "finishedAt"), TIME),
+}
 STATE = {
     "waiting": {"reason": TEXT, "message": TEXT},
     "running": {"startedAt": TIME},
@@ -167,6 +172,7 @@ SHAPES: dict[str, Shape] = {
         "reason": TEXT,
         "message": TEXT,
         **dict.fromkeys(("lastTimestamp", "eventTime"), TIME),
+        "series": {"lastObservedTime": TIME},
         "involvedObject": {"uid": TEXT, "name": TEXT, "kind": TEXT},
     },
     "LocalQueue": {
