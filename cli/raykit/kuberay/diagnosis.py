@@ -37,7 +37,8 @@ KUBELETS_FAILURES = ("Failed", "BackOff", "ErrImageNeverPull", "InspectFailed")
 """Reasons of events that a kubelet writes each time it cannot start a container."""
 SLOW_INIT_SECONDS, HOPELESS_INIT_SECONDS = 20.0, 100.0
 GROWTH_SECONDS = 60.0
-"""How long a cloud's node autoscaler may take to say what it does about a pod."""
+"""How long a cloud's node autoscaler may take to say what it does about a pod, and a Kubernetes
+node to become ready."""
 PASSING_WARNINGS = ("Unhealthy", "FailedScheduling")
 
 
@@ -104,6 +105,7 @@ def _unschedulable(pod: Object, scene: Scene) -> Finding:
     patience = LATER if is_said_now(pod, [growth or {}], scene) else UNREPEATED
     fits_later = scene.machines.ending and bool(survey and survey.large_enough)
     unanswered = growth is None and scene.machines.in_cloud
+    slow = unanswered or bool(survey and survey.starting)
     scheduler = (condition(pod, "PodScheduled") or {}).get("message", "")
     autoscaler = f"the node autoscaler says: {growth.get('message', '')}" if growth else ""
     lines = [*scene.machines.lines(pod), f"Kubernetes says: {scheduler}", autoscaler]
@@ -112,7 +114,7 @@ def _unschedulable(pod: Object, scene: Scene) -> Finding:
         f"no Kubernetes node takes pod {name}",
         tuple(filter(None, lines)),
         _repair_of_shape(pod, scene),
-        None if grows or fits_later else GROWTH_SECONDS if unanswered else patience,
+        None if grows or fits_later else GROWTH_SECONDS if slow else patience,
         pod=name,
     )
 
@@ -121,6 +123,8 @@ def _repair_of_shape(pod: Object, scene: Scene) -> str:
     survey = scene.machines.survey(pod)
     if survey is None:
         return "ask for less in the spec, or make room; raykit up -f SPEC then says what nodes lack"
+    if survey.starting:
+        return f"{kubectl(scene.context)} get nodes"
     if not survey.large_enough:
         return "choose a smaller shape: cpu, memory, nodeSelector or tolerations in the spec"
     own = pod["metadata"].get("labels", {}).get(CLUSTER_LABEL)

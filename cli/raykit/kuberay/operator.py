@@ -21,13 +21,16 @@ from raykit.kuberay.explaining.scene import UNREPEATED, Scene
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.pods import is_observed
 from raykit.kuberay.waiting import Look
-from raykit.objects import Object, condition, holds
+from raykit.objects import Object, condition, holds, seconds
 
 REPOSITORY = "https://ray-project.github.io/kuberay-helm/"
 CHART = "kuberay-operator"
 NAMESPACE = "ray-system"
 LABELS = {"app.kubernetes.io/name": "kuberay-operator"}
 LATER, SILENT = 10.0, 19.0
+LEASE_SECONDS = 30.0
+"""How long an operator that was started again may be silent: it waits up to 17 s for the lease of
+the one before, and then reads all objects."""
 
 
 def find(connection: Kubernetes, namespace: str | None = None) -> Object | None:
@@ -180,7 +183,8 @@ def _silent(
     connection: Kubernetes, deployment: Object, namespace: str, name: str, since: str
 ) -> Finding:
     home, own_name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-    errors = operator_log.errors(connection, pods(connection, home), namespace, name, since)
+    own = pods(connection, home)
+    errors = operator_log.errors(connection, own, namespace, name, since)
     log = f"{kubectl(connection.context, home)} logs deployment/{own_name}"
     if errors:
         text = "\n".join(errors)
@@ -192,6 +196,12 @@ def _silent(
             repair if "forbidden" in text else log,
             LATER,
         )
+    if _just_started(own):
+        return Finding(
+            "new-operator",
+            "KubeRay's operator has just been started, and does nothing with this cluster yet",
+            next=log,
+        )
     return Finding(
         "silent-operator",
         "KubeRay's operator is ready, but does nothing with this cluster",
@@ -199,6 +209,17 @@ def _silent(
         log,
         SILENT,
     )
+
+
+def _just_started(own: Sequence[Object]) -> bool:
+    """Whether a container of the operator's pods has run for less than 30 s."""
+    running = [
+        (container.get("state") or {}).get("running") or {}
+        for pod in own
+        for container in (pod.get("status") or {}).get("containerStatuses", [])
+    ]
+    starts = [seconds(state["startedAt"]) for state in running if state.get("startedAt")]
+    return time.time() - max(starts, default=0.0) < LEASE_SECONDS
 
 
 def pods(connection: Kubernetes, namespace: str) -> list[Object]:

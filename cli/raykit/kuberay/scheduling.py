@@ -13,6 +13,8 @@ from raykit.objects import Object, condition, last_seen
 from raykit.spec import quantity
 
 BLOCKING = ("NoSchedule", "NoExecute")
+STARTS = ("taint node.kubernetes.io/not-ready:", "taint node.kubernetes.io/unreachable:")
+"""How the reasons begin of a Kubernetes node that is starting, or was lost."""
 GROWS, REFUSES = ("TriggeredScaleUp", "Nominated"), ("NotTriggerScaleUp", "FailedScaleUp")
 """Reasons of events by which the node autoscalers of clouds say what they do about a pod."""
 GROWN_SECONDS = 900.0
@@ -71,13 +73,17 @@ class Group:
 
 
 class Survey:
-    """Why nodes do not take one pod. candidates: nodes that could take it if they were empty."""
+    """Why nodes do not take one pod. candidates: nodes that could take it if they were empty.
+
+    starting: whether some node may take it once it is ready.
+    """
 
     def __init__(self, pod: Object) -> None:
         self.pod = pod
         self.wanted = requests(pod)
         self.groups: dict[tuple[str, ...], Group] = {}
         self.large_enough = 0
+        self.starting = False
         self.candidates: dict[str, Amounts] = {}
         self.full: dict[tuple[str, ...], Group] = {}
 
@@ -87,6 +93,8 @@ class Survey:
         blocking = (*_taints(self.pod, node), *_labels(self.pod, node))
         whole = _parsed((node.get("status") or {}).get("allocatable") or {})
         short = () if blocking else self._short(whole)
+        if blocking and all(reason.startswith(STARTS) for reason in blocking):
+            self.starting = self.starting or not self._short(whole)
         if blocking or short:
             group = self.groups.setdefault(blocking or short, Group(name))
             group.add(whole, whole)

@@ -3,7 +3,7 @@
 import pytest
 
 from raykit.kuberay import diagnosis, scheduling
-from raykit.kuberay.explaining.scene import Scene
+from raykit.kuberay.explaining.scene import LATER, Scene
 from raykit.kuberay.finding import Finding
 
 NAMESPACE = "raykit"
@@ -145,6 +145,26 @@ def test_unschedulable_may_pass_where_nodes_are_added_or_pods_are_ending():
     assert first(stuck, machines=machines(stuck, nodes=[roomy], ending=True)).patience is None
     never = first(stuck, machines=machines(stuck, nodes=[NODE], ending=True))
     assert never.patience is not None
+
+
+NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+SPOT = {"key": "spot", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("taints", "cpu", "waits"),
+    [([NOT_READY], "8", True), ([NOT_READY], "2", False), ([NOT_READY, SPOT], "8", False)],
+)
+def test_a_kubernetes_node_that_is_not_ready_has_a_minute_to_start(taints, cpu, waits):
+    starting = {
+        "metadata": {"name": "n"},
+        "spec": {"taints": taints},
+        "status": {"allocatable": {"cpu": cpu, "pods": "9"}},
+    }
+    stuck = unschedulable()
+    finding = first(stuck, machines=machines(stuck, nodes=[NODE, starting]))
+    assert finding.patience == (diagnosis.GROWTH_SECONDS if waits else LATER)
+    assert finding.next.endswith(" get nodes") == waits
 
 
 TEN = 1795687200

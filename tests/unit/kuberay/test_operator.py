@@ -1,6 +1,7 @@
 """Whether the operator serves, which version it is, and why nothing happens to a cluster."""
 
 import json
+import time
 
 import pytest
 
@@ -149,6 +150,35 @@ def test_an_operator_that_is_ready_and_silent_shows_its_arguments_and_its_log(co
     assert finding.evidence == ("its arguments: --watch-namespace=a",)
     assert finding.next.endswith("-n ray-system logs deployment/kuberay-operator")
     assert finding.patience <= 20
+
+
+@pytest.mark.parametrize(("age", "key"), [(5, "new-operator"), (60, "silent-operator")])
+def test_an_operator_that_was_just_started_is_waited_for_since_it_waits_for_its_lease(
+    connection, api, age, key
+):
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - age))
+    container = {
+        "name": "o",
+        "ready": True,
+        "image": "",
+        "imageID": "",
+        "restartCount": 1,
+        "state": {"running": {"startedAt": started}},
+    }
+    pod = {
+        "metadata": {"name": "op", "namespace": "ray-system"},
+        "spec": {"containers": [{"name": "o"}]},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [container],
+        },
+    }
+    api.say(DEPLOYMENTS, listed(deployment()))
+    api.say("/api/v1/namespaces/ray-system/pods", listed(pod))
+    (finding,) = operator.diagnose(connection, "a", "small")
+    assert finding.key == key
+    assert (finding.patience is None) == (key == "new-operator")
+    assert finding.next.endswith("-n ray-system logs deployment/kuberay-operator")
 
 
 def test_the_errors_of_its_log_about_the_cluster_end_the_wait(connection, api):

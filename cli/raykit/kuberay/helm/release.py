@@ -79,9 +79,12 @@ def wait_ready(connection: Kubernetes, progress: Progress) -> None:
 
 
 def _patient(look: Look) -> Look:
-    """Crashes are not final for 60 s: the operator restarts until its RBAC rights are there."""
+    """Crashes are not final for 60 s: the operator restarts until its RBAC rights are there. Nor
+    is a lack of room: the Kubernetes nodes of a new cluster become ready one by one."""
     findings = [
-        replace(finding, patience=RESTART_SECONDS) if finding.log else finding
+        replace(finding, patience=RESTART_SECONDS)
+        if finding.log or finding.key.startswith("unschedulable:")
+        else finding
         for finding in look.findings
     ]
     return Look(look.ready, findings, look.missing)

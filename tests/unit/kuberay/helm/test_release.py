@@ -5,7 +5,9 @@ import json
 import pytest
 
 from raykit.errors import KubernetesError
+from raykit.kuberay.finding import Finding
 from raykit.kuberay.helm import release
+from raykit.kuberay.waiting import Look
 
 
 def says(text, code=0, stream=1):
@@ -62,3 +64,10 @@ def test_a_chart_whose_crds_are_none_is_refused(tools, shown):
     tools(helm=f"echo '{shown}'")
     with pytest.raises(KubernetesError, match="the chart has no valid CRDs"):
         release.crds()
+
+
+def test_no_room_for_the_operator_is_final_only_after_a_minute_as_nodes_of_a_new_cluster_start():
+    stuck = Finding("unschedulable:op", "no Kubernetes node takes pod op", patience=12.0)
+    other = Finding("image:x", "image x cannot be had", patience=8.0)
+    patient = release._patient(Look(False, [stuck, other]))
+    assert [finding.patience for finding in patient.findings] == [60.0, 8.0]
