@@ -86,8 +86,7 @@ class Demand:
                         self.said_at = time.monotonic()
                         self.note(line)
             except LostConnectionError:
-                # The next look asks again.
-                pass
+                self.due[state] = now + AGAIN_SECONDS
             except (RaykitError, RuntimeError):
                 # The job goes on, and following it says what is wrong with the head. If the job
                 # ends meanwhile, the connection is closed.

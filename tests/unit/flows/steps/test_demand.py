@@ -8,6 +8,7 @@ import pytest
 from raykit.errors import JobsApiError
 from raykit.flows.steps import demand
 from raykit.flows.steps.demand import Demand, pending, waiting_for_room
+from raykit.submission.answers import LostConnectionError
 from raykit.testing import recorded
 
 NODES = [
@@ -226,6 +227,26 @@ def test_a_head_that_refuses_to_say_is_left_alone(ray, details, clock):
     asking.look(api, job)
     settled(asking)
     assert ray.asked("/api/v0/") == 1
+
+
+def test_a_question_whose_connection_breaks_is_asked_again(ray, details, clock, monkeypatch):
+    ray.nodes, ray.actors = NODES, [driver(CPU=100.0)]
+    job, api, notes = details(status="PENDING"), ray.api(), Notes()
+    asking = Demand(notes.note, notes.show)
+    with monkeypatch.context() as broken:
+        broken.setattr(demand, "pending", breaks)
+        clock.seconds = 10
+        asking.look(api, job)
+        settled(asking)
+    clock.seconds = 16
+    asking.look(api, job)
+    settled(asking)
+    assert len(notes.texts) == 1
+    assert "its driver needs 100 CPU" in notes.texts[0]
+
+
+def breaks(*_):
+    raise LostConnectionError("it broke")
 
 
 def test_a_head_that_does_not_answer_is_said_once_and_also_when_it_answers_again(
