@@ -159,5 +159,12 @@ def _in_order(tasks: Mapping[str, Any], job_end: float | None) -> bool:
 
 
 def _incomplete(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether events of a job that has ended are still missing."""
-    return not rows or any(row["state"] in LIVE_STATES for row in rows)
+    """Whether events of a job that has ended are still missing.
+
+    The driver reports that a task has finished, the worker when it began: the worker's word may
+    come later.
+    """
+    return not rows or any(
+        row["state"] in LIVE_STATES or (row["state"] == "FINISHED" and not row.get("start_time_ms"))
+        for row in rows
+    )

@@ -99,6 +99,16 @@ def test_a_part_of_the_tasks_gives_no_first_task(make_record):
     assert (record.tasks["dropped"], "first-task" in phases) == (3, False)
 
 
+def test_a_task_that_has_finished_is_waited_for_until_its_worker_says_when_it_began(
+    make_record, monkeypatch
+):
+    monkeypatch.setattr(measuring, "LATE_EVENTS_SECONDS", 240.0)
+    answers = [[task(start_time_ms=None)], [task()]]
+    monkeypatch.setattr(Head, "tasks", lambda *_: (answers.pop(0), 0))
+    record, _, _ = measured(make_record, [], seen_from_here(0.0))
+    assert (record.tasks["count"], answers) == (1, [])
+
+
 CREATION = task(
     type="ACTOR_CREATION_TASK", func_or_class_name="A.__init__", node_id=None, actor_id="x"
 )
