@@ -18,6 +18,7 @@ import pytest
 
 from tests.faults import Faults
 from tests.kind.life import restricted_namespace, write_spec
+from tests.kind.wellness import wait_until_well
 
 NAME = "raykit-test"
 TOOLS = ("docker", "kind", "helm", "kubectl")
@@ -26,11 +27,15 @@ SCRIPTS = Path(sys.prefix) / "bin"
 
 @dataclass
 class Lab:
-    """A kind cluster, and the environment in which to speak to it."""
+    """A kind cluster, and the environment in which to speak to it.
+
+    given_up: whether it was waited for in vain after a test had broken it.
+    """
 
     name: str
     env: dict[str, str]
     cold: dict = field(default_factory=dict)
+    given_up: bool = False
 
     @property
     def context(self):
@@ -112,6 +117,15 @@ def lab(kind_env):
         yield lab
     finally:
         lab.raykit("kind", "down")
+
+
+@pytest.fixture(autouse=True)
+def well(request):
+    """Whatever a test did to the shared cluster, and however it ended, the next meets it well."""
+    lab = request.getfixturevalue("lab") if "lab" in request.fixturenames else None
+    yield
+    if lab:
+        wait_until_well(lab)
 
 
 @pytest.fixture

@@ -36,9 +36,12 @@ def require(tool, what, variable):
 def restricted_namespace(lab, words):
     """A namespace that enforces Pod Security `restricted`, gone after the block."""
     name = f"t-{words}-{os.urandom(2).hex()}"
-    lab.kubectl("create", "namespace", name)
-    lab.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    lab.kubectl("create", "-f", "-", stdin=json.dumps(made))
     try:
+        # Without it Kubernetes refuses pods; it comes a moment after the namespace.
+        lab.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=300s")
         yield name
     finally:
         # A test may have deleted it.

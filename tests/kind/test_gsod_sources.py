@@ -67,6 +67,9 @@ def volume(lab, namespace):
         subprocess.run(copy, env=lab.env, check=True, capture_output=True)
     manifest = VOLUME.format(path=IN_NODE, namespace=namespace)
     lab.kubectl("apply", "-f", "-", stdin=manifest)
+    # No Kubernetes node takes a pod whose claim is not bound.
+    bound = "--for=jsonpath={.status.phase}=Bound"
+    lab.kubectl("wait", "pvc/gsod", "-n", namespace, bound, "--timeout=300s")
     yield
     lab.kubectl("delete", "pv", "gsod-of-tests", "--wait=false")
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from raykit.containers import image, kind
 from raykit.progress import Progress
@@ -119,7 +120,11 @@ def test_a_cronjob_ends_the_idle_cluster_and_leaves_the_one_with_an_actor(
     rows = lab.json("down", "--idle", "0s", "--dry-run", "-n", namespace)["clusters"]
     assert [row["state"] for row in rows] == ["idle", "kept"]
     words = ("down", "--idle", "0s", "-n", namespace, "--render-cronjob", cli_image)
-    lab.kubectl("apply", "-f", "-", stdin=lab.raykit(*words).stdout)
+    # Its own schedule, of which a moment may come now, would be a second one that ends clusters.
+    rendered = [item for item in yaml.safe_load_all(lab.raykit(*words).stdout) if item]
+    (cronjob,) = [item for item in rendered if item["kind"] == "CronJob"]
+    cronjob["spec"]["suspend"] = True
+    lab.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(rendered))
     lab.kubectl("create", "job", "--from=cronjob/raykit-idle", "now", "-n", namespace)
     deadline = time.monotonic() + 240
     while not (status := lab.objects("jobs", "-n", namespace)[0].get("status", {})).get(

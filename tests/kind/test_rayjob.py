@@ -130,12 +130,18 @@ def test_from_python_it_is_the_same_and_ended_rayjobs_of_ones_own_are_deleted_as
 
 
 def test_endings_have_the_exit_codes_of_any_submission(mine, namespace, on, soon):
+    # The deadline counts from the RayJob's creation: the other jobs end meanwhile.
+    with following(mine, *on, "--id", "over", "--deadline", "60", *SLEEP) as over:
+        others_end(mine, on)
+        assert over.wait(300) == 21
+        assert "DeadlineExceeded" in over.stderr.read()
+    assert mine.json("runs", "show", "over")["status"] == "STOPPED"
+
+
+def others_end(mine, on):
+    """A job that fails, one that is left when its time is over, and one that is interrupted."""
     mine.raykit("submit", *on, "--entrypoint", "--", "sh", "-c", "exit 3", code=20)
     assert last(mine)["driver_exit_code"] == 3
-
-    stopped = mine.raykit("submit", *on, "--deadline", "30", *SLEEP, code=21)
-    assert "DeadlineExceeded" in stopped.stderr
-    assert last(mine)["status"] == "STOPPED"
 
     mine.raykit("submit", *on, "--timeout", "6", *SLEEP, code=22)
     late = last(mine)["submission_id"]

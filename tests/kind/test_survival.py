@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import PATIENCE_SECONDS
 from tests.kind import outside
 from tests.kind.life import restricted_namespace
+from tests.kind.wellness import ills
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
 
@@ -84,7 +85,7 @@ def running(lab, namespace, server, faults, soon):
 
     yield start
     server.answers.set()
-    soon(lambda: whole(lab, namespace), 300)
+    soon(lambda: not ills(lab, namespace), 300)
 
 
 def at_work(lab, namespace):
@@ -96,25 +97,6 @@ def at_work(lab, namespace):
         if int(lab.kubectl(*words, check=False).strip() or 0):
             return name
     return None
-
-
-def whole(lab, namespace):
-    """Whether all Kubernetes nodes, KubeRay and all clusters are ready again."""
-    ready = lab.kubectl(
-        *("get", "nodes", "-o"),
-        'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}',
-    )
-    operators = lab.objects("deployments", "-n", "ray-system")
-    rows = [row for name in ("raykit", namespace) for row in clusters(lab, name)]
-    return (
-        set(ready.split()) == {"True"}
-        and all(each["status"].get("readyReplicas") for each in operators)
-        and all(row["state"] == "ready" for row in rows)
-    )
-
-
-def clusters(lab, namespace):
-    return lab.json("status", "-n", namespace)["clusters"]
 
 
 def kill(lab, namespace, pod):

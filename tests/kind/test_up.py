@@ -1,7 +1,6 @@
 """`raykit up`, `status` and `down` on a real cluster, and why a cluster cannot become ready."""
 
 import json
-import time
 
 import httpx2
 import pytest
@@ -12,8 +11,6 @@ from raykit.progress import Progress
 from tests.kind import life
 
 pytestmark = [pytest.mark.kind, pytest.mark.timeout(900)]
-
-GIVEN_SECONDS = 240
 
 
 @pytest.fixture
@@ -81,16 +78,22 @@ def test_a_quota_that_refuses_pods_is_quoted(lab, namespace, refused_up, spec):
     assert "exceeded quota: none, requested: pods=1" in said
 
 
-def test_a_pod_security_violation_is_quoted(lab, namespace, spec):
+def first_reason(lab, namespace):
+    """The words and the evidence of the first reason why the cluster of a namespace is not ready.
+
+    Before KubeRay has looked at it, status says that it did not.
+    """
+    reasons = lab.json("status", "-n", namespace)["clusters"][0]["reasons"]
+    return [reasons[0]["what"], *reasons[0]["evidence"]] if reasons else [""]
+
+
+def test_a_pod_security_violation_is_quoted(lab, namespace, spec, soon):
     rendered = lab.raykit("render", "-f", spec("psa"), "--namespace", namespace).stdout
     loose = rendered.replace("allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true")
     lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=loose)
-    deadline = time.monotonic() + GIVEN_SECONDS
-    while not (row := lab.json("status", "-n", namespace)["clusters"][0])["reasons"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    assert "violate the namespace's Pod Security level" in row["reasons"][0]["what"]
-    assert "allowPrivilegeEscalation != false" in "".join(row["reasons"][0]["evidence"])
+    refused = "violate the namespace's Pod Security level"
+    reason = soon(lambda: refused in (said := first_reason(lab, namespace))[0] and said)
+    assert "allowPrivilegeEscalation != false" in "".join(reason)
 
 
 def test_a_container_that_runs_out_of_memory_is_told_from_one_that_crashes(refused_up, spec):
@@ -104,15 +107,11 @@ def test_a_crash_loop_ends_the_wait_with_the_last_lines_of_its_log(refused_up, s
     assert "| ModuleNotFoundError: No module named 'encodings'" in said
 
 
-def test_a_spec_that_only_the_operator_refuses_is_quoted(lab, namespace, spec):
+def test_a_spec_that_only_the_operator_refuses_is_quoted(lab, namespace, spec, soon):
     rendered = lab.raykit("render", "-f", spec("odd"), "--namespace", namespace).stdout
     without = "\n".join(line for line in rendered.splitlines() if "rayVersion" not in line)
     lab.kubectl("apply", "-n", namespace, "-f", "-", stdin=without)
-    deadline = time.monotonic() + GIVEN_SECONDS
-    while not (row := lab.json("status", "-n", namespace)["clusters"][0])["reasons"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    assert "RayVersion was not specified" in row["reasons"][0]["evidence"][0]
+    soon(lambda: "RayVersion was not specified" in "".join(first_reason(lab, namespace)[1:2]))
 
 
 def test_an_absent_namespace_is_not_made_silently(lab, spec):
