@@ -9,8 +9,9 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from raykit import kit
+from raykit import files, kit
 from raykit.errors import ConflictError, JobFailedError, RaykitError, UsageError
 from raykit.flows import local
 from raykit.flows.experiments import making, readiness, reading
@@ -27,6 +28,7 @@ from raykit.progress import Progress
 from raykit.submission.entrypoints import Entrypoint
 
 SIZE_OPTION, MODE_OPTION = "--size", "--mode"
+LONGEST_SOURCE = 16 << 20
 
 
 def bench(request: Request, search: Search, runs: RunsFolder, progress: Progress) -> Experiment:
@@ -78,7 +80,16 @@ def _names(entrypoint: Entrypoint, option: str) -> bool:
         return True
     main = folder / script
     sources = {main, *main.parent.glob("*.py")}
-    return any(option in source.read_text("utf-8", "replace") for source in sources)
+    return any(option.encode() in _text(source) for source in sources)
+
+
+def _text(source: Path) -> bytes:
+    """What a source says; nothing if it is no file to read, such as a lock that an editor leaves
+    beside the job (`.#job.py`, a link to nowhere)."""
+    try:
+        return files.read_small(source, LONGEST_SOURCE)
+    except (OSError, ValueError):
+        return b""
 
 
 def outline(request: Request, search: Search, runs: RunsFolder, progress: Progress) -> Experiment:

@@ -203,3 +203,13 @@ def test_a_script_with_both_options_is_taken_whatever_module_reads_them(tmp_path
         break_even.check_job(script)
     (tmp_path / "options.py").write_text("add('--size'); add('--mode')\n")
     break_even.check_job(script)
+
+
+def test_what_lies_beside_a_script_and_is_no_file_is_no_source(tmp_path):
+    # Emacs leaves such a link beside a file that is being edited.
+    (tmp_path / ".#mine.py").symlink_to("me@host.1234")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "mine.py").write_text("import options\n")
+    script = entrypoints.find(str(tmp_path / "mine.py"), ())
+    with pytest.raises(UsageError, match="no --size and no --mode"):
+        break_even.check_job(script)
