@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from raykit.app import arms_plot, output
 from raykit.measure import cost
@@ -65,11 +65,7 @@ def as_markdown(compared: ArmsCompared) -> str:
         f"`{compared.job}`, {compared.scaling} scaling, baseline `{compared.baseline}`",
         "",
     ]
-    lines += ["| " + " | ".join(name.lower() for name in HEADER) + " |"]
-    lines += ["|---" * len(HEADER) + "|"]
-    lines += [
-        "| " + " | ".join(_escaped(cell) for cell in _row(arm)) + " |" for arm in compared.arms
-    ]
+    lines += markdown_table(HEADER, [_row(arm) for arm in compared.arms])
     if compared.price is not None:
         costs = [f"- {arm.name}: {cost.shown(arm.cost)} a run" for arm in compared.arms]
         lines += ["", *costs, "", _counted(compared.price)]
@@ -80,7 +76,18 @@ def as_markdown(compared: ArmsCompared) -> str:
 
 def as_csv(compared: ArmsCompared) -> str:
     """The table as CSV, a row an arm, numbers in full."""
-    rows = values(compared)
+    return csv_table(values(compared))
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """The lines of a table; the header's names in small letters."""
+    lines = [[name.lower() for name in header], ["---"] * len(header)]
+    lines += [[_escaped(str(cell)) for cell in row] for row in rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def csv_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of the same names, numbers in full."""
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()

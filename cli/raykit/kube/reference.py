@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass
 
 from raykit.errors import UsageError
+from raykit.redaction import REPLACEMENT
 
 FORMS = "NAME, NAMESPACE/NAME or CONTEXT:NAMESPACE/NAME"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_PASSWORD = re.compile(r"(?<![^/])[^/@]*:[^@]*@")
+"""In an address whose scheme was forgotten or mistyped; redaction knows passwords by `://`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def parse(text: str, source: str) -> Reference:
     )
     if not good:
         address = "; an address begins with http://" if ":" in name else ""
-        raise UsageError(f"{source} {text!r} names no cluster", next=f"write {FORMS}{address}")
+        shown = _PASSWORD.sub(f"{REPLACEMENT}@", text)
+        raise UsageError(f"{source} {shown!r} names no cluster", next=f"write {FORMS}{address}")
     return Reference(name, namespace or None, context or None)
 
 

@@ -1,8 +1,10 @@
 """`raykit compare` as people read it: words first, letters for runs, 80 columns."""
 
+import csv
+
 import pytest
 
-from raykit.app.commands.measuring.compare import _letter, as_text
+from raykit.app.commands.measuring.compare import _letter, as_csv, as_markdown, as_text
 from raykit.measure.compare import compare
 
 SIX = [2.0, 2.1, 2.2, 2.3, 2.4, 2.5]
@@ -41,6 +43,25 @@ def test_a_verdict_in_words_comes_first_and_runs_have_letters(found):
 
 def test_everything_fits_eighty_columns(found):
     assert max(map(len, as_text(found).splitlines())) <= 80
+
+
+def test_markdown_of_runs_has_the_verdict_and_both_tables(found):
+    lines = as_markdown(found).splitlines()
+    assert lines[0] == "**B took 2.00 (1.76-2.27) of A's time (tasks): slower.**"
+    assert "|  | arm | t | n | p | speedup | efficiency | vs a |" in lines
+    assert any(line.startswith("| A | took | ") for line in lines)
+    assert any(line.startswith("| B | tasks | 4.500 | 6 | 2 | 1.00") for line in lines)
+    assert any(line.startswith("- `BUSY_MACHINE`: A: a load of 7.5") for line in lines)
+
+
+def test_csv_of_runs_has_a_row_for_each_arm_of_each_with_its_intervals(found):
+    rows = list(csv.DictReader(as_csv(found).splitlines()))
+    names = [(row["run"], row["arm"]) for row in rows]
+    assert names == [("took", "local"), ("took", "tasks"), ("a", "local"), ("a", "tasks")]
+    assert rows[0]["vs_baseline"] == ""
+    assert float(rows[3]["vs_baseline"]) == pytest.approx(0.5, rel=0.01)
+    assert float(rows[3]["vs_baseline_low"]) < 0.5 < float(rows[3]["vs_baseline_high"])
+    assert float(rows[3]["seconds"]) == pytest.approx(4.5)
 
 
 @pytest.mark.parametrize(("index", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (51, "AZ")])

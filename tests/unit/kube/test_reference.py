@@ -51,6 +51,16 @@ def test_what_can_be_no_cluster_is_refused_with_the_forms(text):
     assert "CONTEXT:NAMESPACE/NAME" in refused.value.next
 
 
+@pytest.mark.parametrize(
+    "text", ["me:s3cret@host:8265", "//me:s3cret@host", "http:/me:s3cret@host/x", "me:s3/cret@host"]
+)
+def test_a_password_in_an_address_without_a_scheme_is_not_shown(text):
+    with pytest.raises(UsageError, match="names no cluster") as refused:
+        parse(text, "--on")
+    assert "s3" not in str(refused.value.as_dict())
+    assert "[redacted]@host" in refused.value.what
+
+
 def test_an_address_without_a_scheme_is_told_what_it_lacks():
     with pytest.raises(UsageError) as refused:
         parse("localhost:8265", "--on")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from raykit.measure.experiment.conditions import Condition
     from raykit.measure.experiment.experiments import Experiment
     from raykit.measure.records import RunsFolder
+    from raykit.measure.statistics import Ratio
 
 
 FailIf = Annotated[
@@ -40,6 +41,8 @@ Price = Annotated[
 
 JOB_WIDTH = 22
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+RUN_HEADER = ["", "RUN", "ON", "P", "RAY NODES", "JOB"]
+ARM_HEADER = ["", "ARM", "T", "N", "P", "SPEEDUP", "EFFICIENCY"]
 LEGEND = (
     "T: median seconds of N rounds. SPEEDUP: the run's own arm local over the arm, round by round. "
     "EFFICIENCY: SPEEDUP over P, the task CPUs. VS {base}: each round of {base} over each of the "
@@ -114,9 +117,9 @@ def _compare_runs(
 ) -> None:
     from raykit.measure.compare import compare as compare_records
 
-    if output_format in (TableFormat.markdown, TableFormat.csv) or wanted:
+    if wanted:
         raise UsageError(
-            "-o markdown, -o csv and --fail-if are for experiments, which measure each arm often",
+            "--fail-if is for experiments, which measure each arm often",
             next="raykit bench JOB --on A --on B, then raykit compare EXPERIMENT",
         )
     folder = runs_folder()
@@ -127,7 +130,8 @@ def _compare_runs(
     comparison = compare_records(records, unlike=unlike)
     as_json = output_format is TableFormat.json
     data: Any = asdict(comparison) if as_json else comparison
-    output.show("compare", data, as_json, as_text)
+    text = {TableFormat.markdown: as_markdown, TableFormat.csv: as_csv}.get(output_format, as_text)
+    output.show("compare", data, as_json, text)
 
 
 def show_arms(
@@ -171,15 +175,70 @@ def as_text(comparison: Comparison) -> str:
             for verdict in comparison.verdicts
         ),
         "",
-        _runs(comparison, letters),
+        output.table(RUN_HEADER, _run_rows(comparison, letters)),
         "",
-        _arms(comparison.arms, letters, base),
+        output.table([*ARM_HEADER, f"VS {base}"], _arm_rows(comparison.arms, letters)),
         output.wrapped(LEGEND.format(base=base), ""),
         "",
         _phases(comparison, letters),
     ]
     lettered = [replace(item, why=_lettered(item.why, letters)) for item in comparison.doubts]
     return "\n".join([*parts, *output.doubts(lettered)])
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The comparison for a pull request; runs have the letters of the text."""
+    from raykit.app.arms_page import markdown_table
+
+    letters = {run["id"]: _letter(index) for index, run in enumerate(comparison.runs)}
+    arm_header = [*ARM_HEADER, f"VS {letters[comparison.baseline]}"]
+    words = [each.words(letters[each.run], letters[each.baseline]) for each in comparison.verdicts]
+    runs = [
+        (*row[:-1], f"`{' '.join([comparison.job, *run['arguments']])}`")
+        for row, run in zip(_run_rows(comparison, letters), comparison.runs, strict=True)
+    ]
+    doubts = [f"- `{doubt.name}`: {_lettered(doubt.why, letters)}" for doubt in comparison.doubts]
+    return "\n".join(
+        [
+            *(f"**{sentence}**" for sentence in words[:1]),
+            *words[1:],
+            "",
+            *markdown_table(RUN_HEADER, runs),
+            "",
+            *markdown_table(arm_header, _arm_rows(comparison.arms, letters)),
+            *(["", *doubts] if doubts else []),
+        ]
+    )
+
+
+def as_csv(comparison: Comparison) -> str:
+    """A row for each arm of each run, numbers in full. vs_baseline: above 1 is faster."""
+    from raykit.app.arms_page import csv_table
+
+    places = {run["id"]: run["on"] for run in comparison.runs}
+    rows = [
+        {
+            "run": arm.run,
+            "on": places[arm.run],
+            "arm": arm.name if arm.source == "spans" else arm.source,
+            "p": arm.p,
+            "rounds": arm.timing.n,
+            "seconds": arm.timing.seconds,
+            "seconds_low": arm.timing.low,
+            "seconds_high": arm.timing.high,
+            **_ratio("speedup", arm.speedup),
+            "efficiency": arm.efficiency.value if arm.efficiency else None,
+            "serial_fraction": arm.serial_fraction,
+            **_ratio("vs_baseline", arm.over_baseline),
+        }
+        for arm in comparison.arms
+    ]
+    return csv_table(rows)
+
+
+def _ratio(name: str, ratio: Ratio | None) -> dict[str, float | None]:
+    ends = (ratio.value, ratio.low, ratio.high) if ratio else (None, None, None)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
 
 
 def _letter(index: int) -> str:
@@ -194,8 +253,8 @@ def _lettered(why: str, letters: dict[str, str]) -> str:
     return f"{letters.get(run, run)}{colon}{rest}"
 
 
-def _runs(comparison: Comparison, letters: dict[str, str]) -> str:
-    rows = [
+def _run_rows(comparison: Comparison, letters: dict[str, str]) -> list[tuple[object, ...]]:
+    return [
         (
             letters[run["id"]],
             run["id"],
@@ -206,11 +265,10 @@ def _runs(comparison: Comparison, letters: dict[str, str]) -> str:
         )
         for run in comparison.runs
     ]
-    return output.table(["", "RUN", "ON", "P", "RAY NODES", "JOB"], rows)
 
 
-def _arms(arms: list[Arm], letters: dict[str, str], base: str) -> str:
-    rows = [
+def _arm_rows(arms: list[Arm], letters: dict[str, str]) -> list[tuple[object, ...]]:
+    return [
         (
             letters[arm.run],
             arm.name if arm.source == "spans" else arm.source,
@@ -223,8 +281,6 @@ def _arms(arms: list[Arm], letters: dict[str, str], base: str) -> str:
         )
         for arm in arms
     ]
-    header = ["", "ARM", "T", "N", "P", "SPEEDUP", "EFFICIENCY", f"VS {base}"]
-    return output.table(header, rows)
 
 
 def _phases(comparison: Comparison, letters: dict[str, str]) -> str:
