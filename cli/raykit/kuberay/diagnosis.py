@@ -24,7 +24,7 @@ from raykit.kuberay.explaining.scene import (
     is_warning,
 )
 from raykit.kuberay.finding import Finding, grouped
-from raykit.kuberay.pods import is_head, is_observed, is_worker, serves
+from raykit.kuberay.pods import is_head, is_observed, is_of_lost_node, is_worker, serves
 from raykit.kuberay.scheduling import is_growing, is_unschedulable, of_autoscaler
 from raykit.objects import Object, condition, holds, last_seen, seconds
 from raykit.spec.names import CLUSTER_LABEL
@@ -82,8 +82,14 @@ def is_suspended(cluster: Object) -> bool:
 
 def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
     name, status = pod["metadata"]["name"], pod.get("status") or {}
+    lost = [_lost_node(pod, scene)] if is_of_lost_node(pod) else []
     if pod["metadata"].get("deletionTimestamp"):
-        yield Finding(f"ending:{name}", f"pod {name} is still ending", pod=name)
+        evidence = tuple(finding.what for finding in lost)
+        yield Finding(f"ending:{name}", f"pod {name} is still ending", evidence, pod=name)
+        return
+    if lost:
+        # No kubelet reports: all else that its status says is of before.
+        yield from lost
         return
     if status.get("reason") == "Evicted":
         message = status.get("message", "")
@@ -95,6 +101,17 @@ def _of_pod(pod: Object, scene: Scene) -> Iterator[Finding]:
     ]:
         stuck += _of_container(pod, container, scene)
     yield from stuck or _warnings(pod, scene)
+
+
+def _lost_node(pod: Object, scene: Scene) -> Finding:
+    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "")
+    return Finding(
+        f"lost-node:{name}",
+        f"the Kubernetes node {node} of pod {name} does not answer",
+        ("after 5 minutes Kubernetes ends the pod, unless told otherwise",),
+        f"{kubectl(scene.context)} describe node {node}",
+        pod=name,
+    )
 
 
 def _unschedulable(pod: Object, scene: Scene) -> Finding:

@@ -12,13 +12,14 @@ from raykit.kuberay.scheduling import Machines, Survey, is_of_cloud, is_unschedu
 from raykit.objects import Object
 from raykit.spec.names import CLUSTER_LABEL
 
-FRESH_SECONDS = 15.0
+FRESH_SECONDS = 6.0
+"""A look is no older than this when it ends a wait, after 12 s: room may be made meanwhile."""
 MOST_PAGES = 20
 """Pages of 500 nodes. In larger clusters the scheduler's own message still covers all nodes."""
 
 
 class MachinesReader:
-    """Reads the nodes for unschedulable pods, at most every 15 s."""
+    """Reads the nodes for unschedulable pods, at most every 6 s."""
 
     def __init__(self, connection: Kubernetes) -> None:
         self.connection = connection

@@ -93,6 +93,16 @@ def is_frozen(pod: Object, began: float) -> bool:
     return any(seconds(each["startedAt"]) < int(began) for each in running if "startedAt" in each)
 
 
+def is_of_lost_node(pod: Object) -> bool:
+    """Whether Kubernetes took a pod's readiness because its node does not answer.
+
+    Only then a pod is not ready whose containers all are, unless it has readiness gates.
+    """
+    ready = condition(pod, "Ready") or {}
+    has_gates = bool(pod["spec"].get("readinessGates"))
+    return ready.get("status") == "False" and holds(pod, "ContainersReady") and not has_gates
+
+
 def has_ended(pod: Object) -> bool:
     """Whether a pod is over, such as one that was evicted."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

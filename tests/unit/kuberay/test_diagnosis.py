@@ -344,6 +344,34 @@ def test_a_pod_that_is_ending_is_no_fault():
     assert finding.patience is None
 
 
+def on_lost_node(*more, **meta):
+    conditions = [
+        {"type": "Ready", "status": "False"},
+        {"type": "ContainersReady", "status": "True"},
+        *more,
+    ]
+    frozen = pod({"running": {}}, last=CRASH, restarts=2, conditions=conditions, **meta)
+    frozen["spec"]["nodeName"] = "n"
+    return frozen
+
+
+def test_what_a_pod_suffered_before_its_kubernetes_node_was_lost_is_no_reason():
+    """As Kubernetes' node controller marks it: no kubelet reports, and nothing else changes."""
+    finding = first(on_lost_node())
+    assert finding.what == "the Kubernetes node n of pod head does not answer"
+    assert finding.patience is None
+    assert finding.next == "kubectl --context kind-raykit describe node n"
+    ending = first(on_lost_node(deletionTimestamp="2026-11-24T00:00:00Z"))
+    assert ending.what == "pod head is still ending"
+    assert ending.evidence == (finding.what,)
+
+
+def test_a_pod_that_waits_for_a_readiness_gate_is_on_no_lost_node():
+    gated = on_lost_node()
+    gated["spec"]["readinessGates"] = [{"conditionType": "mesh/ready"}]
+    assert "ends again and again" in first(gated).what
+
+
 def test_a_warning_is_shown_while_nothing_graver_is_known():
     finding = first(pod(), events=[event("FailedMount", "no such volume")])
     assert (finding.what, finding.evidence) == ("pod head: FailedMount", ("no such volume",))

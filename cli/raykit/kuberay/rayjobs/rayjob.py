@@ -90,10 +90,12 @@ class RayJob:
     def created(self) -> float | None:
         return _moment(self.item["metadata"].get("creationTimestamp"))
 
-    @property
-    def attempted(self) -> float | None:
-        """When KubeRay began the present attempt: a suspended RayJob has a new one after that."""
-        return _moment(self.status.get("startTime"))
+    def is_of_attempt(self, moment: float) -> bool:
+        """Whether a moment is not before the present attempt. Unix seconds; 0: unknown, which is.
+
+        A RayJob that was suspended has a new attempt, with a Job of the same name.
+        """
+        return not 0 < moment < (_moment(self.status.get("startTime")) or self.created or 0.0)
 
     @property
     def began(self) -> float | None:

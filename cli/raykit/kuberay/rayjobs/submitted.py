@@ -19,7 +19,7 @@ from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.rayjobs import ended
 from raykit.kuberay.rayjobs.rayjob import FAILED, RUNNING, RayJob, submitter_pods
 from raykit.manifests.submission import PAYLOAD_ANNOTATION, RUN_ANNOTATION
-from raykit.objects import Object, holds, last_seen
+from raykit.objects import Object, holds, last_seen, seconds
 from raykit.spec.names import SUBMITTER
 
 SHOWN = 200
@@ -152,7 +152,7 @@ def _no_submitter(job: RayJob) -> Finding:
     refusals = [
         event
         for event in _events_of_job(job)
-        if is_warning(event) and event.get("message") and _is_of_attempt(event, job)
+        if is_warning(event) and event.get("message") and job.is_of_attempt(last_seen(event))
     ]
     if not refusals:
         return Finding("no-submitter", "its submitter's pod is not there yet")
@@ -164,11 +164,6 @@ def _no_submitter(job: RayJob) -> Finding:
         repair_of_refusal(message, job.connection.context, job.namespace),
         SOON,
     )
-
-
-def _is_of_attempt(event: Object, job: RayJob) -> bool:
-    """Whether an event is not older than the present attempt: each one has a Job of that name."""
-    return not 0 < last_seen(event) < (job.attempted or job.created or 0.0)
 
 
 def _events_of_job(job: RayJob) -> list[Object]:
@@ -196,10 +191,15 @@ def _last_words(job: RayJob, pod: str) -> Iterator[str]:
 
 
 def _pods(job: RayJob) -> list[Object]:
-    """The submitter's pods; none if the user may not list pods."""
+    """The submitter's pods of the present attempt; none if the user may not list pods."""
     with contextlib.suppress(RaykitError):
-        return submitter_pods(job)
+        return [pod for pod in submitter_pods(job) if job.is_of_attempt(_made(pod))]
     return []
+
+
+def _made(pod: Object) -> float:
+    created = pod["metadata"].get("creationTimestamp")
+    return seconds(created) if created else 0.0
 
 
 def dropped(sent: object, stored: object, path: str) -> Iterator[str]:

@@ -97,6 +97,16 @@ def test_a_submitter_that_the_api_server_refuses_ends_the_wait(api, findings):
     assert 0 < finding.patience <= 20
 
 
+@pytest.mark.parametrize(("made", "counts"), [("00:00:59", False), ("00:01:00", True)])
+def test_the_submitters_pod_of_an_earlier_attempt_is_none(findings, made, counts):
+    """It ran out of memory, and is there until Kubernetes has collected it."""
+    ended = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    old = submitter("Failed", containerStatuses=[{"name": "ray-job-submitter", "state": ended}])
+    old["metadata"]["creationTimestamp"] = f"2026-11-24T{made}Z"
+    (finding,) = findings(ray_job(**RUNNING, startTime="2026-11-24T00:01:00Z"), old)
+    assert finding.key == ("crash:fib-1-x" if counts else "no-submitter")
+
+
 @pytest.mark.parametrize(("seen", "counts"), [("00:00:59", False), ("00:01:00", True)])
 def test_what_the_submitter_of_an_earlier_attempt_met_is_no_reason(api, findings, seen, counts):
     """Kueue took its place away and gave it another: each attempt has a Job of the same name."""
