@@ -68,10 +68,15 @@ def _quantity(text: str) -> str:
 
 
 def _cidr(text: str) -> str:
+    """A range as Kubernetes takes it: with a length, and no mask in its place."""
     try:
-        ipaddress.ip_network(text)
+        network = ipaddress.ip_network(text)
     except ValueError as wrong:
         raise ValueError(f'"{text}" is no range of addresses such as 10.0.0.0/8: {wrong}') from None
+    length = str(network.prefixlen)
+    address = text.partition("/")[0]
+    if text != f"{address}/{length}":
+        raise ValueError(f'"{text}" is no range of addresses to Kubernetes: {address}/{length}')
     return text
 
 
@@ -161,6 +166,7 @@ LabelValue = Annotated[
     AfterValidator(names.label_value),
     _written(names.LABEL_VALUE, names.LONGEST_LABEL, "a-value"),
 ]
+AnnotationKey = Annotated[str, AfterValidator(names.annotation_key)]
 Labels = Annotated[
     dict[LabelKey, LabelValue],
     Field(json_schema_extra={"propertyNames": {"pattern": f"^(?:{names.LABEL_KEY})$"}}),

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from raykit import versions
 from raykit.spec.fields import (
+    AnnotationKey,
     ClusterName,
     Count,
     Env,
@@ -89,7 +90,7 @@ class Pods(Part):
     """ServiceAccount of the pods, such as one with access to a bucket; its token is not mounted."""
     labels: Labels = {}
     """Further labels of the pods."""
-    annotations: dict[str, str] = {}
+    annotations: dict[AnnotationKey, str] = {}
     """Annotations of the pods."""
     init_containers: list[Container] = []
     """Containers that run before Ray starts."""

@@ -78,6 +78,15 @@ def label_key(text: str) -> str:
     return text
 
 
+def annotation_key(text: str) -> str:
+    """The key of an annotation: as a label's, in any case. Errors: ValueError."""
+    try:
+        label_key(text.lower())
+    except ValueError:
+        raise ValueError(f'"{text}" is not an annotation key: a label key, in any case') from None
+    return text
+
+
 def label_value(text: str) -> str:
     """The value of a label. Errors: ValueError."""
     if len(text) > LONGEST_LABEL or not _LABEL_VALUE.fullmatch(text):

@@ -13,6 +13,7 @@ from raykit.spec.fields import (
     Env,
     Image,
     JobName,
+    LabelKey,
     Labels,
     MountPath,
     NamespaceName,
@@ -42,7 +43,7 @@ class Toleration(Part):
 class TopologySpread(Part):
     """Spread a group's pods over zones or Kubernetes nodes."""
 
-    topology_key: str = "kubernetes.io/hostname"
+    topology_key: LabelKey = "kubernetes.io/hostname"
     """Label of Kubernetes nodes; pods are spread over its values."""
     max_skew: Annotated[int, Field(ge=1, le=1000)] = 1
     """The most pods that one value may have more than another."""
@@ -146,8 +147,8 @@ class NetworkPolicy(Part):
     """Namespace of KubeRay's operator, whose pods request the head's dashboard; by default where
     `raykit kind up` installs it."""
     api_server: list[Cidr] = []
-    """Addresses of the API server. raykit reaches the head through its service proxy, and the
-    autoscaler uses it."""
+    """Addresses of the API server, such as 10.0.0.1/32. raykit reaches the head through its
+    service proxy, and the autoscaler uses it."""
     clients: list[AllowedClient] = []
     """Further pods that may reach the head."""
     egress: list[AllowedEgress] = []

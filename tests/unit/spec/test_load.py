@@ -12,6 +12,7 @@ from raykit.spec.load import inspect, load, load_file, overridden
 from raykit.spec.problems import dotted
 
 HEAD = "name: c\nhead:\n  taskCpus: 2\n  memory: 4Gi\n"
+POLICY = HEAD + "networkPolicy: {enabled: true, apiServer: "
 UNFIT = "name: c\nhead:\n  memory: 2Gi\n"  # the head must offer task CPUs
 GROUP = "name: c\nhead:\n  memory: 2Gi\nworkers:\n- name: w\n  memory: 1Gi\n"
 
@@ -103,6 +104,16 @@ def test_a_group_has_defaults_for_all_but_name_and_memory():
         (GROUP.replace("- name: w", "- name: headgroup"), [("workers[0].name", 5, 9)]),
         (HEAD + "image: 'a b'\n", [("image", 5, 8)]),
         (HEAD + "  nodeSelector: {a/b/c: d}\n", [("head.nodeSelector.a/b/c", 5, 18)]),
+        (HEAD + "  annotations: {a b: c}\n", [("head.annotations.a b", 5, 17)]),
+        (
+            HEAD + "  topologySpread: [{topologyKey: a b}]\n",
+            [("head.topologySpread[0].topologyKey", 5, 34)],
+        ),
+        (HEAD + "  accelerators: {a.b/c d: 1}\n", [("head.accelerators.a.b/c d", 5, 27)]),
+        (
+            HEAD + "  volumes: [{name: a, mountPath: //tmp/., claim: c}]\n",
+            [("head.volumes[0].mountPath", 5, 34)],
+        ),
         (HEAD + "  nodeSelector: {a: b c}\n", [("head.nodeSelector.a", 5, 21)]),
         # several at once, fields and rules that span fields
         (
@@ -189,6 +200,11 @@ def test_aliases_are_refused_before_they_can_grow():
     assert len(inspect(bomb).problems) == 25 + 48
 
 
+def test_an_annotation_may_have_a_key_in_any_case_and_a_range_be_of_either_family():
+    load(HEAD + "  annotations: {Example.com/Key: 'any text'}\n")
+    load(POLICY + "[10.0.0.0/8, 'fd00::/8', '2001:db8::1/128']}\n")
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_no_problem():
     text = b"\xef\xbb\xbf" + HEAD.replace("\n", "\r\n").encode()
     assert load(text) == load(HEAD)
@@ -202,6 +218,9 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_problem():
         (HEAD + "  xyzzy: 1\n", "unknown key; known here: cpu, cpuLimit"),
         (HEAD + "rayVersion: 3.10\n", 'must be text: quote it, "3.10"'),
         (HEAD + "  env: {A: no}\n", "YAML reads no as false: write false, or quote it"),
+        (POLICY + "[10.0.0.1]}\n", "no range of addresses to Kubernetes: 10.0.0.1/32"),
+        (POLICY + "[10.0.0.0/255.0.0.0]}\n", "no range of addresses to Kubernetes: 10.0.0.0/8"),
+        (POLICY + "[10.0.0.0/08]}\n", "no range of addresses to Kubernetes: 10.0.0.0/8"),
         (GROUP + "  replicas: 012\n", "YAML reads 012 as another number"),
         (GROUP + f"  replicas: {10**18}\n", "has more than 18 digits"),
         (GROUP + "  replicas: '2'\n", "must be a whole number: write 2 without quotes"),

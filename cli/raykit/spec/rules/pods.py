@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from raykit.spec import quantity
 from raykit.spec.model import NVIDIA, Pods
+from raykit.spec.names import label_key
 from raykit.spec.problems import Path, Problem
 
 OWN_VOLUMES = frozenset({"shared-memory", "tmp", "ray-logs", "autoscaler-token"})
@@ -53,7 +55,7 @@ def problems(path: Path, part: Pods) -> Iterator[Problem]:
 
 def _volumes(path: Path, part: Pods) -> Iterator[Problem]:
     names = Counter(volume.name for volume in part.volumes)
-    mounts = Counter(volume.mount_path.rstrip("/") for volume in part.volumes)
+    mounts = Counter(_plain(volume.mount_path) for volume in part.volumes)
     for at, volume in enumerate(part.volumes):
         here: Path = (*path, "volumes", at)
         sources = [
@@ -76,11 +78,16 @@ def _volumes(path: Path, part: Pods) -> Iterator[Problem]:
             yield Problem((*here, "name"), f'"{volume.name}" is a volume of raykit\'s own')
         elif names[volume.name] > 1:
             yield Problem((*here, "name"), f'"{volume.name}" names more than one volume')
-        mount = volume.mount_path.rstrip("/") or "/"
+        mount = _plain(volume.mount_path)
         if mount in OWN_PATHS:
             yield Problem((*here, "mountPath"), f"{mount} is taken: choose another path")
         elif mounts[mount] > 1:
             yield Problem((*here, "mountPath"), f"{mount} is mounted more than once")
+
+
+def _plain(mount_path: str) -> str:
+    """A path without what does not change where it leads."""
+    return posixpath.normpath("/" + mount_path.lstrip("/"))
 
 
 def _env_from(path: Path, part: Pods) -> Iterator[Problem]:
@@ -115,9 +122,16 @@ def _resource_mistake(name: str) -> str | None:
     domain, slash, last = name.rpartition("/")
     if name in KNOWN_TO_KUBERNETES:
         return f'"{name}" is no accelerator'
-    if not slash or "." not in domain or not last:
+    if not slash or "." not in domain or not last or not _is_qualified(name):
         return f'"{name}" is no extended resource such as {NVIDIA}'
     return None
+
+
+def _is_qualified(name: str) -> bool:
+    try:
+        return bool(label_key(name))
+    except ValueError:
+        return False
 
 
 def _storage(path: Path, part: Pods) -> Iterator[Problem]:
