@@ -90,14 +90,18 @@ def pods(cluster: Cluster) -> list[Object]:
 
 
 def findings(
-    cluster: Cluster, of_cluster: Sequence[Object], machines: MachinesReader | None = None
+    cluster: Cluster,
+    of_cluster: Sequence[Object],
+    machines: MachinesReader | None = None,
+    since: float = 0.0,
 ) -> list[Finding]:
     """Why a cluster is not ready, the most serious reason first.
 
     of_cluster: its pods. machines: reads the Kubernetes nodes for unschedulable pods; None: only
-    the scheduler's message is used, which is part of the pod and needs no request.
+    the scheduler's message is used, which is part of the pod and needs no request. since: when
+    the wait for it began, in Unix seconds; 0: nobody waits.
     """
-    return _explained(cluster, of_cluster, machines)[0]
+    return _explained(cluster, of_cluster, machines, since)[0]
 
 
 def _explained(
@@ -106,7 +110,7 @@ def _explained(
     machines: MachinesReader | None,
     since: float = 0.0,
 ) -> tuple[list[Finding], Scene]:
-    """Why a cluster is not ready, and the objects that show it. since: when the wait began."""
+    """Why a cluster is not ready, and the objects that show it."""
     connection = cluster.connection
     unready = [pod for pod in of_cluster if not holds(pod, "Ready")]
     scene = Scene(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import shlex
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -86,7 +87,7 @@ class RayJobArrival(Arrival):
         self.is_unknown = False
         self.cluster: Cluster | None = None
         self.waits_for = ""
-        self.machines = MachinesReader(connection)
+        self.machines, self.began = MachinesReader(connection), time.time()
 
     @classmethod
     def of(cls, job: RayJob, progress: Progress, timeout: float | None) -> RayJobArrival:
@@ -311,7 +312,7 @@ class RayJobArrival(Arrival):
             return self._after_end(job)
         if job.has_ended:
             self.arrived = False
-        return Look(False, submitted.findings(job, self.machines), job.state)
+        return Look(False, submitted.findings(job, self.machines, self.began), job.state)
 
     def _after_end(self, job: RayJob) -> Look:
         """KubeRay saw the job end, or lost sight of it, and the head does not show it.

@@ -88,8 +88,11 @@ def withdraw(job: RayJob) -> None:
         job.connection.delete("RayJob", job.name, job.namespace, uid=uid)
 
 
-def findings(job: RayJob, machines: MachinesReader) -> list[Finding]:
-    """Why the head does not have the job yet, the most serious reason first."""
+def findings(job: RayJob, machines: MachinesReader, since: float = 0.0) -> list[Finding]:
+    """Why the head does not have the job yet, the most serious reason first.
+
+    since: when the wait for it began, in Unix seconds; 0: nobody waits.
+    """
     state = str(job.status.get("jobDeploymentStatus") or "")
     if job.has_ended:
         return [_ended(job)]
@@ -101,8 +104,8 @@ def findings(job: RayJob, machines: MachinesReader) -> list[Finding]:
         queued = kueue.waits(job.connection, job.item)
         return [queued or Finding("suspended", f"somebody suspended the RayJob {job.name}")]
     if state == RUNNING:
-        return _of_submitter(job, machines)
-    return _of_cluster(job, machines)
+        return _of_submitter(job, machines, since)
+    return _of_cluster(job, machines, since)
 
 
 def _ended(job: RayJob) -> Finding:
@@ -120,17 +123,17 @@ def _ended(job: RayJob) -> Finding:
     )
 
 
-def _of_cluster(job: RayJob, machines: MachinesReader) -> list[Finding]:
+def _of_cluster(job: RayJob, machines: MachinesReader, since: float) -> list[Finding]:
     cluster = ended.cluster(job)
     if cluster is None:
         name = job.cluster_name or "its cluster"
         return [Finding("no-cluster", f"KubeRay makes the RayCluster {name}")]
-    found = raycluster.findings(cluster, raycluster.pods(cluster), machines)
+    found = raycluster.findings(cluster, raycluster.pods(cluster), machines, since)
     waits = f"KubeRay waits until the RayCluster {cluster.name} is ready"
     return found or [Finding("cluster", waits)]
 
 
-def _of_submitter(job: RayJob, machines: MachinesReader) -> list[Finding]:
+def _of_submitter(job: RayJob, machines: MachinesReader, since: float) -> list[Finding]:
     """KubeRay calls the RayJob Running as soon as it has made the submitter's pod."""
     connection = job.connection
     pods = _pods(job)
@@ -143,6 +146,7 @@ def _of_submitter(job: RayJob, machines: MachinesReader) -> list[Finding]:
         events=waiting.events(connection, job.namespace, [pod]),
         machines=machines.read([pod]),
         now=time.time(),
+        since=since,
     )
     return diagnosis.of_pods(scene) or [_started(job, pod)]
 

@@ -67,6 +67,28 @@ def test_running_with_an_empty_status_is_explained_from_the_submitters_pod(findi
     assert finding.patience == 0
 
 
+@pytest.mark.parametrize(("since", "patience"), [(0, 0), (1795478401, 18)])
+def test_what_a_submitter_lacked_before_somebody_waited_may_be_there_by_now(
+    api, connection, since, patience
+):
+    """`raykit attach`, after the image was loaded."""
+    waiting = {"reason": "ErrImageNeverPull", "message": "not there"}
+    state = {"name": "ray-job-submitter", "state": {"waiting": waiting}}
+    pod = submitter(containerStatuses=[state])
+    pod["metadata"] |= {"uid": "uid-pod", "creationTimestamp": "2026-11-24T00:00:00Z"}
+    event = {
+        "metadata": {"name": "e", "namespace": "n"},
+        "reason": "ErrImageNeverPull",
+        "lastTimestamp": "2026-11-24T00:00:00Z",
+        "involvedObject": {"uid": "uid-pod"},
+    }
+    api.keep("pods", pod)
+    api.say("/api/v1/namespaces/n/events", {"items": [event]})
+    job = RayJob(connection, "fib-1", "n", ray_job(**RUNNING))
+    (finding,) = submitted.findings(job, MachinesReader(connection), since)
+    assert finding.patience == patience
+
+
 def test_a_submitter_that_starts_is_named_with_its_phase(findings):
     (finding,) = findings(ray_job(**RUNNING), submitter())
     assert finding.what == "its submitter's pod fib-1-x is Pending"
