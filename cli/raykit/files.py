@@ -24,6 +24,12 @@ def read_small(path: Path, longest: int = LONGEST) -> bytes:
     return data
 
 
+def resolved(path: Path) -> Path:
+    """The path without links. `Path.resolve` raises for links that lead to each other; here such a
+    path stays, and opening it says why it cannot be used."""
+    return Path(os.path.realpath(path))
+
+
 @contextlib.contextmanager
 def replacing(path: Path, temporary: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when it is whole; until then it is `temporary`.

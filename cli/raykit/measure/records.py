@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from raykit.errors import MissingError, RecordError
-from raykit.files import replacing
+from raykit.files import replacing, resolved
 from raykit.measure import events, run_ids
 from raykit.measure.keeping import heads
 from raykit.measure.keeping.cleaning import cleaned
@@ -64,7 +64,7 @@ class RunsFolder:
     @classmethod
     def chosen(cls, environ: Mapping[str, str], folder: Path | str | None = None) -> RunsFolder:
         """The given folder, else that of RAYKIT_RUNS in the environment, else ./runs."""
-        return cls(Path(folder or environ.get("RAYKIT_RUNS") or "runs").resolve())
+        return cls(resolved(Path(folder or environ.get("RAYKIT_RUNS") or "runs")))
 
     def check_writable(self) -> None:
         """Check that a record can be written, and leave nothing behind.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from raykit import kit
 from raykit.errors import UsageError
+from raykit.files import resolved
 from raykit.submission.variables import is_text, shown
 
 FILE_ENDINGS = (".py", ".sh")
@@ -104,16 +105,17 @@ def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = Non
     if path.suffix in {".yaml", ".yml"}:
         raise UsageError(f"{path} is YAML, no script", next=f"for a spec: raykit up -f {path}")
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for names that are too long)
-        beside = sorted(other.name for other in path.parent.glob("*.py"))
-        near = difflib.get_close_matches(path.name, beside, n=3)
+        beside = {other.name for other in path.parent.glob("*.py")}
+        near = difflib.get_close_matches(path.name, sorted(beside - {path.name}), n=3)
+        link = [f"{path.name} is a link to nothing"] if path.name in beside else []
         raise UsageError(
             f"there is no file {path}",
-            evidence=[f"nearest: {', '.join(near)}"] if near else [],
+            evidence=[*link, *([f"nearest: {', '.join(near)}"] if near else [])],
             next=f"the jobs that come with raykit: {', '.join(kit.jobs())}",
         )
-    folder = (working_dir or path.parent).resolve()
+    folder = resolved(working_dir or path.parent)
     try:
-        inside = path.resolve().relative_to(folder)
+        inside = resolved(path).relative_to(folder)
     except ValueError as outside:
         raise UsageError(
             f"{path} lies outside the working directory {folder}",

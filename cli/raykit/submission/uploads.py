@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raykit import kit
+from raykit import files, kit
 from raykit.errors import ConflictError, MissingError, UsageError
 from raykit.progress import Progress
 from raykit.submission import packaging, runtime_env
@@ -239,7 +239,7 @@ def _working_dir(entrypoint: Entrypoint, environment: Mapping[str, Any]) -> Path
             f"the working directory {chosen} is no folder",
             next="--working-dir takes a folder of this machine",
         )
-    if named and (local is None or local.resolve() != chosen.resolve()):
+    if named and (local is None or files.resolved(local) != files.resolved(chosen)):
         raise UsageError(
             "the job has two working directories",
             evidence=[f"{chosen} of the command", f"{named} of the runtime environment"],

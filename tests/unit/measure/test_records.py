@@ -33,6 +33,17 @@ def test_a_record_is_read_as_it_was_written(runs, make_record):
     assert record.errors == [{"cause": "data", "message": "no"}]
 
 
+def test_a_runs_folder_of_links_that_lead_to_each_other_is_an_error_of_ours(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    runs = RunsFolder.chosen({"RAYKIT_RUNS": str(tmp_path / "a")})
+    assert runs.ids() == []
+    with pytest.raises(MissingError, match="cannot be written"):
+        runs.check_writable()
+    with pytest.raises(RecordError):
+        runs.read("some-run")
+
+
 def test_the_schema_comes_first_and_every_phase_has_source_clock_and_resolution(runs, make_record):
     path = runs.write(make_record(phases=[Phase("submit", 5.0, 0.25)]))
     data = json.loads(path.read_text("utf-8"))

@@ -79,6 +79,14 @@ def test_the_kit_lists_what_can_be_run_and_nothing_else():
     assert (kit.root() / "jobs" / "timing.py").is_file()
 
 
+def test_a_script_that_is_a_link_to_nothing_is_not_called_nearest_to_itself(tmp_path):
+    (tmp_path / "job.py").symlink_to("gone.py")
+    (tmp_path / "job2.py").touch()
+    with pytest.raises(UsageError, match="there is no file") as refused:
+        entrypoints.of_file(tmp_path / "job.py", ())
+    assert refused.value.evidence == ("job.py is a link to nothing", "nearest: job2.py")
+
+
 def test_an_unknown_job_names_the_nearest_and_all():
     with pytest.raises(UsageError) as caught:
         entrypoints.find("gosd", [])

@@ -47,6 +47,16 @@ def test_two_working_directories_are_a_contradiction(folder, named):
     assert f"{named} of the runtime environment" in error.evidence
 
 
+def test_links_that_lead_to_each_other_are_no_working_directory(folder):
+    (folder / "a").symlink_to("b")
+    (folder / "b").symlink_to("a")
+    (folder / ".rayignore").write_text("/a\n/b\n")
+    error = refused(entrypoints.find("pi.py", []), {"working_dir": "a"})
+    assert error.what == "the job has two working directories"
+    with pytest.raises(UsageError, match="lies outside the working directory"):
+        entrypoints.of_file(folder / "pi.py", (), folder / "a")
+
+
 def test_the_same_working_directory_twice_is_none(folder):
     assert packed(entrypoints.find("pi.py", []), {"working_dir": "."}) == ["pi.py"]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from raykit.errors import UsageError
+from raykit.files import resolved
 from raykit.flows.validating import kustomize
 from raykit.manifests.judging import reading
 from raykit.spec import load
@@ -80,7 +81,7 @@ def _build(inputs: Inputs) -> None:
         if text.file in built:
             made = built[text.file]
             inputs.texts[place] = Input(text.file, made.output, False, False, True, made.error)
-        elif not text.named and Path(text.file).resolve() in patches:
+        elif not text.named and resolved(Path(text.file)) in patches:
             inputs.texts[place] = replace(text, patch=True)
 
 
@@ -107,7 +108,7 @@ def _yaml_files(folder: Path) -> tuple[list[Path], int]:
     manifests only when Helm fills them in.
     Errors: UsageError (2) for a folder that cannot be listed, or that holds too many entries.
     """
-    if any((parent / CHART).is_file() for parent in folder.resolve().parents[:DEEPEST_IN_CHART]):
+    if any((parent / CHART).is_file() for parent in resolved(folder).parents[:DEEPEST_IN_CHART]):
         return [], 1
     files: list[Path] = []
     waiting, seen, charts = [folder], 0, 0

@@ -16,6 +16,7 @@ import yaml
 
 from raykit import processes
 from raykit.errors import RaykitError
+from raykit.files import resolved
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 CHANGING = (
@@ -48,7 +49,7 @@ def patches(files: Iterable[Path]) -> set[Path]:
     found = set()
     for file in files:
         if file.name in NAMES:
-            found |= {(file.parent / name).resolve() for name in _patch_files(_read(file))}
+            found |= {resolved(file.parent / name) for name in _patch_files(_read(file))}
     return found
 
 
@@ -122,8 +123,8 @@ def _is_local(file: Path, seen: set[Path]) -> bool:
                     return False
                 continue
             inner = next((place / each for each in NAMES if (place / each).is_file()), None)
-            if inner is not None and inner.resolve() not in seen:
-                seen.add(inner.resolve())
+            if inner is not None and resolved(inner) not in seen:
+                seen.add(resolved(inner))
                 if not _is_local(inner, seen):
                     return False
     return True

@@ -156,3 +156,12 @@ def test_a_folder_named_like_an_option_is_a_folder(tree, monkeypatch):
     built = kustomize.build((strange / "kustomization.yaml").relative_to(folder))
     assert (built.error, b"kind" in built.output) == ("", True)
     assert not (folder / "Makefile").exists()
+
+
+def test_links_that_lead_to_each_other_are_judged_and_no_crash(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    text = "resources: [a]\npatches: [{path: a}]\n"
+    (tmp_path / "kustomization.yaml").write_text(text)
+    assert kustomize.patches([tmp_path / "kustomization.yaml"]) == {tmp_path / "a"}
+    validate([tmp_path])
