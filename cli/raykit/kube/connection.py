@@ -21,6 +21,8 @@ PAGE, MOST_PAGES = 500, 400
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+CHILDLESS = ("Pod", "NetworkPolicy")
+"""Kinds that own nothing: such an object is gone as soon as it is deleted."""
 OK = range(200, 300)
 NO_SUCH_ADDRESS = b"404 page not found"
 """The answer of an API server for an API group that it does not have."""
@@ -154,12 +156,13 @@ class Kubernetes(ApiServer):
     ) -> bool:
         """Delete one object and the objects that it owns; return False if it did not exist.
 
+        An object that may own others goes after them, once Kubernetes has looked for them.
         uid: of the object that is meant; another one of its name is not deleted. grace_seconds:
         seconds in which a pod may end by itself; None: the pod's own period.
         Errors: ConflictError (8) if an object of that name has another uid.
         """
         path = KINDS[kind].path(namespace, name)
-        policy: Object = {"propagationPolicy": "Foreground"}
+        policy: Object = {"propagationPolicy": "Background" if kind in CHILDLESS else "Foreground"}
         if uid is not None:
             policy["preconditions"] = {"uid": uid}
         if grace_seconds is not None:

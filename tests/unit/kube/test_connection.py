@@ -262,3 +262,16 @@ def test_a_value_of_a_secret_is_decoded(connection, api):
     api.say("/api/v1/namespaces/ray/secrets/c", {"data": {"auth_token": "YWJj"}})
     assert secret_value(connection, "c", "auth_token", "ray") == "abc"
     assert secret_value(connection, "c", "other", "ray") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural", "policy"),
+    [("RayCluster", "rayclusters", "Foreground"), ("Pod", "pods", "Background")],
+)
+def test_what_owns_nothing_is_deleted_without_a_look_for_what_it_owns(
+    connection, api, kind, plural, policy
+):
+    api.keep(plural)
+    connection.delete(kind, "x", "ray")
+    method, _, body = api.asked[-1]
+    assert (method, body["propagationPolicy"]) == ("DELETE", policy)
