@@ -305,6 +305,18 @@ def test_without_an_operator_status_asks_the_pods(kuberay, raykit, pod, row):
     assert (found["state"], found["head"], reasons) == row
 
 
+def test_status_counts_the_workers_as_up_does_though_kuberay_counts_them_later(kuberay, raykit):
+    pair = cluster("pair")
+    pair["spec"]["workerGroupSpecs"] = [{"groupName": "few", "replicas": 1, **HEAD}]
+    listed(kuberay, pair)
+    worker = head_pod("pair")
+    labels = {"ray.io/node-type": "worker", "ray.io/group": "few", "ray.io/cluster": "pair"}
+    worker["metadata"] |= {"name": "pair-few-worker", "uid": "uid-few", "labels": labels}
+    kuberay.keep("pods", head_pod("pair"), worker)
+    (found,) = json.loads(raykit("status", "-o", "json")[1])["data"]["clusters"]
+    assert (found["state"], found["workers_ready"], found["reasons"]) == ("ready", 1, [])
+
+
 def test_status_of_one_cluster_reads_that_one(kuberay, raykit):
     listed(kuberay, cluster("small", "a"), cluster("small", "b"), cluster("large", "a"))
     rows = json.loads(raykit("status", "--on", "a/small", "-o", "json")[1])["data"]["clusters"]

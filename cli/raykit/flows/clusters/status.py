@@ -159,12 +159,16 @@ def _is_kuberay_silent(connection: Kubernetes) -> bool:
 
 
 def _looked_at(cluster: Cluster, state: _State, is_silent: bool) -> _State:
-    """A cluster's state with the reasons why it is not ready. is_silent: its pods count alone."""
+    """A cluster's state with the reasons why it is not ready.
+
+    Its workers are counted as `up` does: KubeRay counts them a moment later. is_silent: its pods
+    count alone.
+    """
     item = cluster.item
     with contextlib.suppress(RaykitError):
-        if is_silent:
-            pods = raycluster.pods(cluster)
-            state = _State(state.head and head_is_ready(item, pods), ready_workers(item, pods))
+        pods = raycluster.pods(cluster)
+        head = state.head and (not is_silent or head_is_ready(item, pods))
+        state = _State(head, ready_workers(item, pods))
     if state.is_whole(item):
         return state
     findings = unless_forbidden(lambda: raycluster.findings(cluster, raycluster.pods(cluster)))
