@@ -19,7 +19,9 @@ TICKS = ("--entrypoint", "--", "bash", "-c", "echo ticking; exec sleep 600")
 PENDING, RUNNING = ("--entrypoint-num-cpus", "100"), ()
 STOPS = ("--stop-on-interrupt",)
 LIMITS = ("HURRY_SECONDS", "STOP_SECONDS", "LOG_SECONDS")
-PATIENT = patient(*(f"raykit.flows.session.{limit}" for limit in LIMITS))
+PATIENT = patient(
+    *(f"raykit.flows.session.{limit}" for limit in LIMITS), "raykit.flows.jobs.STOP_SECONDS"
+)
 
 
 def test_every_ending_on_a_cluster_is_said_and_filed(lab, namespace, spec, soon):
@@ -56,7 +58,7 @@ def test_every_ending_on_a_cluster_is_said_and_filed(lab, namespace, spec, soon)
     late = lab.raykit("submit", *on, "--id", "long", "--timeout", "5", *TICKS, code=22).stderr
     assert "still runs after 5 s" in late
     assert lab.json("runs", "show", "last")["status"] == "UNFINISHED"
-    assert lab.json("stop", "last", *on)["status"] == "STOPPED"
+    assert lab.json("stop", "last", *on, program=PATIENT)["status"] == "STOPPED"
     for streams in (">&-", "2>&-", ">&- 2>&-", "</dev/null >/dev/full 2>&1"):
         line = f"raykit submit {' '.join(on)} --entrypoint {streams} -- seq 3"
         subprocess.run(
@@ -66,7 +68,7 @@ def test_every_ending_on_a_cluster_is_said_and_filed(lab, namespace, spec, soon)
         assert (run["status"], run["exit_code"]) == ("SUCCEEDED", 0)
     late = lab.raykit("submit", *on, *PENDING, "--timeout", "2", *TICKS, code=22).stderr
     assert "is still PENDING after 2 s" in late
-    assert lab.json("stop", submitted[0], *on)["status"] == "STOPPED"
+    assert lab.json("stop", submitted[0], *on, program=PATIENT)["status"] == "STOPPED"
 
 
 def _is_there(runs, before, job):

@@ -176,7 +176,8 @@ def test_a_commit_that_cannot_be_built_changes_nothing_in_the_cluster(lab, both,
     )
     for each in both:
         assert "no.yaml" in soon(each.unbuildable, 300)
-    assert [heads_of(lab, each) for each in both] == before
+    # The same pods; whether each is ready just now is its probe's affair.
+    assert [set(heads_of(lab, each)) for each in both] == [set(heads) for heads in before]
     for each in both:
         each.fork.git("revert", "--no-edit", "HEAD")
 
@@ -191,7 +192,7 @@ def test_where_nothing_is_upgraded_a_broken_commit_leaves_the_running_head(lab, 
     soon(argo.ready, 300)
     (cluster,) = rayclusters(lab, argo)
     assert cluster["spec"]["upgradeStrategy"] == {"type": "None"}
-    assert heads_of(lab, argo) == before
+    assert set(heads_of(lab, argo)) == set(before)
     argo.fork.git("revert", "--no-edit", "HEAD")
 
 
