@@ -56,9 +56,13 @@ def job_options(given: Given) -> list[Name]:
 
 
 def shapes(_: Given) -> list[Name]:
-    """The shapes of `raykit init`."""
+    """The shapes of `raykit init`, and its word for a job."""
     folder = kit.root() / "deploy" / "clusters"
-    return [(path.stem, "a shape that comes with raykit") for path in sorted(folder.glob("*.yaml"))]
+    found = [path.stem for path in sorted(folder.glob("*.yaml"))]
+    return [
+        *((shape, "a shape that comes with raykit") for shape in found),
+        ("job", "a job of your own, with its test"),
+    ]
 
 
 def runs(given: Given) -> list[Name]:

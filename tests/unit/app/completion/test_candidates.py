@@ -59,6 +59,11 @@ def test_the_value_of_an_option_is_offered_behind_it_and_behind_an_equals_sign()
     assert offered("up", "--on", "") == ["local"]
 
 
+def test_shapes_are_offered_to_start_from_and_a_job():
+    assert offered("init", "s") == ["scaled", "single-node"]
+    assert offered("init", "j") == ["job"]
+
+
 def test_jobs_are_offered_and_behind_the_dashes_the_options_of_that_job():
     assert offered("submit", "f") == ["fib"]
     assert "--size" in offered("submit", "fib", "--", "--s")
