@@ -321,6 +321,7 @@ def test_a_named_cluster_of_others_is_refused(here, idle):
         (("small", "--render-cronjob", "x:1"), "--render-cronjob would do nothing"),
         (("--idle", "2h", "--render-cronjob", "x:1", "--yes"), "--yes would do nothing"),
         (("--idle", "2h", "--render-cronjob", " "), "is no image"),
+        (("--idle", "2h", "--render-cronjob", "bad@image"), "is no image"),
         (("prod:ray/x", "--idle", "2h", "--render-cronjob", "x:1"), "names a context"),
         (("--idle", "2h", "-n", "A", "--render-cronjob", "x:1"), "can be no namespace"),
     ],

@@ -24,6 +24,7 @@ from raykit.manifests.upkeep.idle_cronjob import idle_cronjob
 from raykit.measure.keeping import ages
 from raykit.objects import Object
 from raykit.progress import Progress
+from raykit.spec.rules import images
 from raykit.submission.jobs_api import JobsApi
 from raykit.submission.transport import Transport
 
@@ -101,8 +102,10 @@ def cronjob(image: str, age: str, name: str | None, namespace: str | None) -> li
     Errors: UsageError (2) for a wrong age, name, namespace or image.
     """
     ages.parse(age, "--idle")
-    if not image.strip() or image != image.strip() or image.startswith("-"):
-        raise UsageError(f"--render-cronjob {image!r} is no image", next="REGISTRY/NAME:TAG")
+    try:
+        images.reference(image)
+    except ValueError as wrong:
+        raise UsageError(f"--render-cronjob: {wrong}", next="REGISTRY/NAME:TAG") from wrong
     if namespace:
         check_namespace(namespace)
     if name is None:
