@@ -135,4 +135,4 @@ def _beside(arms: Sequence[ArmResult]) -> list[str]:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
+    return " ".join(cell.split()).replace("|", "\\|")

@@ -1,6 +1,8 @@
 """`raykit compare` as people read it: words first, letters for runs, 80 columns."""
 
 import csv
+import io
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +45,16 @@ def test_a_verdict_in_words_comes_first_and_runs_have_letters(found):
 
 def test_everything_fits_eighty_columns(found):
     assert max(map(len, as_text(found).splitlines())) <= 80
+
+
+def test_an_arm_of_any_name_breaks_no_table(found):
+    odd = "a|b\n" + 200 * "x"
+    arms = [replace(arm, name=odd) for arm in found.arms]
+    renamed = replace(found, arms=arms, verdicts=[])
+    assert max(map(len, as_text(renamed).splitlines())) <= 80
+    rows = [line for line in as_markdown(renamed).splitlines() if "a\\|b" in line]
+    assert [row.replace("\\|", "").count("|") for row in rows] == [9] * 4
+    assert [row["arm"] for row in csv.DictReader(io.StringIO(as_csv(renamed)))] == [odd] * 4
 
 
 def test_markdown_of_runs_has_the_verdict_and_both_tables(found):

@@ -40,6 +40,7 @@ Price = Annotated[
 ]
 
 JOB_WIDTH = 22
+ARM_WIDTH = 16
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RUN_HEADER = ["", "RUN", "ON", "P", "RAY NODES", "JOB"]
 ARM_HEADER = ["", "ARM", "T", "N", "P", "SPEEDUP", "EFFICIENCY"]
@@ -271,7 +272,7 @@ def _arm_rows(arms: list[Arm], letters: dict[str, str]) -> list[tuple[object, ..
     return [
         (
             letters[arm.run],
-            arm.name if arm.source == "spans" else arm.source,
+            output.shortened(arm.name, ARM_WIDTH) if arm.source == "spans" else arm.source,
             f"{arm.timing.seconds:.3f}",
             arm.timing.n,
             f"{arm.p:g}",
