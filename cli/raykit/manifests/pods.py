@@ -197,7 +197,10 @@ def _pod_security(pods: Pods) -> Object:
 def _beside(other: Container) -> Object:
     """Another container of the pod, with the Ray container's security context as default."""
     own = {"name": other.name, "image": other.image, **other.spec}
-    return {**own, "securityContext": {**CONTAINER_SECURITY, **own.get("securityContext", {})}}
+    given = own.get("securityContext", {})
+    # Anything but a mapping is left to KubeRay's schema, which refuses it.
+    security = {**CONTAINER_SECURITY, **given} if isinstance(given, dict) else given
+    return {**own, "securityContext": security}
 
 
 def _container(name: str, pods: Pods, cpu: str, ports: dict[str, int]) -> Object:

@@ -28,12 +28,14 @@ class Report:
     """The result of reading a text. spec: None if there are problems.
 
     document: where each value stands in the text.
+    rest: if there are problems, the spec without its wrong fields, if that one breaks no rule.
     """
 
     spec: ClusterSpec | None
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     document: Document = field(default_factory=Document)
+    rest: ClusterSpec | None = None
 
 
 def load(data: bytes | str, source: str = "spec") -> ClusterSpec:
@@ -73,14 +75,17 @@ def inspect(data: bytes | str) -> Report:
     spec, field_problems = _model(read_document)
     located = [*read_document.problems, *field_problems]
     warnings: list[Problem] = []
+    rest: ClusterSpec | None = None
     if spec is not None:
         wrong = [problem.path for problem in located]
         rules = [read_document.locate(problem) for problem in validate.problems(spec)]
-        located += [problem for problem in rules if not _rests_on(problem, wrong)]
+        rest = spec if located and not rules else None
+        located += [problem for problem in rules if not rests_on(problem, wrong)]
         doubts = [read_document.locate(warning) for warning in validate.warnings(spec)]
-        warnings = [warning for warning in doubts if not _rests_on(warning, wrong)]
+        warnings = [warning for warning in doubts if not rests_on(warning, wrong)]
     problems = tuple(sorted(located, key=lambda problem: (problem.line, problem.column)))
-    return Report(None if problems else spec, problems, tuple(warnings), read_document)
+    valid = None if problems else spec
+    return Report(valid, problems, tuple(warnings), read_document, rest)
 
 
 def overridden(
@@ -168,7 +173,8 @@ def _empty(read_document: Document, known: set[Path]) -> list[Problem]:
     return [read_document.locate(Problem(path, message)) for path in empty]
 
 
-def _rests_on(problem: Problem, wrong: Iterable[Path]) -> bool:
+def rests_on(problem: Problem, wrong: Iterable[Path]) -> bool:
+    """Whether a problem is about one of the paths, or depends on its value."""
     paths = (problem.path, *problem.involves)
     return any(bad == path[: len(bad)] for bad in wrong if bad for path in paths)
 

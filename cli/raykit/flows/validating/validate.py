@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,8 +141,10 @@ def _spec(text: Input, standard: Standard) -> Judged:
     report = load.inspect(text.data)
     if report.spec is None:
         version = standard.kuberay or schema.DEFAULT
+        problems = [*report.problems, *_of_the_rest(report, standard)]
+        problems.sort(key=lambda problem: (problem.line, problem.column))
         return Judged(
-            text.file, reading.SPEC, version, problems=report.problems, warnings=report.warnings
+            text.file, reading.SPEC, version, problems=tuple(problems), warnings=report.warnings
         )
     version = standard.kuberay or report.spec.kuberay
     carried = kit.jobs()
@@ -157,3 +159,21 @@ def _spec(text: Input, standard: Standard) -> Judged:
         warnings=(*report.warnings, *(report.document.locate(each) for each in warnings)),
         task_cpus=report.spec.task_cpus,
     )
+
+
+def _of_the_rest(report: load.Report, standard: Standard) -> Iterator[Problem]:
+    """What KubeRay's schema says of the parts of a wrong spec that hold Kubernetes' own fields."""
+    wrong = [problem.path for problem in report.problems]
+    # Without its name and version, messages would speak of another cluster and KubeRay.
+    if report.rest is None or {("name",), ("kuberay",)} & set(wrong):
+        return
+    version = standard.kuberay or report.rest.kuberay
+    level = standard.level(report.rest.namespace)
+    alone = report.rest.model_copy(update={"jobs": []})  # jobs have no such parts
+    for problem in checking.judge(alone, version, level).problems:
+        if _KUBERNETES_OWN & set(problem.path) and not load.rests_on(problem, wrong):
+            yield report.document.locate(problem)
+
+
+_KUBERNETES_OWN = {"patch", "affinity", "spec"}
+"""Keys of a spec whose values are Kubernetes': no rule of the spec's own looks into them."""

@@ -35,6 +35,32 @@ def test_a_rendered_field_that_is_wrong_has_the_line_of_the_spec(judged):
     assert report.place(problem).startswith("7:13: head.patch.spec.oops: unknown field")
 
 
+def places(one):
+    return [report.place(each).partition(": ")[0] for each in one.problems]
+
+
+def test_a_wrong_field_hides_no_unknown_field_in_a_patch_or_a_container(judged):
+    beside = (
+        "  patch: {spec: {oops: 1}}\n  sidecars: [{name: s, image: i, spec: {oops: 1}}]\n"
+        "  affinity: {oops: 1}\nhaed: 1\n"
+    )
+    assert places(judged(HEAD.replace("4Gi", "4GB") + beside)) == [
+        *("4:11", "5:24", "6:47", "7:20", "8:1"),
+    ]
+    # Of what the wrong field stands for nothing is said: another KubeRay may know the patch.
+    assert places(judged(HEAD + "  patch: {spec: {oops: 1}}\nkuberay: 1.7\n")) == ["6:10"]
+    beside = "  sidecars: [{name: s, image: I, spec: {a: 1}}]\n"
+    assert places(judged(HEAD + beside)) == ["5:31", "5:44"]
+
+
+@pytest.mark.parametrize("value", ["5", "text", "[1]", "{a: 1}", "null"])
+def test_a_security_context_of_a_wrong_kind_is_a_problem_and_no_crash(judged, value):
+    one = judged(
+        HEAD + f"  sidecars: [{{name: s, image: i, spec: {{securityContext: {value}}}}}]\n"
+    )
+    assert one.problems or one.warnings
+
+
 def test_the_alpha_version_is_a_warning_with_its_line(judged):
     one = judged(
         "apiVersion: ray.io/v1alpha1\nkind: RayCluster\nmetadata: {name: c}\n"
