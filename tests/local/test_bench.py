@@ -36,7 +36,7 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped_and_is_compared(cli,
     assert 2 <= len(made) < 6
     again = cli("bench", "fib", *arms, *JOB, timeout=900)
     assert again.code == 0, again.err
-    assert again.err.startswith(f"[1/{6 - len(made)}] round "), again.err
+    assert f"\n[1/{6 - len(made)}] round " in again.err
     assert experiments.read(runs, "try").made[: len(made)] == made
     assert "SAME_MACHINE" in again.out
     found = json.loads(cli("compare", "try", "-o", "json").out)["data"]
