@@ -62,11 +62,11 @@ def check(manifest: Node, kuberay: str = DEFAULT) -> list[Problem]:
     kind = manifest.get("kind")
     if manifest.get("apiVersion") != schema["apiVersion"]:
         return [Problem(("apiVersion",), f"must be {schema['apiVersion']}")]
-    if kind not in schema["kinds"]:
+    if not isinstance(kind, str) or kind not in schema["kinds"]:
         near = difflib.get_close_matches(str(kind), schema["kinds"], n=1)
         suggestion = f'; did you mean "{near[0]}"?' if near else ""
         return [Problem(("kind",), f"must be one of {', '.join(schema['kinds'])}{suggestion}")]
-    return list(_Checker(kuberay, str(kind)).node((), manifest, schema["kinds"][kind]))
+    return list(_Checker(kuberay, kind).node((), manifest, schema["kinds"][kind]))
 
 
 class _Checker:

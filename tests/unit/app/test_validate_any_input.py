@@ -1,8 +1,11 @@
 """Whatever 64 KiB a file holds, the command `raykit validate` ends with 0 or 3."""
 
+import copy
 import os
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -58,3 +61,45 @@ def test_validate_ends_with_0_or_3_whatever_a_file_holds(tmp_path, capsys, forma
     assert exited.value.code in {0, 3}
     assert "Traceback" not in said.out + said.err
     (said.out + said.err).encode()
+
+
+FULL = Path(__file__).parents[1] / "spec" / "full.yaml"
+DOCUMENTS = [
+    document
+    for seed in (FULL.read_bytes(), *SEEDS)
+    for document in yaml.safe_load_all(seed)
+    if isinstance(document, dict) and document.get("apiVersion", "ray.io/v1") == "ray.io/v1"
+]
+ODD = [None, True, -1, 1.5, "", "x y", "9" * 40, [], [None], [5], {}, {"a": 1}, [{"name": 5}]]
+
+
+def paths(value, path=()):
+    """The path of every value within a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in items:
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from paths(inner, (*path, key))
+
+
+@st.composite
+def documents(draw):
+    """A spec or a manifest with one to three values of another kind."""
+    document = copy.deepcopy(draw(st.sampled_from(DOCUMENTS)))
+    for _ in range(draw(st.integers(1, 3))):
+        *above, last = draw(st.sampled_from(list(paths(document))))
+        holder = document
+        for key in above:
+            holder = holder[key]
+        holder[last] = copy.deepcopy(draw(st.sampled_from(ODD)))
+    return document
+
+
+@settings(suppress_health_check=list(HealthCheck), max_examples=3 * EXAMPLES)
+@given(document=documents())
+def test_validate_ends_with_0_or_3_whatever_kind_a_value_has(tmp_path, document):
+    path = tmp_path / "odd.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(SystemExit) as exited:
+        main(["validate", str(path), "--pod-security", "restricted"])
+    assert exited.value.code in {0, 3}

@@ -53,6 +53,12 @@ def test_a_wrong_field_hides_no_unknown_field_in_a_patch_or_a_container(judged):
     assert places(judged(HEAD + beside)) == ["5:31", "5:44"]
 
 
+@pytest.mark.parametrize("kind", ["[RayJob]", "{a: 1}", "5", "null"])
+def test_a_kind_that_is_no_text_is_a_problem_and_no_crash(judged, kind):
+    one = judged(f"apiVersion: ray.io/v1\nkind: {kind}\nmetadata: {{name: c}}\nspec: {{}}\n")
+    assert [each.path for each in one.problems] == [("kind",)]
+
+
 @pytest.mark.parametrize("value", ["5", "text", "[1]", "{a: 1}", "null"])
 def test_a_security_context_of_a_wrong_kind_is_a_problem_and_no_crash(judged, value):
     one = judged(
