@@ -16,11 +16,11 @@ from raykit.errors import UsageError
 from raykit.flows.examining import advice
 from raykit.flows.examining.advice import advised, advised_run
 from raykit.flows.keeping import collecting
-from raykit.flows.ranges import AMOUNT, BYTES, SECONDS
+from raykit.flows.ranges import AMOUNT, BRING_UP_SECONDS, BYTES, SECONDS
 from raykit.flows.session import Limits, Run, Session, run_to_end
 from raykit.flows.steps.arrival import FOLDER_KEY, PAYLOAD_KEY, RUN_KEY, Arrival, new_id
 from raykit.flows.targets import choosing
-from raykit.flows.targets.kinds import Target
+from raykit.flows.targets.kinds import Target, patient
 from raykit.flows.targets.where import Where
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.progress import Progress
@@ -75,9 +75,12 @@ def submit(request: Request, runs: RunsFolder, progress: Progress) -> Run:
 
 
 def chosen(where: Where) -> Target:
-    """The target. Errors: as `choosing.choose`; those with 4 or 5 hold doctor's advice."""
+    """The target, for which a job may wait as long as `up` does.
+
+    Errors: as `choosing.choose`; those with 4 or 5 hold doctor's advice.
+    """
     with advised(partial(advice.of_choice, where)):
-        return choosing.choose(where)
+        return patient(choosing.choose(where), BRING_UP_SECONDS)
 
 
 def _submit(request: Request, target: Target, runs: RunsFolder, progress: Progress) -> Run:

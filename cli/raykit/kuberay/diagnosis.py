@@ -29,6 +29,7 @@ from raykit.kuberay.scheduling import is_growing, is_unschedulable, of_autoscale
 from raykit.objects import Object, condition, holds, last_seen, seconds
 from raykit.spec.names import CLUSTER_LABEL
 
+SUSPENDED = "suspended"
 BAD_NAME = "InvalidImageName"
 NO_SUCH_IMAGE = {"ErrImageNeverPull", BAD_NAME}
 NO_PULL = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
@@ -64,7 +65,7 @@ def _suspended(cluster: Object, scene: Scene) -> Iterator[Finding]:
     where = f"{cluster['metadata']['namespace']}/{cluster['metadata']['name']}"
     if is_suspended(cluster):
         yield scene.queued or Finding(
-            "suspended",
+            SUSPENDED,
             f"{where} is suspended",
             ("someone set spec.suspend",),
             "raykit up -f SPEC, without suspend, starts its pods",

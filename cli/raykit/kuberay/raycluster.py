@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from raykit.errors import ConflictError, KubernetesError, MissingError, RaykitError
 from raykit.kube.connection import FIELD_MANAGER, Kubernetes
 from raykit.kube.contexts import kubectl
+from raykit.kube.errors import ForbiddenError
 from raykit.kube.reference import Reference
 from raykit.kuberay import diagnosis, operator, waiting
 from raykit.kuberay import pods as ray_pods
 from raykit.kuberay.explaining import creation, groups, kueue
-from raykit.kuberay.explaining.scene import NOT_READ, Scene
+from raykit.kuberay.explaining.scene import NOT_READ, SOON, Scene
 from raykit.kuberay.finding import Finding
 from raykit.kuberay.machines import MachinesReader
 from raykit.kuberay.pods import head_is_ready, is_head, ready_workers, wanted_workers
@@ -145,8 +146,42 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
     timeout: seconds for both together; the time in a queue does not count.
     Errors: KubernetesError (5) with the reason; within 20 s if waiting longer is useless.
     """
-    deadline = time.monotonic() + timeout
     _look_again(cluster)
+    with _patience(cluster, progress, timeout) as wait:
+        with progress.step("head-ready", "Ray head"):
+            wait("the head", _look_at_head)
+        wanted = wanted_workers(refresh(cluster).item)
+        if wanted:
+            with progress.step("workers-ready", f"{wanted} Ray worker{'s' if wanted > 1 else ''}"):
+                wait("the workers", _look_at_workers)
+    return refresh(cluster)
+
+
+def wait_for_head(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
+    """Wait until anyone's cluster has a head, also one of an earlier spec; return the cluster.
+
+    Nothing is changed. Without the right to list pods nothing is waited for.
+    timeout: seconds; the time in a queue does not count.
+    Errors: as `wait_ready`; a cluster that somebody suspended has 8 s.
+    """
+    if holds(cluster.item, "HeadPodReady"):
+        return cluster
+    try:
+        if _has_head(pods(cluster)):
+            return cluster
+    except ForbiddenError:
+        return cluster
+    with _patience(cluster, progress, timeout) as wait:
+        wait("the head", _look_for_head)
+    return refresh(cluster)
+
+
+@contextlib.contextmanager
+def _patience(
+    cluster: Cluster, progress: Progress, timeout: float
+) -> Iterator[Callable[[str, Callable[[Cluster, Wait], Look]], None]]:
+    """`wait(part, look)`: waits until a look finds a part ready. timeout: seconds for all parts."""
+    deadline = time.monotonic() + timeout
     watches = (
         Watched("RayCluster", fields={"metadata.name": cluster.name}),
         Watched("Pod", labels={ray_pods.CLUSTER_LABEL: cluster.name}),
@@ -166,13 +201,7 @@ def wait_ready(cluster: Cluster, progress: Progress, timeout: float) -> Cluster:
                 log=lambda finding: waiting.last_lines(cluster.connection, finding),
             )
 
-        with progress.step("head-ready", "Ray head"):
-            wait("the head", _look_at_head)
-        wanted = wanted_workers(refresh(cluster).item)
-        if wanted:
-            with progress.step("workers-ready", f"{wanted} Ray worker{'s' if wanted > 1 else ''}"):
-                wait("the workers", _look_at_workers)
-    return refresh(cluster)
+        yield wait
 
 
 def _look_again(cluster: Cluster) -> None:
@@ -240,6 +269,23 @@ def _look_at_head(cluster: Cluster, wait: Wait) -> Look:
     if head_is_ready(cluster.item, of_cluster):
         return Look(True)
     return _look(cluster, of_cluster, wait, "its pod")
+
+
+def _look_for_head(cluster: Cluster, wait: Wait) -> Look:
+    of_cluster = pods(cluster)
+    if _has_head(of_cluster):
+        return Look(True)
+    seen = _look(cluster, of_cluster, wait, "its pod")
+    # Who does not bring the cluster up does not start it again either.
+    ending = [
+        replace(finding, patience=SOON) if finding.key == diagnosis.SUSPENDED else finding
+        for finding in seen.findings
+    ]
+    return replace(seen, findings=ending)
+
+
+def _has_head(of_cluster: Sequence[Object]) -> bool:
+    return any(is_head(pod) and ray_pods.serves(pod) for pod in of_cluster)
 
 
 def _look_at_workers(cluster: Cluster, wait: Wait) -> Look:

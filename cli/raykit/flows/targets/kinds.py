@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raykit.endpoint import Endpoint
@@ -84,10 +84,14 @@ class WarmLocal:
 
 @dataclass(frozen=True)
 class OnKubernetes:
-    """Any RayCluster, reached through the API server."""
+    """Any RayCluster, reached through the API server.
+
+    patience: seconds to wait for a head that comes up, such as that of a cluster from git.
+    """
 
     cluster: Cluster
     reason: str
+    patience: float = 0.0
     on_this_machine: bool = False
     ends_with_job: bool = False
 
@@ -101,14 +105,23 @@ class OnKubernetes:
 
     @contextlib.contextmanager
     def open(self, progress: Progress) -> Iterator[Endpoint]:
+        from raykit.kuberay import raycluster
         from raykit.kuberay.reach import reach
 
         with contextlib.ExitStack() as way:
             with progress.step("reach", f"Ray head of {self.cluster.where}"):
-                endpoint = way.enter_context(reach(self.cluster, progress))
+                cluster = self.cluster
+                if self.patience:
+                    cluster = raycluster.wait_for_head(cluster, progress, self.patience)
+                endpoint = way.enter_context(reach(cluster, progress))
             yield endpoint
 
     def observe(self) -> dict[str, Any]:
         from raykit.kuberay import observed
 
         return observed.observe(self.cluster)
+
+
+def patient(target: Target, seconds: float) -> Target:
+    """The target for a job, which may wait for a head that comes up. seconds: for how long."""
+    return replace(target, patience=seconds) if isinstance(target, OnKubernetes) else target
