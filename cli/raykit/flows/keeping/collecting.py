@@ -48,8 +48,9 @@ def collect(where: Where, file: Path | None, runs: RunsFolder, progress: Progres
     """Gather evidence of the cluster or head that `where` names.
 
     file: where the archive goes; None: into a folder of its own among the runs.
-    Errors: those of choosing a target (2, 4, 5, 6); RecordError (7) if nothing can be written.
-    What cannot be gathered is no error: the archive says what is missing.
+    Errors: those of choosing a target (2, 4, 5, 6); RecordError (7) if nothing can be written;
+    JobsApiError (6) if nothing could be had. A part that is missing is no error: the archive names
+    it.
     """
     target = choosing.choose(where)
     if target.ends_with_job:
@@ -59,7 +60,14 @@ def collect(where: Where, file: Path | None, runs: RunsFolder, progress: Progres
         )
     if file is None:
         runs.check_writable()
-    return _save(target, "raykit collect", BY_HAND_SECONDS, runs, progress, file)
+    saved = _save(target, "raykit collect", BY_HAND_SECONDS, runs, progress, file)
+    if not saved.collected.files:
+        raise JobsApiError(
+            "nothing could be had: the archive names only what is missing",
+            evidence=saved.collected.missing,
+            next="raykit status lists the clusters and heads that are up",
+        )
+    return saved
 
 
 def before_end(target: Target, runs: RunsFolder, progress: Progress) -> None:

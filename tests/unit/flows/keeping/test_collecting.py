@@ -205,3 +205,10 @@ def test_a_file_that_a_full_disk_refuses_says_to_name_another(ray, raykit):
     assert "/dev/full could not be written" in err
     assert "No space left" in err
     assert "next: give --output-file a file in a folder that can be written" in err
+
+
+def test_an_address_that_does_not_answer_gives_no_evidence_and_says_why(raykit):
+    code, _, said = raykit("collect", "--on", "http://127.0.0.1:1")
+    assert code == 6
+    assert "nothing could be had" in said
+    assert "no answer from http://127.0.0.1:1" in said
