@@ -119,17 +119,23 @@ def _moment(run: Summary) -> tuple[float, float, str]:
     return (run.started if second is None else second), run.started, run.id
 
 
+_NO_RECORD = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError),
+    RecursionError,
+)
+
+
 def summary(runs: RunsFolder, run_id: str) -> Summary:
     """One run of a folder, by the beginning of its record."""
     path = runs.path / run_id / RECORD
     try:
         return _of_head(run_id, heads.parse(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except _NO_RECORD:
         return Summary(run_id, UNREADABLE, "", "", "", runs.started(run_id))
 
 
 def _of_head(run_id: str, head: dict[str, Any]) -> Summary:
-    """Errors: ValueError, KeyError, TypeError where it is no head of a record."""
+    """Errors: one of `_NO_RECORD` where it is no head of a record."""
     if head["schema"] != SCHEMA:
         raise ValueError("another schema")
     job, target, ended = head["job"], head["target"], head.get("ended")

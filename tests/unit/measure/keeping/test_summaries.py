@@ -74,6 +74,18 @@ def test_a_record_cut_short_anywhere_is_unreadable_in_the_list_too(runs, make_re
 
 
 @pytest.mark.parametrize(
+    ("key", "value"),
+    [("target", 5), ("target", None), ("job", []), ("started", 10**400)],
+    ids=["a number", "nothing", "a list", "a time out of range"],
+)
+def test_one_record_of_another_shape_spoils_no_list(runs, make_record, key, value):
+    path = runs.write(make_record(id=day(1)))
+    runs.write(make_record(id=day(2)))
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}), "utf-8")
+    assert [run.status for run in summaries(runs)] == [UNREADABLE, "UNFINISHED"]
+
+
+@pytest.mark.parametrize(
     "content", ["", "[]", "3", "null", "{}", '{"schema": 1}', '{"schema": 2}', '{"job": 3}']
 )
 def test_what_is_no_record_is_listed_as_unreadable(runs, make_record, content):
