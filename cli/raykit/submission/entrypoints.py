@@ -98,7 +98,8 @@ def of_our_job(job: str, arguments: Sequence[str], working_dir: Path | None = No
 def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = None) -> Entrypoint:
     """A user's script, uploaded with its folder or with `working_dir`.
 
-    Errors: UsageError (2) if the script is missing, is none, or lies outside that folder.
+    Errors: UsageError (2) if the script is missing, is none, or lies outside that folder, or if
+    there is no such folder.
     """
     if os.path.isdir(path):  # noqa: PTH112  (as below)
         raise UsageError(f"{path} is a folder", next=f"name a script in it: {path}/SCRIPT.py")
@@ -114,6 +115,8 @@ def of_file(path: Path, arguments: Sequence[str], working_dir: Path | None = Non
             next=f"the jobs that come with raykit: {', '.join(kit.jobs())}",
         )
     folder = resolved(working_dir or path.parent)
+    if not os.path.isdir(folder):  # noqa: PTH112  (as above)
+        raise UsageError(f"there is no folder {folder}", next="give --working-dir a folder")
     try:
         inside = resolved(path).relative_to(folder)
     except ValueError as outside:

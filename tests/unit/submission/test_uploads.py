@@ -53,8 +53,16 @@ def test_links_that_lead_to_each_other_are_no_working_directory(folder):
     (folder / ".rayignore").write_text("/a\n/b\n")
     error = refused(entrypoints.find("pi.py", []), {"working_dir": "a"})
     assert error.what == "the job has two working directories"
-    with pytest.raises(UsageError, match="lies outside the working directory"):
+    with pytest.raises(UsageError, match="there is no folder"):
         entrypoints.of_file(folder / "pi.py", (), folder / "a")
+
+
+def test_a_script_outside_of_its_working_directory_is_told_from_one_without(folder):
+    (folder / "other").mkdir()
+    with pytest.raises(UsageError, match="lies outside the working directory"):
+        entrypoints.of_file(folder / "pi.py", (), folder / "other")
+    with pytest.raises(UsageError, match=r"there is no folder .*/gone"):
+        entrypoints.of_file(folder / "pi.py", (), folder / "gone")
 
 
 def test_the_same_working_directory_twice_is_none(folder):

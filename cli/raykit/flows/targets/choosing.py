@@ -69,10 +69,14 @@ def own_context(record: RunRecord, context: str | None) -> Iterator[None]:
 def choose(where: Where) -> Target:
     """Choose the target; its `reason` says why it is this one.
 
-    Errors: UsageError (2) if the word names several targets or other options contradict it,
-    MissingError (4) if it names none, MissingError (4) or KubernetesError (5) if the context cannot
-    be used.
+    Errors: UsageError (2) if the word is empty, names several targets or other options contradict
+    it, MissingError (4) if it names none, MissingError (4) or KubernetesError (5) if the context
+    cannot be used.
     """
+    if where.on == "":
+        raise UsageError(
+            "--on is empty", next="name a cluster, or leave --on out; is it a variable?"
+        )
     word = where.word
     if not word:
         refuse_headers(where)

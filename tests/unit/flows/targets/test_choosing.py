@@ -315,3 +315,9 @@ def test_only_a_run_without_an_end_was_killed(no_context, make_record, exit_code
     with pytest.raises(JobsApiError) as refused:
         choosing.of_record(record, Where({}))
     assert refused.value.evidence[0].startswith(evidence)
+
+
+def test_an_empty_word_is_refused_and_an_empty_setting_is_none(no_context):
+    with pytest.raises(UsageError, match="--on is empty"):
+        choosing.choose(Where({"RAYKIT_ON": "prod"}, on=""))
+    assert isinstance(choosing.choose(Where({"RAYKIT_ON": ""})), OwnHead)
