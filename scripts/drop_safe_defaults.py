@@ -61,7 +61,7 @@ DEFAULTS = (
     ),
     Default("context-of-ray", "pods.py", CONTEXT + OF_RAY, OF_RAY),
     Default("context-of-autoscaler", "pods.py", CONTEXT + OF_AUTOSCALER, OF_AUTOSCALER),
-    Default("context-of-sidecars", "pods.py", "{**CONTAINER_SECURITY, **own.get(", "{**own.get("),
+    Default("context-of-sidecars", "pods.py", "{**CONTAINER_SECURITY, **given}", "{**given}"),
     Default("context-of-pods", "pods.py", '        "securityContext": _pod_security(pods),\n'),
     Default("no-api-token", "pods.py", '        "automountServiceAccountToken": False,\n'),
     Default("no-service-links", "pods.py", '        "enableServiceLinks": False,\n'),
