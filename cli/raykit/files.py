@@ -24,6 +24,25 @@ def read_small(path: Path, longest: int = LONGEST) -> bytes:
     return data
 
 
+def read_own(path: Path, longest: int) -> bytes:
+    """The bytes of a file that raykit wrote, in whose place anything may lie by now.
+
+    Errors: OSError; ValueError if it is no file, or longer than `longest`.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for somebody who writes into it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")
+        if status.st_size > longest:
+            raise ValueError(f"it is longer than {longest >> 20} MiB")
+        with open(descriptor, "rb", buffering=0, closefd=False) as stream:
+            return stream.read()
+    finally:
+        os.close(descriptor)
+
+
 def resolved(path: Path) -> Path:
     """The path without links. `Path.resolve` raises for links that lead to each other; here such a
     path stays, and opening it says why it cannot be used."""

@@ -118,15 +118,16 @@ def _is_shallow(value: Any, levels: int = DEEPEST) -> bool:
 
 
 def _timed(event: Event) -> bool:
-    return "time" not in event or _is_seconds(event["time"])
+    return "time" not in event or is_seconds(event["time"])
 
 
 def _is_span(event: Event) -> bool:
-    numbers = _is_seconds(event.get("start")) and _is_seconds(event.get("seconds"))
+    numbers = is_seconds(event.get("start")) and is_seconds(event.get("seconds"))
     return numbers and event["seconds"] >= 0 and isinstance(event.get("name"), str)
 
 
-def _is_seconds(value: object) -> bool:
+def is_seconds(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a time or a length in seconds that can be calculated with."""
     return is_number(value) and abs(value) < LARGEST
 
 

@@ -18,10 +18,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from raykit.errors import MissingError, RecordError
-from raykit.files import replacing, resolved
+from raykit.files import read_own, replacing, resolved
 from raykit.measure import events, run_ids
 from raykit.measure.keeping import heads
 from raykit.measure.keeping.cleaning import cleaned
@@ -45,6 +45,8 @@ __all__ = [
 RECORD, LOG, EVENTS = "record.json", "driver.log", "events.jsonl"
 EXPERIMENT = "experiment.json"
 """An experiment's file, in a folder of its own beside those of its runs."""
+LARGEST_RECORD, LARGEST_LOG = 64 << 20, 2 << 30
+"""Bytes of a file that is read. A record of the largest cluster that was measured has 100 kB."""
 PROBE_BYTES = 1 << 16
 """Bytes that the disk must have room for before a run starts: about a record and a short log."""
 
@@ -156,12 +158,13 @@ class RunsFolder:
         """One record by its id. Errors: RecordError (7) as for `read`."""
         path = self.folder(run_id) / RECORD
         try:
-            text = path.read_text("utf-8")
-            data = events.loads(text)
+            data = events.loads(read_own(path, LARGEST_RECORD))
+            if not isinstance(data, dict):
+                raise ValueError("it is no JSON object")
             if data.get("schema") != SCHEMA:
                 raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
             return RunRecord.from_dict(data)
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RecordError(
                 f"the run record {path} cannot be read",
                 evidence=[str(error)],
@@ -175,8 +178,8 @@ class RunsFolder:
         """
         path = self.folder(run_id) / LOG
         try:
-            return path.read_bytes()
-        except OSError as error:
+            return read_own(path, LARGEST_LOG)
+        except (OSError, ValueError) as error:
             raise RecordError(
                 f"the log {path} cannot be read",
                 evidence=[str(error)],
@@ -239,11 +242,18 @@ class RunsFolder:
         except OSError:
             return 0.0
 
+    def head(self, run_id: str) -> dict[str, Any]:
+        """The fields at the beginning of a record, as they stand there.
+
+        Errors: OSError, ValueError, RecursionError where it cannot be read.
+        """
+        return heads.parse(read_own(self.path / run_id / RECORD, LARGEST_RECORD))
+
     def _peek(self, run_id: str, field_name: str) -> object:
         """One field of a record's head as it stands there; None where it cannot be read."""
         try:
-            return heads.parse((self.path / run_id / RECORD).read_bytes())[field_name]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return self.head(run_id)[field_name]
+        except (OSError, ValueError, KeyError, RecursionError):
             return None
 
 

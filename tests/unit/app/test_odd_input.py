@@ -90,7 +90,7 @@ def run(words):
         main(words)
     out.flush()
     err.flush()
-    said = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    said = [stream.buffer.getvalue().decode(errors="replace") for stream in (out, err)]
     return ended.value.code or 0, *said
 
 

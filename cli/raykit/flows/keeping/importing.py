@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from raykit import locks
 from raykit.errors import ConflictError, RecordError
 from raykit.measure.experiment import experiments
-from raykit.measure.keeping import archive, soundness
+from raykit.measure.keeping import archive
 from raykit.measure.keeping.archive import BadArchiveError
 from raykit.measure.keeping.files import IMPORTED, TRAVELS
 from raykit.measure.records import RECORD, RunsFolder, unwritable
@@ -92,16 +92,12 @@ def _check(staged: RunsFolder, name: str, title: str) -> None:
     try:
         held = []
         if (folder / RECORD).exists():
-            record = staged.load(name)
-            soundness.check(record)
-            held.append(record.id)
+            held.append(staged.load(name).id)
             (folder / IMPORTED).touch()
         if experiment := experiments.read(staged, name):
             held.append(experiment.id)
     except RecordError as error:
         raise _bad(title, f"{name}: {' '.join(error.evidence)}") from error
-    except ValueError as error:
-        raise _bad(title, f"{name}: {error}") from error
     if not held or set(held) != {name}:
         raise _bad(title, f"{name} holds no record of that name")
 

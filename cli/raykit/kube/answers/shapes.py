@@ -6,51 +6,25 @@ Fields that are not listed here are not checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from raykit.objects import Object, seconds
+from raykit.fields import (
+    FIELDS,
+    FLAG,
+    TEXT,
+    TEXTS,
+    Leaf,
+    ListOf,
+    MalformedError,
+    MapOf,
+    Required,
+    Shape,
+    checked,
+)
+from raykit.objects import seconds
 from raykit.spec import names, quantity
 
-LONGEST_PATH = 200
-
-
-class MalformedError(ValueError):
-    """An object that no API server gives; the text names the wrong field."""
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A value of one of these types. parse: raises ValueError for values that it refuses."""
-
-    types: tuple[type, ...]
-    name: str
-    parse: Any = None
-
-
-@dataclass(frozen=True)
-class ListOf:
-    """A list whose items have one shape."""
-
-    item: Any
-
-
-@dataclass(frozen=True)
-class MapOf:
-    """A mapping from any text to values of one shape."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Required:
-    """A field that must be present."""
-
-    shape: Any
-
-
-Shape = Leaf | ListOf | MapOf | Required | Mapping[str, Any]
+__all__ = ["SHAPES", "MalformedError", "checked"]
 
 
 def _quantity(value: object) -> None:
@@ -61,16 +35,12 @@ def _time(value: Any) -> None:
     seconds(value)
 
 
-TEXT = Leaf((str,), "a text")
 NAME = Leaf((str,), "a name", names.object_name)
 """Error messages put names into commands to paste: accept only valid Kubernetes names."""
 NUMBER = Leaf((int,), "a whole number")
-FLAG = Leaf((bool,), "true or false")
 TIME = Leaf((str,), "a time", _time)
 QUANTITY = Leaf((str, int), "a quantity", _quantity)
 NAME_OR_EMPTY = Leaf((str,), "a name", lambda text: text and names.object_name(text))
-TEXTS = ListOf(TEXT)
-FIELDS = Leaf((dict,), "a set of fields")
 
 METADATA = {
     "name": Required(NAME),
@@ -271,50 +241,3 @@ SHAPES: dict[str, Shape] = {
     "SelfSubjectAccessReview": {"status": Required({"allowed": Required(FLAG)})},
     "SelfSubjectReview": {"status": {"userInfo": {"username": TEXT}}},
 }
-
-
-def checked(value: Any, shape: Shape, path: str) -> Any:
-    """The value without nulls. Errors: MalformedError with its path if the shape is wrong."""
-    if isinstance(shape, Required):
-        return checked(value, shape.shape, path)
-    if isinstance(shape, Leaf):
-        return _checked_leaf(value, shape, path)
-    if isinstance(shape, ListOf):
-        if not isinstance(value, list):
-            raise MalformedError(_says(path, "a list", value))
-        return [checked(item, shape.item, f"{path}[{at}]") for at, item in enumerate(value)]
-    if not isinstance(value, dict):
-        raise MalformedError(_says(path, "an object", value))
-    if isinstance(shape, MapOf):
-        return {
-            key: checked(item, shape.value, f"{path}.{key}")
-            for key, item in value.items()
-            if item is not None
-        }
-    return _checked_object(value, shape, path)
-
-
-def _checked_object(value: Object, shape: Mapping[str, Any], path: str) -> Object:
-    result = {key: item for key, item in value.items() if item is not None}
-    for key, inner in shape.items():
-        if key in result:
-            result[key] = checked(result[key], inner, f"{path}.{key}")
-        elif isinstance(inner, Required):
-            raise MalformedError(f"{path[-LONGEST_PATH:]}.{key} is missing")
-    return result
-
-
-def _checked_leaf(value: Any, leaf: Leaf, path: str) -> Any:
-    is_flag = isinstance(value, bool)
-    if not isinstance(value, leaf.types) or (is_flag and bool not in leaf.types):
-        raise MalformedError(_says(path, leaf.name, value))
-    if leaf.parse is not None:
-        try:
-            leaf.parse(value)
-        except (ValueError, OverflowError, OSError) as wrong:
-            raise MalformedError(_says(path, leaf.name, value)) from wrong
-    return value
-
-
-def _says(path: str, wanted: str, value: object) -> str:
-    return f"{path[-LONGEST_PATH:]} is not {wanted}: {str(value)[:80]!r}"

@@ -72,7 +72,7 @@ def of_experiment(experiment: Experiment, records: Mapping[str, RunRecord]) -> B
     return BreakEven(
         experiment=experiment.id,
         job=" ".join([experiment.job["name"], *experiment.job["arguments"]]),
-        on=str(arm["on"]),
+        on=str(arm.get("on", "")),
         p=float(arm["p"]),
         search=search,
         points=sorted(points, key=lambda point: point.size),

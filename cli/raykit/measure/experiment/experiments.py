@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from raykit.errors import ConflictError, RecordError, UsageError
+from raykit.files import read_own
 from raykit.measure import events, run_ids
 from raykit.measure.experiment.outlook import Prediction
 from raykit.measure.experiment.plan import Plan, Purpose, Scaling, Step
-from raykit.measure.records import EXPERIMENT, RunsFolder, write_atomically
+from raykit.measure.experiment.shape import check_experiment
+from raykit.measure.records import EXPERIMENT, LARGEST_RECORD, RunsFolder, write_atomically
 
 SCHEMA = 1
 FILE = EXPERIMENT
@@ -88,10 +90,10 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Experiment:
-        """The experiment of JSON data. Errors: ValueError, KeyError, TypeError: damaged."""
+        """The experiment of JSON data. Errors: ValueError naming what is wrong with it."""
         if data.get("schema") != SCHEMA:
             raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
-        _check_shape(data)
+        check_experiment(data)
         plan = data["plan"]
         made = [
             Made(
@@ -122,24 +124,6 @@ class Experiment:
             "cold starts": self.plan.cold,
             "break-even": (self.break_even or {}).get("search"),
         }
-
-
-def _check_shape(data: dict[str, Any]) -> None:
-    """Errors: ValueError, KeyError, TypeError for fields that no raykit writes so."""
-    arms, plan, job = data["arms"], data["plan"], data["job"]
-    words = [data["id"], job["name"], *job["arguments"], *plan["arms"]]
-    counts = [arm["tasks"] for arm in arms.values() if arm["tasks"] is not None]
-    counts += [plan[name] for name in ("rounds", "warm_ups", "cold", "seed")]
-    numbers = [data["started"], *(arm["p"] for arm in arms.values()), *counts]
-    sound = (
-        all(isinstance(word, str) for word in words)
-        and all(events.is_number(number) for number in numbers)
-        and plan["arms"]
-        and set(plan["arms"]) <= set(arms)
-        and all(run_ids.is_plain(made["run"]) for made in data["made"])
-    )
-    if not sound:
-        raise ValueError("it has fields that no raykit writes so")
 
 
 def check_id(runs: RunsFolder, experiment_id: str) -> None:
@@ -178,10 +162,13 @@ def read(runs: RunsFolder, experiment_id: str) -> Experiment | None:
     """
     path = runs.folder(experiment_id) / FILE
     try:
-        return Experiment.from_dict(events.loads(path.read_text("utf-8")))
+        data = events.loads(read_own(path, LARGEST_RECORD))
+        if not isinstance(data, dict):
+            raise ValueError("it is no JSON object")
+        return Experiment.from_dict(data)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError(
             f"the experiment {path} cannot be read",
             evidence=[str(error)],

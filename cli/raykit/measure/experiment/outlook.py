@@ -34,7 +34,7 @@ class Prediction:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Prediction:
-        """Errors: KeyError, TypeError: damaged."""
+        """data: as `as_dict` gives it."""
         return cls(**{**data, "sizes": tuple(data["sizes"])})
 
     def as_dict(self) -> dict[str, Any]:

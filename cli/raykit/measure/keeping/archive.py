@@ -20,7 +20,7 @@ from raykit.measure.keeping import plain_tar
 from raykit.measure.keeping.evidence import EVIDENCE
 from raykit.measure.keeping.files import TRAVELS
 from raykit.measure.keeping.plain_tar import BadArchiveError, Rules, Source, Writable
-from raykit.measure.records import EVENTS, LOG, RECORD
+from raykit.measure.records import EVENTS, LARGEST_LOG, LARGEST_RECORD, LOG, RECORD
 
 __all__ = ["BadArchiveError", "Entry", "File", "Writable", "read", "write"]
 
@@ -28,13 +28,13 @@ ROOT = "raykit-runs"
 NAME = re.compile(rf"{ROOT}/({run_ids.PLAIN.pattern})/({'|'.join(map(re.escape, TRAVELS))})")
 FOLDER = re.compile(rf"{ROOT}(/{run_ids.PLAIN.pattern})?/?")
 LARGEST = {
-    RECORD: 64 << 20,
-    FILE: 64 << 20,
-    LOG: 2 << 30,
+    RECORD: LARGEST_RECORD,
+    FILE: LARGEST_RECORD,
+    LOG: LARGEST_LOG,
     EVENTS: 1 << 30,
     EVIDENCE: 128 << 20,
 }
-"""Bytes of one file. A record of the largest cluster that was measured has 100 kB."""
+"""Bytes of one file."""
 MOST_BYTES, MOST_FILES = 4 << 30, 200_000
 
 

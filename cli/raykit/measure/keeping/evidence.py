@@ -23,10 +23,12 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, BinaryIO, TypeVar
 
+from raykit.fields import TEXT, TEXTS, Closed, Leaf, ListOf, Required, check
 from raykit.measure import events
 from raykit.measure.keeping import plain_tar
 from raykit.measure.keeping.cleaning import cleaned_target
 from raykit.measure.keeping.plain_tar import BadArchiveError, Entry, Rules, Source, Writable
+from raykit.measure.keeping.shapes import COUNT, TARGET, TIME, VERSIONS
 from raykit.measure.keeping.tails import MOST_LOG
 from raykit.redaction import learn_from, redacted
 from raykit.redaction.finder import NotRedactedError
@@ -56,6 +58,28 @@ MOST_PARTS = 1_000_000
 """Of an index that is read: anybody may have made it, and each takes memory."""
 GROWTH = 4
 """Redacting makes a file up to 2.8 times as long (of `://a@`), so more is read than is gathered."""
+
+
+def _moment(value: float) -> None:
+    if not 0 <= value <= LAST_MOMENT:
+        raise ValueError
+
+
+SHAPE = Closed(
+    {
+        "schema": COUNT,
+        **dict.fromkeys(("id", "why"), Required(TEXT)),
+        "at": Required(Leaf((int, float), "a time", _moment)),
+        "seconds": Required(TIME),
+        "target": Required(TARGET),
+        "versions": VERSIONS,
+        "jobs": TEXTS,
+        "files": ListOf({"name": Required(TEXT), "bytes": Required(COUNT)}),
+        "cut": ListOf(dict.fromkeys(("name", "why"), Required(TEXT))),
+        "missing": TEXTS,
+    }
+)
+"""The fields of an index, with their types."""
 
 
 @dataclass(frozen=True)
@@ -286,29 +310,14 @@ def _index(entry: Entry) -> Collected:
         if text.count("[") + text.count("{") > MOST_PARTS:
             raise ValueError("it has too many parts")
         data = events.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("it is no JSON object")
         if data.get("schema") != SCHEMA:
             raise ValueError(f"schema {data.get('schema')}, this raykit reads {SCHEMA}")
-        collected = Collected(**data)
-        _check(collected)
-        return collected
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        check(data, SHAPE, "")
+        return Collected(**data)
+    except (ValueError, RecursionError) as error:
         raise BadArchiveError(f"its {INDEX} cannot be read: {error}") from error
-
-
-def _check(collected: Collected) -> None:
-    """Errors: ValueError, TypeError for fields of other types than `Collection.close` writes."""
-    cells = [cut[key] for cut in collected.cut for key in ("name", "why")]
-    names = [file["name"] for file in collected.files]
-    texts = [collected.id, collected.why, *collected.jobs, *collected.missing, *cells, *names]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("unusable texts")
-    numbers = [collected.at, collected.seconds, *(file["bytes"] for file in collected.files)]
-    if not all(isinstance(number, int | float) for number in numbers):
-        raise ValueError("unusable numbers")
-    if not 0 <= collected.at <= LAST_MOMENT:
-        raise ValueError("unusable time")
-    if not isinstance(collected.target, dict) or not isinstance(collected.jobs, list):
-        raise ValueError("unusable target or jobs")
 
 
 def _largest(name: str) -> int | None:

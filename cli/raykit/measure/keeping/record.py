@@ -1,11 +1,12 @@
-"""A run record as data: its fields, and the check of their types."""
+"""A run record as data: its fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from raykit.measure.keeping import shapes
 from raykit.phases import Phase
 
 SCHEMA = 1
@@ -73,35 +74,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
-        """The record of JSON data. Errors: ValueError for unknown or mistyped fields, by name."""
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(set(data) - known)
-        if unknown:
-            raise ValueError(f"unknown fields {', '.join(unknown)}")
-        _check_shape(data)
+        """The record of JSON data. Errors: ValueError naming the unknown or mistyped field."""
+        shapes.check_record(data)
         phases = [Phase(**phase) for phase in data.get("phases", [])]
         return cls(**{**data, "phases": phases})
-
-
-def _check_shape(data: Mapping[str, Any]) -> None:
-    """Errors: ValueError if fields have other types than a record's: the record is damaged."""
-    wrong = [
-        name for name, kind in _KINDS.items() if name in data and not isinstance(data[name], kind)
-    ]
-    job = data.get("job")
-    if isinstance(job, dict) and not {"name", "arguments"} <= set(job):
-        wrong.append("job")
-    if wrong:
-        raise ValueError(f"unusable fields {', '.join(wrong)}")
-
-
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("id", "submission_id", "status", "message"), str),
-    **dict.fromkeys(
-        ("job", "target", "versions", "machine", "cluster", "tasks", "log", "clock"), dict
-    ),
-    **dict.fromkeys(("phases", "spans", "results", "errors", "notes"), list),
-    "started": (int, float),
-    "ended": (int, float, type(None)),
-    "start": (dict, type(None)),
-}

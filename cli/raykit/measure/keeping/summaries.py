@@ -11,10 +11,10 @@ from typing import Any
 
 from raykit.measure import run_ids
 from raykit.measure.experiment.experiments import FILE
-from raykit.measure.keeping import heads
+from raykit.measure.keeping import shapes
 from raykit.measure.keeping.evidence import EVIDENCE, read_index
 from raykit.measure.keeping.plain_tar import BadArchiveError
-from raykit.measure.records import RECORD, SCHEMA, RunsFolder
+from raykit.measure.records import RECORD, SCHEMA, UNFINISHED, RunsFolder
 
 UNREADABLE = "UNREADABLE"
 COLLECTED = "COLLECTED"
@@ -119,33 +119,27 @@ def _moment(run: Summary) -> tuple[float, float, str]:
     return (run.started if second is None else second), run.started, run.id
 
 
-_NO_RECORD = (
-    *(OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError),
-    RecursionError,
-)
-
-
 def summary(runs: RunsFolder, run_id: str) -> Summary:
     """One run of a folder, by the beginning of its record."""
-    path = runs.path / run_id / RECORD
     try:
-        return _of_head(run_id, heads.parse(path.read_bytes()))
-    except _NO_RECORD:
+        return _of_head(run_id, runs.head(run_id))
+    except (OSError, ValueError, RecursionError):
         return Summary(run_id, UNREADABLE, "", "", "", runs.started(run_id))
 
 
 def _of_head(run_id: str, head: dict[str, Any]) -> Summary:
-    """Errors: one of `_NO_RECORD` where it is no head of a record."""
-    if head["schema"] != SCHEMA:
+    """Errors: ValueError where it is no head of a record."""
+    if head.get("schema") != SCHEMA:
         raise ValueError("another schema")
+    shapes.check_head(head)
     job, target, ended = head["job"], head["target"], head.get("ended")
     return Summary(
         id=run_id,
-        status=str(head["status"]),
-        job=str(job["name"]),
-        command=" ".join(map(str, [job["name"], *job["arguments"]])),
-        on=str(target.get("cluster") or target.get("kind", "")),
+        status=head.get("status", UNFINISHED),
+        job=job["name"],
+        command=" ".join([job["name"], *job["arguments"]]),
+        on=target.get("cluster") or target.get("kind") or "",
         started=float(head["started"]),
         ended=None if ended is None else float(ended),
-        submission_id=str(head["submission_id"]),
+        submission_id=head["submission_id"],
     )

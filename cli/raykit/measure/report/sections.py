@@ -47,7 +47,7 @@ def _environment(records: Sequence[RunRecord]) -> dict[str, list[object]]:
     seen: dict[str, Iterable[object]] = {
         "machine of the driver": (_machine(machine) for machine in machines),
         "memory": (_memory(machine.get("memory_bytes")) for machine in machines),
-        "system": (machine.get("platform") for machine in machines),
+        "system": (_text(machine.get("platform")) for machine in machines),
         "load before the run": _loads(machines),
         "task CPUs p": (f"{facts.task_cpus(record):g}" for record in records),
         "Ray nodes": (_ray_nodes(record) for record in records),
@@ -63,6 +63,11 @@ def _environment(records: Sequence[RunRecord]) -> dict[str, list[object]]:
 def _machine(machine: Mapping[str, Any]) -> str | None:
     model, count = machine.get("cpu_model"), machine.get("cpu_count")
     return f"{count} CPUs, {model}" if model and count else None
+
+
+def _text(value: object) -> str | None:
+    """A field of a job's own `start` line, which may be anything."""
+    return value if isinstance(value, str) else None
 
 
 def _memory(size: object) -> str | None:

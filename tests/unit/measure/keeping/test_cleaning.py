@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from raykit import redaction
 from raykit.app.picture import page
 from raykit.measure import events
-from raykit.measure.keeping import soundness
 from raykit.measure.keeping.cleaning import cleaned
 from raykit.measure.records import RunRecord, RunsFolder
 
@@ -42,7 +41,6 @@ def test_whatever_the_secrets_are_a_written_record_is_read_again(number, data, t
         redaction.learn(*data.draw(pieces(TEXTS[number])))
         runs.write(record)
         read = runs.load(record.id)
-        soundness.check(read)
         page(read, 80)
     assert [getattr(read, name) for name in OURS] == [getattr(record, name) for name in OURS]
     assert read.target.get("kind") == record.target.get("kind")

