@@ -5,7 +5,6 @@ gone, and a command reads it. `tests/unit/measure/keeping/test_shapes.py` does t
 commands.
 """
 
-import copy
 import json
 import os
 import shutil
@@ -21,13 +20,13 @@ from raykit.measure.experiment import experiments
 from raykit.measure.records import RunsFolder
 from tests import measured
 from tests.unit.app.test_odd_input import run
+from tests.unit.json_parts import GONE, changed, places
 
 RUN, OTHER = "20261126-100403-fib-a3cb", "20261126-100404-fib-b4dc"
 EXPERIMENT = "an-experiment"
 SAMPLE = Path(__file__).parents[2] / "data" / "runs" / RUN / "record.json"
 NOBODY = "http://127.0.0.1:1"
 EXAMPLES = 1000 if os.environ.get("RAYKIT_SOAK") else 80
-GONE = object()
 DEEP = json.loads("[" * 400 + "]" * 400)
 ODD = [
     *(GONE, None, True, -1, 0, 5e-324, 1e300, 10**14, 10**300, "", "x", "\ud800", "\x1b[2J\n\0"),
@@ -93,28 +92,6 @@ def unfinished():
     return json.loads(SAMPLE.read_text("utf-8")) | {"target": target} | more
 
 
-def places(value, path=()):
-    """The path of every part of JSON data; of long lists, of their first two items."""
-    if path:
-        yield path
-    if isinstance(value, dict | list):
-        parts = value.items() if isinstance(value, dict) else enumerate(value[:2])
-        for key, part in parts:
-            yield from places(part, (*path, key))
-
-
-def changed(data, path, value):
-    result = copy.deepcopy(data)
-    part = result
-    for key in path[:-1]:
-        part = part[key]
-    if value is GONE:
-        del part[path[-1]]
-    else:
-        part[path[-1]] = value
-    return result
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A folder with two runs and an experiment, away from all clusters and heads."""
@@ -146,7 +123,7 @@ def write(folder, data):
 
 
 BASES = [rich(), unfinished()]
-RUN_PLACES = [(base, path) for base in BASES for path in places(base)]
+RUN_PLACES = [(base, path) for base in BASES for path in places(base, most=2)]
 
 
 @settings(max_examples=EXAMPLES)
@@ -165,7 +142,7 @@ def test_no_part_of_an_experiment_is_a_bug(world, data, value, words):
     whole = path.read_text("utf-8")
     try:
         content = json.loads(whole)
-        place = data.draw(st.sampled_from(list(places(content))))
+        place = data.draw(st.sampled_from(list(places(content, most=2))))
         path.write_text(json.dumps(changed(content, place, value)), "utf-8")
         assert run(words)[0] in set(EXIT_CODES) - {1}
     finally:

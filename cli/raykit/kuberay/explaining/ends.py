@@ -38,7 +38,7 @@ def again_and_again(container: Object, now: float) -> bool:
 
 
 def is_down(container: Object) -> bool:
-    """Whether it lies ended: neither runs nor is about to, such as in a pod that starts anew."""
+    """Whether a container has ended and is not being started again yet."""
     return _backs_off(container) or "terminated" in (container.get("state") or {})
 
 

@@ -26,7 +26,7 @@ MOST_ROUNDS = 1_000_000
 """Of an experiment: each round is a run, and all of them are listed to find those that are left."""
 
 
-def _rounds(value: int) -> None:
+def _up_to_most(value: float) -> None:
     if not 0 <= value <= MOST_ROUNDS:
         raise ValueError
 
@@ -36,13 +36,8 @@ def _names(value: list[Any]) -> None:
         raise ValueError
 
 
-def _p(value: float) -> None:
-    if not 0 <= value <= MOST_ROUNDS:
-        raise ValueError
-
-
-ROUNDS = Leaf((int,), "a number of rounds", _rounds)
-P = Leaf((int, float), "a number of task CPUs", _p)
+ROUNDS = Leaf((int,), "a number of rounds", _up_to_most)
+P = Leaf((int, float), "a number of task CPUs", _up_to_most)
 ARM = {
     "p": Required(P),
     "tasks": Required(Nullable(COUNT)),

@@ -1,7 +1,6 @@
 """A record that anybody may have made is shown, compared and exported, or refused: never a bug."""
 
 import contextlib
-import copy
 import io
 import json
 from pathlib import Path
@@ -15,6 +14,7 @@ from raykit.errors import RaykitError
 from raykit.measure.compare import compare
 from raykit.measure.records import RunRecord, RunsFolder
 from raykit.measure.traces import chrome, otlp
+from tests.unit.json_parts import changed, places
 
 DATA = Path(__file__).parents[3] / "data"
 SOUND = [*(DATA / "runs").iterdir(), *(DATA / "schemas").iterdir()]
@@ -29,26 +29,8 @@ def test_what_raykit_wrote_can_be_read(folder):
     RunsFolder(folder.parent).load(folder.name)
 
 
-def places(value, path=()):
-    """The path of every part of JSON data."""
-    yield path
-    if isinstance(value, dict | list):
-        children = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, child in children:
-            yield from places(child, (*path, key))
-
-
-def changed(data, path, value):
-    result = copy.deepcopy(data)
-    part = result
-    for key in path[:-1]:
-        part = part[key]
-    part[path[-1]] = value
-    return result
-
-
 FIB = load(DATA / "runs" / "20261126-100403-fib-a3cb")
-PLACES = [path for path in places(FIB) if path]
+PLACES = list(places(FIB))
 odd = st.sampled_from(
     [None, True, -1, 0, 1e300, 10**400, "", "x", "\x1b[2J", [], [[]], {}, {"a": {}}, [1, "x"]]
 )
