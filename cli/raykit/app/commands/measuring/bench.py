@@ -11,6 +11,7 @@ import typer
 from raykit.app import output
 from raykit.app.commands.measuring import break_even as break_even_command
 from raykit.app.commands.measuring.compare import FailIf, Price, show_arms
+from raykit.app.commands.measuring.keeping import counted
 from raykit.app.options import (
     Context,
     Namespace,
@@ -312,10 +313,10 @@ def _outline(experiment: Experiment) -> str:
         for name, arm in experiment.arms.items()
     ]
     plan = experiment.plan
-    runs = f"{_counted(plan.rounds, 'round')} of {len(plan.arms)} arms"
-    runs += f", {_counted(plan.warm_ups, 'warm-up')} each"
+    runs = f"{counted(plan.rounds, 'round')} of {len(plan.arms)} arms"
+    runs += f", {counted(plan.warm_ups, 'warm-up')} each"
     if plan.cold:
-        runs += f", {_counted(plan.cold, 'cold start')} each"
+        runs += f", {counted(plan.cold, 'cold start')} each"
     job = " ".join([experiment.job["name"], *experiment.job["arguments"]])
     left = len(experiment.remaining())
     lines = [
@@ -324,8 +325,4 @@ def _outline(experiment: Experiment) -> str:
         "",
         output.table(["ARM", "ON", "P", "TASKS", "DONE"], rows),
     ]
-    return "\n".join([*lines, *([f"{_counted(left, 'run')} to make"] if left else [])])
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return "\n".join([*lines, *([f"{counted(left, 'run')} to make"] if left else [])])

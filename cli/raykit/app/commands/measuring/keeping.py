@@ -92,7 +92,7 @@ def export(
         raise UsageError("--all and names", next="leave one of them out")
     chosen = exporting.choose_all(folder) if everything else exporting.choose(names or [], folder)
     if chosen.unreadable:
-        left_out = f"{_counted(len(chosen.unreadable), 'run')} that cannot be read left out"
+        left_out = f"{counted(len(chosen.unreadable), 'run')} that cannot be read left out"
         output.aside(f"{left_out}: {', '.join(chosen.unreadable[:5])}")
     if output_file is None:
         exporting.export(chosen, form, folder, _Stdout())
@@ -223,9 +223,9 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def _exported(data: dict[str, Any]) -> str:
-    counts = _counted(len(data["runs"]), "run")
+    counts = counted(len(data["runs"]), "run")
     if data["experiments"]:
-        counts += f" and {_counted(len(data['experiments']), 'experiment')}"
+        counts += f" and {counted(len(data['experiments']), 'experiment')}"
     return f"{counts} in {data['file']}, {data['bytes'] / 1e6:.1f} MB"
 
 
@@ -256,17 +256,18 @@ def _rayjobs(rows: list[dict[str, Any]]) -> str:
 
 def _pruned(pruned: Pruned) -> str:
     gone = [*pruned.runs, *pruned.experiments]
-    counts = _counted(len(pruned.runs), "run")
+    counts = counted(len(pruned.runs), "run")
     if pruned.experiments:
-        counts += f" and {_counted(len(pruned.experiments), 'experiment')}"
+        counts += f" and {counted(len(pruned.experiments), 'experiment')}"
     verb, size = ("would delete", "") if pruned.dry_run else ("deleted", "freed ")
     lines = [*gone, f"{verb} {counts}, {size}{pruned.bytes / 1e6:.1f} MB"]
     lines += [
-        output.wrapped(f"kept {_counted(count, 'run')} {reason}")
+        output.wrapped(f"kept {counted(count, 'run')} {reason}")
         for reason, count in Counter(pruned.kept.values()).items()
     ]
     return "\n".join(lines)
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
     return f"{count} {what}{'' if count == 1 else 's'}"
